@@ -1,0 +1,15 @@
+// The subcommands of `tern`: one function a file, each adds its options and its action to the app.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace tern::tools {
+
+// What a command ends with: 0, or 1 for "ran and failed", or 2 for "the input is at fault".
+enum ExitCode : int { exit_ok = 0, exit_failed = 1, exit_bad_input = 2 };
+
+// An action stores its ExitCode through `exit_code`.
+void add_inspect(CLI::App& app, int& exit_code);
+void add_synth(CLI::App& app, int& exit_code);
+
+}  // namespace tern::tools

@@ -1,0 +1,13 @@
+#include "tools/commands.h"
+
+int main(int argc, char** argv) {
+  CLI::App app("Tern compiles, tunes and runs kernels for language models with ternary weights.", "tern");
+  app.require_subcommand(1);
+  int exit_code = tern::tools::exit_ok;
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? tern::tools::exit_ok : tern::tools::exit_bad_input;
+  }
+  return exit_code;
+}
