@@ -2,8 +2,7 @@
 
 Six novels by Jane Austen come with `r-cran-janeaustenr`, and Moby-Dick by Herman
 Melville with `r-cran-tokenizers`.  R keeps such data in a "lazy-load" file: a row of
-records, each a 4-byte big-endian length followed by that many bytes of which the first
-four are the size of the data and the rest a zlib stream of R's XDR serialisation.  Only
+records, each a 4-byte big-endian size and a zlib stream of R's XDR serialisation.  Only
 character vectors matter here, so the reader below knows just enough of that
 serialisation to find them.
 
@@ -33,11 +32,10 @@ def lazy_load_records(path):
     """Yields the unpacked records of an .rdb file."""
     with open(path, "rb") as f:
         data = f.read()
-    at = 0
-    while at < len(data):
-        (length,) = struct.unpack_from(">I", data, at)
-        yield zlib.decompress(data[at + 4 : at + 4 + length])
-        at += 4 + length
+    while data:
+        stream = zlib.decompressobj()
+        yield stream.decompress(data[4:])
+        data = stream.unused_data
 
 
 class XdrReader:
@@ -52,14 +50,17 @@ class XdrReader:
         self.data, self.at = data, 2
         self.character_vectors = []
         version = self.u32()
-        self.at += 8  # the R versions that wrote it and that can read it
+        self.skip(8)  # the R versions that wrote it and that can read it
         if version >= 3:
-            self.at += self.u32()  # native encoding
+            self.skip(self.u32())  # native encoding
 
     def u32(self):
         (value,) = struct.unpack_from(">I", self.data, self.at)
         self.at += 4
         return value
+
+    def skip(self, size):
+        self.at += size
 
     def item(self):
         flags = self.u32()
@@ -83,10 +84,10 @@ class XdrReader:
             self.at += length
             return text
         if kind in (self.LOGICAL, self.INTEGER):
-            self.at += 4 * self.u32()
+            self.skip(4 * self.u32())
             value = None
         elif kind == self.REAL:
-            self.at += 8 * self.u32()
+            self.skip(8 * self.u32())
             value = None
         elif kind in (self.STRING, self.LIST):
             value = [self.item() for _ in range(self.u32())]
@@ -126,7 +127,7 @@ def to_ascii(text):
 
 def paragraphs_of(lines):
     """Joins wrapped lines; an empty line ends a paragraph."""
-    text = to_ascii("\n".join(lines)).replace("\r", "")
+    text = to_ascii("\n".join(lines))
     found = []
     for block in re.split(r"\n\s*\n", text):
         paragraph = " ".join(block.split())
@@ -135,13 +136,14 @@ def paragraphs_of(lines):
     return found
 
 
-def without_gutenberg_frame(lines):
-    """Drops the header and footer that Project Gutenberg puts around a book."""
+def without_frame(lines):
+    """Drops what is not the author's: a Project Gutenberg header and footer, and the
+    editor's note at the end of one edition."""
     start, end = 0, len(lines)
     for i, line in enumerate(lines):
         if re.match(r"\*\*\*\s*START OF", line):
             start = i + 1
-        if re.match(r"(\*\*\*\s*END OF|End of (the )?Project Gutenberg)", line):
+        if re.match(r"\*\*\*\s*END OF|End of (the )?Project Gutenberg|A NOTE ON THE TEXT", line):
             end = i
             break
     return lines[start:end]
@@ -151,7 +153,8 @@ class Book:
     """Paragraphs to train on, and those held out."""
 
     def __init__(self, lines):
-        paragraphs = paragraphs_of(without_gutenberg_frame(lines))
+        lines = "\n".join(lines).splitlines()  # one of the books comes as a single string
+        paragraphs = paragraphs_of(without_frame(lines))
         total = sum(len(p) + 2 for p in paragraphs)
         kept, size = 0, 0
         while size + len(paragraphs[kept]) + 2 <= total * (1 - HELD_OUT_FRACTION):

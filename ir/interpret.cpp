@@ -1,0 +1,239 @@
+#include "ir/interpret.h"
+
+#include <cassert>
+#include <cstring>
+
+#include "ir/half.h"
+
+namespace tern::ir {
+namespace {
+
+template <class T>
+T read(const std::byte* place) {
+  T value;
+  std::memcpy(&value, place, sizeof value);
+  return value;
+}
+
+template <class T>
+void write(std::byte* place, T value) {
+  std::memcpy(place, &value, sizeof value);
+}
+
+int64_t read_integer(Element element, const std::byte* place) {
+  switch (element) {
+    case Element::i8: return read<int8_t>(place);
+    case Element::u8: return read<uint8_t>(place);
+    case Element::i16: return read<int16_t>(place);
+    case Element::i32: return read<int32_t>(place);
+    case Element::trit:
+    case Element::f16:
+    case Element::bf16:
+    case Element::f32: break;
+  }
+  assert(false && "not an integer");
+  return 0;
+}
+
+void write_integer(Element element, std::byte* place, int64_t value) {
+  assert(value >= lowest(element) && value <= highest(element) && "Verify should have refused this");
+  switch (element) {
+    case Element::i8: return write(place, static_cast<int8_t>(value));
+    case Element::u8: return write(place, static_cast<uint8_t>(value));
+    case Element::i16: return write(place, static_cast<int16_t>(value));
+    case Element::i32: return write(place, static_cast<int32_t>(value));
+    case Element::trit:
+    case Element::f16:
+    case Element::bf16:
+    case Element::f32: break;
+  }
+  assert(false && "not an integer");
+}
+
+float read_float(Element element, const std::byte* place) {
+  switch (element) {
+    case Element::f16: return f16_to_f32(read<uint16_t>(place));
+    case Element::bf16: return bf16_to_f32(read<uint16_t>(place));
+    case Element::f32: return read<float>(place);
+    case Element::i8:
+    case Element::u8:
+    case Element::i16:
+    case Element::i32: return static_cast<float>(read_integer(element, place));
+    case Element::trit: break;
+  }
+  assert(false && "trits have no storage");
+  return 0;
+}
+
+class Interpreter {
+ public:
+  Interpreter(const Program& program, std::span<std::byte* const> buffers, std::span<const Range> ranges)
+      : program_(program), buffers_(buffers), ranges_(ranges), variables_(program.variables.size()) {
+    size_t size = 0;
+    for (const RegisterArray& array : program.registers) {
+      offsets_.push_back(size);
+      size += array.count * register_size(array.type);
+    }
+    storage_.resize(size);
+  }
+
+  void run() { run(program_.body); }
+
+ private:
+  // A view of one register.
+  struct Value {
+    VectorType type;
+    std::byte* bytes;
+    std::byte* lane(int i) const { return bytes + i * size_in_bytes(type.element); }
+    int64_t integer(int i) const { return read_integer(type.element, lane(i)); }
+    float real(int i) const { return read_float(type.element, lane(i)); }
+  };
+
+  static size_t register_size(VectorType type) { return size_in_bytes(type.element) * type.lanes; }
+
+  int64_t evaluate(const Affine& affine) const {
+    int64_t sum = affine.constant;
+    for (const Affine::Term& term : affine.terms) sum += term.factor * variables_[term.variable];
+    return sum;
+  }
+
+  Value value(const RegisterUse& use) {
+    const VectorType type = program_.registers[use.array].type;
+    return {type, storage_.data() + offsets_[use.array] + evaluate(use.index) * register_size(type)};
+  }
+
+  std::byte* address(const Instruction& instruction) const {
+    const Buffer& buffer = program_.buffers[instruction.buffer];
+    return buffers_[instruction.buffer] + evaluate(instruction.address) * size_in_bytes(buffer.element);
+  }
+
+  void run(const Body& body) {
+    for (const Statement& statement : body) {
+      if (const Instruction* instruction = std::get_if<Instruction>(&statement))
+        execute(*instruction);
+      else
+        run(std::get<Loop>(statement));
+    }
+  }
+
+  void run(const Loop& loop) {
+    Range range{0, loop.trips};
+    if (loop.kind == LoopKind::parallel) {
+      const std::vector<const Loop*> loops = parallel_loops(program_);
+      for (size_t i = 0; i < loops.size(); ++i) {
+        if (loops[i] == &loop) range = ranges_[i];
+      }
+    }
+    for (int64_t i = range.begin; i < range.end; ++i) {
+      variables_[loop.variable] = i;
+      run(loop.body);
+    }
+  }
+
+  template <class OnIntegers, class OnFloats>
+  void elementwise(const Value& result, const Value& x, const Value& y, OnIntegers on_integers,
+                   OnFloats on_floats) {
+    for (int i = 0; i < result.type.lanes; ++i) {
+      if (result.type.element == Element::f32)
+        write(result.lane(i), on_floats(x.real(i), y.real(i)));
+      else
+        write_integer(result.type.element, result.lane(i), on_integers(x.integer(i), y.integer(i)));
+    }
+  }
+
+  // r[i] = x[i] + sum of y[j] * z[j] over the `width` lanes j that belong to lane i.
+  void dot(const Value& result, const Value& x, const Value& y, const Value& z, int width) {
+    for (int i = 0; i < result.type.lanes; ++i) {
+      int64_t sum = x.integer(i);
+      for (int j = width * i; j < width * (i + 1); ++j) sum += y.integer(j) * z.integer(j);
+      write_integer(result.type.element, result.lane(i), sum);
+    }
+  }
+
+  void execute(const Instruction& instruction) {
+    const OpRow& op = row(instruction.op);
+    const Value result = op.has_result ? value(instruction.result) : Value{};
+    Value operands[3] = {};
+    for (int i = 0; i < op.operands; ++i) operands[i] = value(instruction.operands[i]);
+    const auto& [x, y, z] = operands;
+    const int64_t immediate = instruction.immediate;
+    const int lanes = result.type.lanes;
+    switch (instruction.op) {
+      case Op::constant:
+        for (int i = 0; i < lanes; ++i) {
+          if (result.type.element == Element::f32)
+            write(result.lane(i), static_cast<float>(immediate));
+          else
+            write_integer(result.type.element, result.lane(i), immediate);
+        }
+        return;
+      case Op::load: std::memcpy(result.bytes, address(instruction), register_size(result.type)); return;
+      case Op::splat: {
+        const size_t size = size_in_bytes(result.type.element);
+        for (int i = 0; i < lanes; ++i)
+          std::memcpy(result.lane(i), address(instruction) + i % immediate * size, size);
+        return;
+      }
+      case Op::store: std::memcpy(address(instruction), x.bytes, register_size(x.type)); return;
+      case Op::prefetch: return;
+      case Op::bit_and:
+        for (int i = 0; i < lanes; ++i)
+          write_integer(result.type.element, result.lane(i), x.integer(i) & immediate);
+        return;
+      case Op::shift_right:
+        for (int i = 0; i < lanes; ++i)
+          write_integer(result.type.element, result.lane(i), x.integer(i) >> immediate);
+        return;
+      case Op::add:
+        return elementwise(
+            result, x, y, [](int64_t a, int64_t b) { return a + b; }, [](float a, float b) { return a + b; });
+      case Op::subtract:
+        return elementwise(
+            result, x, y, [](int64_t a, int64_t b) { return a - b; }, [](float a, float b) { return a - b; });
+      case Op::multiply:
+        for (int i = 0; i < lanes; ++i) write(result.lane(i), x.real(i) * y.real(i));
+        return;
+      case Op::divide:
+        for (int i = 0; i < lanes; ++i) write(result.lane(i), x.real(i) / y.real(i));
+        return;
+      case Op::convert:
+        for (int i = 0; i < lanes; ++i) {
+          if (result.type.element == Element::f32)
+            write(result.lane(i), x.real(i));
+          else
+            write_integer(result.type.element, result.lane(i), x.integer(i));
+        }
+        return;
+      case Op::dot4: return dot(result, x, y, z, 4);
+      case Op::dot2: return dot(result, x, y, z, 2);
+      case Op::widen:
+        for (int i = 0; i < lanes; ++i)
+          write_integer(result.type.element, result.lane(i),
+                        x.integer(i) + y.integer(2 * i) + y.integer(2 * i + 1));
+        return;
+    }
+  }
+
+  const Program& program_;
+  std::span<std::byte* const> buffers_;
+  std::span<const Range> ranges_;
+  std::vector<int64_t> variables_;
+  std::vector<size_t> offsets_;
+  std::vector<std::byte> storage_;
+};
+
+}  // namespace
+
+std::vector<Range> full_ranges(const Program& program) {
+  std::vector<Range> ranges;
+  for (const Loop* loop : parallel_loops(program)) ranges.push_back({0, loop->trips});
+  return ranges;
+}
+
+void interpret(const Program& program, std::span<std::byte* const> buffers, std::span<const Range> ranges) {
+  assert(buffers.size() == program.buffers.size());
+  assert(ranges.size() == parallel_loops(program).size());
+  Interpreter(program, buffers, ranges).run();
+}
+
+}  // namespace tern::ir

@@ -1,0 +1,88 @@
+// Layouts: the order in which the packed weights of a matrix lie in memory.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ir/packing.h"
+
+namespace tern::ir {
+
+// m: tokens, n: outputs, k: inputs, e: the matrix W flattened row by row, e = n * K + k (formats whose blocks
+// straddle rows count along it).
+enum class Axis : uint8_t { m, n, k, e };
+char name(Axis axis);
+
+// One digit of a mixed-radix address: (x % modulus) / divisor, where x runs along the axis; a modulus of 0 is
+// none (the axis's outermost factor). Printed "n/16", "k%16/4", "n%16", "k".
+struct Factor {
+  Axis axis = Axis::n;
+  int64_t modulus = 0;
+  int64_t divisor = 1;
+  bool operator==(const Factor&) const = default;
+};
+
+// The weights W[n,k] as a nest of factors, outermost first. The innermost weights_per_group positions share a
+// group of the packing, first digit first. The outermost factor of an axis rounds up: padding belongs to the
+// layout and holds zeros.
+struct Layout {
+  Packing packing = Packing::b2;
+  std::vector<Factor> factors;
+  int64_t alignment = 64;  // of the first byte
+  bool operator==(const Layout&) const = default;
+};
+
+std::string print(const Factor& factor);
+std::string print(const Layout& layout);  // "b2 [n/16, k/16, n%16, k%4, k%16/4] align 64"
+
+// A layout of a matrix of given size, with the strides worked out. Positions are counted in weights; the
+// group of position p is p / weights_per_group, its digit p % weights_per_group.
+class LayoutMap {
+ public:
+  // Precondition: check(layout) found nothing.
+  LayoutMap(const Layout& layout, int64_t n, int64_t k);
+
+  int64_t position(int64_t n, int64_t k) const;
+  int64_t byte_offset(int64_t n, int64_t k) const;
+  int digit(int64_t n, int64_t k) const;
+
+  // Weights that there is room for, padding included; a whole number of groups.
+  int64_t positions() const { return positions_; }
+  int64_t size_in_bytes() const;
+
+  // Sizes after the rounding up of the outermost factors. For a flattened layout they are n and k.
+  int64_t padded_n() const { return padded_n_; }
+  int64_t padded_k() const { return padded_k_; }
+
+  // The share of one coordinate in the position: position(n, k) == along_n(n) + along_k(k).
+  // Precondition: not flattened.
+  int64_t along_n(int64_t n) const;
+  int64_t along_k(int64_t k) const;
+  bool flattened() const { return flattened_; }
+
+ private:
+  int64_t share(Axis axis, int64_t coordinate) const;
+
+  struct Digit {
+    Factor factor;
+    int64_t stride;
+  };
+  Packing packing_;
+  std::vector<Digit> digits_;
+  int64_t k_;
+  int64_t padded_n_, padded_k_;
+  int64_t positions_;
+  bool flattened_;
+};
+
+// What is wrong with a layout, in words; empty if nothing is. Every axis's factors must cover it without gap
+// or overlap, and the group of the packing must end at a factor's border.
+std::vector<std::string> check(const Layout& layout);
+
+// The layouts of exchange formats.
+Layout i2s_layout();                   // I2_S as files hold it: blocks of 128 weights in 32 bytes
+Layout i2s_64_layout();                // the variant of 64 weights in 16 bytes
+Layout plain_layout(Packing packing);  // row-major, each row padded to whole groups
+
+}  // namespace tern::ir

@@ -1,0 +1,103 @@
+#include "ir/lexer.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace tern::ir {
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool starts_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool continues_word(char c) { return starts_word(c) || is_digit(c); }
+
+}  // namespace
+
+Lexer::Lexer(std::string_view text, std::string_view file) : rest_(text), file_(file) { advance(); }
+
+void Lexer::fail(std::string message, Location where) {
+  if (failed_) return;
+  failed_ = true;
+  error_ = {std::move(message), std::move(where)};
+  rest_ = token_ = {};
+}
+
+void Lexer::advance() {
+  const auto skip = [this](size_t count) {
+    for (char c : rest_.substr(0, count)) {
+      column_ = c == '\n' ? 1 : column_ + 1;
+      line_ += c == '\n';
+    }
+    rest_.remove_prefix(count);
+  };
+  while (!rest_.empty()) {
+    if (rest_.substr(0, 2) == "//")
+      skip(std::min(rest_.find('\n'), rest_.size()));
+    else if (rest_[0] == ' ' || rest_[0] == '\t' || rest_[0] == '\n' || rest_[0] == '\r')
+      skip(1);
+    else
+      break;
+  }
+  place_ = {file_, line_, column_};
+  size_t length = rest_.empty() ? 0 : 1;
+  if (length == 1 && starts_word(rest_[0])) {
+    while (length < rest_.size() && continues_word(rest_[length])) ++length;
+  } else if (length == 1 && is_digit(rest_[0])) {
+    while (length < rest_.size() && is_digit(rest_[length])) ++length;
+  } else if (rest_.substr(0, 2) == "..") {
+    length = 2;
+  }
+  token_ = rest_.substr(0, length);
+  skip(length);
+}
+
+bool Lexer::accept(std::string_view token) {
+  if (failed_ || token_ != token) return false;
+  advance();
+  return true;
+}
+
+void Lexer::expect(std::string_view token) {
+  if (!accept(token))
+    fail(fmt::format("expected '{}' but found {}", token,
+                     token_.empty() ? "the end" : fmt::format("'{}'", token_)));
+}
+
+void Lexer::expect_all(std::string_view tokens) {
+  while (!tokens.empty()) {
+    const size_t space = tokens.find(' ');
+    expect(tokens.substr(0, space));
+    tokens.remove_prefix(space == std::string_view::npos ? tokens.size() : space + 1);
+  }
+}
+
+std::string Lexer::word(std::string_view what) {
+  if (failed_) return {};
+  if (token_.empty() || !starts_word(token_[0])) {
+    fail(fmt::format("expected {}", what));
+    return {};
+  }
+  std::string result(token_);
+  advance();
+  return result;
+}
+
+int64_t Lexer::integer(std::string_view what) {
+  const bool negative = accept("-");
+  if (failed_) return 0;
+  int64_t value = 0;
+  const auto [end, problem] = std::from_chars(token_.data(), token_.data() + token_.size(), value);
+  if (token_.empty() || problem != std::errc() || end != token_.data() + token_.size()) {
+    fail(problem == std::errc::result_out_of_range ? fmt::format("{} is too large", what)
+                                                   : fmt::format("expected {}, a whole number", what));
+    return 0;
+  }
+  advance();
+  return negative ? -value : value;
+}
+
+void Lexer::expect_end() {
+  if (!failed_ && !token_.empty()) fail(fmt::format("expected the end but found '{}'", token_));
+}
+
+}  // namespace tern::ir

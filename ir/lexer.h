@@ -1,0 +1,51 @@
+// The words and symbols of Tern's two textual forms, with the place of each.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "ir/expected.h"
+
+namespace tern::ir {
+
+// Walks a text token by token: words ([A-Za-z_][A-Za-z0-9_]*), whole numbers, ".." and single symbols;
+// "//" starts a comment. The first mistake is kept; after it every call returns at once.
+class Lexer {
+ public:
+  Lexer(std::string_view text, std::string_view file);
+
+  bool failed() const { return failed_; }
+  const Error& error() const { return error_; }
+  // Records `message` at the place `where`, if it is the first mistake.
+  void fail(std::string message, Location where);
+  void fail(std::string message) { fail(std::move(message), here()); }
+
+  // The place of the next token.
+  Location here() const { return place_; }
+  bool at_end() const { return token_.empty(); }
+  std::string_view peek() const { return token_; }
+
+  // Takes the next token if it is `token`.
+  bool accept(std::string_view token);
+  void expect(std::string_view token);
+  // Expects several tokens separated by spaces.
+  void expect_all(std::string_view tokens);
+  std::string word(std::string_view what);
+  int64_t integer(std::string_view what);  // with an optional minus sign
+  void expect_end();
+
+ private:
+  void advance();
+
+  std::string_view rest_;
+  std::string_view token_;
+  std::string file_;
+  Location place_;
+  int line_ = 1;
+  int column_ = 1;
+  bool failed_ = false;
+  Error error_;
+};
+
+}  // namespace tern::ir

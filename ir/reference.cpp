@@ -1,0 +1,50 @@
+#include "ir/reference.h"
+
+#include <cassert>
+
+namespace tern::ir {
+namespace {
+
+float dense_weight(const Problem& problem, const MatmulInputs& inputs, int64_t n, int64_t k) {
+  const float stored = inputs.dense[n * problem.k + k];
+  if (problem.scaling != Scaling::group) return stored;
+  const int64_t groups = ceil_divide(problem.k, problem.scale_group);
+  return stored * inputs.group_scales[n * groups + k / problem.scale_group];
+}
+
+}  // namespace
+
+std::vector<int32_t> reference_sums(const Problem& problem, const MatmulInputs& inputs) {
+  assert(problem.is_ternary());
+  std::vector<int32_t> sums(problem.m * problem.n);
+  for (int64_t m = 0; m < problem.m; ++m) {
+    for (int64_t n = 0; n < problem.n; ++n) {
+      int32_t sum = 0;
+      for (int64_t k = 0; k < problem.k; ++k)
+        sum += inputs.quantized[m * problem.k + k] * inputs.trits[n * problem.k + k];
+      sums[m * problem.n + n] = sum;
+    }
+  }
+  return sums;
+}
+
+std::vector<float> reference(const Problem& problem, const MatmulInputs& inputs) {
+  std::vector<float> c(problem.m * problem.n);
+  if (problem.is_ternary()) {
+    const std::vector<int32_t> sums = reference_sums(problem, inputs);
+    for (int64_t i = 0; i < problem.m * problem.n; ++i)
+      c[i] = static_cast<float>(sums[i]) / inputs.activation_scales[i / problem.n] * inputs.weight_scale;
+    return c;
+  }
+  for (int64_t m = 0; m < problem.m; ++m) {
+    for (int64_t n = 0; n < problem.n; ++n) {
+      float sum = 0;
+      for (int64_t k = 0; k < problem.k; ++k)
+        sum += inputs.activations[m * problem.k + k] * dense_weight(problem, inputs, n, k);
+      c[m * problem.n + n] = sum;
+    }
+  }
+  return c;
+}
+
+}  // namespace tern::ir

@@ -1,0 +1,31 @@
+// The naive matrix products: the only definition of what a right answer is.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "ir/problem.h"
+
+namespace tern::ir {
+
+// One matrix product's inputs in their plainest form. Rows are problem.k long, without padding.
+struct MatmulInputs {
+  // Ternary: trits [n,k], activations i8 [m,k], one activation scale a row, one weight scale.
+  std::vector<int8_t> trits;
+  std::vector<int8_t> quantized;
+  std::vector<float> activation_scales;
+  float weight_scale = 1;
+  // Dense: stored weights [n,k], scales [n, ceil(k / scale_group)] if they are scaled by group, A f32 [m,k].
+  std::vector<float> dense;
+  std::vector<float> group_scales;
+  std::vector<float> activations;
+};
+
+// Exact sums of ternary products, i32 [m,n]. Precondition: 128 * k < 2^31.
+std::vector<int32_t> reference_sums(const Problem& problem, const MatmulInputs& inputs);
+
+// C, f32 [m,n], of either kind of problem; see Problem for the order of the operations.
+std::vector<float> reference(const Problem& problem, const MatmulInputs& inputs);
+
+}  // namespace tern::ir
