@@ -114,6 +114,17 @@ int64_t LayoutMap::share(Axis axis, int64_t coordinate) const {
   return sum;
 }
 
+std::optional<int64_t> LayoutMap::stride(Axis axis, int64_t step, int64_t trips) const {
+  if (trips == 1) return 0;
+  for (const Digit& digit : digits_) {
+    const Factor& factor = digit.factor;
+    if (factor.axis == axis && step % factor.divisor == 0 &&
+        (factor.modulus == 0 || step * trips <= factor.modulus))
+      return step / factor.divisor * digit.stride;
+  }
+  return std::nullopt;
+}
+
 int64_t LayoutMap::along_n(int64_t n) const { return share(Axis::n, n); }
 int64_t LayoutMap::along_k(int64_t k) const { return share(Axis::k, k); }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,10 @@ class LayoutMap {
   int64_t along_n(int64_t n) const;
   int64_t along_k(int64_t k) const;
   bool flattened() const { return flattened_; }
+
+  // How many positions one iteration of a loop moves, if the loop makes `trips` steps of `step` along `axis`
+  // and every iteration moves equally far; nothing if some do not.
+  std::optional<int64_t> stride(Axis axis, int64_t step, int64_t trips) const;
 
  private:
   int64_t share(Axis axis, int64_t coordinate) const;

@@ -1,6 +1,8 @@
 #include "ir/program.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 namespace tern::ir {
 namespace {
@@ -14,7 +16,46 @@ void collect_parallel(const Body& body, std::vector<const Loop*>& found) {
   }
 }
 
+using Renaming = std::map<int, int>;  // old variable -> new one, for the loops in scope
+
+void rename(Affine& affine, const Renaming& renaming) {
+  Affine renamed{affine.constant, {}};
+  for (const Affine::Term& term : affine.terms) renamed.add(renaming.at(term.variable), term.factor);
+  affine = renamed;
+}
+
+void renumber(Body& body, Renaming& renaming, const std::vector<std::string>& old_names,
+              std::vector<std::string>& names, std::set<std::string>& taken) {
+  for (Statement& statement : body) {
+    if (Instruction* instruction = std::get_if<Instruction>(&statement)) {
+      rename(instruction->address, renaming);
+      rename(instruction->result.index, renaming);
+      for (RegisterUse& operand : instruction->operands) rename(operand.index, renaming);
+      continue;
+    }
+    Loop& loop = std::get<Loop>(statement);
+    const int old_variable = loop.variable;
+    // A copy made by unrolling keeps the stem of its name and gets a number of its own.
+    const std::string stem = old_names[old_variable].substr(0, old_names[old_variable].find('_'));
+    std::string name = stem;
+    for (int copy = 1; !taken.insert(name).second; ++copy) name = stem + "_" + std::to_string(copy);
+    loop.variable = static_cast<int>(names.size());
+    names.push_back(name);
+    renaming[old_variable] = loop.variable;
+    renumber(loop.body, renaming, old_names, names, taken);
+    renaming.erase(old_variable);
+  }
+}
+
 }  // namespace
+
+void renumber_variables(Program& program) {
+  std::vector<std::string> names;
+  Renaming renaming;
+  std::set<std::string> taken;
+  renumber(program.body, renaming, program.variables, names, taken);
+  program.variables = std::move(names);
+}
 
 bool Loop::operator==(const Loop& other) const {
   return kind == other.kind && variable == other.variable && trips == other.trips && body == other.body;

@@ -36,9 +36,12 @@ struct Affine {
 struct Buffer {
   std::string name;
   Element element = Element::u8;
-  int64_t size = 0;  // elements
-  int64_t alignment = 1;
+  int64_t size = 0;       // elements
+  int64_t alignment = 1;  // bytes
   bool output = false;
+  // What the caller promises of each integer in an input; 0 and 0: nothing beyond its type.
+  int64_t lowest = 0;
+  int64_t highest = 0;
   bool operator==(const Buffer&) const = default;
 };
 
@@ -90,7 +93,11 @@ struct Program {
 
 // The textual form; parse_program(print(x)) == x.
 std::string print(const Program& program);
+std::string print(const Program& program, const Instruction& instruction);
 Expected<Program> parse_program(std::string_view text, std::string_view file = "program");
+
+// Gives every loop a variable of its own, numbered by its place in the text and uniquely named.
+void renumber_variables(Program& program);
 
 // The parallel loops in the order in which a caller gives their ranges: outermost first, then as they stand.
 std::vector<const Loop*> parallel_loops(const Program& program);

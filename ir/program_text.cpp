@@ -16,19 +16,23 @@ class Printer {
   std::string run() {
     text_ = fmt::format("program @{} {{\n", program_.name);
     for (const Buffer& buffer : program_.buffers) {
-      text_ += fmt::format("  {} {}: {}[{}] align {}\n", buffer.output ? "output" : "input", buffer.name,
+      text_ += fmt::format("  {} {}: {}[{}] align {}", buffer.output ? "output" : "input", buffer.name,
                            name(buffer.element), buffer.size, buffer.alignment);
+      if (buffer.lowest != buffer.highest)
+        text_ += fmt::format(" values {}..{}", buffer.lowest, buffer.highest);
+      text_ += "\n";
     }
     for (const RegisterArray& array : program_.registers) {
-      text_ += fmt::format("  register {}: {}", array.name, print(array.type));
+      text_ += fmt::format("  register {}: {}", array.name, ir::print(array.type));
       text_ += array.count == 1 ? "\n" : fmt::format("[{}]\n", array.count);
     }
     print_body(program_.body, 1);
     return text_ + "}\n";
   }
 
+  std::string print(const Instruction& instruction);
+
  private:
-  std::string print(VectorType type) { return ir::print(type); }
 
   std::string print(const Affine& affine) {
     std::string text;
@@ -44,22 +48,6 @@ class Printer {
   std::string print(const RegisterUse& use) {
     const RegisterArray& array = program_.registers[use.array];
     return array.count == 1 ? array.name : fmt::format("{}[{}]", array.name, print(use.index));
-  }
-
-  std::string print(const Instruction& instruction) {
-    const OpRow& op = row(instruction.op);
-    std::string text = op.has_result ? print(instruction.result) + " = " : "";
-    text += op.name;
-    const char* separator = " ";
-    const auto append = [&](const std::string& part) {
-      text += separator + part;
-      separator = ", ";
-    };
-    if (op.has_address)
-      append(fmt::format("{}[{}]", program_.buffers[instruction.buffer].name, print(instruction.address)));
-    for (const RegisterUse& operand : instruction.operands) append(print(operand));
-    if (op.has_immediate) append(fmt::format("{}", instruction.immediate));
-    return text;
   }
 
   void print_body(const Body& body, int depth) {
@@ -80,6 +68,22 @@ class Printer {
   const Program& program_;
   std::string text_;
 };
+
+std::string Printer::print(const Instruction& instruction) {
+  const OpRow& op = row(instruction.op);
+  std::string text = op.has_result ? print(instruction.result) + " = " : "";
+  text += op.name;
+  const char* separator = " ";
+  const auto append = [&](const std::string& part) {
+    text += separator + part;
+    separator = ", ";
+  };
+  if (op.has_address)
+    append(fmt::format("{}[{}]", program_.buffers[instruction.buffer].name, print(instruction.address)));
+  for (const RegisterUse& operand : instruction.operands) append(print(operand));
+  if (op.has_immediate) append(fmt::format("{}", instruction.immediate));
+  return text;
+}
 
 class Parser {
  public:
@@ -129,6 +133,11 @@ class Parser {
       buffer.size = in_.integer("a size in elements");
       in_.expect_all("] align");
       buffer.alignment = in_.integer("an alignment");
+      if (in_.accept("values")) {
+        buffer.lowest = in_.integer("the lowest value");
+        in_.expect("..");
+        buffer.highest = in_.integer("the highest value");
+      }
       program_.buffers.push_back(std::move(buffer));
     }
   }
@@ -253,6 +262,10 @@ class Parser {
 }  // namespace
 
 std::string print(const Program& program) { return Printer(program).run(); }
+
+std::string print(const Program& program, const Instruction& instruction) {
+  return Printer(program).print(instruction);
+}
 
 Expected<Program> parse_program(std::string_view text, std::string_view file) {
   return Parser(text, file).run();

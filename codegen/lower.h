@@ -1,0 +1,37 @@
+// Lowering: from a Kernel to a Program that can be emitted. Read the list of passes in lower.cpp first.
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "ir/kernel.h"
+#include "ir/program.h"
+
+namespace tern::codegen {
+
+// Sees the program after each pass.
+using PassObserver = std::function<void(std::string_view pass, const ir::Program& program)>;
+
+// Precondition: ir::verify(kernel) found nothing. The result may still be refused by ir::verify, if its
+// integers can overflow.
+//
+// The buffers of the result, in the order of the pointers in a call:
+// - ternary: W (packed weights), A (i8 [m, activation_stride]), asum (i32 [m], sum of each row of A),
+//   sa (f32 [m], scale of each row of A), sw (f32 [1]), C (f32 [m, output_stride]);
+// - dense: W, S (f32 scales, if they are scaled by group), A (f32 [m, activation_stride]), C.
+// Rows of A, asum, sa and C past m, up to a whole tile of rows, must exist; what A holds there is not used
+// for the rows before.
+ir::Program lower(const ir::Kernel& kernel, const PassObserver& observe = {});
+
+// The strategies, each in a file of its own: the nest of loops with the operations inside.
+ir::Program lower_dot(const ir::Kernel& kernel);
+ir::Program lower_madd(const ir::Kernel& kernel);
+
+// The passes.
+void unroll_loops(ir::Program& program);
+void insert_prefetches(ir::Program& program, int64_t bytes_ahead);
+
+// Rows of activations and outputs that a kernel's tiles cover: m rounded up to whole tiles.
+int64_t padded_rows(const ir::Kernel& kernel);
+
+}  // namespace tern::codegen

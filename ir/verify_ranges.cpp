@@ -1,0 +1,213 @@
+#include "ir/verify_ranges.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace tern::ir {
+namespace {
+
+struct Interval {
+  int64_t low = 0;
+  int64_t high = 0;
+  bool operator==(const Interval&) const = default;
+};
+
+bool within(Interval a, Interval b) { return a.low >= b.low && a.high <= b.high; }
+Interval hull(Interval a, Interval b) { return {std::min(a.low, b.low), std::max(a.high, b.high)}; }
+Interval plus(Interval a, Interval b) { return {a.low + b.low, a.high + b.high}; }
+Interval minus(Interval a, Interval b) { return {a.low - b.high, a.high - b.low}; }
+Interval times(Interval a, Interval b) {
+  const auto [low, high] = std::minmax({a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high});
+  return {low, high};
+}
+Interval times(Interval a, int64_t factor) { return times(a, Interval{factor, factor}); }
+Interval of(Element element) { return {lowest(element), highest(element)}; }
+
+// What is known of every register; nothing for one that may not have been written. Floats are {0, 0}.
+using State = std::vector<std::optional<Interval>>;
+
+class RangeVerifier {
+ public:
+  explicit RangeVerifier(const Program& program) : program_(program) {
+    int64_t registers = 0;
+    for (const RegisterArray& array : program.registers) {
+      first_.push_back(registers);
+      registers += array.count;
+    }
+    state_.resize(registers);
+  }
+
+  std::vector<Error> run() {
+    line_ = 1 + static_cast<int>(program_.buffers.size() + program_.registers.size());
+    run(program_.body, 1);
+    return std::move(found_);
+  }
+
+ private:
+  size_t slot(const RegisterUse& use) const { return first_[use.array] + use.index.constant; }
+  Element element(const RegisterUse& use) const { return program_.registers[use.array].type.element; }
+
+  void report(std::string message, int column) {
+    if (quiet_ == 0) found_.push_back({std::move(message), {"", line_, column}});
+  }
+
+  std::optional<Interval> result_of(const Instruction& instruction, int column) {
+    Interval operands[3];
+    for (size_t i = 0; i < instruction.operands.size(); ++i) {
+      const RegisterUse& use = instruction.operands[i];
+      const std::optional<Interval>& known = state_[slot(use)];
+      if (!known) {
+        report(fmt::format("`{}` reads {} before it is written", print(program_, instruction),
+                           program_.registers[use.array].name),
+               column);
+        return std::nullopt;
+      }
+      operands[i] = *known;
+    }
+    const auto& [x, y, z] = operands;
+    const int64_t immediate = instruction.immediate;
+    if (!row(instruction.op).has_result || element(instruction.result) == Element::f32) return Interval{};
+    switch (instruction.op) {
+      case Op::constant: return Interval{immediate, immediate};
+      case Op::load:
+      case Op::splat: {
+        const Buffer& buffer = program_.buffers[instruction.buffer];
+        return buffer.lowest != buffer.highest ? Interval{buffer.lowest, buffer.highest} : of(buffer.element);
+      }
+      case Op::bit_and: return Interval{0, std::min(x.high, immediate)};
+      case Op::shift_right: return Interval{x.low >> immediate, x.high >> immediate};
+      case Op::add: return plus(x, y);
+      case Op::subtract: return minus(x, y);
+      case Op::convert: return x;
+      case Op::dot4: return plus(x, times(times(y, z), 4));
+      case Op::dot2: {
+        // Instructions for this op form the pair of products first, in 16 bits.
+        const Interval pair = times(times(y, z), 2);
+        const Interval sum = plus(x, pair);
+        return within(pair, of(Element::i16)) ? sum : hull(sum, pair);
+      }
+      case Op::widen: return plus(x, times(y, 2));
+      case Op::multiply:
+      case Op::divide:
+      case Op::store:
+      case Op::prefetch: return Interval{};
+    }
+    return Interval{};
+  }
+
+  void run(const Instruction& instruction, int column) {
+    const std::optional<Interval> result = result_of(instruction, column);
+    if (!row(instruction.op).has_result) return;
+    const Element type = element(instruction.result);
+    const bool is_integer = !is_float(type);
+    if (result && is_integer && !within(*result, of(type))) {
+      report(fmt::format("`{}` may overflow {}: its values reach {}..{}", print(program_, instruction),
+                         name(type), result->low, result->high),
+             column);
+    }
+    // Carry on from the type's range so that one overflow is reported once.
+    state_[slot(instruction.result)] =
+        result && is_integer && !within(*result, of(type)) ? of(type) : result;
+  }
+
+  void run(const Body& body, int depth) {
+    for (const Statement& statement : body) {
+      ++line_;
+      if (const Instruction* instruction = std::get_if<Instruction>(&statement)) {
+        run(*instruction, 2 * depth + 1);
+      } else {
+        run(std::get<Loop>(statement), depth);
+        ++line_;
+      }
+    }
+  }
+
+  // Runs a loop's body once from the present state, without reports, and puts the line back.
+  State try_body(const Loop& loop, int depth) {
+    const State before = state_;
+    const int line = line_;
+    ++quiet_;
+    run(loop.body, depth + 1);
+    --quiet_;
+    line_ = line;
+    State after = std::move(state_);
+    state_ = before;
+    return after;
+  }
+
+  // True if every write to the register in `body` has the form r = op r, ... and nothing else reads it: then
+  // an iteration adds an amount that does not depend on the register.
+  bool only_accumulates(const Body& body, size_t wanted) const {
+    for (const Statement& statement : body) {
+      if (const Loop* loop = std::get_if<Loop>(&statement)) {
+        if (!only_accumulates(loop->body, wanted)) return false;
+        continue;
+      }
+      const Instruction& instruction = std::get<Instruction>(statement);
+      const bool writes = row(instruction.op).has_result && slot(instruction.result) == wanted;
+      for (size_t i = 0; i < instruction.operands.size(); ++i) {
+        if ((slot(instruction.operands[i]) == wanted) != (writes && i == 0)) return false;
+      }
+      const bool adds = instruction.op == Op::add || instruction.op == Op::subtract ||
+                        instruction.op == Op::dot4 || instruction.op == Op::dot2 ||
+                        instruction.op == Op::widen;
+      if (writes && !adds) return false;
+    }
+    return true;
+  }
+
+  void run(const Loop& loop, int depth) {
+    const State start = state_;
+    const State first = try_body(loop, depth);
+
+    // What holds at the start of every iteration: registers that settle after one iteration ...
+    for (size_t i = 0; i < state_.size(); ++i) {
+      if (start[i] && first[i]) state_[i] = hull(*start[i], *first[i]);
+    }
+    const State settled = state_;
+    const State second = try_body(loop, depth);
+
+    // ... and accumulators, which gain at most as much in every iteration as in the first.
+    std::vector<size_t> accumulators;
+    for (size_t i = 0; i < state_.size(); ++i) {
+      if (!start[i] || !first[i] || !second[i] || within(*second[i], *settled[i])) continue;
+      accumulators.push_back(i);
+      const Interval gain{std::min<int64_t>(0, first[i]->low - start[i]->low),
+                          std::max<int64_t>(0, first[i]->high - start[i]->high)};
+      const Interval reach = plus(*start[i], times(gain, loop.trips - 1));
+      // An absurd reach is an overflow anyway; keep the arithmetic of intervals far from that of int64.
+      constexpr int64_t limit = int64_t{1} << 40;
+      state_[i] = Interval{std::max(reach.low, -limit), std::min(reach.high, limit)};
+    }
+    const State entry = state_;
+    run(loop.body, depth + 1);
+    for (size_t i : accumulators) {
+      if (!state_[i]) continue;
+      const Interval gain{first[i]->low - start[i]->low, first[i]->high - start[i]->high};
+      const Interval bound = hull(plus(*entry[i], gain), *entry[i]);
+      const bool clamped = within(*state_[i], bound);
+      if (!only_accumulates(loop.body, i) || !clamped)
+        report("a register grows in this loop in a way that cannot be bounded", 2 * depth + 1);
+    }
+    // A parallel loop may run no iteration at all.
+    if (loop.kind == LoopKind::parallel) {
+      for (size_t i = 0; i < state_.size(); ++i)
+        state_[i] = state_[i] && start[i] ? std::optional(hull(*state_[i], *start[i])) : std::nullopt;
+    }
+  }
+
+  const Program& program_;
+  std::vector<int64_t> first_;  // slot of each array's first register
+  State state_;
+  int quiet_ = 0;
+  int line_ = 1;
+  std::vector<Error> found_;
+};
+
+}  // namespace
+
+std::vector<Error> verify_ranges(const Program& program) { return RangeVerifier(program).run(); }
+
+}  // namespace tern::ir
