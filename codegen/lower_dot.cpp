@@ -73,6 +73,12 @@ class DotLowering {
     result_ = add_register(program_, "result", {Element::f32, lanes});
   }
 
+  // A bound on the magnitude of an unpacked weight: what the bits of its field can hold.
+  int64_t largest_weight() const {
+    const int bits = row(kernel_.weights.packing).bit_width;
+    return bits == 0 ? 2 : (1 << bits) - 1;
+  }
+
   RegisterUse sum() const { return {sum_, nest_.accumulator()}; }
   RegisterUse partial() const { return {partial_, nest_.accumulator()}; }
   RegisterUse packed() const { return {packed_, nest_.output()}; }
@@ -140,7 +146,7 @@ class DotLowering {
     if (widens())
       body.push_back(Instruction{Op::dot2, partial(), {partial(), weight(), activation}});
     else
-      body.push_back(Instruction{Op::dot4, sum(), {sum(), weight(), activation}});
+      body.push_back(Instruction{Op::dot4, sum(), {sum(), weight(), activation}, 0, {}, largest_weight()});
   }
 
   // C = f32(sum - correction) / sa * sw, in this order.

@@ -51,7 +51,7 @@ inline constexpr std::array<OpRow, 15> ops = {{
     {Op::multiply, "multiply", 2, true, false, false, "r[i] = x[i] * y[i], f32"},
     {Op::divide, "divide", 2, true, false, false, "r[i] = x[i] / y[i], f32"},
     {Op::convert, "convert", 1, true, false, false, "r[i] = x[i] in r's type"},
-    {Op::dot4, "dot4", 3, true, false, false, "r[i] = x[i] + sum of y[j] * z[j] over j = 4i .. 4i+3"},
+    {Op::dot4, "dot4", 3, true, false, true, "r[i] = x[i] + sum of y[j] * z[j] over j = 4i..4i+3, |y| <= c"},
     {Op::dot2, "dot2", 3, true, false, false, "r[i] = x[i] + y[2i] * z[2i] + y[2i+1] * z[2i+1]"},
     {Op::widen, "widen", 2, true, false, false, "r[i] = x[i] + y[2i] + y[2i+1]"},
 }};

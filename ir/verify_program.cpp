@@ -174,6 +174,7 @@ class ProgramVerifier {
         require_here(operand(1).element == Element::u8 || (width == 4 && operand(1).element == Element::i8),
                      "the second operand must be u8, or i8 for dot4");
         require_here(operand(2).element == Element::i8, "the third operand must be i8");
+        require_here(width == 2 || (immediate >= 1 && immediate <= 255), "the bound must be between 1 and 255");
         return require_here(operand(1).lanes == width * result.lanes && operand(2).lanes == operand(1).lanes,
                             "the factors must have 4 (dot4) or 2 (dot2) lanes for one of the sum");
       }

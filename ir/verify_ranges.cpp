@@ -81,7 +81,12 @@ class RangeVerifier {
       case Op::add: return plus(x, y);
       case Op::subtract: return minus(x, y);
       case Op::convert: return x;
-      case Op::dot4: return plus(x, times(times(y, z), 4));
+      case Op::dot4:
+        if (!within(y, {-immediate, immediate}))
+          report(fmt::format("`{}`: the second operand reaches {}..{}, past what the operation promises",
+                             print(program_, instruction), y.low, y.high),
+                 column);
+        return plus(x, times(times(y, z), 4));
       case Op::dot2: {
         // Instructions for this op form the pair of products first, in 16 bits.
         const Interval pair = times(times(y, z), 2);

@@ -9,6 +9,7 @@ namespace tern::tools {
 enum ExitCode : int { exit_ok = 0, exit_failed = 1, exit_bad_input = 2 };
 
 // An action stores its ExitCode through `exit_code`.
+void add_asm(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
 void add_synth(CLI::App& app, int& exit_code);
 

@@ -1,0 +1,66 @@
+#include "codegen/compile.h"
+
+#include <llvm/Config/llvm-config.h>
+#include <llvm/IR/LegacyPassManager.h>
+#include <llvm/IR/Verifier.h>
+#include <llvm/Passes/PassBuilder.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include "codegen/emit.h"
+#include "codegen/target_machine.h"
+
+namespace tern::codegen {
+namespace {
+
+// The program says what is unrolled and what is a vector; LLVM only cleans up, moves what does not change out
+// of loops, and allocates registers.
+constexpr const char* passes = "function(sroa,early-cse,instcombine<no-verify-fixpoint>,loop-mssa(licm),simplifycfg)";
+
+void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
+  llvm::PassBuilder builder(&machine);
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager call_graph;
+  llvm::ModuleAnalysisManager modules;
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(call_graph);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, call_graph, modules);
+  llvm::ModulePassManager manager;
+  llvm::cantFail(builder.parsePassPipeline(manager, passes));
+  manager.run(module, modules);
+}
+
+std::string print_module(const llvm::Module& module) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module.print(stream, nullptr);
+  return text;
+}
+
+}  // namespace
+
+Expected<std::string> compile(const ir::Program& program, const targets::Target& target, Output output) {
+  Expected<std::unique_ptr<llvm::TargetMachine>> machine = make_target_machine(target);
+  if (!machine) return machine.error();
+  llvm::LLVMContext context;
+  const std::unique_ptr<llvm::Module> module = emit(program, target, **machine, context);
+  assert(!llvm::verifyModule(*module, &llvm::errs()));
+  if (output == Output::llvm_ir) return print_module(*module);
+  optimize(*module, **machine);
+  if (output == Output::optimized_llvm_ir) return print_module(*module);
+
+  llvm::SmallString<0> code;
+  llvm::raw_svector_ostream stream(code);
+  llvm::legacy::PassManager manager;
+  const auto kind = output == Output::assembly ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile;
+  if ((*machine)->addPassesToEmitFile(manager, stream, nullptr, kind))
+    return Error{"LLVM cannot write this kind of file for target " + target.name, {}};
+  manager.run(*module);
+  return std::string(code.str());
+}
+
+std::string llvm_version() { return LLVM_VERSION_STRING; }
+
+}  // namespace tern::codegen

@@ -1,0 +1,295 @@
+#include "codegen/emit.h"
+
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/Target/TargetMachine.h>
+
+#include <cassert>
+#include <numeric>
+
+#include "codegen/vector_ops.h"
+
+namespace tern::codegen {
+namespace {
+
+using ir::Element;
+using ir::Instruction;
+using ir::Op;
+using targets::Architecture;
+using targets::Feature;
+
+class Emitter {
+ public:
+  Emitter(const ir::Program& program, const targets::Target& target, llvm::TargetMachine& machine,
+          llvm::LLVMContext& context)
+      : program_(program),
+        target_(target),
+        module_(std::make_unique<llvm::Module>(program.name, context)),
+        builder_(context),
+        variables_(program.variables.size()) {
+    module_->setTargetTriple(machine.getTargetTriple().str());
+    module_->setDataLayout(machine.createDataLayout());
+  }
+
+  std::unique_ptr<llvm::Module> run() {
+    start_function();
+    emit(program_.body);
+    builder_.CreateRetVoid();
+    return std::move(module_);
+  }
+
+ private:
+  llvm::LLVMContext& context() { return module_->getContext(); }
+
+  void start_function() {
+    llvm::Type* pointer = builder_.getPtrTy();
+    auto* type = llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer}, false);
+    function_ = llvm::Function::Create(type, llvm::Function::ExternalLinkage, program_.name, *module_);
+    function_->addFnAttr(llvm::Attribute::NoUnwind);
+    function_->addFnAttr("target-features", targets::llvm_attributes(target_.features));
+    if (!target_.llvm_cpu.empty()) function_->addFnAttr("tune-cpu", target_.llvm_cpu);
+    // The kernel's own choice of width stands, whatever the processor's tuning prefers.
+    const std::string bits = std::to_string(target_.vector_bits);
+    function_->addFnAttr("min-legal-vector-width", bits);
+    function_->addFnAttr("prefer-vector-width", bits);
+
+    builder_.SetInsertPoint(llvm::BasicBlock::Create(context(), "entry", function_));
+    for (size_t i = 0; i < program_.buffers.size(); ++i) {
+      llvm::Value* place = builder_.CreateConstGEP1_64(pointer, function_->getArg(0), i);
+      buffers_.push_back(builder_.CreateLoad(pointer, place, program_.buffers[i].name));
+    }
+    // Registers may be written more than once: they start as stack slots, and LLVM's SROA makes them values.
+    for (const ir::RegisterArray& array : program_.registers) {
+      std::vector<llvm::AllocaInst*>& slots = registers_.emplace_back();
+      for (int64_t i = 0; i < array.count; ++i)
+        slots.push_back(builder_.CreateAlloca(type_of(array.type), nullptr, array.name));
+    }
+  }
+
+  llvm::Type* type_of(Element element) {
+    switch (element) {
+      case Element::i8:
+      case Element::u8: return builder_.getInt8Ty();
+      case Element::i16:
+      case Element::f16:
+      case Element::bf16: return builder_.getInt16Ty();  // 16-bit floats are bits until they are converted
+      case Element::i32: return builder_.getInt32Ty();
+      case Element::f32: return builder_.getFloatTy();
+      case Element::trit: break;
+    }
+    assert(false && "trits have no storage");
+    return nullptr;
+  }
+
+  llvm::FixedVectorType* type_of(ir::VectorType type) {
+    return llvm::FixedVectorType::get(type_of(type.element), type.lanes);
+  }
+
+  ir::VectorType ir_type(const ir::RegisterUse& use) const { return program_.registers[use.array].type; }
+
+  llvm::AllocaInst* slot(const ir::RegisterUse& use) const {
+    assert(use.index.terms.empty() && "unroll first");
+    return registers_[use.array][use.index.constant];
+  }
+
+  llvm::Value* read(const ir::RegisterUse& use) {
+    llvm::AllocaInst* place = slot(use);
+    return builder_.CreateLoad(place->getAllocatedType(), place);
+  }
+
+  // The address of an element, and the alignment that is certain for it.
+  std::pair<llvm::Value*, llvm::Align> address(const Instruction& instruction) {
+    const ir::Buffer& buffer = program_.buffers[instruction.buffer];
+    const int64_t bytes = size_in_bytes(buffer.element);
+    int64_t alignment = std::gcd(buffer.alignment, instruction.address.constant * bytes);
+    llvm::Value* offset = builder_.getInt64(instruction.address.constant * bytes);
+    for (const ir::Affine::Term& term : instruction.address.terms) {
+      alignment = std::gcd(alignment, term.factor * bytes);
+      llvm::Value* share = builder_.CreateMul(variables_[term.variable], builder_.getInt64(term.factor * bytes));
+      offset = builder_.CreateAdd(offset, share);
+    }
+    llvm::Value* place = builder_.CreateGEP(builder_.getInt8Ty(), buffers_[instruction.buffer], offset);
+    return {place, llvm::Align(static_cast<uint64_t>(alignment))};
+  }
+
+  void emit(const ir::Body& body) {
+    for (const ir::Statement& statement : body) {
+      if (const Instruction* instruction = std::get_if<Instruction>(&statement))
+        emit(*instruction);
+      else
+        emit(std::get<ir::Loop>(statement));
+    }
+  }
+
+  void emit(const ir::Loop& loop) {
+    assert(loop.kind != ir::LoopKind::unroll && "unroll first");
+    const bool parallel = loop.kind == ir::LoopKind::parallel;
+    llvm::Value* begin = builder_.getInt64(0);
+    llvm::Value* end = builder_.getInt64(loop.trips);
+    if (parallel) {
+      begin = range_bound(2 * parallel_seen_);
+      end = range_bound(2 * parallel_seen_ + 1);
+      ++parallel_seen_;
+    }
+    llvm::BasicBlock* before = builder_.GetInsertBlock();
+    auto* body = llvm::BasicBlock::Create(context(), "body", function_);
+    auto* after = llvm::BasicBlock::Create(context(), "after", function_);
+    if (parallel)
+      builder_.CreateCondBr(builder_.CreateICmpSLT(begin, end), body, after);
+    else
+      builder_.CreateBr(body);
+
+    builder_.SetInsertPoint(body);
+    llvm::PHINode* variable = builder_.CreatePHI(builder_.getInt64Ty(), 2, program_.variables[loop.variable]);
+    variable->addIncoming(begin, before);
+    variables_[loop.variable] = variable;
+    emit(loop.body);
+    llvm::Value* next = builder_.CreateNSWAdd(variable, builder_.getInt64(1));
+    variable->addIncoming(next, builder_.GetInsertBlock());
+    builder_.CreateCondBr(builder_.CreateICmpSLT(next, end), body, after);
+    builder_.SetInsertPoint(after);
+  }
+
+  llvm::Value* range_bound(int index) {
+    llvm::Value* place = builder_.CreateConstGEP1_64(builder_.getInt64Ty(), function_->getArg(1), index);
+    return builder_.CreateLoad(builder_.getInt64Ty(), place);
+  }
+
+  llvm::Value* splat(const Instruction& instruction) {
+    const ir::VectorType type = ir_type(instruction.result);
+    const auto [place, alignment] = address(instruction);
+    // A group of elements is repeated as one wider element.
+    llvm::Type* unit = instruction.immediate == 1
+                           ? type_of(type.element)
+                           : builder_.getIntNTy(8 * size_in_bytes(type.element) * instruction.immediate);
+    llvm::Value* scalar = builder_.CreateAlignedLoad(unit, place, alignment);
+    llvm::Value* vector = builder_.CreateVectorSplat(type.lanes / instruction.immediate, scalar);
+    return builder_.CreateBitCast(vector, type_of(type));
+  }
+
+  void prefetch(const Instruction& instruction) {
+    const auto [place, alignment] = address(instruction);
+    llvm::Value* ahead =
+        builder_.CreateGEP(builder_.getInt8Ty(), place, builder_.getInt64(instruction.immediate));
+    // A read, to be kept in all levels of the cache, of data.
+    builder_.CreateIntrinsic(llvm::Intrinsic::prefetch, {builder_.getPtrTy()},
+                             {ahead, builder_.getInt32(0), builder_.getInt32(3), builder_.getInt32(1)});
+  }
+
+  llvm::Value* f16_to_f32(llvm::Value* bits) {
+    const bool native =
+        target_.architecture == Architecture::aarch64 || target_.features.contains(Feature::f16c);
+    if (!native) return portable::f16_to_f32(builder_, bits);
+    const unsigned lanes = llvm::cast<llvm::FixedVectorType>(bits->getType())->getNumElements();
+    llvm::Value* halves = builder_.CreateBitCast(bits, llvm::FixedVectorType::get(builder_.getHalfTy(), lanes));
+    return builder_.CreateFPExt(halves, llvm::FixedVectorType::get(builder_.getFloatTy(), lanes));
+  }
+
+  llvm::Value* convert(const Instruction& instruction) {
+    const Element from = ir_type(instruction.operands[0]).element;
+    llvm::Type* to = type_of(ir_type(instruction.result));
+    llvm::Value* value = read(instruction.operands[0]);
+    switch (from) {
+      case Element::f16: return f16_to_f32(value);
+      case Element::bf16: {
+        llvm::Type* bits = llvm::FixedVectorType::get(
+            builder_.getInt32Ty(), llvm::cast<llvm::FixedVectorType>(to)->getNumElements());
+        llvm::Value* wide = builder_.CreateZExt(value, bits);
+        return builder_.CreateBitCast(builder_.CreateShl(wide, llvm::ConstantInt::get(bits, 16)), to);
+      }
+      case Element::u8:
+        return to->isFPOrFPVectorTy() ? builder_.CreateUIToFP(value, to) : builder_.CreateZExt(value, to);
+      case Element::i8:
+      case Element::i16:
+      case Element::i32:
+        return to->isFPOrFPVectorTy() ? builder_.CreateSIToFP(value, to) : builder_.CreateSExt(value, to);
+      case Element::f32:
+      case Element::trit: break;
+    }
+    assert(false && "Verify refuses this conversion");
+    return nullptr;
+  }
+
+  llvm::Value* dot(const Instruction& instruction) {
+    const DotOperands operands{read(instruction.operands[0]), read(instruction.operands[1]),
+                               read(instruction.operands[2]),
+                               ir_type(instruction.operands[1]).element == Element::i8, instruction.immediate};
+    const bool quad = instruction.op == Op::dot4;
+    llvm::Value* value = nullptr;
+    if (target_.architecture == Architecture::x86_64)
+      value = quad ? x86::dot4(builder_, target_, operands) : x86::dot2(builder_, target_, operands);
+    if (value) return value;
+    return quad ? portable::dot4(builder_, operands) : portable::dot2(builder_, operands);
+  }
+
+  llvm::Value* widen(llvm::Value* x, llvm::Value* y) {
+    llvm::Value* value = nullptr;
+    if (target_.architecture == Architecture::x86_64) value = x86::widen(builder_, target_, x, y);
+    return value ? value : portable::widen(builder_, x, y);
+  }
+
+  llvm::Value* value_of(const Instruction& instruction) {
+    const auto operand = [&](int i) { return read(instruction.operands[i]); };
+    llvm::Type* type = type_of(ir_type(instruction.result));
+    const bool is_float = type->isFPOrFPVectorTy();
+    const int64_t immediate = instruction.immediate;
+    switch (instruction.op) {
+      case Op::constant:
+        return is_float ? llvm::ConstantFP::get(type, static_cast<double>(immediate))
+                        : llvm::ConstantInt::get(type, static_cast<uint64_t>(immediate), true);
+      case Op::load: {
+        const auto [place, alignment] = address(instruction);
+        return builder_.CreateAlignedLoad(type, place, alignment);
+      }
+      case Op::splat: return splat(instruction);
+      case Op::bit_and: return builder_.CreateAnd(operand(0), llvm::ConstantInt::get(type, immediate));
+      case Op::shift_right:
+        // Of an odd byte there is no word to shift.
+        if (target_.architecture == Architecture::x86_64 && ir_type(instruction.result).lanes % 2 == 0)
+          return x86::shift_right(builder_, operand(0), immediate);
+        return builder_.CreateLShr(operand(0), llvm::ConstantInt::get(type, immediate));
+      case Op::add:
+        return is_float ? builder_.CreateFAdd(operand(0), operand(1)) : builder_.CreateAdd(operand(0), operand(1));
+      case Op::subtract:
+        return is_float ? builder_.CreateFSub(operand(0), operand(1)) : builder_.CreateSub(operand(0), operand(1));
+      case Op::multiply: return builder_.CreateFMul(operand(0), operand(1));
+      case Op::divide: return builder_.CreateFDiv(operand(0), operand(1));
+      case Op::convert: return convert(instruction);
+      case Op::dot4:
+      case Op::dot2: return dot(instruction);
+      case Op::widen: return widen(operand(0), operand(1));
+      case Op::store:
+      case Op::prefetch: break;
+    }
+    assert(false && "the operation has no result");
+    return nullptr;
+  }
+
+  void emit(const Instruction& instruction) {
+    if (instruction.op == Op::prefetch) return prefetch(instruction);
+    if (instruction.op == Op::store) {
+      const auto [place, alignment] = address(instruction);
+      builder_.CreateAlignedStore(read(instruction.operands[0]), place, alignment);
+      return;
+    }
+    builder_.CreateStore(value_of(instruction), slot(instruction.result));
+  }
+
+  const ir::Program& program_;
+  const targets::Target& target_;
+  std::unique_ptr<llvm::Module> module_;
+  llvm::IRBuilder<> builder_;
+  llvm::Function* function_ = nullptr;
+  std::vector<llvm::Value*> buffers_;
+  std::vector<std::vector<llvm::AllocaInst*>> registers_;
+  std::vector<llvm::Value*> variables_;
+  int parallel_seen_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<llvm::Module> emit(const ir::Program& program, const targets::Target& target,
+                                   llvm::TargetMachine& machine, llvm::LLVMContext& context) {
+  return Emitter(program, target, machine, context).run();
+}
+
+}  // namespace tern::codegen

@@ -1,0 +1,108 @@
+#include "codegen/jit.h"
+
+#include <fmt/format.h>
+#include <llvm/ExecutionEngine/Orc/LLJIT.h>
+
+#include <atomic>
+
+#include "codegen/compile.h"
+#include "codegen/lower.h"
+#include "codegen/target_machine.h"
+#include "ir/verify.h"
+#include "targets/legal.h"
+
+namespace tern::codegen {
+namespace {
+
+// Raise it whenever the code generated for the same kernel changes.
+constexpr int generator_version = 1;
+
+Error to_error(llvm::Error error) { return {"cannot load generated code: " + llvm::toString(std::move(error)), {}}; }
+
+Error summary(const std::string& what, const std::vector<Error>& errors) {
+  std::string text = what;
+  for (const Error& error : errors) text += "\n  " + error.text();
+  return {text, {}};
+}
+
+}  // namespace
+
+struct Jit::State {
+  targets::Target target;
+  std::optional<ObjectCache> cache;
+  std::unique_ptr<llvm::orc::LLJIT> engine;
+  std::atomic<int64_t> loaded = 0;
+};
+
+Expected<Jit> Jit::make(targets::Target target, std::optional<ObjectCache> cache) {
+  if (Expected<std::unique_ptr<llvm::TargetMachine>> machine = make_target_machine(target); !machine)
+    return machine.error();
+  auto engine = llvm::orc::LLJITBuilder().create();
+  if (!engine) return to_error(engine.takeError());
+  Jit jit;
+  jit.state_ = std::make_shared<State>();
+  jit.state_->target = std::move(target);
+  jit.state_->cache = std::move(cache);
+  jit.state_->engine = std::move(*engine);
+  return jit;
+}
+
+const targets::Target& Jit::target() const { return state_->target; }
+
+Expected<CompiledKernel> Jit::compile(const ir::Kernel& kernel) const {
+  if (const std::vector<Error> errors = ir::verify(kernel); !errors.empty())
+    return summary(fmt::format("kernel {} is wrong:", kernel.name), errors);
+  if (const std::vector<std::string> reasons = targets::illegal(kernel, state_->target); !reasons.empty())
+    return Error{fmt::format("kernel {} is not legal on {}: {}", kernel.name, state_->target.name,
+                             fmt::join(reasons, "; ")),
+                 {}};
+  Expected<CompiledKernel> compiled = compile(lower(kernel));
+  if (compiled) compiled->kernel_ = std::make_shared<const ir::Kernel>(kernel);
+  return compiled;
+}
+
+Expected<CompiledKernel> Jit::compile(const ir::Program& program) const {
+  if (const std::vector<Error> errors = ir::verify(program); !errors.empty())
+    return summary(fmt::format("program {} is wrong:", program.name), errors);
+  return load(program);
+}
+
+Expected<CompiledKernel> Jit::load(const ir::Program& program) const {
+  // The object is stored under everything that determines it; its symbol does not depend on the name.
+  ir::Program named = program;
+  named.name = "kernel";
+  const targets::Target& target = state_->target;
+  const std::string key =
+      fmt::format("{}\ntriple {}\nfeatures {}\ntune {}\nbits {}\nLLVM {}\ngenerator {}\n", print(named),
+                  triple_of(target), text(target.features), target.llvm_cpu, target.vector_bits, llvm_version(),
+                  generator_version);
+  std::optional<std::string> object;
+  if (state_->cache) object = state_->cache->load(key);
+  if (!object) {
+    Expected<std::string> compiled = codegen::compile(named, target, Output::object);
+    if (!compiled) return compiled.error();
+    object = compiled.take();
+    if (state_->cache) state_->cache->store(key, *object);
+  }
+
+  // A library of its own for each kernel keeps equal symbols apart; its tracker frees the code.
+  llvm::orc::LLJIT& engine = *state_->engine;
+  auto library = engine.createJITDylib(fmt::format("kernel{}", state_->loaded++));
+  if (!library) return to_error(library.takeError());
+  library->addToLinkOrder(engine.getMainJITDylib());
+  llvm::orc::ResourceTrackerSP tracker = library->createResourceTracker();
+  auto buffer = llvm::MemoryBuffer::getMemBufferCopy(*object, named.name);
+  if (llvm::Error error = engine.addObjectFile(tracker, std::move(buffer))) return to_error(std::move(error));
+  auto symbol = engine.lookup(*library, named.name);
+  if (!symbol) return to_error(symbol.takeError());
+
+  CompiledKernel kernel;
+  kernel.function_ = symbol->toPtr<CompiledKernel::Function>();
+  kernel.program_ = std::make_shared<const ir::Program>(program);
+  kernel.code_ = std::shared_ptr<void>(nullptr, [state = state_, tracker](void*) {
+    llvm::consumeError(tracker->remove());
+  });
+  return kernel;
+}
+
+}  // namespace tern::codegen

@@ -1,0 +1,39 @@
+// Internal to codegen/: how the operations that CPUs have instructions for become LLVM IR. Everything else is
+// plain vector IR in emit.cpp.
+#pragma once
+
+#include <llvm/IR/IRBuilder.h>
+
+#include "targets/target.h"
+
+namespace tern::codegen {
+
+// The operands of dot4, dot2 and widen; see ir/op.h. A null `z` for widen.
+struct DotOperands {
+  llvm::Value* x;
+  llvm::Value* y;
+  llvm::Value* z;
+  bool y_is_signed;
+  int64_t bound;  // of |y|, for dot4
+};
+
+// Portable forms: right on every LLVM target.
+namespace portable {
+llvm::Value* dot4(llvm::IRBuilderBase& builder, const DotOperands& operands);
+llvm::Value* dot2(llvm::IRBuilderBase& builder, const DotOperands& operands);
+llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y);
+// <L x i16>, the bits of f16, to <L x float>, by integer operations and one multiplication.
+llvm::Value* f16_to_f32(llvm::IRBuilderBase& builder, llvm::Value* bits);
+}  // namespace portable
+
+// x86 instructions; null if the target has none for that width.
+namespace x86 {
+// Unsigned bytes shifted right: x86 shifts words, and the bits that come from the neighbour are masked away.
+llvm::Value* shift_right(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t count);
+llvm::Value* dot4(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands);
+llvm::Value* dot2(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands);
+llvm::Value* widen(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* x,
+                   llvm::Value* y);
+}  // namespace x86
+
+}  // namespace tern::codegen

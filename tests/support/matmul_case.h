@@ -1,0 +1,167 @@
+// Random matrix products and the three ways to compute them, for differential tests.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "codegen/jit.h"
+#include "codegen/lower.h"
+#include "ir/interpret.h"
+#include "ir/kernel.h"
+#include "ir/pack.h"
+#include "ir/reference.h"
+
+namespace tern::testing {
+
+// Inputs of a problem with extreme values among them.
+inline ir::MatmulInputs random_inputs(const ir::Problem& problem, std::mt19937& random) {
+  ir::MatmulInputs inputs;
+  const auto uniform = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
+  const auto real = [&] { return std::uniform_real_distribution<float>(-2, 2)(random); };
+  if (problem.is_ternary()) {
+    // Now and then everything is as large as it can be: sums that overflow somewhere would show.
+    const int kind = uniform(0, 5);
+    for (int64_t i = 0; i < problem.n * problem.k; ++i)
+      inputs.trits.push_back(static_cast<int8_t>(kind == 0 ? 1 : kind == 1 ? -1 : uniform(-1, 1)));
+    for (int64_t i = 0; i < problem.m * problem.k; ++i)
+      inputs.quantized.push_back(static_cast<int8_t>(kind < 2 ? (i / problem.k % 2 ? 127 : -128) : uniform(-128, 127)));
+    for (int64_t i = 0; i < problem.m; ++i) inputs.activation_scales.push_back(std::abs(real()) * 50 + 0.01f);
+    inputs.weight_scale = std::abs(real()) + 0.01f;
+    return inputs;
+  }
+  const ir::Packing packing = *ir::packing_named(name(problem.weight));
+  for (int64_t i = 0; i < problem.n * problem.k; ++i) {
+    uint8_t bytes[4];
+    encode_dense(packing, bytes, problem.weight == ir::Element::i8 ? static_cast<float>(uniform(-128, 127)) : real());
+    inputs.dense.push_back(decode_dense(packing, bytes));
+  }
+  if (problem.scaling == ir::Scaling::group) {
+    for (int64_t i = 0; i < problem.n * ir::ceil_divide(problem.k, problem.scale_group); ++i)
+      inputs.group_scales.push_back(real());
+  }
+  for (int64_t i = 0; i < problem.m * problem.k; ++i) inputs.activations.push_back(real());
+  return inputs;
+}
+
+// The buffers of a call, with guard bytes that show writes past a buffer's end.
+class KernelCall {
+ public:
+  KernelCall(const ir::Kernel& kernel, const ir::Program& program, const ir::MatmulInputs& inputs)
+      : kernel_(kernel), program_(program) {
+    for (const ir::Buffer& buffer : program.buffers) {
+      const size_t bytes = buffer.size * size_in_bytes(buffer.element);
+      storage_.emplace_back(bytes + 2 * guard, std::byte{0xa5});
+      const size_t misalignment = reinterpret_cast<uintptr_t>(storage_.back().data()) % guard;
+      starts_.push_back(storage_.back().data() + guard - misalignment);
+      std::memset(starts_.back(), 0, bytes);
+      fill(buffer, starts_.back(), inputs);
+    }
+  }
+
+  std::vector<std::byte*> buffers() { return starts_; }
+
+  // C, f32 [m,n] without padding.
+  std::vector<float> result() const {
+    const ir::Problem& problem = kernel_.problem;
+    std::vector<float> c(problem.m * problem.n);
+    for (int64_t m = 0; m < problem.m; ++m)
+      std::memcpy(&c[m * problem.n], starts_.back() + m * output_stride(problem) * 4, problem.n * 4);
+    return c;
+  }
+
+  bool guards_are_whole() const {
+    for (size_t i = 0; i < starts_.size(); ++i) {
+      const std::byte* end = starts_[i] + program_.buffers[i].size * size_in_bytes(program_.buffers[i].element);
+      for (const std::byte* byte = storage_[i].data(); byte < storage_[i].data() + storage_[i].size(); ++byte) {
+        if ((byte < starts_[i] || byte >= end) && *byte != std::byte{0xa5}) return false;
+      }
+    }
+    return true;
+  }
+
+ private:
+  static constexpr size_t guard = 64;
+
+  template <class T>
+  void fill_rows(std::byte* start, const std::vector<T>& values, int64_t stride) {
+    const ir::Problem& problem = kernel_.problem;
+    for (int64_t m = 0; m < problem.m; ++m)
+      std::memcpy(start + m * stride * sizeof(T), &values[m * problem.k], problem.k * sizeof(T));
+  }
+
+  template <class T>
+  void fill_dense(std::byte* start, const ir::MatmulInputs& inputs) {
+    const ir::Problem& problem = kernel_.problem;
+    const ir::LayoutMap map(kernel_.weights, problem.n, problem.k);
+    ir::pack_dense<T>(kernel_.weights, {reinterpret_cast<T*>(start), static_cast<size_t>(map.positions())}, problem.n,
+                      problem.k, 0, problem.n, [&](int64_t n, T* row) {
+                        for (int64_t k = 0; k < problem.k; ++k)
+                          encode_dense(kernel_.weights.packing, reinterpret_cast<uint8_t*>(row + k),
+                                       inputs.dense[n * problem.k + k]);
+                      });
+  }
+
+  void fill(const ir::Buffer& buffer, std::byte* start, const ir::MatmulInputs& inputs) {
+    const ir::Problem& problem = kernel_.problem;
+    float* floats = reinterpret_cast<float*>(start);
+    if (buffer.name == "W" && problem.is_ternary()) {
+      const ir::LayoutMap map(kernel_.weights, problem.n, problem.k);
+      ir::pack_trits(kernel_.weights, inputs.trits,
+                     {reinterpret_cast<uint8_t*>(start), static_cast<size_t>(map.size_in_bytes())}, problem.n, problem.k);
+    } else if (buffer.name == "W") {
+      if (row(kernel_.weights.packing).bytes_per_group == 1) fill_dense<int8_t>(start, inputs);
+      if (row(kernel_.weights.packing).bytes_per_group == 2) fill_dense<uint16_t>(start, inputs);
+      if (row(kernel_.weights.packing).bytes_per_group == 4) fill_dense<float>(start, inputs);
+    } else if (buffer.name == "S") {
+      const int64_t groups = ir::ceil_divide(problem.k, problem.scale_group);
+      ir::pack_dense<float>(*kernel_.scales, {floats, static_cast<size_t>(buffer.size)}, problem.n, groups, 0, problem.n,
+                            [&](int64_t n, float* row) {
+                              std::copy_n(&inputs.group_scales[n * groups], groups, row);
+                            });
+    } else if (buffer.name == "A") {
+      if (problem.is_ternary())
+        fill_rows(start, inputs.quantized, activation_stride(problem));
+      else
+        fill_rows(start, inputs.activations, activation_stride(problem));
+    } else if (buffer.name == "asum") {
+      for (int64_t m = 0; m < problem.m; ++m) {
+        int32_t sum = 0;
+        for (int64_t k = 0; k < problem.k; ++k) sum += inputs.quantized[m * problem.k + k];
+        std::memcpy(start + 4 * m, &sum, 4);
+      }
+    } else if (buffer.name == "sa") {
+      std::copy(inputs.activation_scales.begin(), inputs.activation_scales.end(), floats);
+    } else if (buffer.name == "sw") {
+      floats[0] = inputs.weight_scale;
+    }
+  }
+
+  const ir::Kernel& kernel_;
+  const ir::Program& program_;
+  std::vector<std::vector<std::byte>> storage_;
+  std::vector<std::byte*> starts_;
+};
+
+inline std::vector<float> run_interpreted(const ir::Kernel& kernel, const ir::Program& program,
+                                          const ir::MatmulInputs& inputs) {
+  KernelCall call(kernel, program, inputs);
+  ir::interpret(program, call.buffers(), full_ranges(program));
+  return call.guards_are_whole() ? call.result() : std::vector<float>{};
+}
+
+inline std::vector<float> run_compiled(const codegen::CompiledKernel& compiled, const ir::Kernel& kernel,
+                                       const ir::MatmulInputs& inputs) {
+  KernelCall call(kernel, compiled.program(), inputs);
+  const std::vector<std::byte*> buffers = call.buffers();
+  const std::vector<void*> pointers(buffers.begin(), buffers.end());
+  compiled(pointers, full_ranges(compiled.program()));
+  return call.guards_are_whole() ? call.result() : std::vector<float>{};
+}
+
+inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+}  // namespace tern::testing
