@@ -70,9 +70,15 @@ TEST(PreTokenizer, AnInvalidByteIsAPieceOfItsOwn) {
             (Pieces{"ab", "\xff", "\xfe", " cd", "\xe2", "\x82"}));
 }
 
-TEST(PreTokenizer, AMegabyteWithoutABreakIsOnePiece) {
+// What follows shows that the run was matched and not given up on.
+TEST(PreTokenizer, AMegabyteWithoutABreak) {
   const PreTokenizer split = make("llama-bpe");
-  for (const char c : {'a', ' ', '\n', '!'}) EXPECT_EQ(split.split(std::string(1 << 20, c)).size(), 1u) << c;
+  for (const char c : {'a', ' ', '\n', '!'}) {
+    const std::string text = std::string(1 << 20, c) + "9";
+    const Pieces pieces = split.split(text);
+    EXPECT_EQ(pieces.size(), c == ' ' ? 3u : 2u) << c;
+    EXPECT_EQ(pieces.back(), "9") << c;
+  }
 }
 
 TEST(SplittingRules, NamesThatMeanLlama3) {
