@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cassert>
-#include <cmath>
-#include <limits>
 #include <vector>
 
 namespace tern::runtime {
@@ -16,10 +15,6 @@ constexpr Architecture table[] = {
     {"bitnet-25", Activation::squared_relu, RopeStyle::neox, true},     // its first upload
     {"bitnet", Activation::silu, RopeStyle::neox, true},  // 1bitLLM's bitnet_b1_58-large and -3B
 };
-
-// Limits. Widths: 127 * 132104 < 2^24, so that every sum of int8 activations over a row is exact in f32.
-constexpr uint32_t widest = 131072, most_layers = 1024, most_heads = 4096, widest_head = 1024;
-constexpr uint32_t longest_context = 1u << 24, largest_vocabulary = 1u << 24;
 
 // Reads keys `ARCHITECTURE.name`; the first fault stays and later reads give 1.
 class Keys {
@@ -75,21 +70,6 @@ uint32_t count_tokens(const GgufFile& file, Keys& keys) {
   return 1;
 }
 
-void check_heads(const Hyperparameters& h, Keys& keys) {
-  if (h.head_count % h.head_count_kv != 0) {
-    keys.complain(
-        fmt::format("{} heads cannot share {} key-value heads evenly", h.head_count, h.head_count_kv));
-  }
-  if (h.rope_dimension % 2 != 0 || h.rope_dimension > h.head_dimension) {
-    keys.complain(fmt::format("key '{}' is {}: it must be even and at most the head dimension, {}",
-                              keys.full("rope.dimension_count"), h.rope_dimension, h.head_dimension));
-  }
-  if (h.query_length() > widest) {
-    keys.complain(
-        fmt::format("{} heads of {} are wider than the limit of {}", h.head_count, h.head_dimension, widest));
-  }
-}
-
 uint32_t head_dimension(const Hyperparameters& h, Keys& keys) {
   if (keys.has("attention.key_length")) {
     const uint32_t length = keys.integer("attention.key_length", widest_head);
@@ -113,7 +93,7 @@ void refuse_rope_scaling(const GgufFile& file, Keys& keys) {
   if (*type == "none") return;
   const float factor = keys.positive_or(1, "rope.scaling.factor", 0, 1e6);
   if (*type != "linear" || factor != 1.0f) {
-    keys.complain(fmt::format("RoPE scaling of type {} by {} is not supported", quoted(*type), factor));
+    keys.complain(fmt::format("RoPE scaling of type {} by {} is not supported", quote(*type), factor));
   }
 }
 
@@ -128,7 +108,7 @@ bool is_one_bit_llm(const GgufFile& file, const Hyperparameters& h) {
 Error unknown_architecture(const GgufFile& file, std::string_view name) {
   std::vector<std::string_view> known;
   for (const Architecture& row : table) known.push_back(row.name);
-  return Error{fmt::format("has the architecture {}; supported are {}", quoted(name), fmt::join(known, ", ")),
+  return Error{fmt::format("has the architecture {}; supported are {}", quote(name), fmt::join(known, ", ")),
                {file.path()}};
 }
 
@@ -154,6 +134,22 @@ std::string_view name_of(Activation activation) {
   return "";
 }
 
+std::optional<std::string> find_head_fault(const Hyperparameters& h) {
+  if (h.head_count % h.head_count_kv != 0) {
+    return fmt::format("{} heads cannot share {} key-value heads evenly", h.head_count, h.head_count_kv);
+  }
+  if (h.rope_dimension % 2 != 0 || h.rope_dimension > h.head_dimension) {
+    return fmt::format(
+        "RoPE turns {} elements of a head of {}: their number must be even and at most that of the head",
+        h.rope_dimension, h.head_dimension);
+  }
+  if (h.query_length() > widest_matrix) {
+    return fmt::format("{} heads of {} are wider than the limit of {}", h.head_count, h.head_dimension,
+                       widest_matrix);
+  }
+  return std::nullopt;
+}
+
 Expected<Hyperparameters> read_hyperparameters(const GgufFile& file) {
   const auto name = get_string(file, "general.architecture");
   if (!name) return name.error();
@@ -166,9 +162,9 @@ Expected<Hyperparameters> read_hyperparameters(const GgufFile& file) {
   h.vocabulary_size =
       keys.has("vocab_size") ? keys.integer("vocab_size", largest_vocabulary) : count_tokens(file, keys);
   h.context_length = keys.integer("context_length", longest_context);
-  h.embedding_length = keys.integer("embedding_length", widest);
+  h.embedding_length = keys.integer("embedding_length", widest_matrix);
   h.block_count = keys.integer("block_count", most_layers);
-  h.feed_forward_length = keys.integer("feed_forward_length", widest);
+  h.feed_forward_length = keys.integer("feed_forward_length", widest_matrix);
   h.head_count = keys.integer("attention.head_count", most_heads);
   h.head_count_kv = keys.integer_or(h.head_count, "attention.head_count_kv", most_heads);
   h.head_dimension = head_dimension(h, keys);
@@ -179,7 +175,7 @@ Expected<Hyperparameters> read_hyperparameters(const GgufFile& file) {
   h.sub_norms = architecture->sub_norms;
   h.activation = is_one_bit_llm(file, h) ? Activation::silu : architecture->activation;
   h.tied_head = !file.find_tensor("output.weight");
-  check_heads(h, keys);
+  if (const auto fault = find_head_fault(h)) keys.complain(*fault);
   refuse_rope_scaling(file, keys);
   if (keys.error()) return *keys.error();
   return h;

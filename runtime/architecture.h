@@ -30,8 +30,13 @@ const Architecture* find_architecture(std::string_view name);  // null if unknow
 
 std::string_view name_of(Activation activation);
 
-// The shape of a model. All counts are at least 1 and bounded (see architecture.cpp), so that products of two
-// of them fit 64 bits; the floats are finite and positive.
+// Limits of a model's shape. Widths: 127 * 132104 < 2^24, so that every sum of int8 activations over a row
+// is exact in f32. The others are far above what models have; they bound what a file can make us set aside.
+constexpr uint32_t widest_matrix = 131072, most_layers = 1024, most_heads = 4096, widest_head = 1024;
+constexpr uint32_t longest_context = 1u << 24, largest_vocabulary = 1u << 24;
+
+// The shape of a model. In a Model, all counts are at least 1 and within the limits above; the floats are
+// finite and positive.
 struct Hyperparameters {
   std::string architecture;
   uint32_t vocabulary_size = 0;
@@ -54,6 +59,9 @@ struct Hyperparameters {
   uint64_t key_value_length() const { return uint64_t{head_count_kv} * head_dimension; }
   bool operator==(const Hyperparameters&) const = default;
 };
+
+// What is wrong with the way in which heads share out a model's width, if anything: a sentence.
+std::optional<std::string> find_head_fault(const Hyperparameters& hyperparameters);
 
 // Errors: the architecture is unknown; a key is missing, of a wrong type or out of range; keys contradict
 // each other; the file asks for a variant that is not supported (RoPE scaling, heads that differ between

@@ -66,7 +66,7 @@ Status check_values(const Tensor& tensor, const std::string& path) {
   const std::string_view fault = tensor.type == TensorType::i2_s
                                      ? "holds the code 3, which stands for no weight,"
                                      : "holds a value that is not finite";
-  return Error{fmt::format("tensor {} {} at row {}, column {}", quoted(tensor.name), fault, *bad / tensor.k,
+  return Error{fmt::format("tensor {} {} at row {}, column {}", quote(tensor.name), fault, *bad / tensor.k,
                            *bad % tensor.k),
                {path}};
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 #include <optional>
@@ -11,7 +12,7 @@ namespace tern::runtime {
 namespace {
 
 Error key_error(const GgufFile& file, std::string_view key, std::string_view message) {
-  return Error{fmt::format("key {} {}", quoted(key), message), {file.path()}};
+  return Error{fmt::format("key {} {}", quote(key), message), {file.path()}};
 }
 
 // "is a string, not an integer"
@@ -51,6 +52,23 @@ std::optional<uint64_t> as_unsigned(const MetadataValue& value) {
         return std::nullopt;
       },
       value);
+}
+
+// Bytes of the character at the front if it is printable ASCII or well-formed UTF-8 past the control
+// characters of Latin-1; else 0. A terminal must not obey what a file holds.
+size_t printable_length(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (byte(0) < 0x80) return byte(0) >= 0x20 && byte(0) != 0x7f;
+  const size_t length = byte(0) >= 0xf0 ? 4 : byte(0) >= 0xe0 ? 3 : 2;
+  if (byte(0) < 0xc2 || byte(0) > 0xf4 || text.size() < length) return 0;
+  uint32_t code_point = byte(0) & (0x7fu >> length);
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+    code_point = code_point << 6 | (byte(i) & 0x3fu);
+  }
+  constexpr uint32_t smallest[] = {0, 0, 0xa0, 0x800, 0x10000};
+  const bool surrogate = code_point >= 0xd800 && code_point <= 0xdfff;
+  return code_point >= smallest[length] && code_point <= 0x10ffff && !surrogate ? length : 0;
 }
 
 }  // namespace
@@ -145,18 +163,20 @@ Expected<std::vector<int32_t>> get_integers(const GgufFile& file, std::string_vi
   return elements_of<int32_t>(*array);
 }
 
-std::string quoted(std::string_view text) {
+std::string quote(std::string_view text) {
   constexpr size_t longest = 80;
   std::string result = "'";
-  for (const char c : text.substr(0, longest)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte >= 0x7f) {
-      result += fmt::format("\\x{:02x}", byte);
+  size_t at = 0;
+  while (at < text.size() && at < longest) {
+    const size_t length = printable_length(text.substr(at));
+    if (length > 0) {
+      result += text.substr(at, length);
     } else {
-      result += c;
+      result += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[at]));
     }
+    at += std::max<size_t>(1, length);
   }
-  return result + (text.size() > longest ? "...'" : "'");
+  return result + (at < text.size() ? "...'" : "'");
 }
 
 }  // namespace tern::runtime

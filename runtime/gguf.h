@@ -82,7 +82,8 @@ Expected<std::vector<float>> get_floats(const GgufFile& file, std::string_view k
 Expected<std::vector<int32_t>> get_integers(const GgufFile& file,
                                             std::string_view key);  // elements of i32 or u32
 
-// A text of the file in quotes, for messages: control characters as \xNN, shortened if it is very long.
-std::string quoted(std::string_view text);
+// A text of the file in quotes, for messages: control characters and what is not UTF-8 as \xNN, shortened if
+// it is very long.
+std::string quote(std::string_view text);
 
 }  // namespace tern::runtime

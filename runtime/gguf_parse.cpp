@@ -146,7 +146,7 @@ bool Parser::read_metadata() {
     Metadatum datum;
     if (!read_string(datum.key, longest_key, fmt::format("key {} of {}", i + 1, metadata_count_)))
       return false;
-    const std::string what = "key " + quoted(datum.key);
+    const std::string what = "key " + quote(datum.key);
     if (datum.key.empty()) return fail_at(start, what, "is empty");
     if (!result_.key_index.emplace(datum.key, i).second) return fail_at(start, what, "occurs twice");
     uint32_t type = 0;
@@ -243,7 +243,7 @@ bool Parser::read_tensor_infos() {
                      fmt::format("tensor {} of {}", i + 1, tensor_count_))) {
       return false;
     }
-    const std::string what = "tensor " + quoted(tensor.name);
+    const std::string what = "tensor " + quote(tensor.name);
     if (tensor.name.empty()) return fail_at(start, what, "has no name");
     if (!result_.tensor_index.emplace(tensor.name, i).second) return fail_at(start, what, "occurs twice");
     if (!read_tensor_info(tensor)) return false;
@@ -254,7 +254,7 @@ bool Parser::read_tensor_infos() {
 
 // The record behind the name. The offset is still relative to the data.
 bool Parser::read_tensor_info(GgufTensor& tensor) {
-  const std::string what = "tensor " + quoted(tensor.name);
+  const std::string what = "tensor " + quote(tensor.name);
   const size_t start = at_;
   if (!read(tensor.rank, what)) return false;
   if (tensor.rank > most_dimensions)
@@ -280,7 +280,7 @@ bool Parser::place_tensors() {
   result_.data_offset = round_up(at_, result_.alignment);  // cannot wrap: at_ is within a mapping
   for (GgufTensor& tensor : result_.tensors) {
     const auto bad = [&](std::string_view message) {
-      return fail(fmt::format("tensor {}: {}", quoted(tensor.name), message));
+      return fail(fmt::format("tensor {}: {}", quote(tensor.name), message));
     };
     const Expected<uint64_t> size = tensor_bytes(tensor.type, tensor.dims);
     if (!size) return bad(size.error().message);
@@ -308,7 +308,7 @@ bool Parser::forbid_overlap() {
   for (size_t i = 1; i < by_offset.size(); ++i) {
     const GgufTensor &before = *by_offset[i - 1], &after = *by_offset[i];
     if (before.offset + before.data.size() > after.offset) {
-      return fail(fmt::format("tensors {} and {} overlap at byte {}", quoted(before.name), quoted(after.name),
+      return fail(fmt::format("tensors {} and {} overlap at byte {}", quote(before.name), quote(after.name),
                               after.offset));
     }
   }

@@ -68,7 +68,7 @@ class Loader {
     if (!error_) error_ = Error{std::move(message), {model_.file.path()}};
   }
   void complain_of(std::string_view tensor, std::string_view message) {
-    complain(fmt::format("tensor {}: {}", quoted(tensor), message));
+    complain(fmt::format("tensor {}: {}", quote(tensor), message));
   }
   const GgufTensor* take(const std::string& name, uint64_t n, uint64_t k);
   std::vector<float> norm(const std::string& name, uint64_t width);

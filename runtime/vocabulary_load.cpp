@@ -108,7 +108,7 @@ class VocabularyReader {
       if (space == 0 || space >= merge.size() - 1 || merge.find(' ', space + 1) != merge.npos) {
         return complain(
             key, fmt::format("has a merge, number {}, that is not two texts with one space between: {}", i,
-                             quoted(merge)));
+                             quote(merge)));
       }
     }
     vocabulary_.merges.assign(merges->begin(), merges->end());
