@@ -5,6 +5,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   int exit_code = tern::tools::exit_ok;
   tern::tools::add_asm(app, exit_code);
+  tern::tools::add_inspect(app, exit_code);
+  tern::tools::add_synth(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
