@@ -8,8 +8,7 @@
 //   2. A sum over a row runs in one order whatever the vector width: element i goes to partial sum i % 32,
 //      in ascending i, and then the partial sums fold in halves: s[l] += s[l + 16] for l < 16, then
 //      s[l] += s[l + 8] for l < 8, and so on down to s[0].
-//   3. Elements otherwise never meet. Rows are independent: callers share rows out among threads as they
-//   like.
+//   3. Elements otherwise never meet. Rows are independent: callers share them out among threads at will.
 // The one exception is which NaN comes out of an operation that makes one: only its being NaN is promised.
 //
 // Pointers need no alignment. `out` may be the same row as an input; other overlap is not allowed.
@@ -41,9 +40,9 @@ void add(float* x, const float* y, size_t size);
 // x[i] *= factor.
 void scale(float* x, float factor, size_t size);
 
-// Rotary embedding in place, on `heads` heads that lie side by side in a row: for i < pairs
-//   (h[i], h[i + pairs]) = (h[i] * cosine[i] - h[i + pairs] * sine[i], h[i + pairs] * cosine[i] + h[i] *
-//   sine[i]).
+// Rotary embedding in place, on `heads` heads that lie side by side in a row. For i < pairs, with a = h[i]
+// and b = h[i + pairs]:
+//   h[i] = a * cosine[i] - b * sine[i],   h[i + pairs] = b * cosine[i] + a * sine[i].
 // This is the NeoX pairing; elements from 2 * pairs on stay as they are. rope.h makes cosine and sine.
 void apply_rope(float* row, size_t heads, size_t head_dimension, const float* cosine, const float* sine,
                 size_t pairs);

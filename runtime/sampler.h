@@ -1,9 +1,8 @@
 // Choosing the next token from a row of logits.
 //
 // The steps, in this order (the customary one; each works on what the one before has left):
-//   1. repetition penalty   a logit of a token among the last `repetition_window` ones is divided by the
-//   penalty
-//                           if it is above 0 and multiplied by it otherwise
+//   1. repetition penalty   the logit of a token among the last `repetition_window` ones is divided by the
+//                           penalty if it is above 0 and multiplied by it otherwise
 //   2. top-k                the k largest logits stay
 //   3. top-p                the fewest of the largest whose probabilities add up to at least p stay
 //   4. min-p                those at least min_p times as probable as the most probable one stay

@@ -9,14 +9,7 @@
 namespace tern::runtime {
 
 // The kinds of token of `tokenizer.ggml.token_type`.
-enum class TokenType : int32_t {
-  normal = 1,
-  unknown = 2,
-  control = 3,
-  user_defined = 4,
-  unused = 5,
-  byte = 6
-};
+enum class TokenType : int32_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
 
 // The `tokenizer.*` keys of a GGUF file. Lists that a file lacks are empty; ids are checked to be below
 // tokens.size() by whoever fills this in, and scores and types have one entry a token or none at all.
