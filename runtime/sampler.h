@@ -9,6 +9,7 @@
 //   5. temperature          logits are divided by it
 //   6. draw                 one number from the generator chooses among the rest
 // Equal logits rank by token id, lower first. Temperature 0 takes the largest logit after step 1.
+// Step 6 goes through the tokens from the best down, or by id if no top-k or top-p is set.
 // The same seed, logits and options give the same token on every CPU.
 #pragma once
 
@@ -57,21 +58,24 @@ class Sampler {
 
  private:
   struct Candidate {
-    double logit;
     uint32_t token;
+    double logit;
+    double weight;  // in proportion to its probability, at whatever temperature
   };
 
   explicit Sampler(const SamplerOptions& options) : options_(options), numbers_(options.seed) {}
   void penalise(std::span<const float> logits, std::span<const uint32_t> recent);
-  void gather(std::span<const float> logits);
+  void keep_top_k(std::span<const float> logits);
   void keep_top_p();
   void keep_min_p();
   uint32_t draw();
+  double weigh(double temperature);
+  static bool better(const Candidate& a, const Candidate& b);
 
   SamplerOptions options_;
   RandomNumbers numbers_;
-  std::vector<Candidate> penalised_;   // the tokens of the window with their new logits, by token
-  std::vector<Candidate> candidates_;  // best first, once there is a filter
+  std::vector<Candidate> penalised_;   // the tokens of the window and their new logits, by token id
+  std::vector<Candidate> candidates_;  // best first, or by token id while nothing has ranked them
 };
 
 }  // namespace tern::runtime

@@ -18,7 +18,7 @@ namespace tern::runtime {
 // from inside a region.
 class ThreadPool {
  public:
-  // `threads` counts the caller and is at least 1. Fails where the system refuses a thread.
+  // `threads` counts the caller. Fails unless it is 1 to 1024, and where the system refuses a thread.
   static Expected<std::unique_ptr<ThreadPool>> make(size_t threads);
   ~ThreadPool();
 
@@ -40,7 +40,6 @@ class ThreadPool {
   explicit ThreadPool(size_t threads);
   void run_region(Region region, void* context);
   void work(size_t thread);
-  void finish();
 
   std::vector<std::thread> workers_;
   const int64_t spin_nanoseconds_;
