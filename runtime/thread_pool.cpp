@@ -16,21 +16,23 @@ constexpr size_t most_threads = 1024;
 // How long to spin for the others before going to sleep. Waking a sleeper costs tens of microseconds, about
 // as long as the steps of a forward pass; but who spins while the others want the core only delays them.
 int64_t spin_budget(size_t threads) {
-  constexpr int64_t nanoseconds = 100'000;
+  constexpr int64_t nanoseconds = 50'000;
   return threads > std::thread::hardware_concurrency() ? 0 : nanoseconds;
 }
 
 // Returns once `word` holds another value than `old`.
 void await_change(const std::atomic<uint32_t>& word, uint32_t old, int64_t spin_nanoseconds) {
   using Clock = std::chrono::steady_clock;
-  constexpr int polls_a_look = 64;  // at the clock
+  constexpr int polls = 64;
   if (spin_nanoseconds > 0) {
     const Clock::time_point end = Clock::now() + std::chrono::nanoseconds(spin_nanoseconds);
     do {
-      for (int i = 0; i < polls_a_look; ++i) {
+      for (int i = 0; i < polls; ++i) {
         if (word.load(std::memory_order_acquire) != old) return;
         hwy::Pause();
       }
+      // Another program may have crowded us onto one core with the very thread that we wait for.
+      std::this_thread::yield();
     } while (Clock::now() < end);
   }
   word.wait(old);
