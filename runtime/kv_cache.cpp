@@ -6,6 +6,8 @@
 #include <cassert>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
+#include <iterator>
 
 #include "runtime/float_ops.h"
 
@@ -13,6 +15,8 @@ namespace tern::runtime {
 namespace {
 
 constexpr size_t cache_line = 64;
+// Past any machine's memory: what asks for more is a mistake, and no allocator need be troubled with it.
+constexpr size_t most_bytes = size_t{1} << 39;
 
 size_t element_bytes(CacheElement element) {
   switch (element) {
@@ -22,22 +26,19 @@ size_t element_bytes(CacheElement element) {
   return 0;
 }
 
-// A product of sizes that remembers whether it went past the largest size.
-struct Size {
-  size_t value = 1;
-  bool overflowed = false;
+// The product, or something above most_bytes where it is above that. No factor is 0.
+size_t bounded_product(std::initializer_list<size_t> factors) {
+  size_t product = 1;
+  for (const size_t factor : factors) {
+    if (factor > most_bytes / product) return most_bytes + 1;
+    product *= factor;
+  }
+  return product;
+}
 
-  Size& times(size_t factor) {
-    overflowed |= __builtin_mul_overflow(value, factor, &value);
-    return *this;
-  }
-  // Up to the next multiple, a power of two.
-  Size& round_up(size_t multiple) {
-    overflowed |= __builtin_add_overflow(value, multiple - 1, &value);
-    value &= ~(multiple - 1);
-    return *this;
-  }
-};
+size_t round_up(size_t count, size_t multiple) {
+  return (count + multiple - 1) / multiple * multiple;
+}
 
 // Writes one row of keys into its lane of a block: elements lie key_block apart.
 template <class Element>
@@ -78,32 +79,21 @@ Expected<KvCache> KvCache::make(const KvCacheShape& shape) {
     return Error{"a key/value cache needs at least one layer, head, dimension and token", {}};
   }
   const size_t bytes = element_bytes(shape.element);
-  Size capacity{shape.capacity}, width{shape.head_dimension};
-  capacity.round_up(key_block);
-  width.round_up(value_padding);
-  Size keys = capacity, values{shape.capacity};
-  keys.times(shape.head_dimension).times(bytes).round_up(cache_line);
-  values.times(width.value).times(bytes).round_up(cache_line);
-  // Their sum does not overflow where twice the larger does not.
-  Size bound{std::max(keys.value, values.value)};
-  bound.times(2).times(shape.layers).times(shape.kv_heads).round_up(2 * cache_line);
-  const bool overflowed = capacity.overflowed || width.overflowed || keys.overflowed || values.overflowed;
-
+  const size_t positions = round_up(bounded_product({shape.capacity}), key_block);
+  const size_t value_row = round_up(bounded_product({shape.head_dimension}), value_padding);
   KvCache cache;
-  void* memory = nullptr;
-  if (!overflowed && !bound.overflowed) {
-    cache.bytes_ = (keys.value + values.value) * shape.layers * shape.kv_heads + cache_line;
-    // Not written to here: the system hands out zero pages as they are first touched.
-    memory = std::calloc(cache.bytes_, 1);
-  }
+  cache.shape_ = shape;
+  cache.key_bytes_ = round_up(bounded_product({positions, shape.head_dimension, bytes}), cache_line);
+  cache.value_bytes_ = round_up(bounded_product({shape.capacity, value_row, bytes}), cache_line);
+  const size_t head_bytes = cache.key_bytes_ + cache.value_bytes_;
+  cache.bytes_ = bounded_product({head_bytes, shape.layers, shape.kv_heads}) + cache_line;
+  // Not written to here: the system hands out zero pages as they are first touched.
+  void* memory = cache.bytes_ <= most_bytes ? std::calloc(cache.bytes_, 1) : nullptr;
   if (!memory) {
     return Error{fmt::format("no memory for the keys and values of {} tokens ({} layers, {} heads of {})",
                              shape.capacity, shape.layers, shape.kv_heads, shape.head_dimension),
                  {}};
   }
-  cache.shape_ = shape;
-  cache.key_bytes_ = keys.value;
-  cache.value_bytes_ = values.value;
   cache.memory_.reset(memory);
   const size_t address = reinterpret_cast<size_t>(memory);
   cache.base_ = static_cast<std::byte*>(memory) + (cache_line - address % cache_line) % cache_line;
@@ -119,7 +109,7 @@ void KvCache::store(size_t layer, size_t kv_head, size_t position, size_t rows, 
                     const float* values, size_t row_stride) {
   assert(position + rows <= shape_.capacity);
   const size_t size = shape_.head_dimension, bytes = element_bytes(shape_.element);
-  const size_t value_row = (size + value_padding - 1) / value_padding * value_padding;
+  const size_t value_row = round_up(size, value_padding);
   std::byte* key_base = keys_at(layer, kv_head);
   std::byte* value_base = key_base + key_bytes_;
   for (size_t row = 0; row < rows; ++row) {

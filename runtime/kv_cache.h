@@ -37,7 +37,7 @@ struct CachedHead {
 // Belongs to one sequence. Different heads of one layer may be stored from different threads at once.
 class KvCache {
  public:
-  // All zero and empty. Fails where a size overflows or the memory is not there. Memory is not touched
+  // All zero and empty. Fails where the memory is not there, be it for a size that overflows. Memory is not touched
   // before it is stored to, so that a large capacity costs little until it is used.
   static Expected<KvCache> make(const KvCacheShape& shape);
 
