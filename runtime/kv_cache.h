@@ -37,8 +37,8 @@ struct CachedHead {
 // Belongs to one sequence. Different heads of one layer may be stored from different threads at once.
 class KvCache {
  public:
-  // All zero and empty. Fails where the memory is not there, be it for a size that overflows. Memory is not touched
-  // before it is stored to, so that a large capacity costs little until it is used.
+  // All zero and empty. Fails where the memory is not there, be it for a size that overflows. Memory is not
+  // touched before it is stored to, so that a large capacity costs little until it is used.
   static Expected<KvCache> make(const KvCacheShape& shape);
 
   const KvCacheShape& shape() const { return shape_; }

@@ -85,7 +85,7 @@ TEST(KvCache, RefusesWhatCannotBe) {
         KvCacheShape{1, 1, 64, size_t{1} << 54}}) {
     const auto made = KvCache::make(shape);
     ASSERT_FALSE(made);
-    EXPECT_NE(made.error().message.find("key"), std::string::npos) << made.error().text();
+    EXPECT_NE(made.error().message.find("key"), std::string::npos) << made.error().message;
   }
 }
 
