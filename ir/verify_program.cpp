@@ -1,8 +1,10 @@
 // Structure, types and bounds of a Program. The ranges of integers are in verify_ranges.cpp.
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <set>
 
+#include "ir/lexer.h"
 #include "ir/verify.h"
 #include "ir/verify_ranges.h"
 
@@ -10,6 +12,15 @@ namespace tern::ir {
 namespace {
 
 constexpr int64_t largest_size = int64_t{1} << 40;
+
+// Whole numbers up to this are f32 values.
+constexpr int64_t largest_exact_f32 = 1 << 24;
+
+// Words that begin something else than an operation's result.
+bool starts_a_statement(std::string_view word) {
+  return word == "register" || word == name(LoopKind::parallel) || word == name(LoopKind::sequential) ||
+         word == name(LoopKind::unroll);
+}
 
 bool is_integer(Element element) { return !is_float(element) && element != Element::trit; }
 
@@ -29,26 +40,34 @@ class ProgramVerifier {
  private:
   void report(std::string message) { found_.push_back({std::move(message), {"", line_, column_}}); }
 
+  void check_name(const std::string& name, std::set<std::string>& taken) {
+    if (!is_word(name)) report(fmt::format("'{}' is no name: letters, digits and '_' make one", name));
+    if (!taken.insert(name).second) report(fmt::format("'{}' is defined twice", name));
+  }
+
   void check_declarations() {
-    std::set<std::string> names;
-    line_ = 1;
+    std::set<std::string> names, variables;
+    check_name(program_.name, variables);
+    variables.clear();
+    for (const std::string& variable : program_.variables) check_name(variable, variables);
     column_ = 3;
     for (const Buffer& buffer : program_.buffers) {
       ++line_;
-      if (!names.insert(buffer.name).second) report(fmt::format("'{}' is defined twice", buffer.name));
+      check_name(buffer.name, names);
       if (buffer.size < 1 || buffer.size > largest_size)
         report(fmt::format("a buffer holds between 1 and {} elements", largest_size));
       if (buffer.alignment < 1 || buffer.alignment > 4096 || (buffer.alignment & (buffer.alignment - 1)) != 0)
         report("an alignment is a power of two of at most 4096");
-      const bool promises = buffer.lowest != buffer.highest;
-      if (promises && (buffer.lowest > buffer.highest || !is_integer(buffer.element) ||
+      if (buffer.has_promise() && (buffer.lowest > buffer.highest || !is_integer(buffer.element) ||
                        buffer.lowest < lowest(buffer.element) || buffer.highest > highest(buffer.element)))
         report("the promised values do not fit the buffer's element");
+      if (buffer.has_promise() && buffer.output) report("values are promised of inputs only");
     }
     for (const RegisterArray& array : program_.registers) {
       ++line_;
-      if (!names.insert(array.name).second) report(fmt::format("'{}' is defined twice", array.name));
-      if (op_named(array.name)) report(fmt::format("'{}' is the name of an operation", array.name));
+      check_name(array.name, names);
+      if (op_named(array.name) || starts_a_statement(array.name))
+        report(fmt::format("'{}' is a word of the language and cannot name a register", array.name));
       if (array.count < 1 || array.count > 4096) report("a register array holds 1 to 4096 registers");
     }
   }
@@ -123,6 +142,8 @@ class ProgramVerifier {
     switch (instruction.op) {
       case Op::constant:
         require_here(result.element == Element::f32 || is_integer(result.element), "the type has no constants");
+        if (result.element == Element::f32)
+          require_here(std::abs(immediate) <= largest_exact_f32, "f32 may not hold the constant exactly");
         if (is_integer(result.element))
           require_here(immediate >= lowest(result.element) && immediate <= highest(result.element),
                        "the constant does not fit its type");

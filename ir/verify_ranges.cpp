@@ -23,6 +23,16 @@ Interval times(Interval a, Interval b) {
   return {low, high};
 }
 Interval times(Interval a, int64_t factor) { return times(a, Interval{factor, factor}); }
+// times(a, factor), but no further than `limit` from 0; for a factor of 0 or more.
+constexpr int64_t limit = int64_t{1} << 40;
+Interval times_saturated(Interval a, int64_t factor) {
+  const auto saturated = [factor](int64_t value) {
+    int64_t product = 0;
+    if (__builtin_mul_overflow(value, factor, &product)) return value < 0 ? -limit : limit;
+    return std::clamp(product, -limit, limit);
+  };
+  return {saturated(a.low), saturated(a.high)};
+}
 Interval of(Element element) { return {lowest(element), highest(element)}; }
 
 // What is known of every register; nothing for one that may not have been written. Floats are {0, 0}.
@@ -74,7 +84,7 @@ class RangeVerifier {
       case Op::load:
       case Op::splat: {
         const Buffer& buffer = program_.buffers[instruction.buffer];
-        return buffer.lowest != buffer.highest ? Interval{buffer.lowest, buffer.highest} : of(buffer.element);
+        return buffer.has_promise() ? Interval{buffer.lowest, buffer.highest} : of(buffer.element);
       }
       case Op::bit_and: return Interval{0, std::min(x.high, immediate)};
       case Op::shift_right: return Interval{x.low >> immediate, x.high >> immediate};
@@ -181,10 +191,8 @@ class RangeVerifier {
       accumulators.push_back(i);
       const Interval gain{std::min<int64_t>(0, first[i]->low - start[i]->low),
                           std::max<int64_t>(0, first[i]->high - start[i]->high)};
-      const Interval reach = plus(*start[i], times(gain, loop.trips - 1));
       // An absurd reach is an overflow anyway; keep the arithmetic of intervals far from that of int64.
-      constexpr int64_t limit = int64_t{1} << 40;
-      state_[i] = Interval{std::max(reach.low, -limit), std::min(reach.high, limit)};
+      state_[i] = plus(*start[i], times_saturated(gain, loop.trips - 1));
     }
     const State entry = state_;
     run(loop.body, depth + 1);
