@@ -22,7 +22,9 @@ bool starts_a_statement(std::string_view word) {
          word == name(LoopKind::unroll);
 }
 
-bool is_integer(Element element) { return !is_float(element) && element != Element::trit; }
+bool is_integer(Element element) {
+  return !is_float(element) && element != Element::trit;
+}
 
 class ProgramVerifier {
  public:
@@ -58,8 +60,9 @@ class ProgramVerifier {
         report(fmt::format("a buffer holds between 1 and {} elements", largest_size));
       if (buffer.alignment < 1 || buffer.alignment > 4096 || (buffer.alignment & (buffer.alignment - 1)) != 0)
         report("an alignment is a power of two of at most 4096");
-      if (buffer.has_promise() && (buffer.lowest > buffer.highest || !is_integer(buffer.element) ||
-                       buffer.lowest < lowest(buffer.element) || buffer.highest > highest(buffer.element)))
+      if (buffer.has_promise() &&
+          (buffer.lowest > buffer.highest || !is_integer(buffer.element) ||
+           buffer.lowest < lowest(buffer.element) || buffer.highest > highest(buffer.element)))
         report("the promised values do not fit the buffer's element");
       if (buffer.has_promise() && buffer.output) report("values are promised of inputs only");
     }
@@ -104,14 +107,23 @@ class ProgramVerifier {
 
   VectorType type(const RegisterUse& use) const { return program_.registers[use.array].type; }
 
+  // False if nothing more can be said of the instruction.
+  bool check_place(const Instruction& instruction) {
+    if (instruction.buffer < 0 || instruction.buffer >= static_cast<int>(program_.buffers.size())) {
+      report("the operation names no buffer");
+      return false;
+    }
+    int64_t low, high;
+    if (bounds(instruction.address, low, high)) return true;
+    report("the address uses a variable out of scope, or its numbers are too large");
+    return false;
+  }
+
   void check_address(const Instruction& instruction, int lanes) {
     const OpRow& op = row(instruction.op);
-    if (instruction.buffer < 0 || instruction.buffer >= static_cast<int>(program_.buffers.size()))
-      return report("the operation names no buffer");
     const Buffer& buffer = program_.buffers[instruction.buffer];
     int64_t low, high;
-    if (!bounds(instruction.address, low, high)) return report("the address uses a variable out of scope");
-    if (instruction.op == Op::prefetch) return;
+    bounds(instruction.address, low, high);
     if (low < 0 || high + lanes > buffer.size)
       report(fmt::format("{} may touch elements {}..{} of {}, which has {}", op.name, low, high + lanes - 1,
                          buffer.name, buffer.size));
@@ -131,6 +143,7 @@ class ProgramVerifier {
       if (!check_use(operand)) return;
     }
     if (op.has_result && !check_use(instruction.result)) return;
+    if (op.has_address && !check_place(instruction)) return;
     check_types(instruction);
   }
 
@@ -141,7 +154,8 @@ class ProgramVerifier {
     const int64_t immediate = instruction.immediate;
     switch (instruction.op) {
       case Op::constant:
-        require_here(result.element == Element::f32 || is_integer(result.element), "the type has no constants");
+        require_here(result.element == Element::f32 || is_integer(result.element),
+                     "the type has no constants");
         if (result.element == Element::f32)
           require_here(std::abs(immediate) <= largest_exact_f32, "f32 may not hold the constant exactly");
         if (is_integer(result.element))
@@ -161,7 +175,6 @@ class ProgramVerifier {
         return require_here(program_.buffers[instruction.buffer].element == operand(0).element,
                             "the buffer's elements are of another type");
       case Op::prefetch:
-        check_address(instruction, 1);
         return require_here(immediate >= 0 && immediate <= largest_size, "the distance is out of range");
       case Op::bit_and:
         require_here(operand(0) == result && result.element == Element::u8, "and works on u8");
@@ -195,7 +208,8 @@ class ProgramVerifier {
         require_here(operand(1).element == Element::u8 || (width == 4 && operand(1).element == Element::i8),
                      "the second operand must be u8, or i8 for dot4");
         require_here(operand(2).element == Element::i8, "the third operand must be i8");
-        require_here(width == 2 || (immediate >= 1 && immediate <= 255), "the bound must be between 1 and 255");
+        require_here(width == 2 || (immediate >= 1 && immediate <= 255),
+                     "the bound must be between 1 and 255");
         return require_here(operand(1).lanes == width * result.lanes && operand(2).lanes == operand(1).lanes,
                             "the factors must have 4 (dot4) or 2 (dot2) lanes for one of the sum");
       }
@@ -246,6 +260,8 @@ class ProgramVerifier {
 
 }  // namespace
 
-std::vector<Error> verify(const Program& program) { return ProgramVerifier(program).run(); }
+std::vector<Error> verify(const Program& program) {
+  return ProgramVerifier(program).run();
+}
 
 }  // namespace tern::ir

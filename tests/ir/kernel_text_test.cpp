@@ -60,19 +60,23 @@ constexpr std::string_view grouped = R"(kernel @head {
 TEST(KernelText, SaysWhatTheKernelIs) {
   const Expected<ParsedKernel> parsed = parse_kernel(decode);
   ASSERT_TRUE(parsed) << parsed.error().text();
-  const Kernel expected{
-      "decode",
-      {1, 600, 256, Element::trit, Scaling::tensor, 0},
-      {Packing::b2,
-       {{Axis::n, 0, 16}, {Axis::k, 0, 64}, {Axis::k, 64, 16}, {Axis::n, 16, 1}, {Axis::k, 4, 1}, {Axis::k, 16, 4}},
-       64},
-      std::nullopt,
-      {{{LoopKind::parallel, Axis::n, 16},
-        {LoopKind::sequential, Axis::k, 64},
-        {LoopKind::unroll, Axis::k, 16},
-        {LoopKind::vector, Axis::n, 16}},
-       4096},
-      {Strategy::dot, 1, 64}};
+  const Kernel expected{"decode",
+                        {1, 600, 256, Element::trit, Scaling::tensor, 0},
+                        {Packing::b2,
+                         {{Axis::n, 0, 16},
+                          {Axis::k, 0, 64},
+                          {Axis::k, 64, 16},
+                          {Axis::n, 16, 1},
+                          {Axis::k, 4, 1},
+                          {Axis::k, 16, 4}},
+                         64},
+                        std::nullopt,
+                        {{{LoopKind::parallel, Axis::n, 16},
+                          {LoopKind::sequential, Axis::k, 64},
+                          {LoopKind::unroll, Axis::k, 16},
+                          {LoopKind::vector, Axis::n, 16}},
+                         4096},
+                        {Strategy::dot, 1, 64}};
   EXPECT_EQ(parsed->kernel, expected);
   EXPECT_EQ(print(expected), decode);
   EXPECT_EQ(parsed->places.problem, (Location{"kernel", 2, 3}));
@@ -95,7 +99,8 @@ TEST(KernelText, ScalesOfGroupsHaveALayout) {
 
 TEST(KernelText, SpaceAndCommentsDoNotMatter) {
   std::string squeezed = replaced(std::string(decode), "offset 1, correct", "offset 1,correct");
-  squeezed = "// a comment\r\n\t" + replaced(squeezed, "parallel n by 16\n", "parallel n by 16 // blocks\n\n") + "// end";
+  squeezed = "// a comment\r\n\t" +
+             replaced(squeezed, "parallel n by 16\n", "parallel n by 16 // blocks\n\n") + "// end";
   const Expected<ParsedKernel> parsed = parse_kernel(squeezed);
   ASSERT_TRUE(parsed) << parsed.error().text();
   EXPECT_EQ(print(parsed->kernel), decode);
@@ -114,16 +119,22 @@ Kernel arbitrary_kernel(Random& random) {
   };
   Kernel kernel;
   kernel.name = random.choose(std::vector<std::string>{"a", "_x9", "kernel", "schedule", "ffn_down_m1"});
-  kernel.problem = {number(), number(), number(), static_cast<Element>(random.pick(0, 7)),
-                    static_cast<Scaling>(random.pick(0, 2)), 0};
+  kernel.problem = {number(),
+                    number(),
+                    number(),
+                    static_cast<Element>(random.pick(0, 7)),
+                    static_cast<Scaling>(random.pick(0, 2)),
+                    0};
   if (kernel.problem.scaling == Scaling::group) kernel.problem.scale_group = number();
   kernel.weights = layout();
   if (random.coin()) kernel.scales = layout();
   for (int64_t count = random.pick(0, 6); count > 0; --count)
-    kernel.schedule.loops.push_back({static_cast<LoopKind>(random.pick(0, 3)), static_cast<Axis>(random.pick(0, 2)), number()});
+    kernel.schedule.loops.push_back(
+        {static_cast<LoopKind>(random.pick(0, 3)), static_cast<Axis>(random.pick(0, 2)), number()});
   kernel.schedule.prefetch_bytes = random.coin() ? 0 : number();
   kernel.compute = random.coin() ? Compute{Strategy::madd, 0, 0}
-                                 : Compute{Strategy::dot, static_cast<int>(random.pick(-3, 3)), random.coin() ? 0 : number()};
+                                 : Compute{Strategy::dot, static_cast<int>(random.pick(-3, 3)),
+                                           random.coin() ? 0 : number()};
   return kernel;
 }
 
@@ -153,7 +164,8 @@ TEST(KernelText, EachSyntaxErrorHasItsPlace) {
       {"m=1 ", "m=99999999999999999999 ", "f:2:20: m is too large"},
       {"n=600", "k=600", "f:2:22: expected 'n' but found 'k'"},
       {"A: f32", "A: f16", "f:3:8: expected 'f32' but found 'f16'"},
-      {"  quantize i8 absmax per m", "", "f:4:5: activations are quantised exactly when the weights are trits"},
+      {"  quantize i8 absmax per m", "",
+       "f:4:5: activations are quantised exactly when the weights are trits"},
       {"W: trit", "W: f16", "f:5:29: expected 'f32' but found 'i32'"},
       {"W: trit", "W: tryte", "f:4:8: 'tryte' is no element type"},
       {"W: trit", "W: [", "f:4:8: expected the element type of W but found '['"},
@@ -181,7 +193,8 @@ TEST(KernelText, EachSyntaxErrorHasItsPlace) {
       {"sa[m] * sw\n}", "sa[m] * sw\n}}", "f:19:2: expected the end but found '}'"},
   };
   for (const Mistake& mistake : mistakes) {
-    const Expected<ParsedKernel> parsed = parse_kernel(replaced(std::string(decode), mistake.from, mistake.to), "f");
+    const Expected<ParsedKernel> parsed =
+        parse_kernel(replaced(std::string(decode), mistake.from, mistake.to), "f");
     ASSERT_FALSE(parsed) << mistake.error;
     EXPECT_EQ(parsed.error().text(), mistake.error);
   }
@@ -218,12 +231,21 @@ TEST(KernelHash, DependsOnEverythingButTheName) {
 
   std::set<uint64_t> hashes = {hash(original)};
   const std::pair<std::string_view, std::string_view> changes[] = {
-      {"m=1 ", "m=2 "},           {"n=600", "n=601"},           {"k=256", "k=255"},
-      {"b2 [", "b2h ["},          {"n/16,", "n/32,"},           {"align 64", "align 32"},
-      {"parallel n", "for n"},    {"parallel n by 16", "parallel n by 32"}, {"    unroll k by 16\n", ""},
-      {"W 4096", "W 4032"},       {"offset 1,", "offset 2,"},   {"widen every k 64", "widen every k 16"},
+      {"m=1 ", "m=2 "},
+      {"n=600", "n=601"},
+      {"k=256", "k=255"},
+      {"b2 [", "b2h ["},
+      {"n/16,", "n/32,"},
+      {"align 64", "align 32"},
+      {"parallel n", "for n"},
+      {"parallel n by 16", "parallel n by 32"},
+      {"    unroll k by 16\n", ""},
+      {"W 4096", "W 4032"},
+      {"offset 1,", "offset 2,"},
+      {"widen every k 64", "widen every k 16"},
   };
-  for (const auto& [from, to] : changes) hashes.insert(hash(parse_kernel(replaced(std::string(decode), from, to))->kernel));
+  for (const auto& [from, to] : changes)
+    hashes.insert(hash(parse_kernel(replaced(std::string(decode), from, to))->kernel));
   EXPECT_EQ(hashes.size(), std::size(changes) + 1);
 }
 

@@ -41,7 +41,8 @@ class KernelMaker {
     if (random_.pick(0, 2) != 0) return;
     problem.weight = random_.choose(std::vector{Element::i8, Element::f16, Element::bf16, Element::f32});
     problem.scaling = problem.weight == Element::i8 ? ir::Scaling::group : ir::Scaling::none;
-    if (problem.weight == Element::i8) problem.scale_group = random_.choose(std::vector<int64_t>{1, 3, 8, 20, 32});
+    if (problem.weight == Element::i8)
+      problem.scale_group = random_.choose(std::vector<int64_t>{1, 3, 8, 20, 32});
     kernel_.compute = {ir::Strategy::madd, 0, 0};
   }
 
@@ -78,7 +79,9 @@ class KernelMaker {
     kernel_.scales->factors.push_back({Axis::n, lanes_, 1});
   }
 
-  void add(ir::LoopKind kind, ir::Axis axis, int64_t step) { kernel_.schedule.loops.push_back({kind, axis, step}); }
+  void add(ir::LoopKind kind, ir::Axis axis, int64_t step) {
+    kernel_.schedule.loops.push_back({kind, axis, step});
+  }
 
   void draw_loops() {
     using ir::Axis;
@@ -93,10 +96,12 @@ class KernelMaker {
     if (random_.coin()) add(outer(), Axis::m, row_tile);
     if (random_.coin()) add(outer(), Axis::n, tile_vectors * lanes_);
 
-    if (random_.pick(0, 3) != 0 || kernel_.problem.scale_group > 0) add(LoopKind::sequential, Axis::k, k_block_);
+    if (random_.pick(0, 3) != 0 || kernel_.problem.scale_group > 0)
+      add(LoopKind::sequential, Axis::k, k_block_);
     if (random_.pick(0, 4) == 0) add(outer(), Axis::k, leaf_k_ * 2);
     add(random_.coin() ? LoopKind::unroll : LoopKind::sequential, Axis::k, leaf_k_);
-    if (random_.pick(0, 4) == 0) add(random_.coin() ? LoopKind::unroll : LoopKind::sequential, Axis::k, leaf_k_);
+    if (random_.pick(0, 4) == 0)
+      add(random_.coin() ? LoopKind::unroll : LoopKind::sequential, Axis::k, leaf_k_);
 
     const bool rows_first = random_.coin();
     if (rows_first) add(LoopKind::unroll, Axis::m, 1);
