@@ -27,7 +27,7 @@ struct Error {
     if (where.line > 0) {
       prefix += prefix.empty() ? "line " : ":";
       prefix += std::to_string(where.line);
-      if (where.column > 0) prefix += ":" + std::to_string(where.column);
+      if (where.column > 0) prefix.append(":").append(std::to_string(where.column));
     }
     return prefix.empty() ? message : prefix + ": " + message;
   }
