@@ -34,7 +34,7 @@ Memory allocate(size_t size) {
 }
 
 const codegen::Jit& jit() {
-  static const codegen::Jit instance = codegen::Jit::make(*targets::host_target(), std::nullopt).take();
+  static const codegen::Jit instance = codegen::Jit::make(targets::detect_host()->target, std::nullopt).take();
   return instance;
 }
 

@@ -25,7 +25,8 @@ struct Error {
   std::string text() const {
     std::string prefix = where.file;
     if (where.line > 0) {
-      prefix.append(prefix.empty() ? "line " : ":").append(std::to_string(where.line));
+      prefix += prefix.empty() ? "line " : ":";
+      prefix += std::to_string(where.line);
       if (where.column > 0) prefix.append(":").append(std::to_string(where.column));
     }
     return prefix.empty() ? message : prefix + ": " + message;

@@ -8,6 +8,8 @@
 #include <optional>
 #include <type_traits>
 
+#include "runtime/utf8.h"
+
 namespace tern::runtime {
 namespace {
 
@@ -54,21 +56,14 @@ std::optional<uint64_t> as_unsigned(const MetadataValue& value) {
       value);
 }
 
-// Bytes of the character at the front if it is printable ASCII or well-formed UTF-8 past the control
-// characters of Latin-1; else 0. A terminal must not obey what a file holds.
+// Bytes of the character at the front if a terminal prints it: well-formed UTF-8, not one of the control
+// characters, which are U+0000 to U+001F and U+007F to U+009F. Else 0.
 size_t printable_length(std::string_view text) {
+  const Utf8Step step = utf8_step(text);
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  if (byte(0) < 0x80) return byte(0) >= 0x20 && byte(0) != 0x7f;
-  const size_t length = byte(0) >= 0xf0 ? 4 : byte(0) >= 0xe0 ? 3 : 2;
-  if (byte(0) < 0xc2 || byte(0) > 0xf4 || text.size() < length) return 0;
-  uint32_t code_point = byte(0) & (0x7fu >> length);
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-    code_point = code_point << 6 | (byte(i) & 0x3fu);
-  }
-  constexpr uint32_t smallest[] = {0, 0, 0xa0, 0x800, 0x10000};
-  const bool surrogate = code_point >= 0xd800 && code_point <= 0xdfff;
-  return code_point >= smallest[length] && code_point <= 0x10ffff && !surrogate ? length : 0;
+  const bool control =
+      byte(0) < 0x20 || byte(0) == 0x7f || (byte(0) == 0xc2 && step.length > 1 && byte(1) < 0xa0);
+  return step.kind == Utf8Kind::character && !control ? step.length : 0;
 }
 
 }  // namespace

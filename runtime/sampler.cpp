@@ -6,16 +6,14 @@
 #include <cassert>
 #include <cmath>
 
+#include "runtime/counter_random.h"
 #include "runtime/logits.h"
 #include "runtime/portable_math.h"
 
 namespace tern::runtime {
 
 uint64_t RandomNumbers::next() {
-  state_ += 0x9e3779b97f4a7c15u;
-  uint64_t mixed = (state_ ^ state_ >> 30) * 0xbf58476d1ce4e5b9u;
-  mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebu;
-  return mixed ^ mixed >> 31;
+  return mix(state_ += 0x9e3779b97f4a7c15u);
 }
 
 double RandomNumbers::uniform() {

@@ -5,20 +5,12 @@
 #include <cassert>
 #include <string_view>
 
+#include "runtime/byte_alphabet.h"
+
 namespace tern::runtime {
 namespace {
 
 constexpr std::string_view letters = "etaoinshrdlcumwfgypbvkjxqz";  // the commonest first
-
-bool is_printable(unsigned byte) {
-  return (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-}
-
-// A code point below U+0800.
-std::string utf8(unsigned code_point) {
-  if (code_point < 0x80) return {static_cast<char>(code_point)};
-  return {static_cast<char>(0xc0 | code_point >> 6), static_cast<char>(0x80 | (code_point & 0x3f))};
-}
 
 void add(Vocabulary& vocabulary, std::string text, TokenType type) {
   vocabulary.tokens.push_back(std::move(text));
@@ -28,7 +20,7 @@ void add(Vocabulary& vocabulary, std::string text, TokenType type) {
 // Appends strings of letters until there are `count` tokens. Every token from `first` on, and then every one
 // that this makes, is continued by each letter, so shorter strings get lower ranks.
 void add_merges(Vocabulary& vocabulary, uint32_t count) {
-  std::vector<std::string> starts = {printable_byte(' ')};
+  std::vector<std::string> starts = {to_byte_alphabet(" ")};
   for (const char letter : letters) starts.emplace_back(1, letter);
   const size_t first_made = vocabulary.tokens.size();
   for (size_t next = 0; vocabulary.tokens.size() < count; ++next) {
@@ -43,13 +35,6 @@ void add_merges(Vocabulary& vocabulary, uint32_t count) {
 
 }  // namespace
 
-std::string printable_byte(uint8_t byte) {
-  if (is_printable(byte)) return utf8(byte);
-  unsigned unprintable_before = 0;
-  for (unsigned other = 0; other < byte; ++other) unprintable_before += !is_printable(other);
-  return utf8(0x100 + unprintable_before);
-}
-
 Vocabulary synthesize_vocabulary(uint32_t size) {
   assert(size >= smallest_synthetic_vocabulary && size <= largest_synthetic_vocabulary);
   const uint32_t specials = size >= 100'000 ? 256 : 4;  // large vocabularies reserve many, as LLaMA-3's does
@@ -58,7 +43,7 @@ Vocabulary synthesize_vocabulary(uint32_t size) {
   vocabulary.pre = "llama-bpe";
   vocabulary.tokens.reserve(size);
   for (unsigned byte = 0; byte < 256; ++byte) {
-    add(vocabulary, printable_byte(static_cast<uint8_t>(byte)), TokenType::normal);
+    add(vocabulary, to_byte_alphabet(std::string(1, static_cast<char>(byte))), TokenType::normal);
   }
   add_merges(vocabulary, size - specials);
   vocabulary.beginning_of_text = size - specials;

@@ -14,8 +14,4 @@ constexpr uint32_t smallest_synthetic_vocabulary = 260, largest_synthetic_vocabu
 // tokens. `size` is within the two limits above.
 Vocabulary synthesize_vocabulary(uint32_t size);
 
-// Byte-level BPE writes each byte as one printable character (GPT-2's convention): itself where it is
-// printable in Latin-1, else U+0100 and up in the order of the bytes. In UTF-8.
-std::string printable_byte(uint8_t byte);
-
 }  // namespace tern::runtime

@@ -33,18 +33,14 @@ constexpr Bytes a_bytes = {1, -2, 3, -4, 127, -128, 7, 8, -9, 10, 11, 12, -13, 1
 constexpr Bytes b_bytes = {-5, 6, 7, 8, -127, -128, 11, -12, 13, 14, 15, 16, 17, -18, 19, 20};
 constexpr Words sums = {-1000003, 2000006, 17, -5};
 
-// Run one instruction with x, y and z in vector registers 0, 1 and 2, and store register 0 to x.
-#define TERN_RUN_NEON(extension, instruction, x, y, z)                                              \
-  asm volatile(extension "\n ldr q0, %0\n ldr q1, %1\n ldr q2, %2\n " instruction "\n str q0, %0\n" \
-               : "+m"(x)                                                                            \
-               : "m"(y), "m"(z)                                                                     \
-               : "v0", "v1", "v2")
-#define TERN_RUN_SVE(extension, instruction, x, y, z)                                                \
-  asm volatile(extension "\n ptrue p0.b, vl16\n ldr q0, %0\n ldr q1, %1\n ldr q2, %2\n " instruction \
-                         "\n str q0, %0\n"                                                           \
-               : "+m"(x)                                                                             \
-               : "m"(y), "m"(z)                                                                      \
-               : "v0", "v1", "v2", "p0")
+// Runs one instruction with x, y and z in vector registers 0, 1 and 2, and stores register 0 to x.
+#define TERN_RUN(instruction, x, y, z)                                       \
+  asm volatile(                                                              \
+      ".arch armv8.2-a+fp16+dotprod+i8mm+bf16+sve2\n"                        \
+      "ldr q0, %0\n ldr q1, %1\n ldr q2, %2\n" instruction "\n str q0, %0\n" \
+      : "+m"(x)                                                              \
+      : "m"(y), "m"(z)                                                       \
+      : "v0", "v1", "v2")
 
 // sums[i] and four products of signed bytes, of each i.
 Words quad_products() {
@@ -56,7 +52,7 @@ Words quad_products() {
 bool run_neon() {
   std::array<int16_t, 8> x = {1, -1, 100, -100, 0, 5, 6, 7}, expected = x;
   for (int i = 0; i < 8; ++i) expected[i] = static_cast<int16_t>(expected[i] + a_bytes[i] * b_bytes[i]);
-  TERN_RUN_NEON("", "smlal v0.8h, v1.8b, v2.8b", x, a_bytes, b_bytes);
+  TERN_RUN("smlal v0.8h, v1.8b, v2.8b", x, a_bytes, b_bytes);
   return x == expected;
 }
 
@@ -67,13 +63,13 @@ bool run_fp16() {
     b[i] = ir::f32_to_f16(static_cast<float>(40 * i));
     expected[i] = ir::f32_to_f16(41.0f * static_cast<float>(i) - 3.5f);
   }
-  TERN_RUN_NEON(".arch_extension fp16", "fadd v0.8h, v1.8h, v2.8h", x, a, b);
+  TERN_RUN("fadd v0.8h, v1.8h, v2.8h", x, a, b);
   return x == expected;
 }
 
 bool run_dotprod() {
   Words x = sums;
-  TERN_RUN_NEON(".arch_extension dotprod", "sdot v0.4s, v1.16b, v2.16b", x, a_bytes, b_bytes);
+  TERN_RUN("sdot v0.4s, v1.16b, v2.16b", x, a_bytes, b_bytes);
   return x == quad_products();
 }
 
@@ -82,7 +78,7 @@ bool run_i8mm() {
   Words x = sums, expected = sums;
   for (int i = 0; i < 4; ++i)
     for (int k = 0; k < 8; ++k) expected[i] += a_bytes[i / 2 * 8 + k] * b_bytes[i % 2 * 8 + k];
-  TERN_RUN_NEON(".arch_extension i8mm", "smmla v0.4s, v1.16b, v2.16b", x, a_bytes, b_bytes);
+  TERN_RUN("smmla v0.4s, v1.16b, v2.16b", x, a_bytes, b_bytes);
   return x == expected;
 }
 
@@ -94,13 +90,13 @@ bool run_bf16() {
     b[i] = ir::f32_to_bf16(static_cast<float>(5 * i));
     expected[i / 2] += static_cast<float>((i - 3) * 5 * i);  // exact: halves of small integers
   }
-  TERN_RUN_NEON(".arch_extension bf16", "bfdot v0.4s, v1.8h, v2.8h", x, a, b);
+  TERN_RUN("bfdot v0.4s, v1.8h, v2.8h", x, a, b);
   return x == expected;
 }
 
 bool run_sve() {
   Words x = sums;
-  TERN_RUN_SVE(".arch_extension sve", "sdot z0.s, z1.b, z2.b", x, a_bytes, b_bytes);
+  TERN_RUN("sdot z0.s, z1.b, z2.b", x, a_bytes, b_bytes);
   return x == quad_products();
 }
 
@@ -108,7 +104,7 @@ bool run_sve2() {
   std::array<int16_t, 8> x = {1, -1, 100, -100, 0, 5, 6, 7}, expected = x;
   for (int i = 0; i < 8; ++i)
     expected[i] = static_cast<int16_t>(expected[i] + a_bytes[2 * i] * b_bytes[2 * i]);
-  TERN_RUN_SVE(".arch_extension sve2", "smlalb z0.h, z1.b, z2.b", x, a_bytes, b_bytes);
+  TERN_RUN("smlalb z0.h, z1.b, z2.b", x, a_bytes, b_bytes);
   return x == expected;
 }
 

@@ -80,7 +80,7 @@ Expected<ir::Kernel> kernel_of(const AsmOptions& options, const targets::Target&
 }
 
 Expected<std::string> text_of(const AsmOptions& options) {
-  const Expected<targets::Target> target = find_target(options.target);
+  const Expected<targets::Target> target = targets::find_target(options.target);
   if (!target) return target.error();
   const Expected<ir::Kernel> kernel = kernel_of(options, *target);
   if (!kernel) return kernel.error();

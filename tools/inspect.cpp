@@ -11,6 +11,7 @@
 #include "runtime/model.h"
 #include "runtime/model_cost.h"
 #include "tools/commands.h"
+#include "tools/output_file.h"
 
 namespace tern::tools {
 namespace {
@@ -219,11 +220,6 @@ void print_model(const Model& model, const ModelCost& cost, uint32_t context) {
 
 // ---- the command ----
 
-int refuse(const Error& error) {
-  fmt::print(stderr, "tern: {}\n", error.text());
-  return exit_bad_input;
-}
-
 ordered_json file_json(const GgufFile& file, const Arguments& arguments) {
   ordered_json object = {{"file", file.path()},
                          {"bytes", file.file.bytes().size()},
@@ -235,9 +231,9 @@ ordered_json file_json(const GgufFile& file, const Arguments& arguments) {
 
 int inspect(const Arguments& arguments) {
   auto mapping = runtime::map_file(arguments.path);
-  if (!mapping) return refuse(mapping.error());
+  if (!mapping) return report(mapping.error());
   const auto file = runtime::parse_gguf(mapping.take());
-  if (!file) return refuse(file.error());
+  if (!file) return report(file.error());
   // A file that cannot be run is still described as far as it was understood.
   const auto model = runtime::load_model(*file, {.check_values = arguments.check});
   std::optional<ModelCost> cost;
@@ -263,7 +259,7 @@ int inspect(const Arguments& arguments) {
     if (arguments.tensors) print_tensors(*file);
     if (model && arguments.histogram) print_histogram(*model);
   }
-  return model ? exit_ok : refuse(model.error());
+  return model ? exit_ok : report(model.error());
 }
 
 }  // namespace

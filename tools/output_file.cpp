@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <span>
 
+#include "runtime/atomic_file.h"
 #include "tools/commands.h"
 
 namespace tern::tools {
@@ -18,13 +20,12 @@ int write_output(const std::string& file, std::string_view content) {
     const bool written = std::fwrite(content.data(), 1, content.size(), stdout) == content.size();
     return written && std::fflush(stdout) == 0 ? exit_ok : exit_failed;
   }
-  const std::string temporary = file + ".writing";
-  std::FILE* out = std::fopen(temporary.c_str(), "wb");
-  if (!out) return report({"cannot be written", {file, 0, 0}});
-  const bool written = std::fwrite(content.data(), 1, content.size(), out) == content.size();
-  if (std::fclose(out) == 0 && written && std::rename(temporary.c_str(), file.c_str()) == 0) return exit_ok;
-  std::remove(temporary.c_str());
-  fmt::print(stderr, "tern: {}: could not be written whole\n", file);
+  auto out = runtime::AtomicFile::create(file);
+  if (!out) return report(out.error());
+  Status written = out->write(std::as_bytes(std::span(content)));
+  if (written) written = out->commit();
+  if (written) return exit_ok;
+  report(written.error());
   return exit_failed;
 }
 

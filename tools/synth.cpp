@@ -11,6 +11,7 @@
 
 #include "runtime/synth.h"
 #include "tools/commands.h"
+#include "tools/output_file.h"
 
 namespace tern::tools {
 namespace {
@@ -70,9 +71,7 @@ int synthesize(const Arguments& arguments) {
   const Status status = runtime::synthesize_model(
       arguments.output, chosen_shape(arguments),
       {.seed = arguments.seed, .head = arguments.head, .progress = progress_line()});
-  if (status) return exit_ok;
-  fmt::print(stderr, "tern: {}\n", status.error().text());
-  return exit_bad_input;
+  return status ? exit_ok : report(status.error());
 }
 
 }  // namespace

@@ -16,13 +16,13 @@ namespace {
 using targets::Target;
 
 std::vector<Target> runnable_targets() {
-  const Expected<Target> host = targets::host_target();
+  const Target& host = targets::detect_host()->target;
   std::vector<Target> runnable;
   for (const std::string& name : targets::target_names()) {
     const Expected<Target> target = targets::load_target(name);
-    if (target && targets::can_run(*target, host->features)) runnable.push_back(*target);
+    if (target && targets::can_run(*target, host)) runnable.push_back(*target);
   }
-  runnable.push_back(*host);
+  runnable.push_back(host);
   return runnable;
 }
 

@@ -210,8 +210,9 @@ TEST(GgufRefuses, EveryTruncation) {
   GgufBytes bytes;
   bytes.front(1, 2).key("a", 9).u32(8).u64(1).string("text").key("b", 6).number(1.0f);
   bytes.tensor("w", {8}, f32, 0).pad().zeros(32);
-  const auto whole = bytes.file().bytes();
-  ASSERT_TRUE(parse_gguf(bytes.file()));
+  const FileMapping file = bytes.file();
+  const auto whole = file.bytes();
+  ASSERT_TRUE(parse_gguf(file));
   for (size_t size = 0; size < whole.size(); ++size) {
     const FileMapping part("part", std::vector(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size)));
     EXPECT_FALSE(parse_gguf(part)) << size;

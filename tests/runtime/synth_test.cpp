@@ -3,13 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <set>
 
 #include "runtime/counter_random.h"
 #include "runtime/model.h"
 #include "runtime/synth_vocabulary.h"
-#include "runtime/tensor_rows.h"
+#include "runtime/tokenizer.h"
 #include "temporary_file.h"
 
 namespace tern::runtime {
@@ -156,15 +155,6 @@ TEST(Synth, RefusesShapesThatCannotBe) {
   EXPECT_THAT(refusal(tiny(), {.head = TensorType::q4_0}), HasSubstr("the head cannot have type Q4_0"));
 }
 
-TEST(SynthVocabulary, WritesBytesAsPrintableCharacters) {
-  EXPECT_EQ(printable_byte('A'), "A");
-  EXPECT_EQ(printable_byte(' '), "\xc4\xa0");   // U+0120
-  EXPECT_EQ(printable_byte('\n'), "\xc4\x8a");  // U+010A
-  EXPECT_EQ(printable_byte(0), "\xc4\x80");     // U+0100
-  EXPECT_EQ(printable_byte(0xff), "\xc3\xbf");  // itself
-  EXPECT_EQ(printable_byte(0xad), "\xc5\x83");  // U+0143, the last of the 68
-}
-
 TEST(SynthVocabulary, EveryMergeJoinsTwoOlderTokensIntoANewOne) {
   for (const uint32_t size : {260u, 2000u, 128256u}) {
     const Vocabulary vocabulary = synthesize_vocabulary(size);
@@ -184,6 +174,16 @@ TEST(SynthVocabulary, EveryMergeJoinsTwoOlderTokensIntoANewOne) {
     }
     for (uint32_t i = size - specials; i < size; ++i) EXPECT_EQ(vocabulary.types[i], TokenType::control);
   }
+}
+
+TEST(SynthVocabulary, TokenizesAnyText) {
+  const auto tokenizer = Tokenizer::make(synthesize_vocabulary(20000));
+  ASSERT_TRUE(tokenizer) << tokenizer.error().text();
+  for (const std::string_view text :
+       {"It was the best of times,\n\t3.14 times.", "caf\xc3\xa9 \xe4\xb8\xad", "\xff\x01"}) {
+    EXPECT_EQ(tokenizer->decode(tokenizer->encode(text, false)), text);
+  }
+  EXPECT_EQ(tokenizer->encode(" tea", false).size(), 1u);  // short words are one token
 }
 
 }  // namespace

@@ -1,0 +1,104 @@
+#include "runtime/engine.h"
+
+#include <chrono>
+
+#include "autotune/default_kernel.h"
+#include "runtime/vector_dispatch.h"
+
+namespace tern::runtime {
+namespace {
+
+using targets::Feature;
+
+// Seconds since the last call.
+class Stopwatch {
+ public:
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> passed = now - last_;
+    last_ = now;
+    return passed.count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+// What row operations may use, so that a target limits them as it limits generated code.
+VectorLevel vector_level_of(const targets::Target& target) {
+  const targets::FeatureSet& features = target.features;
+  if (target.architecture == targets::Architecture::aarch64 || target.name == "host") return VectorLevel::best;
+  if (features.contains({Feature::avx512bw, Feature::avx512dq, Feature::avx512vl})) return VectorLevel::avx512;
+  if (features.contains({Feature::avx2, Feature::fma, Feature::f16c})) return VectorLevel::avx2;
+  if (features.contains(Feature::sse4_2)) return VectorLevel::sse4;
+  if (features.contains(Feature::ssse3)) return VectorLevel::ssse3;
+  return VectorLevel::baseline;
+}
+
+}  // namespace
+
+Expected<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
+  Stopwatch watch;
+  limit_vector_instructions(vector_level_of(options.target));
+  // Values are checked by the plan, in parallel.
+  Expected<Model> model = load_model(options.model, {options.i2s_order, false});
+  if (!model) return model.error();
+  std::unique_ptr<Engine> engine(new Engine(model.take()));
+  engine->kv_element_ = options.kv_element;
+  engine->load_times_.file = watch.lap();
+
+  Expected<Tokenizer> tokenizer = Tokenizer::make(engine->model_.vocabulary, options.pre_tokenizer);
+  if (!tokenizer) return Error{tokenizer.error().message, {options.model, 0, 0}};
+  engine->tokenizer_.emplace(tokenizer.take());
+  engine->load_times_.tokenizer = watch.lap();
+
+  Expected<codegen::Jit> jit = codegen::Jit::make(options.target, options.cache);
+  if (!jit) return jit.error();
+  engine->jit_.emplace(jit.take());
+  Expected<std::unique_ptr<ThreadPool>> pool = ThreadPool::make(options.threads);
+  if (!pool) return pool.error();
+  PlanOptions plan_options;
+  plan_options.most_rows = options.most_rows;
+  plan_options.choose = options.choose ? options.choose : [&](const ir::Problem& problem) {
+    return autotune::default_kernel(problem, options.target);
+  };
+  Expected<Plan> plan = Plan::make(engine->model_, *engine->jit_, **pool, plan_options);
+  if (!plan) return plan.error();
+  engine->plan_.emplace(plan.take());
+  engine->pool_ = pool.take();
+  Expected<std::unique_ptr<Executor>> executor = Executor::make(engine->model_, *engine->plan_, *engine->pool_);
+  if (!executor) return executor.error();
+  engine->executor_ = executor.take();
+  engine->load_times_.plan = watch.lap();
+  return engine;
+}
+
+Expected<KvCache> Engine::make_cache(size_t capacity) const {
+  const Hyperparameters& shape = model_.hyperparameters;
+  return KvCache::make({shape.block_count, shape.head_count_kv, shape.head_dimension, capacity, kv_element_});
+}
+
+Status Engine::set_threads(size_t threads) {
+  if (threads == pool_->threads()) return {};
+  Expected<std::unique_ptr<ThreadPool>> pool = ThreadPool::make(threads);
+  if (!pool) return pool.error();
+  Expected<std::unique_ptr<Executor>> executor = Executor::make(model_, *plan_, **pool);
+  if (!executor) return executor.error();
+  executor_ = executor.take();
+  pool_ = pool.take();
+  return {};
+}
+
+Logits Engine::append(KvCache& cache, std::span<const uint32_t> tokens, size_t rows) {
+  const auto most = static_cast<size_t>(plan_->most_rows());
+  rows = rows == 0 ? most : std::min(rows, most);
+  while (tokens.size() > rows) {
+    const SequenceTokens part{&cache, tokens.first(rows), false};
+    executor_->step({&part, 1});
+    tokens = tokens.subspan(rows);
+  }
+  const SequenceTokens last{&cache, tokens, false};
+  return executor_->step({&last, 1});
+}
+
+}  // namespace tern::runtime

@@ -1,0 +1,76 @@
+// A model that is ready to run: loaded, packed, compiled, with threads to run it on.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "codegen/jit.h"
+#include "codegen/object_cache.h"
+#include "runtime/execute.h"
+#include "runtime/model.h"
+#include "runtime/plan.h"
+#include "runtime/thread_pool.h"
+#include "runtime/tokenizer.h"
+#include "targets/target.h"
+
+namespace tern::runtime {
+
+struct EngineOptions {
+  std::string model;       // path of a GGUF file
+  targets::Target target;  // what generated and dispatched code may use; this machine must be able to run it
+  size_t threads = 1;
+  int64_t most_rows = 256;                    // tokens a step; longer prompts take several
+  std::optional<codegen::ObjectCache> cache;  // of compiled kernels
+  KernelChoice choose;                        // none: the defaults for the target
+  CacheElement kv_element = CacheElement::f16;
+  I2sOrder i2s_order = I2sOrder::blocks_of_128;
+  std::string pre_tokenizer;  // takes the place of what the file says; empty: as it says
+};
+
+// How long the parts of loading took, in seconds.
+struct LoadTimes {
+  double file = 0;       // mapping and checking the file's structure
+  double tokenizer = 0;
+  double plan = 0;       // checking and packing weights, compiling kernels
+};
+
+class Engine {
+ public:
+  static Expected<std::unique_ptr<Engine>> load(const EngineOptions& options);
+
+  const Model& model() const { return model_; }
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  const Plan& plan() const { return *plan_; }
+  const codegen::Jit& jit() const { return *jit_; }
+  const LoadTimes& load_times() const { return load_times_; }
+  size_t threads() const { return pool_->threads(); }
+
+  // An empty cache for a sequence of up to `capacity` tokens.
+  Expected<KvCache> make_cache(size_t capacity) const;
+
+  // Runs on another number of threads from now on.
+  Status set_threads(size_t threads);
+
+  // Appends tokens to a sequence in steps of at most `rows` (0: as many as a step takes), and gives the
+  // logits after the last. They are valid until the next step.
+  // Preconditions: at least one token, ids below the vocabulary's size, room in the cache.
+  Logits append(KvCache& cache, std::span<const uint32_t> tokens, size_t rows = 0);
+
+  // One step of a batch; see Executor::step.
+  Logits step(std::span<const SequenceTokens> batch) { return executor_->step(batch); }
+
+ private:
+  explicit Engine(Model model) : model_(std::move(model)) {}
+
+  Model model_;
+  std::optional<Tokenizer> tokenizer_;
+  std::optional<codegen::Jit> jit_;
+  std::unique_ptr<ThreadPool> pool_;
+  std::optional<Plan> plan_;
+  std::unique_ptr<Executor> executor_;
+  CacheElement kv_element_ = CacheElement::f16;
+  LoadTimes load_times_;
+};
+
+}  // namespace tern::runtime

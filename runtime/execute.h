@@ -1,0 +1,89 @@
+// Runs a graph on batches of sequences.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "ir/expected.h"
+#include "runtime/graph.h"
+#include "runtime/kv_cache.h"
+#include "runtime/model.h"
+#include "runtime/plan.h"
+#include "runtime/rope.h"
+#include "runtime/thread_pool.h"
+
+namespace tern::runtime {
+
+// The next tokens of one sequence. They follow what its cache holds.
+struct SequenceTokens {
+  KvCache* cache = nullptr;
+  std::span<const uint32_t> tokens;  // not empty; ids below the vocabulary's size
+  bool all_logits = false;           // of every token, not of the last alone
+};
+
+// Logits by row: one row for each token whose logits were asked for, in order.
+class Logits {
+ public:
+  Logits(const float* data, size_t rows, size_t size, size_t stride)
+      : data_(data), rows_(rows), size_(size), stride_(stride) {}
+  size_t rows() const { return rows_; }
+  std::span<const float> operator[](size_t row) const { return {data_ + row * stride_, size_}; }
+
+ private:
+  const float* data_;
+  size_t rows_, size_, stride_;
+};
+
+class Executor {
+ public:
+  // All three must outlive the executor, unmoved. Fails where there is not enough memory for the activations.
+  static Expected<std::unique_ptr<Executor>> make(const Model& model, const Plan& plan, ThreadPool& pool);
+
+  // One step of a batch: runs the tokens of every sequence through the model and adds them to the caches. The
+  // logits are valid until the next step. Same tokens and caches: same bits, whatever else is in the batch
+  // and however the tokens are divided into steps.
+  // Preconditions: plan.most_rows() tokens in all at most, no cache twice, room in every cache.
+  Logits step(std::span<const SequenceTokens> batch);
+
+ private:
+  struct Buffer {
+    Memory data;           // f32 or i8
+    Memory scales, sums;   // of quantised rows
+    int64_t stride = 0;    // elements
+  };
+  struct Row {
+    uint32_t token;
+    size_t sequence;
+    size_t position;
+  };
+
+  Executor(const Model& model, const Plan& plan, ThreadPool& pool);
+  Status allocate();
+  void place_rows(std::span<const SequenceTokens> batch);
+  void run(const std::vector<Step>& steps, const std::vector<size_t>& groups, int64_t rows);
+  void run_step(const Step& step, int64_t rows, size_t thread);
+  void by_rows(const Step& step, int64_t rows, size_t thread);
+  void multiply(const Step& step, int64_t rows, size_t thread);
+  void store_heads(const Step& step, size_t thread);
+  void attend(const Step& step, size_t thread);
+  void gather_hidden(std::span<const SequenceTokens> batch);
+  float* row(int value, int64_t index) { return buffers_[value].data.as<float>().data() + index * buffers_[value].stride; }
+
+  const Model& model_;
+  const Plan& plan_;
+  ThreadPool& pool_;
+  Graph graph_;
+  std::vector<size_t> layer_groups_, head_groups_;
+  std::vector<Buffer> buffers_;
+  RopeAngles angles_;
+  std::vector<float> cosines_, sines_;  // [row][pair]
+  std::vector<Row> rows_;
+  std::span<const SequenceTokens> batch_;
+  std::vector<size_t> first_rows_;  // of each sequence
+  std::vector<std::vector<float>> scratch_;  // for attention, by thread
+  Barrier barrier_;
+};
+
+}  // namespace tern::runtime

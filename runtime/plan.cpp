@@ -1,0 +1,151 @@
+#include "runtime/plan.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cassert>
+#include <mutex>
+
+#include "codegen/lower.h"
+
+namespace tern::runtime {
+namespace {
+
+// A piece of work that any thread may take.
+using Task = std::function<Status()>;
+
+// Runs tasks on all threads; the first error ends it.
+Status run_tasks(ThreadPool& pool, const std::vector<Task>& tasks) {
+  std::atomic<size_t> next = 0;
+  std::mutex mutex;
+  std::optional<Error> first;
+  std::atomic<bool> failed = false;
+  pool.run([&](size_t) {
+    for (size_t i = next++; i < tasks.size() && !failed; i = next++) {
+      const Status status = tasks[i]();
+      if (status) continue;
+      const std::lock_guard lock(mutex);
+      if (!first) first = status.error();
+      failed = true;
+    }
+  });
+  return first ? Status(*first) : Status();
+}
+
+std::vector<const Tensor*> all_matrices(const Model& model) {
+  std::vector<const Tensor*> all;
+  for (const Layer& layer : model.layers) {
+    for (const Tensor* tensor : matrices(layer)) all.push_back(tensor);
+  }
+  all.push_back(&model.head());
+  return all;
+}
+
+// The kernels of one matrix, by ascending rows: decoding one token, a few, many.
+std::vector<ir::Kernel> kernels_of(const Tensor& tensor, const PlanOptions& options) {
+  std::vector<ir::Kernel> kernels;
+  for (int64_t rows : planned_rows(options.most_rows)) kernels.push_back(options.choose(problem_of(tensor, rows)));
+  return kernels;
+}
+
+constexpr int64_t rows_a_task = 1024;
+
+}  // namespace
+
+std::vector<int64_t> planned_rows(int64_t most_rows) {
+  std::vector<int64_t> rows;
+  for (int64_t candidate : {int64_t{1}, int64_t{4}, most_rows}) {
+    if (candidate <= most_rows && (rows.empty() || candidate > rows.back())) rows.push_back(candidate);
+  }
+  return rows;
+}
+
+const PlannedKernel& PlannedMatrix::kernel_for(int64_t rows) const {
+  for (const PlannedKernel& candidate : kernels) {
+    if (rows <= candidate.rows) return candidate;
+  }
+  assert(false && "more rows than the plan was made for");
+  return kernels.back();
+}
+
+Expected<Plan> Plan::make(const Model& model, const codegen::Jit& jit, ThreadPool& pool,
+                          const PlanOptions& options) {
+  Plan plan;
+  plan.most_rows_ = options.most_rows;
+  const std::vector<const Tensor*> tensors = all_matrices(model);
+
+  // Matrices of one shape and type share kernels, whatever their names.
+  std::map<uint64_t, std::vector<size_t>> users;  // kernel hash -> where it goes in `slots`
+  struct Slot {
+    PlannedMatrix* matrix;
+    size_t index;
+  };
+  std::vector<Slot> slots;
+  std::vector<Task> checks, tasks;
+  std::mutex mutex;
+  std::map<uint64_t, codegen::CompiledKernel> compiled;
+  std::vector<std::unique_ptr<std::atomic<int64_t>>> rows_left;  // to be packed, by tensor
+
+  for (const Tensor* tensor : tensors) {
+    PlannedMatrix& matrix = plan.matrices_[tensor];
+    matrix.tensor = tensor;
+    const std::vector<ir::Kernel> kernels = kernels_of(*tensor, options);
+    for (const ir::Kernel& kernel : kernels) {
+      assert(kernel.weights == kernels[0].weights && kernel.scales == kernels[0].scales);
+      plan.padded_rows_ = std::max(plan.padded_rows_, codegen::padded_rows(kernel));
+      const uint64_t key = hash(kernel);
+      if (users[key].empty()) {
+        tasks.push_back([&, kernel, key]() -> Status {
+          Expected<codegen::CompiledKernel> code = jit.compile(kernel);
+          if (!code) return code.error();
+          const std::lock_guard lock(mutex);
+          compiled.emplace(key, code.take());
+          return {};
+        });
+      }
+      users[key].push_back(slots.size());
+      slots.push_back({&matrix, matrix.kernels.size()});
+      matrix.kernels.push_back({kernel.problem.m, {}});
+    }
+    Expected<PackedWeights> packed = allocate_packed(*tensor, kernels[0]);
+    if (!packed) return packed.error();
+    matrix.packed = packed.take();
+    const int64_t step = ir::round_up(rows_a_task, packing_granularity(kernels[0]));
+    const bool shared = tensor == &model.token_embedding;  // rows of it are still read for every token
+    std::atomic<int64_t>* left = rows_left.emplace_back(new std::atomic<int64_t>(tensor->n)).get();
+    if (options.check_values)
+      checks.push_back([&model, tensor] { return check_values(*tensor, model.file.file.path()); });
+    for (int64_t first = 0; first < tensor->n; first += step) {
+      const int64_t end = std::min<int64_t>(first + step, tensor->n);
+      tasks.push_back([&matrix, kernel = kernels[0], tensor, shared, left, first, end]() -> Status {
+        pack_rows(*tensor, kernel, first, end, matrix.packed);
+        if ((*left -= end - first) == 0 && !shared) release_mapped(tensor->data);
+        return {};
+      });
+    }
+  }
+  for (const std::vector<Task>* phase : {&checks, &tasks}) {
+    if (const Status status = run_tasks(pool, *phase); !status) return status.error();
+  }
+  for (const auto& [key, places] : users) {
+    for (size_t place : places) slots[place].matrix->kernels[slots[place].index].kernel = compiled.at(key);
+  }
+  return plan;
+}
+
+size_t Plan::packed_bytes() const {
+  size_t bytes = 0;
+  for (const auto& [tensor, matrix] : matrices_) bytes += matrix.packed.weights.size() + matrix.packed.scales.size();
+  return bytes;
+}
+
+std::vector<ir::Kernel> Plan::kernels() const {
+  std::map<uint64_t, ir::Kernel> distinct;
+  for (const auto& [tensor, matrix] : matrices_) {
+    for (const PlannedKernel& planned : matrix.kernels) distinct.emplace(hash(planned.kernel.kernel()), planned.kernel.kernel());
+  }
+  std::vector<ir::Kernel> kernels;
+  for (auto& [key, kernel] : distinct) kernels.push_back(std::move(kernel));
+  return kernels;
+}
+
+}  // namespace tern::runtime

@@ -1,0 +1,68 @@
+// Which kernel multiplies which matrix: chosen, packed and compiled once for a model on a machine.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "codegen/jit.h"
+#include "runtime/model.h"
+#include "runtime/packed_weights.h"
+#include "runtime/thread_pool.h"
+
+namespace tern::runtime {
+
+// Chooses the kernel for a problem. All kernels of one matrix must have the same layouts, whatever m is.
+using KernelChoice = std::function<ir::Kernel(const ir::Problem& problem)>;
+
+// A kernel for up to `rows` tokens.
+struct PlannedKernel {
+  int64_t rows;
+  codegen::CompiledKernel kernel;
+};
+
+// A matrix ready to be multiplied.
+struct PlannedMatrix {
+  const Tensor* tensor = nullptr;
+  PackedWeights packed;
+  std::vector<PlannedKernel> kernels;  // by ascending rows
+
+  // The kernel for so many rows. Precondition: 1 <= rows <= the most the plan was made for.
+  const PlannedKernel& kernel_for(int64_t rows) const;
+};
+
+// The numbers of rows that each matrix gets a kernel for: one token, a few, and as many as a step has.
+std::vector<int64_t> planned_rows(int64_t most_rows);
+
+struct PlanOptions {
+  int64_t most_rows = 256;  // tokens that one step may have
+  KernelChoice choose;
+  // Checks the values of each matrix before it is packed: for a model that was loaded without that.
+  bool check_values = true;
+};
+
+class Plan {
+ public:
+  // Packs every matrix of the model and compiles every distinct kernel once, sharing the work among the
+  // threads. `model` must outlive the plan, unmoved; the pages of its file that were packed are released.
+  // Errors: a value that check_values refuses, a kernel that cannot be compiled, not enough memory.
+  static Expected<Plan> make(const Model& model, const codegen::Jit& jit, ThreadPool& pool,
+                             const PlanOptions& options);
+
+  const PlannedMatrix& matrix(const Tensor& tensor) const { return matrices_.at(&tensor); }
+  int64_t most_rows() const { return most_rows_; }
+  // Rows that buffers of activations and outputs need so that every kernel may work on whole tiles.
+  int64_t padded_rows() const { return padded_rows_; }
+  size_t packed_bytes() const;
+  // Distinct kernels, for people to look at.
+  std::vector<ir::Kernel> kernels() const;
+
+ private:
+  std::map<const Tensor*, PlannedMatrix> matrices_;
+  int64_t most_rows_ = 0, padded_rows_ = 0;
+};
+
+}  // namespace tern::runtime

@@ -1,0 +1,150 @@
+#include "targets/host.h"
+
+#include <fmt/format.h>
+#include <hwloc.h>
+#if defined(__aarch64__)
+#include <sys/prctl.h>
+#endif
+
+#include <algorithm>
+#include <memory>
+
+#include "targets/probe.h"
+
+namespace tern::targets {
+namespace {
+
+using Topology = std::unique_ptr<hwloc_topology, decltype(&hwloc_topology_destroy)>;
+
+// The part of the machine that this process may use; null if hwloc fails.
+Topology load_topology() {
+  hwloc_topology_t raw = nullptr;
+  if (hwloc_topology_init(&raw) != 0) return {nullptr, hwloc_topology_destroy};
+  Topology topology(raw, hwloc_topology_destroy);
+  if (hwloc_topology_load(raw) != 0) return {nullptr, hwloc_topology_destroy};
+  const std::unique_ptr<hwloc_bitmap_s, decltype(&hwloc_bitmap_free)> bound(hwloc_bitmap_alloc(),
+                                                                            hwloc_bitmap_free);
+  if (hwloc_get_cpubind(raw, bound.get(), HWLOC_CPUBIND_PROCESS) == 0)
+    hwloc_topology_restrict(raw, bound.get(), 0);  // where that fails, the whole machine is the best guess
+  return topology;
+}
+
+std::string fact(hwloc_obj_t object, const char* key) {
+  const char* value = object == nullptr ? nullptr : hwloc_obj_get_info_by_name(object, key);
+  return value == nullptr || *value == '\0' ? "unknown" : value;
+}
+
+Fingerprint identify(hwloc_obj_t package) {
+  if (host_architecture() == Architecture::aarch64)
+    return {Architecture::aarch64, fact(package, "CPUImplementer"), fact(package, "CPUArchitecture"),
+            fact(package, "CPUPart"), fact(package, "CPUVariant") + "." + fact(package, "CPURevision")};
+  return {host_architecture(), fact(package, "CPUVendor"), fact(package, "CPUFamilyNumber"),
+          fact(package, "CPUModelNumber"), fact(package, "CPUStepping")};
+}
+
+int count(hwloc_topology_t topology, hwloc_const_cpuset_t within, hwloc_obj_type_t type) {
+  return std::max(1, hwloc_get_nbobjs_inside_cpuset_by_type(topology, within, type));
+}
+
+std::vector<Cache> find_caches(hwloc_topology_t topology) {
+  constexpr hwloc_obj_type_t levels[] = {HWLOC_OBJ_L1CACHE, HWLOC_OBJ_L2CACHE, HWLOC_OBJ_L3CACHE,
+                                         HWLOC_OBJ_L4CACHE, HWLOC_OBJ_L5CACHE};
+  std::vector<Cache> caches;
+  for (const hwloc_obj_type_t level : levels) {
+    hwloc_obj_t smallest = nullptr;
+    for (hwloc_obj_t object = nullptr; (object = hwloc_get_next_obj_by_type(topology, level, object));)
+      if (smallest == nullptr || object->attr->cache.size < smallest->attr->cache.size) smallest = object;
+    if (smallest == nullptr) continue;
+    const auto& facts = smallest->attr->cache;
+    Cache cache = {static_cast<int>(facts.depth), static_cast<int64_t>(facts.size),
+                   facts.linesize > 0 ? static_cast<int>(facts.linesize) : 64,
+                   count(topology, smallest->cpuset, HWLOC_OBJ_CORE)};
+    // Virtual machines make sizes up; an outer cache that holds no more than an inner one is of no use.
+    if (cache.size_bytes > (caches.empty() ? 0 : caches.back().size_bytes)) caches.push_back(cache);
+  }
+  return caches;
+}
+
+int host_vector_bits(FeatureSet features) {
+#if defined(__aarch64__)
+  if (features.contains(Feature::sve)) return (prctl(PR_SVE_GET_VL) & PR_SVE_VL_LEN_MASK) * 8;
+#endif
+  return widest_vector_bits(host_architecture(), features);
+}
+
+Expected<Host> detect() {
+  const Topology topology = load_topology();
+  if (!topology) return Error{"cannot find out what processors this machine has (hwloc failed)"};
+  const hwloc_const_cpuset_t usable = hwloc_topology_get_topology_cpuset(topology.get());
+  const hwloc_obj_t package = hwloc_get_obj_by_type(topology.get(), HWLOC_OBJ_PACKAGE, 0);
+  Host host;
+  host.fingerprint = identify(package);
+  host.hardware_threads = count(topology.get(), usable, HWLOC_OBJ_PU);
+  Target& target = host.target;
+  target.name = "host";
+  target.description = "This machine: " + fact(package, "CPUModel");
+  target.architecture = host_architecture();
+  if (target.architecture != Architecture::any)
+    target.llvm_triple = fmt::format("{}-unknown-linux-gnu", name(target.architecture));
+  target.features = probed_features();
+  target.vector_bits = host_vector_bits(target.features);
+  target.vector_registers = vector_registers(target.architecture, target.features);
+  target.caches = find_caches(topology.get());
+  target.cores = count(topology.get(), usable, HWLOC_OBJ_CORE);
+  target.sources = {"executed probes (features)", "hwloc (caches and cores)"};
+  return host;
+}
+
+}  // namespace
+
+std::string text(const Fingerprint& fingerprint) {
+  return fmt::format("{}/{}/{}/{}/{}", name(fingerprint.architecture), fingerprint.vendor, fingerprint.family,
+                     fingerprint.model, fingerprint.stepping);
+}
+
+const Expected<Host>& detect_host() {
+  static const Expected<Host> host = detect();
+  return host;
+}
+
+Status can_run(const Target& target, const Target& host) {
+  if (target.architecture == Architecture::any) return {};
+  if (target.architecture != host.architecture)
+    return Error{fmt::format("{} is a target of {}, and this machine is {}", target.name,
+                             name(target.architecture), name(host.architecture))};
+  std::vector<std::string_view> missing;
+  for (const Feature feature : target.features - host.features) missing.push_back(name(feature));
+  if (!missing.empty())
+    return Error{
+        fmt::format("{} needs {}, which this machine does not have", target.name, fmt::join(missing, ", "))};
+  if (target.vector_bits > host.vector_bits)
+    return Error{fmt::format("{} needs vectors of {} bits, and those of this machine have {}", target.name,
+                             target.vector_bits, host.vector_bits)};
+  return {};
+}
+
+Expected<Target> restricted(const Target& target, const Target& host) {
+  if (const Status status = can_run(target, host); !status) return status.error();
+  Target result = target;
+  result.architecture = host.architecture;
+  if (result.llvm_triple.empty()) result.llvm_triple = host.llvm_triple;
+  result.caches = host.caches;
+  result.cores = host.cores;
+  result.memory_gigabytes_per_second = host.memory_gigabytes_per_second;
+  return result;
+}
+
+Expected<Target> find_target(std::string_view name_or_path) {
+  if (name_or_path != "host") return load_target(name_or_path);
+  if (!detect_host()) return detect_host().error();
+  return detect_host()->target;
+}
+
+Expected<Target> find_runnable_target(std::string_view name_or_path) {
+  const Expected<Target> target = find_target(name_or_path);
+  if (!target || name_or_path == "host") return target;
+  if (!detect_host()) return detect_host().error();
+  return restricted(*target, detect_host()->target);
+}
+
+}  // namespace tern::targets

@@ -1,0 +1,84 @@
+#include "includes.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+namespace tern::house {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+// A source tree of one file, gone with the test.
+class Tree {
+ public:
+  Tree(const fs::path& file, std::string_view text)
+      : root_(fs::path(testing::TempDir()) / ("tern_house_" + std::to_string(getpid()))) {
+    fs::create_directories((root_ / file).parent_path());
+    std::ofstream(root_ / file) << text;
+  }
+  ~Tree() { fs::remove_all(root_); }
+  Tree(const Tree&) = delete;
+  Tree& operator=(const Tree&) = delete;
+  const fs::path& root() const { return root_; }
+
+ private:
+  fs::path root_;
+};
+
+std::vector<std::string> find_in(const fs::path& file, std::string_view text) {
+  return find_forbidden_includes(Tree(file, text).root());
+}
+
+TEST(Includes, OfThisSourceTreeKeepTheRules) {
+  EXPECT_THAT(find_forbidden_includes(TERN_SOURCE_DIR), IsEmpty());
+}
+
+TEST(Includes, UpwardsIsForbidden) {
+  EXPECT_THAT(find_in("ir/verify.cpp", "#include <vector>\n\n#include \"targets/target.h\"\n"),
+              ElementsAre("ir/verify.cpp:3: includes targets/target.h: targets/ lies above ir/"));
+  EXPECT_THAT(find_in("codegen/x86/ops.h", "  #  include \"runtime/model.h\"  // why not\n"),
+              ElementsAre("codegen/x86/ops.h:1: includes runtime/model.h: runtime/ lies above codegen/"));
+  EXPECT_THAT(find_in("runtime/model.cpp", "#include \"tests/support/matmul_case.h\"\n"),
+              ElementsAre("runtime/model.cpp:1: includes tests/support/matmul_case.h: tests/ is no floor"));
+}
+
+TEST(Includes, DownwardsIsAllowed) {
+  EXPECT_THAT(find_in("runtime/plan.cpp",
+                      "#include \"runtime/model.h\"\n#include \"autotune/database.h\"\n"
+                      "#include \"codegen/jit.h\"\n#include \"ir/kernel.h\"\n"),
+              IsEmpty());
+  EXPECT_THAT(find_in("tests/ir/pack_test.cpp",
+                      "#include \"tests/support/a.h\"\n#include \"beside.h\"\n"
+                      "#include \"tools/commands.h\"\n"),
+              IsEmpty());
+}
+
+TEST(Includes, StrangersStayAtTheDoor) {
+  EXPECT_THAT(find_in("tools/asm.cpp", "#include <llvm/IR/Module.h>\n"),
+              ElementsAre("tools/asm.cpp:1: includes llvm/IR/Module.h: that library is not for this file"));
+  EXPECT_THAT(find_in("runtime/rows.cpp", "#include <immintrin.h>\n"),
+              ElementsAre("runtime/rows.cpp:1: includes immintrin.h: that library has no row in "
+                          "tests/house/includes.cpp"));
+  EXPECT_THAT(find_in("ir/pack.cpp", "#include <sys/mman.h>\n").size(), 1u);
+  EXPECT_THAT(find_in("targets/target.cpp", "#include <yaml-cpp/yaml.h>\n").size(), 1u);
+  EXPECT_THAT(find_in("codegen/emit.cpp", "#include \"hwy/highway.h\"\n").size(), 1u);
+}
+
+TEST(Includes, StrangersMayComeWhereTheyHaveARow) {
+  EXPECT_THAT(find_in("targets/target_yaml.cpp", "#include <yaml-cpp/yaml.h>\n"), IsEmpty());
+  EXPECT_THAT(find_in("codegen/x86/ops.cpp", "#include <llvm/IR/Module.h>\n"), IsEmpty());
+  EXPECT_THAT(find_in("runtime/rows.cpp", "#include \"hwy/highway.h\"\n#include <sys/mman.h>\n"), IsEmpty());
+}
+
+TEST(Includes, InCommentsAndStringsAreNone) {
+  EXPECT_THAT(find_in("ir/text.cpp", "// #include \"tools/commands.h\"\nauto s = \"#include <llvm/x.h>\";\n"),
+              IsEmpty());
+}
+
+}  // namespace
+}  // namespace tern::house

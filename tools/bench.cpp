@@ -1,0 +1,185 @@
+// tern bench: how fast a model runs, beside how fast memory lets it.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "runtime/bandwidth.h"
+#include "runtime/model_cost.h"
+#include "tools/commands.h"
+#include "tools/engine_options.h"
+#include "tools/output_file.h"
+
+namespace tern::tools {
+namespace {
+
+struct BenchFlags {
+  EngineFlags engine;
+  std::vector<size_t> prompts = {512}, generates = {128}, threads;
+  size_t depth = 0;
+  size_t repetitions = 3;
+  std::string output = "md";
+};
+
+struct Result {
+  std::string test;
+  size_t threads;
+  double tokens_per_second, stddev;
+  uint64_t bytes_per_token;
+  double bandwidth;          // bytes a second, measured in this run on as many threads
+  double roofline_fraction;  // of decoding; of prefill, what reading the weights once a step would allow
+};
+
+// Any ids do: the time does not depend on them.
+std::vector<uint32_t> random_ids(size_t count, uint32_t vocabulary) {
+  std::vector<uint32_t> ids;
+  uint64_t state = 1;
+  for (size_t i = 0; i < count; ++i) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    ids.push_back(static_cast<uint32_t>(state >> 33) % vocabulary);
+  }
+  return ids;
+}
+
+// Tokens a second of one run.
+Expected<double> time_once(runtime::Engine& engine, bool prefill, size_t count, size_t depth) {
+  Expected<runtime::KvCache> cache = engine.make_cache(depth + count);
+  if (!cache) return cache.error();
+  const std::vector<uint32_t> ids = random_ids(depth + count, engine.model().hyperparameters.vocabulary_size);
+  const std::span<const uint32_t> all(ids);
+  if (depth > 0) engine.append(*cache, all.first(depth));
+  const auto start = std::chrono::steady_clock::now();
+  engine.append(*cache, all.subspan(depth), prefill ? 0 : 1);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  return static_cast<double>(count) / seconds.count();
+}
+
+Expected<Result> measure(runtime::Engine& engine, bool prefill, size_t count, const BenchFlags& flags, double bandwidth) {
+  Result result;
+  result.test = fmt::format("{}{}", prefill ? "pp" : "tg", count);
+  if (flags.depth > 0) result.test += fmt::format("@d{}", flags.depth);
+  result.threads = engine.threads();
+  // Once to warm up, which shows nothing.
+  const Expected<double> warm = time_once(engine, prefill, std::min<size_t>(count, prefill ? 64 : 4), flags.depth);
+  if (!warm) return warm.error();
+  double sum = 0, squares = 0;
+  size_t runs = 0;
+  while (runs < flags.repetitions && !interrupted()) {
+    const Expected<double> rate = time_once(engine, prefill, count, flags.depth);
+    if (!rate) return rate.error();
+    sum += *rate;
+    squares += *rate * *rate;
+    ++runs;
+  }
+  if (runs == 0) return Error{"interrupted", {}};
+  const auto n = static_cast<double>(runs);
+  result.tokens_per_second = sum / n;
+  result.stddev = runs > 1 ? std::sqrt(std::max(0.0, (squares - sum * sum / n) / (n - 1))) : 0;
+  // The middle of the run stands for all of it.
+  const auto context = static_cast<uint32_t>(flags.depth + count / 2);
+  const runtime::ModelCost cost = cost_of(engine.model(), context);
+  result.bytes_per_token = cost.token_bytes();
+  result.bandwidth = bandwidth;
+  const auto rows = static_cast<double>(std::min<size_t>(count, static_cast<size_t>(engine.plan().most_rows())));
+  const double bytes = prefill ? static_cast<double>(cost.layer_bytes) / rows : static_cast<double>(cost.token_bytes());
+  result.roofline_fraction = result.tokens_per_second * bytes / bandwidth;
+  return result;
+}
+
+std::string print_json(const std::vector<Result>& results, const std::string& model, const std::string& target) {
+  nlohmann::json array = nlohmann::json::array();
+  for (const Result& result : results) {
+    array.push_back({{"model", model},
+                     {"target", target},
+                     {"test", result.test},
+                     {"threads", result.threads},
+                     {"tokens_per_second", result.tokens_per_second},
+                     {"stddev", result.stddev},
+                     {"bytes_per_token", result.bytes_per_token},
+                     {"bandwidth_bytes_per_second", result.bandwidth},
+                     {"roofline_fraction", result.roofline_fraction}});
+  }
+  return array.dump(2) + "\n";
+}
+
+std::string print_csv(const std::vector<Result>& results) {
+  std::string text = "test,threads,tokens_per_second,stddev,bytes_per_token,bandwidth_bytes_per_second,roofline_fraction\n";
+  for (const Result& result : results)
+    text += fmt::format("{},{},{:.3f},{:.3f},{},{:.0f},{:.4f}\n", result.test, result.threads, result.tokens_per_second,
+                        result.stddev, result.bytes_per_token, result.bandwidth, result.roofline_fraction);
+  return text;
+}
+
+std::string print_markdown(const std::vector<Result>& results, const std::string& model, const std::string& target) {
+  std::string text = fmt::format("model {}, target {}\n\n", model, target);
+  text += "| test        | threads |       tokens/s | MB a token | bandwidth GB/s | of roofline |\n";
+  text += "| ----------- | ------: | -------------: | ---------: | -------------: | ----------: |\n";
+  for (const Result& result : results)
+    text += fmt::format("| {:<11} | {:>7} | {:>7.2f} ± {:<4.2f} | {:>10.1f} | {:>14.1f} | {:>10.1f}% |\n", result.test,
+                        result.threads, result.tokens_per_second, result.stddev,
+                        static_cast<double>(result.bytes_per_token) / 1e6, result.bandwidth / 1e9,
+                        100 * result.roofline_fraction);
+  return text;
+}
+
+Expected<int> bench(BenchFlags flags) {
+  if (flags.threads.empty()) flags.threads = {default_threads()};
+  for (size_t threads : flags.threads) {
+    if (threads < 1 || threads > 1024) return Error{"-t: threads must be between 1 and 1024", {}};
+    flags.engine.threads = std::max(flags.engine.threads, threads);
+  }
+  if (flags.repetitions < 1) return Error{"-r: at least one run is needed", {}};
+  Expected<std::unique_ptr<runtime::Engine>> loaded = load_engine(flags.engine);
+  if (!loaded) return loaded.error();
+  runtime::Engine& engine = **loaded;
+  catch_interrupts();
+  const bool show_progress = isatty(STDERR_FILENO) != 0;
+  std::vector<Result> results;
+  for (size_t threads : flags.threads) {
+    if (const Status status = engine.set_threads(threads); !status) return status.error();
+    Expected<std::unique_ptr<runtime::ThreadPool>> pool = runtime::ThreadPool::make(threads);
+    if (!pool) return pool.error();
+    const Expected<double> bandwidth = runtime::read_bandwidth(**pool);
+    if (!bandwidth) return bandwidth.error();
+    for (bool prefill : {true, false}) {
+      for (size_t count : prefill ? flags.prompts : flags.generates) {
+        if (count == 0 || interrupted()) continue;
+        if (show_progress) fmt::print(stderr, "\r\x1b[K{} {} on {} threads ...", prefill ? "pp" : "tg", count, threads);
+        const Expected<Result> result = measure(engine, prefill, count, flags, *bandwidth);
+        if (!result && !interrupted()) return result.error();
+        if (result) results.push_back(*result);
+      }
+    }
+  }
+  if (show_progress) fmt::print(stderr, "\r\x1b[K");
+  const std::string model = flags.engine.model.empty() ? "tern-small" : flags.engine.model;
+  const std::string target = engine.jit().target().name;
+  const std::string text = flags.output == "json"  ? print_json(results, model, target)
+                           : flags.output == "csv" ? print_csv(results)
+                                                   : print_markdown(results, model, target);
+  const int written = write_output("", text);
+  return interrupted() ? 130 : written;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, int& exit_code) {
+  auto flags = std::make_shared<BenchFlags>();
+  CLI::App* command = app.add_subcommand("bench", "Measure prefill (pp) and decoding (tg) speed");
+  add_engine_options(*command, flags->engine, false);
+  command->add_option("-p,--prompt", flags->prompts, "Tokens to prefill; several with commas; 0: none")->delimiter(',')->capture_default_str();
+  command->add_option("-n,--generate", flags->generates, "Tokens to decode; several with commas; 0: none")->delimiter(',')->capture_default_str();
+  command->add_option("-t,--threads", flags->threads, "Threads; several with commas (default: one a core)")->delimiter(',');
+  command->add_option("-d,--depth", flags->depth, "Tokens in the cache before each run")->capture_default_str();
+  command->add_option("-r,--repetitions", flags->repetitions, "Runs of each test")->capture_default_str();
+  command->add_option("-o,--output", flags->output, "Form of the table")->check(CLI::IsMember({"md", "json", "csv"}))->capture_default_str();
+  command->callback([flags, &exit_code] {
+    const Expected<int> code = bench(*flags);
+    exit_code = code ? *code : report(code.error());
+  });
+}
+
+}  // namespace tern::tools
