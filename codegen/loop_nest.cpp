@@ -26,8 +26,8 @@ void LoopNest::build(const Steps& steps) {
   descend(0, program_.body);
 }
 
-// Opens the loop of `level`, emits inside it and closes it. A loop of one iteration needs no loop, unless it is
-// parallel: callers count on being asked for its range.
+// Opens the loop of `level`, emits inside it and closes it. A loop of one iteration needs no loop, unless it
+// is parallel: callers count on being asked for its range.
 void LoopNest::in_loop(size_t level, Body& body, const Emit& emit) {
   const ir::LoopExtent& extent = extents_[level];
   if (extent.trips == 1 && extent.kind != LoopKind::parallel) return emit(body);
