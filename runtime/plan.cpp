@@ -43,16 +43,21 @@ std::vector<const Tensor*> all_matrices(const Model& model) {
 // The kernels of one matrix, by ascending rows: decoding one token, a few, many.
 std::vector<ir::Kernel> kernels_of(const Tensor& tensor, const PlanOptions& options) {
   std::vector<ir::Kernel> kernels;
-  for (int64_t rows : {int64_t{1}, int64_t{4}, options.most_rows}) {
-    if (rows > options.most_rows || (!kernels.empty() && kernels.back().problem.m >= rows)) continue;
-    kernels.push_back(options.choose(problem_of(tensor, rows)));
-  }
+  for (int64_t rows : planned_rows(options.most_rows)) kernels.push_back(options.choose(problem_of(tensor, rows)));
   return kernels;
 }
 
 constexpr int64_t rows_a_task = 1024;
 
 }  // namespace
+
+std::vector<int64_t> planned_rows(int64_t most_rows) {
+  std::vector<int64_t> rows;
+  for (int64_t candidate : {int64_t{1}, int64_t{4}, most_rows}) {
+    if (candidate <= most_rows && (rows.empty() || candidate > rows.back())) rows.push_back(candidate);
+  }
+  return rows;
+}
 
 const PlannedKernel& PlannedMatrix::kernel_for(int64_t rows) const {
   for (const PlannedKernel& candidate : kernels) {

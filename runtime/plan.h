@@ -34,6 +34,9 @@ struct PlannedMatrix {
   const PlannedKernel& kernel_for(int64_t rows) const;
 };
 
+// The numbers of rows that each matrix gets a kernel for: one token, a few, and as many as a step has.
+std::vector<int64_t> planned_rows(int64_t most_rows);
+
 struct PlanOptions {
   int64_t most_rows = 256;  // tokens that one step may have
   KernelChoice choose;

@@ -28,9 +28,9 @@ void check_x86_dot(const ir::Compute& compute, int bits, const FeatureSet& featu
                                  : features.contains(Feature::avxvnni) ||
                                        features.contains({Feature::avx512vnni, Feature::avx512vl});
   if (compute.widen_every_k == 0 && quads) return;
+  // On 128 bits plain arithmetic does where ssse3 is missing.
   if (bits == 512) needs(features.contains(Feature::avx512bw), "dot", "avx512bw");
   if (bits == 256) needs(features.contains(Feature::avx2), "dot", "avx2");
-  if (bits == 128) needs(features.contains(Feature::ssse3), "dot", "ssse3");
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <sstream>
 #include <thread>
 
+#include "autotune/database.h"
 #include "targets/host.h"
 #include "tools/target_option.h"
 
@@ -23,6 +24,13 @@ namespace {
 namespace fs = std::filesystem;
 
 std::atomic<bool> interrupt_seen = false;
+
+// What was tuned on this CPU.
+Expected<autotune::Database> load_records() {
+  const Expected<targets::Host>& host = targets::detect_host();
+  if (!host) return host.error();
+  return autotune::load_database(autotune::default_database(), text(host->fingerprint));
+}
 
 void on_interrupt(int signal) {
   interrupt_seen = true;
@@ -62,6 +70,12 @@ Expected<std::unique_ptr<runtime::Engine>> load_engine(const EngineFlags& flags)
   options.i2s_order =
       flags.i2s_order == "128" ? runtime::I2sOrder::blocks_of_128 : runtime::I2sOrder::blocks_of_64;
   options.pre_tokenizer = flags.pre_tokenizer;
+  Expected<autotune::Database> database = load_records();
+  if (!database) return database.error();
+  options.choose = [records = database.take(), target = options.target,
+                    rows = runtime::planned_rows(options.most_rows)](const ir::Problem& problem) {
+    return autotune::choose_kernel(records, problem, target, rows);
+  };
   if (!flags.no_cache) {
     Expected<codegen::ObjectCache> cache = codegen::ObjectCache::open(
         flags.cache.empty() ? codegen::ObjectCache::default_folder() : fs::path(flags.cache));
