@@ -11,6 +11,7 @@ So each token of the text counts exactly once.  C is the model's context length 
 import argparse
 import json
 import math
+import pathlib
 import re
 
 import numpy as np
@@ -46,7 +47,7 @@ def score_ids(model, ids):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-m", "--model", default="tern-small.gguf")
+    parser.add_argument("-m", "--model", default=str(pathlib.Path(__file__).with_name("tern-small.gguf")))
     parser.add_argument("--text", help="file to score")
     parser.add_argument("--ids", help="file of token ids, separated by commas or white space")
     parser.add_argument("--context", type=int)

@@ -2,6 +2,7 @@
 """Writes text with a GGUF model, using the numpy forward pass of reference.py."""
 
 import argparse
+import pathlib
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def generate(model, prompt, count, temperature, seed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-m", "--model", default="tern-small.gguf")
+    parser.add_argument("-m", "--model", default=str(pathlib.Path(__file__).with_name("tern-small.gguf")))
     parser.add_argument("-p", "--prompt", default="It was")
     parser.add_argument("-n", type=int, default=64, help="tokens to write")
     parser.add_argument("--temp", type=float, default=0.0)
