@@ -50,7 +50,8 @@ void LoopNest::each(Body& body, Axis axis, size_t skip, const Emit& emit) {
 }
 
 void LoopNest::each_accumulator(Body& body, const Emit& emit, const Emit& row_start) {
-  const bool rows_outside = in_tile(tile_begin_) && extents_[tile_begin_].axis == Axis::m;
+  const bool rows_outside =
+      tile_rows_ == 1 || (in_tile(tile_begin_) && extents_[tile_begin_].axis == Axis::m);
   if (rows_outside) {
     return each_row(body, [&](Body& row) {
       if (row_start) row_start(row);
