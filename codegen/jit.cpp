@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
+#include <llvm/TargetParser/Host.h>
 
 #include <atomic>
 
@@ -37,8 +38,13 @@ struct Jit::State {
 };
 
 Expected<Jit> Jit::make(targets::Target target, std::optional<ObjectCache> cache) {
-  if (Expected<std::unique_ptr<llvm::TargetMachine>> machine = make_target_machine(target); !machine)
-    return machine.error();
+  const Expected<std::unique_ptr<llvm::TargetMachine>> machine = make_target_machine(target);
+  if (!machine) return machine.error();
+  const llvm::Triple here(llvm::sys::getProcessTriple());
+  if ((*machine)->getTargetTriple().getArch() != here.getArch())
+    return Error{
+        fmt::format("code for {} cannot run on this machine, which is {}", triple_of(target), here.str()),
+        {}};
   auto engine = llvm::orc::LLJITBuilder().create();
   if (!engine) return to_error(engine.takeError());
   Jit jit;
@@ -68,6 +74,7 @@ Expected<CompiledKernel> Jit::compile(const ir::Kernel& kernel) const {
 Expected<CompiledKernel> Jit::compile(const ir::Program& program) const {
   if (const std::vector<Error> errors = ir::verify(program); !errors.empty())
     return summary(fmt::format("program {} is wrong:", program.name), errors);
+  if (!is_unrolled(program)) return Error{fmt::format("program {} has loops to unroll", program.name), {}};
   return load(program);
 }
 
@@ -88,22 +95,21 @@ Expected<CompiledKernel> Jit::load(const ir::Program& program) const {
     if (state_->cache) state_->cache->store(key, *object);
   }
 
-  // A library of its own for each kernel keeps equal symbols apart; its tracker frees the code.
+  // A library of its own for each kernel keeps equal symbols apart; with it goes the code.
   llvm::orc::LLJIT& engine = *state_->engine;
-  auto library = engine.createJITDylib(fmt::format("kernel{}", state_->loaded++));
-  if (!library) return to_error(library.takeError());
-  library->addToLinkOrder(engine.getMainJITDylib());
-  llvm::orc::ResourceTrackerSP tracker = library->createResourceTracker();
-  auto buffer = llvm::MemoryBuffer::getMemBufferCopy(*object, named.name);
-  if (llvm::Error error = engine.addObjectFile(tracker, std::move(buffer))) return to_error(std::move(error));
-  auto symbol = engine.lookup(*library, named.name);
-  if (!symbol) return to_error(symbol.takeError());
-
+  llvm::orc::ExecutionSession& session = engine.getExecutionSession();
+  llvm::orc::JITDylib& library = session.createBareJITDylib(fmt::format("kernel{}", state_->loaded++));
   CompiledKernel kernel;
+  kernel.code_ = std::shared_ptr<void>(nullptr, [state = state_, &session, &library](void*) {
+    llvm::consumeError(session.removeJITDylib(library));
+  });
+  library.addToLinkOrder(engine.getMainJITDylib());
+  auto buffer = llvm::MemoryBuffer::getMemBufferCopy(*object, named.name);
+  if (llvm::Error error = engine.addObjectFile(library, std::move(buffer))) return to_error(std::move(error));
+  auto symbol = engine.lookup(library, named.name);
+  if (!symbol) return to_error(symbol.takeError());
   kernel.function_ = symbol->toPtr<CompiledKernel::Function>();
   kernel.program_ = std::make_shared<const ir::Program>(program);
-  kernel.code_ = std::shared_ptr<void>(
-      nullptr, [state = state_, tracker](void*) { llvm::consumeError(tracker->remove()); });
   return kernel;
 }
 

@@ -38,14 +38,15 @@ class CompiledKernel {
 // Compiles for one target, which this machine must be able to run.
 class Jit {
  public:
-  // Without a cache every kernel is compiled anew.
+  // Without a cache every kernel is compiled anew. Fails for another architecture than this machine's.
   static Expected<Jit> make(targets::Target target, std::optional<ObjectCache> cache);
 
   // Verifies, lowers, proves and compiles. Fails with the reasons if the kernel is wrong or not legal on the
   // target. May be called by several threads.
   Expected<CompiledKernel> compile(const ir::Kernel& kernel) const;
 
-  // The same for a program that was not lowered from a kernel; for tests of single operations.
+  // The same for a program that was not lowered from a kernel, without loops to unroll; for tests of single
+  // operations.
   Expected<CompiledKernel> compile(const ir::Program& program) const;
 
   const targets::Target& target() const;

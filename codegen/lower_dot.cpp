@@ -66,12 +66,12 @@ class DotLowering {
     if (leaf_.vectors > 1 || codes())
       weight_ =
           add_register(program_, "weight", {codes() ? Element::u8 : Element::i8, 4 * lanes}, nest_.outputs());
-    if (leaf_.vectors == 1 || !codes()) {
+    if ((leaf_.vectors == 1) == codes()) {
       one_ = add_register(program_, "one", {Element::i8, 4 * lanes});
       signed_ = add_register(program_, "signed", {Element::i8, 4 * lanes});
     }
     activation_ = add_register(program_, "activation", {Element::i8, 4 * lanes});
-    correction_ = add_register(program_, "correction", {Element::i32, lanes});
+    if (codes()) correction_ = add_register(program_, "correction", {Element::i32, lanes});
     scale_ = add_register(program_, "scale", {Element::f32, lanes});
     result_ = add_register(program_, "result", {Element::f32, lanes});
   }

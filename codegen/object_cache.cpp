@@ -3,15 +3,16 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <llvm/ADT/StringExtras.h>
+#include <llvm/Support/MemoryBuffer.h>
 #include <llvm/Support/SHA256.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <vector>
 
 namespace tern::codegen {
@@ -21,6 +22,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view magic = "tern object 1\n";
 constexpr std::string_view extension = ".object";
+constexpr std::string_view temporary_prefix = "writing-";  // a writer that died leaves its file behind
 constexpr size_t checksum_bytes = 32;
 
 std::string checksum(std::string_view text) {
@@ -30,9 +32,10 @@ std::string checksum(std::string_view text) {
 }
 
 std::optional<std::string> read_file(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(in), {});
+  const auto buffer =
+      llvm::MemoryBuffer::getFile(file.string(), /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!buffer) return std::nullopt;
+  return (*buffer)->getBuffer().str();
 }
 
 // What guards a file: the key it was stored under and the object, so that a file cannot stand for another.
@@ -93,7 +96,7 @@ std::optional<std::string> ObjectCache::load(std::string_view key) const {
 }
 
 void ObjectCache::store(std::string_view key, std::string_view object) const {
-  std::string temporary = (folder_ / "writing-XXXXXX").string();
+  std::string temporary = (folder_ / (std::string(temporary_prefix) + "XXXXXX")).string();
   const int descriptor = mkstemp(temporary.data());  // mode 0600
   if (descriptor < 0) return;
   const std::string content = std::string(magic) + guard(key, object) + std::string(object);
@@ -113,13 +116,18 @@ void ObjectCache::shrink() const {
   std::vector<Entry> entries;
   int64_t total = 0;
   std::error_code problem;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_, problem)) {
-    if (entry.path().extension() != extension) continue;
+  const fs::file_time_type now = fs::file_time_type::clock::now();
+  for (fs::directory_iterator entry(folder_, problem), end; !problem && entry != end;
+       entry.increment(problem)) {
     std::error_code gone;  // another process may be shrinking too
-    const auto size = static_cast<int64_t>(entry.file_size(gone));
-    const fs::file_time_type used = entry.last_write_time(gone);
+    const fs::file_time_type used = entry->last_write_time(gone);
+    const auto size = gone ? 0 : static_cast<int64_t>(entry->file_size(gone));
     if (gone) continue;
-    entries.push_back({used, size, entry.path()});
+    const bool abandoned =
+        entry->path().filename().string().starts_with(temporary_prefix) && now - used > std::chrono::hours(1);
+    if (abandoned) fs::remove(entry->path(), gone);
+    if (entry->path().extension() != extension) continue;
+    entries.push_back({used, size, entry->path()});
     total += size;
   }
   if (total <= largest_size_) return;

@@ -16,6 +16,17 @@ void collect_parallel(const Body& body, std::vector<const Loop*>& found) {
   }
 }
 
+bool is_unrolled(const Body& body) {
+  return std::all_of(body.begin(), body.end(), [](const Statement& statement) {
+    if (const Loop* loop = std::get_if<Loop>(&statement))
+      return loop->kind != LoopKind::unroll && is_unrolled(loop->body);
+    const Instruction& instruction = std::get<Instruction>(statement);
+    return instruction.result.index.terms.empty() &&
+           std::all_of(instruction.operands.begin(), instruction.operands.end(),
+                       [](const RegisterUse& use) { return use.index.terms.empty(); });
+  });
+}
+
 using Renaming = std::map<int, int>;  // old variable -> new one, for the loops in scope
 
 void rename(Affine& affine, const Renaming& renaming) {
@@ -81,6 +92,10 @@ void Affine::substitute(int variable, int64_t value) {
     terms.erase(term);
     return;
   }
+}
+
+bool is_unrolled(const Program& program) {
+  return is_unrolled(program.body);
 }
 
 std::vector<const Loop*> parallel_loops(const Program& program) {

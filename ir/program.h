@@ -101,6 +101,9 @@ Expected<Program> parse_program(std::string_view text, std::string_view file = "
 // Gives every loop a variable of its own, numbered by its place in the text and uniquely named.
 void renumber_variables(Program& program);
 
+// True if no loop of kind `unroll` is left and the indices of registers are numbers: what can be emitted.
+bool is_unrolled(const Program& program);
+
 // The parallel loops in the order in which a caller gives their ranges: outermost first, then as they stand.
 std::vector<const Loop*> parallel_loops(const Program& program);
 

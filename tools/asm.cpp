@@ -1,17 +1,18 @@
 // tern asm: what is generated for a kernel, at every stage, for any target.
 #include <fmt/format.h>
 
-#include <fstream>
-#include <iostream>
-#include <sstream>
+#include <algorithm>
+#include <iterator>
 
 #include "autotune/default_kernel.h"
+#include "codegen/assembly_census.h"
 #include "codegen/compile.h"
 #include "codegen/lower.h"
 #include "ir/verify.h"
 #include "targets/host.h"
 #include "targets/legal.h"
 #include "tools/commands.h"
+#include "tools/engine_options.h"
 #include "tools/output_file.h"
 #include "tools/target_option.h"
 
@@ -29,21 +30,17 @@ struct AsmOptions {
 };
 
 Expected<ir::ParsedKernel> read_kernel(const std::string& file) {
-  std::ostringstream text;
-  if (file == "-") {
-    text << std::cin.rdbuf();
-  } else {
-    std::ifstream in(file);
-    if (!in) return Error{"cannot be read", {file, 0, 0}};
-    text << in.rdbuf();
-  }
-  return ir::parse_kernel(text.str(), file == "-" ? "standard input" : file);
+  const Expected<std::string> text = read_text(file);
+  if (!text) return text.error();
+  return ir::parse_kernel(*text, file == "-" ? "standard input" : file);
 }
 
 Expected<ir::Problem> problem_of(const AsmOptions& options) {
   ir::Problem problem = options.problem;
+  constexpr ir::Element weights[] = {ir::Element::trit, ir::Element::i8, ir::Element::f16, ir::Element::bf16,
+                                     ir::Element::f32};
   const std::optional<ir::Element> weight = ir::element_named(options.weight);
-  if (!weight)
+  if (!weight || std::find(std::begin(weights), std::end(weights), *weight) == std::end(weights))
     return Error{fmt::format("'{}' is no type of weight: trit, i8, f16, bf16 or f32", options.weight), {}};
   problem.weight = *weight;
   problem.scaling = *weight == ir::Element::trit ? ir::Scaling::tensor
@@ -102,7 +99,11 @@ Expected<std::string> text_of(const AsmOptions& options) {
                                  : options.emit == "llvm-opt" ? codegen::Output::optimized_llvm_ir
                                  : options.emit == "object"   ? codegen::Output::object
                                                               : codegen::Output::assembly;
-  return codegen::compile(program, *target, output);
+  Expected<std::string> text = codegen::compile(program, *target, output);
+  if (!text || options.emit != "census") return text;
+  const std::optional<codegen::AssemblyCensus> census = codegen::census(*text);
+  if (!census) return Error{fmt::format("kernel {} has no loop to count", kernel->name), {}};
+  return print(*census);
 }
 
 }  // namespace
@@ -118,7 +119,7 @@ void add_asm(CLI::App& app, int& exit_code) {
   command->add_option("--scale-group", options->scale_group, "Inputs a scale, for i8")->capture_default_str();
   add_target_option(*command, options->target);
   command->add_option("--emit", options->emit, "What to show")
-      ->check(CLI::IsMember({"kernel", "passes", "program", "llvm", "llvm-opt", "asm", "object"}))
+      ->check(CLI::IsMember({"kernel", "passes", "program", "llvm", "llvm-opt", "asm", "census", "object"}))
       ->capture_default_str();
   command->add_option("-o,--output", options->output, "File to write; standard output if not given");
   command->callback([options, &exit_code] {

@@ -1,0 +1,56 @@
+// Running the built program as a user would.
+#pragma once
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+namespace tern::tools {
+
+struct Outcome {
+  int exit_code = -1;  // -1: the program was killed by a signal
+  std::string output, errors;
+};
+
+// Files of one test, gone with it.
+class CommandTest : public ::testing::Test {
+ protected:
+  CommandTest()
+      : folder_(std::filesystem::path(::testing::TempDir()) / ("tern_tools_" + std::to_string(getpid()))) {
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+  }
+  ~CommandTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  std::string write(const std::string& name, const std::string& content) const {
+    std::ofstream(path(name), std::ios::binary) << content;
+    return path(name);
+  }
+
+  std::string read(const std::string& name) const {
+    std::ifstream in(path(name), std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  }
+
+  // Runs `tern` with arguments as a shell takes them.
+  Outcome run(const std::string& arguments) const {
+    const std::string line =
+        fmt::format("'{}' {} >'{}' 2>'{}'", TERN_PROGRAM, arguments, path("stdout"), path("stderr"));
+    const int status = std::system(line.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read("stdout"), read("stderr")};
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+}  // namespace tern::tools
