@@ -20,6 +20,9 @@ LoopNest::LoopNest(const ir::Kernel& kernel, ir::Program& program)
 
 void LoopNest::build(const Steps& steps) {
   steps_ = steps;
+  // The first loop with that step, should another of one iteration follow.
+  block_level_ = first_k_;
+  while (block_level_ < tile_begin_ && extents_[block_level_].step != steps.block) ++block_level_;
   descend(0, program_.body);
 }
 
@@ -69,9 +72,8 @@ void LoopNest::descend(size_t level, Body& body) {
     return;
   }
   in_loop(level, body, [&](Body& inner) {
-    const bool block = steps_.block != 0 && extents_[level].axis == Axis::k && extents_[level].step == steps_.block;
     const auto around = [&](const Emit& emit) {
-      if (!block || !emit) return;
+      if (level != block_level_ || !emit) return;
       if (steps_.block_each_output)
         each_output(inner, emit);
       else

@@ -79,6 +79,7 @@ class LoopNest {
   std::vector<ir::LoopExtent> extents_;
   size_t first_k_ = 0;
   size_t tile_begin_ = 0;  // the level after the last loop over k
+  size_t block_level_ = 0;
   int64_t tile_rows_ = 1, tile_outputs_ = 1;
   std::vector<OpenLoop> open_;
   int counters_[3] = {};

@@ -1,6 +1,9 @@
 #include "ir/interpret.h"
 
+#include <fmt/format.h>
+
 #include <cassert>
+#include <cstdlib>
 #include <cstring>
 
 #include "ir/half.h"
@@ -35,8 +38,15 @@ int64_t read_integer(Element element, const std::byte* place) {
   return 0;
 }
 
+// Stops if a value is outside what Verify proved. In release builds too: this is where proofs are tested.
+void require_within(int64_t value, int64_t low, int64_t high, std::string_view what) {
+  if (value >= low && value <= high) return;
+  fmt::print(stderr, "interpreter: {} does not fit {}, which Verify should have refused\n", value, what);
+  std::abort();
+}
+
 void write_integer(Element element, std::byte* place, int64_t value) {
-  assert(value >= lowest(element) && value <= highest(element) && "Verify should have refused this");
+  require_within(value, lowest(element), highest(element), name(element));
   switch (element) {
     case Element::i8: return write(place, static_cast<int8_t>(value));
     case Element::u8: return write(place, static_cast<uint8_t>(value));
@@ -141,12 +151,22 @@ class Interpreter {
     }
   }
 
-  // r[i] = x[i] + sum of y[j] * z[j] over the `width` lanes j that belong to lane i.
-  void dot(const Value& result, const Value& x, const Value& y, const Value& z, int width) {
+  void dot4(const Value& result, const Value& x, const Value& y, const Value& z, int64_t bound) {
     for (int i = 0; i < result.type.lanes; ++i) {
       int64_t sum = x.integer(i);
-      for (int j = width * i; j < width * (i + 1); ++j) sum += y.integer(j) * z.integer(j);
+      for (int j = 4 * i; j < 4 * (i + 1); ++j) {
+        require_within(y.integer(j), -bound, bound, "the bound of dot4");
+        sum += y.integer(j) * z.integer(j);
+      }
       write_integer(result.type.element, result.lane(i), sum);
+    }
+  }
+
+  void dot2(const Value& result, const Value& x, const Value& y, const Value& z) {
+    for (int i = 0; i < result.type.lanes; ++i) {
+      const int64_t pair = y.integer(2 * i) * z.integer(2 * i) + y.integer(2 * i + 1) * z.integer(2 * i + 1);
+      require_within(pair, lowest(Element::i16), highest(Element::i16), "the pair of products of dot2");
+      write_integer(result.type.element, result.lane(i), x.integer(i) + pair);
     }
   }
 
@@ -204,8 +224,8 @@ class Interpreter {
             write_integer(result.type.element, result.lane(i), x.integer(i));
         }
         return;
-      case Op::dot4: return dot(result, x, y, z, 4);
-      case Op::dot2: return dot(result, x, y, z, 2);
+      case Op::dot4: return dot4(result, x, y, z, immediate);
+      case Op::dot2: return dot2(result, x, y, z);
       case Op::widen:
         for (int i = 0; i < lanes; ++i)
           write_integer(result.type.element, result.lane(i),

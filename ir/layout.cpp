@@ -12,8 +12,9 @@ int64_t extent(const Factor& factor, int64_t axis_size) {
   return factor.modulus == 0 ? ceil_divide(axis_size, factor.divisor) : factor.modulus / factor.divisor;
 }
 
-// The largest value of a factor divisor, modulus or alignment that is accepted: keeps products in range.
-constexpr int64_t largest_factor = int64_t{1} << 32;
+// The largest divisor or modulus that is accepted: a padded axis of n and one of k then have a product, in
+// bytes, that int64_t holds.
+constexpr int64_t largest_factor = int64_t{1} << 30;
 
 void check_axis(const Layout& layout, Axis axis, std::vector<std::string>& problems) {
   std::vector<Factor> chain;

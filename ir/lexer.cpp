@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace tern::ir {
@@ -12,6 +13,10 @@ bool starts_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z
 bool continues_word(char c) { return starts_word(c) || is_digit(c); }
 
 }  // namespace
+
+bool is_word(std::string_view text) {
+  return !text.empty() && starts_word(text[0]) && std::all_of(text.begin(), text.end(), continues_word);
+}
 
 Lexer::Lexer(std::string_view text, std::string_view file) : rest_(text), file_(file) { advance(); }
 
@@ -57,10 +62,12 @@ bool Lexer::accept(std::string_view token) {
   return true;
 }
 
+void Lexer::fail_expected(std::string_view what) {
+  fail(fmt::format("expected {} but found {}", what, token_.empty() ? "the end" : fmt::format("'{}'", token_)));
+}
+
 void Lexer::expect(std::string_view token) {
-  if (!accept(token))
-    fail(fmt::format("expected '{}' but found {}", token,
-                     token_.empty() ? "the end" : fmt::format("'{}'", token_)));
+  if (!accept(token)) fail_expected(fmt::format("'{}'", token));
 }
 
 void Lexer::expect_all(std::string_view tokens) {
@@ -74,7 +81,7 @@ void Lexer::expect_all(std::string_view tokens) {
 std::string Lexer::word(std::string_view what) {
   if (failed_) return {};
   if (token_.empty() || !starts_word(token_[0])) {
-    fail(fmt::format("expected {}", what));
+    fail_expected(what);
     return {};
   }
   std::string result(token_);
@@ -88,8 +95,10 @@ int64_t Lexer::integer(std::string_view what) {
   int64_t value = 0;
   const auto [end, problem] = std::from_chars(token_.data(), token_.data() + token_.size(), value);
   if (token_.empty() || problem != std::errc() || end != token_.data() + token_.size()) {
-    fail(problem == std::errc::result_out_of_range ? fmt::format("{} is too large", what)
-                                                   : fmt::format("expected {}, a whole number", what));
+    if (problem == std::errc::result_out_of_range)
+      fail(fmt::format("{} is too large", what));
+    else
+      fail_expected(fmt::format("{}, a whole number,", what));
     return 0;
   }
   advance();
@@ -97,7 +106,7 @@ int64_t Lexer::integer(std::string_view what) {
 }
 
 void Lexer::expect_end() {
-  if (!failed_ && !token_.empty()) fail(fmt::format("expected the end but found '{}'", token_));
+  if (!token_.empty()) fail_expected("the end");
 }
 
 }  // namespace tern::ir

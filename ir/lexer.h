@@ -9,6 +9,9 @@
 
 namespace tern::ir {
 
+// True for a word as the Lexer takes it: what a thing in either form may be called.
+bool is_word(std::string_view text);
+
 // Walks a text token by token: words ([A-Za-z_][A-Za-z0-9_]*), whole numbers, ".." and single symbols;
 // "//" starts a comment. The first mistake is kept; after it every call returns at once.
 class Lexer {
@@ -37,6 +40,8 @@ class Lexer {
 
  private:
   void advance();
+  // "expected WHAT but found 'TOKEN'".
+  void fail_expected(std::string_view what);
 
   std::string_view rest_;
   std::string_view token_;

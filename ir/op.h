@@ -52,11 +52,14 @@ inline constexpr std::array<OpRow, 15> ops = {{
     {Op::divide, "divide", 2, true, false, false, "r[i] = x[i] / y[i], f32"},
     {Op::convert, "convert", 1, true, false, false, "r[i] = x[i] in r's type"},
     {Op::dot4, "dot4", 3, true, false, true, "r[i] = x[i] + sum of y[j] * z[j] over j = 4i..4i+3, |y| <= c"},
-    {Op::dot2, "dot2", 3, true, false, false, "r[i] = x[i] + y[2i] * z[2i] + y[2i+1] * z[2i+1]"},
+    {Op::dot2, "dot2", 3, true, false, false,
+     "r[i] = x[i] + (y[2i] * z[2i] + y[2i+1] * z[2i+1]), the pair in i16"},
     {Op::widen, "widen", 2, true, false, false, "r[i] = x[i] + y[2i] + y[2i+1]"},
 }};
 
-constexpr const OpRow& row(Op op) { return ops[static_cast<size_t>(op)]; }
+constexpr const OpRow& row(Op op) {
+  return ops[static_cast<size_t>(op)];
+}
 std::optional<Op> op_named(std::string_view name);
 
 }  // namespace tern::ir

@@ -42,6 +42,7 @@ struct Buffer {
   // What the caller promises of each integer in an input; 0 and 0: nothing beyond its type.
   int64_t lowest = 0;
   int64_t highest = 0;
+  bool has_promise() const { return lowest != 0 || highest != 0; }
   bool operator==(const Buffer&) const = default;
 };
 

@@ -18,7 +18,7 @@ class Printer {
     for (const Buffer& buffer : program_.buffers) {
       text_ += fmt::format("  {} {}: {}[{}] align {}", buffer.output ? "output" : "input", buffer.name,
                            name(buffer.element), buffer.size, buffer.alignment);
-      if (buffer.lowest != buffer.highest)
+      if (buffer.has_promise())
         text_ += fmt::format(" values {}..{}", buffer.lowest, buffer.highest);
       text_ += "\n";
     }
@@ -159,17 +159,30 @@ class Parser {
     program_.registers.push_back(std::move(array));
   }
 
+  void add(int64_t& sum, int64_t number, Location place) {
+    if (__builtin_add_overflow(sum, number, &sum)) in_.fail("the sum is too large", place);
+  }
+
+  void add_term(Affine& affine, int variable, int64_t factor, Location place) {
+    for (const Affine::Term& term : affine.terms) {
+      int64_t sum = term.factor;
+      if (term.variable == variable) add(sum, factor, place);
+    }
+    if (!in_.failed()) affine.add(variable, factor);
+  }
+
   Affine parse_affine() {
     Affine affine;
     do {
+      const Location place = in_.here();
       if (!in_.peek().empty() && (in_.peek()[0] == '-' || (in_.peek()[0] >= '0' && in_.peek()[0] <= '9'))) {
         const int64_t number = in_.integer("a number");
         if (in_.accept("*"))
-          affine.add(find(variables_, "a loop variable"), number);
+          add_term(affine, find(variables_, "a loop variable"), number, place);
         else
-          affine.constant += number;
+          add(affine.constant, number, place);
       } else {
-        affine.add(find(variables_, "a loop variable"), 1);
+        add_term(affine, find(variables_, "a loop variable"), 1, place);
       }
     } while (in_.accept("+"));
     return affine;

@@ -3,18 +3,22 @@
 #include <algorithm>
 
 #include "ir/kernel_shape.h"
+#include "ir/lexer.h"
 #include "ir/verify.h"
 
 namespace tern::ir {
 namespace {
 
 constexpr int64_t largest_m = 1 << 16, largest_n = 1 << 24, largest_k = 1 << 20;
+constexpr int64_t largest_unrolling = 4096;
 
 class KernelVerifier {
  public:
   KernelVerifier(const Kernel& kernel, const KernelPlaces& places) : kernel_(kernel), places_(places) {}
 
   std::vector<Error> run() {
+    if (!is_word(kernel_.name))
+      report(places_.problem, fmt::format("'{}' is no name: letters, digits and '_' make one", kernel_.name));
     check_problem();
     check_layouts();
     if (found_.empty()) check_schedule();
@@ -106,9 +110,11 @@ class KernelVerifier {
         return report(where, fmt::format("a step must be between 1 and {}", largest_n));
       if (seen[axis] && tile[axis] % loop.step != 0)
         report(where, fmt::format("a step of {} does not divide the enclosing tile of {}", loop.step, tile[axis]));
+      const bool last = i + 1 == loops.size();
+      if (last && tile[axis] > loop.step)
+        report(where, fmt::format("the lanes of the vector do not cover the enclosing tile of {}", tile[axis]));
       seen[axis] = true;
       tile[axis] = loop.step;
-      const bool last = i + 1 == loops.size();
       if ((loop.kind == LoopKind::vector) != last || (last && loop.axis != Axis::n))
         report(where, "the innermost loop, and no other, is 'vector n'");
       if (loop.kind == LoopKind::parallel) {
@@ -128,10 +134,22 @@ class KernelVerifier {
     if (!inside_k) report(places_.problem, "the schedule has no loop over k");
     if (found_.empty() && (seen[0] ? tile[0] : problem.m) != 1)
       report(places_.problem, "the innermost tile of m must be 1");
+    if (found_.empty()) check_unrolling();
     if (found_.empty()) check_leaf(tile[2]);
     if (found_.empty()) check_strides();
     if (kernel_.schedule.prefetch_bytes < 0 || kernel_.schedule.prefetch_bytes > (1 << 20))
       report(places_.prefetch, "the prefetch distance must be between 0 and 1 MiB");
+  }
+
+  // Code that is laid out must not grow beyond all use.
+  void check_unrolling() {
+    int64_t copies = 1;
+    for (const LoopExtent& extent : loop_extents(kernel_)) {
+      if (extent.kind == LoopKind::unroll) copies *= extent.trips;
+      if (copies > largest_unrolling)
+        return report(places_.problem,
+                      fmt::format("unrolled loops lay out more than {} tiles one after the other", largest_unrolling));
+    }
   }
 
   // The innermost tile must be what one packed vector holds.
@@ -178,7 +196,7 @@ class KernelVerifier {
       const int64_t step = k ? extent.step / problem.scale_group : extent.step;
       if ((n || k) && !scales.stride(extent.axis, step, extent.trips))
         report(loop_place(i), "the loop crosses a border of the layout of the scales");
-      if (n && extent.covers > scales.padded_n())
+      if ((n && extent.covers > scales.padded_n()) || (k && step * extent.trips > scales.padded_k()))
         report(loop_place(i), "the loop runs past the layout of the scales");
     }
   }

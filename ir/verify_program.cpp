@@ -1,8 +1,10 @@
 // Structure, types and bounds of a Program. The ranges of integers are in verify_ranges.cpp.
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <set>
 
+#include "ir/lexer.h"
 #include "ir/verify.h"
 #include "ir/verify_ranges.h"
 
@@ -11,7 +13,18 @@ namespace {
 
 constexpr int64_t largest_size = int64_t{1} << 40;
 
-bool is_integer(Element element) { return !is_float(element) && element != Element::trit; }
+// Whole numbers up to this are f32 values.
+constexpr int64_t largest_exact_f32 = 1 << 24;
+
+// Words that begin something else than an operation's result.
+bool starts_a_statement(std::string_view word) {
+  return word == "register" || word == name(LoopKind::parallel) || word == name(LoopKind::sequential) ||
+         word == name(LoopKind::unroll);
+}
+
+bool is_integer(Element element) {
+  return !is_float(element) && element != Element::trit;
+}
 
 class ProgramVerifier {
  public:
@@ -29,26 +42,35 @@ class ProgramVerifier {
  private:
   void report(std::string message) { found_.push_back({std::move(message), {"", line_, column_}}); }
 
+  void check_name(const std::string& name, std::set<std::string>& taken) {
+    if (!is_word(name)) report(fmt::format("'{}' is no name: letters, digits and '_' make one", name));
+    if (!taken.insert(name).second) report(fmt::format("'{}' is defined twice", name));
+  }
+
   void check_declarations() {
-    std::set<std::string> names;
-    line_ = 1;
+    std::set<std::string> names, variables;
+    check_name(program_.name, variables);
+    variables.clear();
+    for (const std::string& variable : program_.variables) check_name(variable, variables);
     column_ = 3;
     for (const Buffer& buffer : program_.buffers) {
       ++line_;
-      if (!names.insert(buffer.name).second) report(fmt::format("'{}' is defined twice", buffer.name));
+      check_name(buffer.name, names);
       if (buffer.size < 1 || buffer.size > largest_size)
         report(fmt::format("a buffer holds between 1 and {} elements", largest_size));
       if (buffer.alignment < 1 || buffer.alignment > 4096 || (buffer.alignment & (buffer.alignment - 1)) != 0)
         report("an alignment is a power of two of at most 4096");
-      const bool promises = buffer.lowest != buffer.highest;
-      if (promises && (buffer.lowest > buffer.highest || !is_integer(buffer.element) ||
-                       buffer.lowest < lowest(buffer.element) || buffer.highest > highest(buffer.element)))
+      if (buffer.has_promise() &&
+          (buffer.lowest > buffer.highest || !is_integer(buffer.element) ||
+           buffer.lowest < lowest(buffer.element) || buffer.highest > highest(buffer.element)))
         report("the promised values do not fit the buffer's element");
+      if (buffer.has_promise() && buffer.output) report("values are promised of inputs only");
     }
     for (const RegisterArray& array : program_.registers) {
       ++line_;
-      if (!names.insert(array.name).second) report(fmt::format("'{}' is defined twice", array.name));
-      if (op_named(array.name)) report(fmt::format("'{}' is the name of an operation", array.name));
+      check_name(array.name, names);
+      if (op_named(array.name) || starts_a_statement(array.name))
+        report(fmt::format("'{}' is a word of the language and cannot name a register", array.name));
       if (array.count < 1 || array.count > 4096) report("a register array holds 1 to 4096 registers");
     }
   }
@@ -85,14 +107,23 @@ class ProgramVerifier {
 
   VectorType type(const RegisterUse& use) const { return program_.registers[use.array].type; }
 
+  // False if nothing more can be said of the instruction.
+  bool check_place(const Instruction& instruction) {
+    if (instruction.buffer < 0 || instruction.buffer >= static_cast<int>(program_.buffers.size())) {
+      report("the operation names no buffer");
+      return false;
+    }
+    int64_t low, high;
+    if (bounds(instruction.address, low, high)) return true;
+    report("the address uses a variable out of scope, or its numbers are too large");
+    return false;
+  }
+
   void check_address(const Instruction& instruction, int lanes) {
     const OpRow& op = row(instruction.op);
-    if (instruction.buffer < 0 || instruction.buffer >= static_cast<int>(program_.buffers.size()))
-      return report("the operation names no buffer");
     const Buffer& buffer = program_.buffers[instruction.buffer];
     int64_t low, high;
-    if (!bounds(instruction.address, low, high)) return report("the address uses a variable out of scope");
-    if (instruction.op == Op::prefetch) return;
+    bounds(instruction.address, low, high);
     if (low < 0 || high + lanes > buffer.size)
       report(fmt::format("{} may touch elements {}..{} of {}, which has {}", op.name, low, high + lanes - 1,
                          buffer.name, buffer.size));
@@ -112,6 +143,7 @@ class ProgramVerifier {
       if (!check_use(operand)) return;
     }
     if (op.has_result && !check_use(instruction.result)) return;
+    if (op.has_address && !check_place(instruction)) return;
     check_types(instruction);
   }
 
@@ -122,7 +154,10 @@ class ProgramVerifier {
     const int64_t immediate = instruction.immediate;
     switch (instruction.op) {
       case Op::constant:
-        require_here(result.element == Element::f32 || is_integer(result.element), "the type has no constants");
+        require_here(result.element == Element::f32 || is_integer(result.element),
+                     "the type has no constants");
+        if (result.element == Element::f32)
+          require_here(std::abs(immediate) <= largest_exact_f32, "f32 may not hold the constant exactly");
         if (is_integer(result.element))
           require_here(immediate >= lowest(result.element) && immediate <= highest(result.element),
                        "the constant does not fit its type");
@@ -140,7 +175,6 @@ class ProgramVerifier {
         return require_here(program_.buffers[instruction.buffer].element == operand(0).element,
                             "the buffer's elements are of another type");
       case Op::prefetch:
-        check_address(instruction, 1);
         return require_here(immediate >= 0 && immediate <= largest_size, "the distance is out of range");
       case Op::bit_and:
         require_here(operand(0) == result && result.element == Element::u8, "and works on u8");
@@ -174,7 +208,8 @@ class ProgramVerifier {
         require_here(operand(1).element == Element::u8 || (width == 4 && operand(1).element == Element::i8),
                      "the second operand must be u8, or i8 for dot4");
         require_here(operand(2).element == Element::i8, "the third operand must be i8");
-        require_here(width == 2 || (immediate >= 1 && immediate <= 255), "the bound must be between 1 and 255");
+        require_here(width == 2 || (immediate >= 1 && immediate <= 255),
+                     "the bound must be between 1 and 255");
         return require_here(operand(1).lanes == width * result.lanes && operand(2).lanes == operand(1).lanes,
                             "the factors must have 4 (dot4) or 2 (dot2) lanes for one of the sum");
       }
@@ -225,6 +260,8 @@ class ProgramVerifier {
 
 }  // namespace
 
-std::vector<Error> verify(const Program& program) { return ProgramVerifier(program).run(); }
+std::vector<Error> verify(const Program& program) {
+  return ProgramVerifier(program).run();
+}
 
 }  // namespace tern::ir

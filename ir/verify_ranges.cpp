@@ -14,16 +14,38 @@ struct Interval {
   bool operator==(const Interval&) const = default;
 };
 
-bool within(Interval a, Interval b) { return a.low >= b.low && a.high <= b.high; }
-Interval hull(Interval a, Interval b) { return {std::min(a.low, b.low), std::max(a.high, b.high)}; }
-Interval plus(Interval a, Interval b) { return {a.low + b.low, a.high + b.high}; }
-Interval minus(Interval a, Interval b) { return {a.low - b.high, a.high - b.low}; }
+bool within(Interval a, Interval b) {
+  return a.low >= b.low && a.high <= b.high;
+}
+Interval hull(Interval a, Interval b) {
+  return {std::min(a.low, b.low), std::max(a.high, b.high)};
+}
+Interval plus(Interval a, Interval b) {
+  return {a.low + b.low, a.high + b.high};
+}
+Interval minus(Interval a, Interval b) {
+  return {a.low - b.high, a.high - b.low};
+}
 Interval times(Interval a, Interval b) {
   const auto [low, high] = std::minmax({a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high});
   return {low, high};
 }
-Interval times(Interval a, int64_t factor) { return times(a, Interval{factor, factor}); }
-Interval of(Element element) { return {lowest(element), highest(element)}; }
+Interval times(Interval a, int64_t factor) {
+  return times(a, Interval{factor, factor});
+}
+// times(a, factor), but no further than `limit` from 0; for a factor of 0 or more.
+constexpr int64_t limit = int64_t{1} << 40;
+Interval times_saturated(Interval a, int64_t factor) {
+  const auto saturated = [factor](int64_t value) {
+    int64_t product = 0;
+    if (__builtin_mul_overflow(value, factor, &product)) return value < 0 ? -limit : limit;
+    return std::clamp(product, -limit, limit);
+  };
+  return {saturated(a.low), saturated(a.high)};
+}
+Interval of(Element element) {
+  return {lowest(element), highest(element)};
+}
 
 // What is known of every register; nothing for one that may not have been written. Floats are {0, 0}.
 using State = std::vector<std::optional<Interval>>;
@@ -47,11 +69,16 @@ class RangeVerifier {
 
  private:
   size_t slot(const RegisterUse& use) const { return first_[use.array] + use.index.constant; }
+  const std::string& name_of(size_t slot) const {
+    const auto after = std::upper_bound(first_.begin(), first_.end(), static_cast<int64_t>(slot));
+    return program_.registers[after - first_.begin() - 1].name;
+  }
   Element element(const RegisterUse& use) const { return program_.registers[use.array].type.element; }
 
-  void report(std::string message, int column) {
-    if (quiet_ == 0) found_.push_back({std::move(message), {"", line_, column}});
+  void report(std::string message, int line, int column) {
+    if (quiet_ == 0) found_.push_back({std::move(message), {"", line, column}});
   }
+  void report(std::string message, int column) { report(std::move(message), line_, column); }
 
   std::optional<Interval> result_of(const Instruction& instruction, int column) {
     Interval operands[3];
@@ -74,7 +101,7 @@ class RangeVerifier {
       case Op::load:
       case Op::splat: {
         const Buffer& buffer = program_.buffers[instruction.buffer];
-        return buffer.lowest != buffer.highest ? Interval{buffer.lowest, buffer.highest} : of(buffer.element);
+        return buffer.has_promise() ? Interval{buffer.lowest, buffer.highest} : of(buffer.element);
       }
       case Op::bit_and: return Interval{0, std::min(x.high, immediate)};
       case Op::shift_right: return Interval{x.low >> immediate, x.high >> immediate};
@@ -113,8 +140,7 @@ class RangeVerifier {
              column);
     }
     // Carry on from the type's range so that one overflow is reported once.
-    state_[slot(instruction.result)] =
-        result && is_integer && !within(*result, of(type)) ? of(type) : result;
+    state_[slot(instruction.result)] = result && is_integer && !within(*result, of(type)) ? of(type) : result;
   }
 
   void run(const Body& body, int depth) {
@@ -164,6 +190,7 @@ class RangeVerifier {
   }
 
   void run(const Loop& loop, int depth) {
+    const int line = line_;
     const State start = state_;
     const State first = try_body(loop, depth);
 
@@ -181,20 +208,21 @@ class RangeVerifier {
       accumulators.push_back(i);
       const Interval gain{std::min<int64_t>(0, first[i]->low - start[i]->low),
                           std::max<int64_t>(0, first[i]->high - start[i]->high)};
-      const Interval reach = plus(*start[i], times(gain, loop.trips - 1));
       // An absurd reach is an overflow anyway; keep the arithmetic of intervals far from that of int64.
-      constexpr int64_t limit = int64_t{1} << 40;
-      state_[i] = Interval{std::max(reach.low, -limit), std::min(reach.high, limit)};
+      state_[i] = plus(*start[i], times_saturated(gain, loop.trips - 1));
     }
     const State entry = state_;
+    const size_t found_before = found_.size();
     run(loop.body, depth + 1);
+    const bool overflows = found_.size() != found_before;
     for (size_t i : accumulators) {
-      if (!state_[i]) continue;
+      if (!state_[i] || overflows) continue;  // an overflow says enough
       const Interval gain{first[i]->low - start[i]->low, first[i]->high - start[i]->high};
       const Interval bound = hull(plus(*entry[i], gain), *entry[i]);
       const bool clamped = within(*state_[i], bound);
       if (!only_accumulates(loop.body, i) || !clamped)
-        report("a register grows in this loop in a way that cannot be bounded", 2 * depth + 1);
+        report(fmt::format("{} grows in this loop in a way that cannot be bounded", name_of(i)), line,
+               2 * depth + 1);
     }
     // A parallel loop may run no iteration at all.
     if (loop.kind == LoopKind::parallel) {
@@ -213,6 +241,8 @@ class RangeVerifier {
 
 }  // namespace
 
-std::vector<Error> verify_ranges(const Program& program) { return RangeVerifier(program).run(); }
+std::vector<Error> verify_ranges(const Program& program) {
+  return RangeVerifier(program).run();
+}
 
 }  // namespace tern::ir

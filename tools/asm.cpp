@@ -69,7 +69,6 @@ Expected<ir::Kernel> kernel_of(const AsmOptions& options, const targets::Target&
     const Expected<ir::Problem> problem = problem_of(options);
     if (!problem) return problem.error();
     // Check the sizes before anything is derived from them.
-    ir::Kernel sizes{"sizes", *problem, {}, {}, {}, {}};
     for (int64_t size : {problem->m, problem->n, problem->k}) {
       if (size < 1 || size > (1 << 20)) return Error{"-m, -n and -k must be between 1 and 1048576", {}};
     }

@@ -45,7 +45,8 @@ TEST(Layout, EveryPositionBelongsToOneWeight) {
 }
 
 TEST(Layout, BytesAndDigitsFollowFromPositions) {
-  const LayoutMap map({Packing::b2, {{Axis::n, 0, 2}, {Axis::k, 0, 8}, {Axis::n, 2, 1}, {Axis::k, 8, 1}}, 64}, 3, 10);
+  const LayoutMap map({Packing::b2, {{Axis::n, 0, 2}, {Axis::k, 0, 8}, {Axis::n, 2, 1}, {Axis::k, 8, 1}}, 64},
+                      3, 10);
   EXPECT_EQ(map.padded_n(), 4);
   EXPECT_EQ(map.padded_k(), 16);
   EXPECT_EQ(map.positions(), 64);
@@ -81,7 +82,8 @@ TEST(Layout, AStrideMovesEveryIterationEquallyFar) {
 }
 
 TEST(Layout, ALoopAcrossABorderHasNoStride) {
-  const LayoutMap map({Packing::i8, {{Axis::n, 0, 16}, {Axis::k, 0, 8}, {Axis::n, 16, 1}, {Axis::k, 8, 1}}, 64}, 64, 64);
+  const LayoutMap map(
+      {Packing::i8, {{Axis::n, 0, 16}, {Axis::k, 0, 8}, {Axis::n, 16, 1}, {Axis::k, 8, 1}}, 64}, 64, 64);
   EXPECT_EQ(map.stride(Axis::n, 1, 16), 8);
   EXPECT_EQ(map.stride(Axis::n, 4, 4), 32);
   EXPECT_EQ(map.stride(Axis::n, 16, 4), 16 * 64);
@@ -128,7 +130,8 @@ TEST(Layout, PlainLayoutsPadEachRowToWholeGroups) {
 }
 
 TEST(Layout, PrintsAsItIsWritten) {
-  const Layout layout{Packing::b2, {{Axis::n, 0, 16}, {Axis::k, 0, 1}, {Axis::k, 16, 4}, {Axis::n, 16, 1}}, 32};
+  const Layout layout{
+      Packing::b2, {{Axis::n, 0, 16}, {Axis::k, 0, 1}, {Axis::k, 16, 4}, {Axis::n, 16, 1}}, 32};
   EXPECT_EQ(print(layout), "b2 [n/16, k, k%16/4, n%16] align 32");
 }
 
@@ -145,7 +148,8 @@ TEST(Layout, EachMistakeIsNamed) {
       {{{Axis::n, 0, 1}, {Axis::k, 0, 4}, {Axis::k, 8, 1}}, "k/4 leaves a gap: expected a divisor of 8"},
       {{{Axis::n, 0, 2}, {Axis::k, 0, 1}}, "n/2 leaves a gap: expected a divisor of 1"},
       {{{Axis::n, 0, 1}, {Axis::k, 8, 1}}, "the outermost factor of k must have no modulus"},
-      {{{Axis::n, 0, 1}, {Axis::k, 0, 1}, {Axis::k, 0, 1}}, "axis k has more than one factor without a modulus"},
+      {{{Axis::n, 0, 1}, {Axis::k, 0, 1}, {Axis::k, 0, 1}},
+       "axis k has more than one factor without a modulus"},
       {{{Axis::n, 0, 1}, {Axis::k, 0, 6}, {Axis::k, 6, 4}, {Axis::k, 4, 1}},
        "k%6/4: the modulus must be a larger multiple of the divisor"},
       {{{Axis::n, 0, 1}, {Axis::k, 0, 4}, {Axis::k, 4, 4}, {Axis::k, 4, 1}},
@@ -154,18 +158,28 @@ TEST(Layout, EachMistakeIsNamed) {
       {{}, "a layout names the axes n and k, or the flattened axis e alone"},
       {{{Axis::e, 0, 1}, {Axis::k, 0, 1}}, "a layout names the axes n and k, or the flattened axis e alone"},
       {{{Axis::m, 0, 1}, {Axis::n, 0, 1}, {Axis::k, 0, 1}}, "weights have no axis m"},
-      {{{Axis::n, 0, 0}, {Axis::k, 0, 1}}, "n/0: numbers must be between 1 and 4294967296"},
-      {{{Axis::n, 0, 1}, {Axis::k, -4, 1}}, "k%-4: numbers must be between 1 and 4294967296"},
-      {{{Axis::n, 0, int64_t{1} << 33}, {Axis::k, 0, 1}}, "n/8589934592: numbers must be between 1 and 4294967296"},
+      {{{Axis::n, 0, 0}, {Axis::k, 0, 1}}, "n/0: numbers must be between 1 and 1073741824"},
+      {{{Axis::n, 0, 1}, {Axis::k, -4, 1}}, "k%-4: numbers must be between 1 and 1073741824"},
+      {{{Axis::n, 0, int64_t{1} << 33}, {Axis::k, 0, 1}},
+       "n/8589934592: numbers must be between 1 and 1073741824"},
       {{{Axis::n, 0, 1}, {Axis::k, 0, 2}, {Axis::k, 2, 1}},
        "the innermost factors must make up whole groups of 4 weights for b2",
        Packing::b2},
       {{{Axis::k, 0, 4}, {Axis::k, 4, 1}, {Axis::n, 0, 1}},
        "the innermost factors must make up whole groups of 4 weights for b2",
        Packing::b2},
-      {{{Axis::n, 0, 1}, {Axis::k, 0, 1}}, "the alignment must be a power of two of at most 4096", Packing::i8, 48},
-      {{{Axis::n, 0, 1}, {Axis::k, 0, 1}}, "the alignment must be a power of two of at most 4096", Packing::i8, 8192},
-      {{{Axis::n, 0, 1}, {Axis::k, 0, 1}}, "the alignment must be a power of two of at most 4096", Packing::i8, 0},
+      {{{Axis::n, 0, 1}, {Axis::k, 0, 1}},
+       "the alignment must be a power of two of at most 4096",
+       Packing::i8,
+       48},
+      {{{Axis::n, 0, 1}, {Axis::k, 0, 1}},
+       "the alignment must be a power of two of at most 4096",
+       Packing::i8,
+       8192},
+      {{{Axis::n, 0, 1}, {Axis::k, 0, 1}},
+       "the alignment must be a power of two of at most 4096",
+       Packing::i8,
+       0},
       {std::vector<Factor>(17, {Axis::k, 0, 1}), "a layout has at most 16 factors"},
   };
   for (const WrongLayout& wrong : cases) {

@@ -105,7 +105,8 @@ TEST(Pack, FilesToKernelsByTheFastPathsAndTheSlow) {
       ASSERT_TRUE(check(kernel).empty());
       for (const int64_t k : {128, 384, 64, 100, 129, 16, 15, 1}) {  // multiples of a block and others
         for (const int64_t n : {1, 5, 64, 67}) {
-          SCOPED_TRACE(print(file) + " to " + print(kernel) + " of " + std::to_string(n) + " by " + std::to_string(k));
+          SCOPED_TRACE(print(file) + " to " + print(kernel) + " of " + std::to_string(n) + " by " +
+                       std::to_string(k));
           const std::vector<int8_t> trits = random_trits(n * k, random);
           const Bytes source = packed(file, trits, n, k);
           const Bytes bytes = repacked(file, source, kernel, n, k);
@@ -161,11 +162,13 @@ void expect_dense_rows_arrive(Packing packing, Random& random) {
     for (int64_t i = 0; i < n; ++i) {
       for (int64_t j = 0; j < k; ++j) {
         const bool inside = i >= begin && i < end;
-        ASSERT_EQ(weights[map.position(i, j)], inside ? static_cast<T>((i * k + j) % 90) : T{99}) << print(layout);
+        ASSERT_EQ(weights[map.position(i, j)], inside ? static_cast<T>((i * k + j) % 90) : T{99})
+            << print(layout);
         written += inside;
       }
     }
-    EXPECT_EQ(std::count(weights.begin(), weights.end(), T{99}), map.positions() - written) << "padding is left alone";
+    EXPECT_EQ(std::count(weights.begin(), weights.end(), T{99}), map.positions() - written)
+        << "padding is left alone";
   }
 }
 

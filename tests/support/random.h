@@ -12,7 +12,9 @@ class Random {
   explicit Random(uint32_t seed) : engine_(seed) {}
 
   // A whole number of low..high.
-  int64_t pick(int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(engine_); }
+  int64_t pick(int64_t low, int64_t high) {
+    return std::uniform_int_distribution<int64_t>(low, high)(engine_);
+  }
   bool coin() { return pick(0, 1) == 1; }
 
   template <class T>
