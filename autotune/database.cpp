@@ -25,7 +25,9 @@ std::optional<ir::Kernel> record_for(const Database& database, const ir::Problem
   return std::nullopt;
 }
 
-bool same_layouts(const ir::Kernel& a, const ir::Kernel& b) { return a.weights == b.weights && a.scales == b.scales; }
+bool same_layouts(const ir::Kernel& a, const ir::Kernel& b) {
+  return a.weights == b.weights && a.scales == b.scales;
+}
 
 }  // namespace
 
@@ -33,22 +35,26 @@ Expected<Database> load_database(const fs::path& file, const std::string& finger
   std::error_code problem;
   if (!fs::exists(file, problem)) return Database{fingerprint, {}};
   std::ifstream in(file);
-  if (!in || fs::is_directory(file, problem)) return Error{"the database of kernels cannot be read", {file, 0, 0}};
+  if (!in || fs::is_directory(file, problem))
+    return Error{"the database of kernels cannot be read", {file, 0, 0}};
   std::ostringstream text;
   text << in.rdbuf();
   Expected<Database> database = parse_database(text.str(), file);
   if (!database) return database;
   if (database->fingerprint != fingerprint)
-    return Error{fmt::format("holds records of the CPU {}, but this one is {}: move the file away, or name another with "
-                             "TERN_DATABASE",
-                             database->fingerprint, fingerprint),
-                 {file, 0, 0}};
+    return Error{
+        fmt::format(
+            "holds records of the CPU {}, but this one is {}: move the file away, or name another with "
+            "TERN_DATABASE",
+            database->fingerprint, fingerprint),
+        {file, 0, 0}};
   return database;
 }
 
 fs::path default_database() {
   if (const char* own = std::getenv("TERN_DATABASE"); own && *own) return own;
-  if (const char* data = std::getenv("XDG_DATA_HOME"); data && *data) return fs::path(data) / "tern" / "kernels.yaml";
+  if (const char* data = std::getenv("XDG_DATA_HOME"); data && *data)
+    return fs::path(data) / "tern" / "kernels.yaml";
   const char* home = std::getenv("HOME");
   return fs::path(home ? home : ".") / ".local" / "share" / "tern" / "kernels.yaml";
 }

@@ -36,9 +36,9 @@ Expected<Database> load_database(const std::filesystem::path& file, const std::s
 // $TERN_DATABASE, else $XDG_DATA_HOME/tern/kernels.yaml, else ~/.local/share/tern/kernels.yaml.
 std::filesystem::path default_database();
 
-// The kernel for a problem: the record if there is one that is legal on the target, else the default. All rows
-// m of one matrix get the same layouts, or packed weights could not be shared: records whose layouts are not
-// those of the default are used only if there is one for each number of rows in `rows`.
+// The kernel for a problem: the record if there is one that is legal on the target, else the default. All
+// rows m of one matrix get the same layouts, or packed weights could not be shared: records whose layouts are
+// not those of the default are used only if there is one for each number of rows in `rows`.
 ir::Kernel choose_kernel(const Database& database, const ir::Problem& problem, const targets::Target& target,
                          const std::vector<int64_t>& rows);
 

@@ -18,7 +18,8 @@ Expected<ir::Kernel> read_kernel(const YAML::Node& node, const std::string& file
   const Expected<ir::ParsedKernel> parsed = ir::parse_kernel(node.Scalar(), file);
   // Lines of a kernel count from its own start: say where that is.
   const auto within = [&](const Error& error) {
-    return Error{fmt::format("in the kernel that begins here, line {}: {}", error.where.line, error.message), place};
+    return Error{fmt::format("in the kernel that begins here, line {}: {}", error.where.line, error.message),
+                 place};
   };
   if (!parsed) return within(parsed.error());
   if (const std::vector<Error> errors = ir::verify(parsed->kernel, parsed->places); !errors.empty())

@@ -50,7 +50,9 @@ std::vector<Factor> blocked_factors(int64_t block, int64_t lanes, int64_t k_bloc
 
 void add_loops(ir::Schedule& schedule, const ir::Problem& problem, const Tiling& tiling, int64_t block,
                const std::vector<int64_t>& k_blocks, int64_t k_leaf) {
-  const auto add = [&](LoopKind kind, Axis axis, int64_t step) { schedule.loops.push_back({kind, axis, step}); };
+  const auto add = [&](LoopKind kind, Axis axis, int64_t step) {
+    schedule.loops.push_back({kind, axis, step});
+  };
   add(LoopKind::parallel, Axis::n, block);
   if (problem.m > 1) {
     add(LoopKind::parallel, Axis::m, std::min(problem.m, tiling.row_tile));
@@ -121,8 +123,8 @@ ir::Packing default_packing(const ir::Problem& problem) {
 
 ir::Kernel default_kernel(const ir::Problem& problem, const targets::Target& target) {
   ir::Kernel kernel = problem.is_ternary() ? ternary_kernel(problem, target) : dense_kernel(problem, target);
-  kernel.name = std::string(problem.is_ternary() ? "ternary" : "dense") + "_m" + std::to_string(problem.m) + "_n" +
-                std::to_string(problem.n) + "_k" + std::to_string(problem.k);
+  kernel.name = std::string(problem.is_ternary() ? "ternary" : "dense") + "_m" + std::to_string(problem.m) +
+                "_n" + std::to_string(problem.n) + "_k" + std::to_string(problem.k);
   return kernel;
 }
 

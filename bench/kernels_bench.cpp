@@ -34,7 +34,8 @@ Memory allocate(size_t size) {
 }
 
 const codegen::Jit& jit() {
-  static const codegen::Jit instance = codegen::Jit::make(targets::detect_host()->target, std::nullopt).take();
+  static const codegen::Jit instance =
+      codegen::Jit::make(targets::detect_host()->target, std::nullopt).take();
   return instance;
 }
 
@@ -63,15 +64,17 @@ void run(benchmark::State& state, ir::Problem problem, bool from_memory) {
     copy = copy + 1 == copies ? 0 : copy + 1;
   }
   const double weight_count = static_cast<double>(problem.m) * problem.n * problem.k;
-  state.counters["weights/s"] = benchmark::Counter(weight_count, benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["bytes/s"] = benchmark::Counter(static_cast<double>(weight_bytes),
-                                                 benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["weights/s"] =
+      benchmark::Counter(weight_count, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["bytes/s"] =
+      benchmark::Counter(static_cast<double>(weight_bytes), benchmark::Counter::kIsIterationInvariantRate);
 }
 
 void add(const std::string& kind, ir::Problem problem, bool from_memory) {
   const std::string name = fmt::format("{}/m{}/n{}/k{}/{}", kind, problem.m, problem.n, problem.k,
                                        from_memory ? "memory" : "cache");
-  benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { run(state, problem, from_memory); });
+  benchmark::RegisterBenchmark(name.c_str(),
+                               [=](benchmark::State& state) { run(state, problem, from_memory); });
 }
 
 }  // namespace
@@ -81,7 +84,8 @@ int main(int argc, char** argv) {
   const std::pair<int64_t, int64_t> shapes[] = {{2560, 2560}, {640, 2560}, {6912, 2560}, {2560, 6912}};
   for (int64_t m : {1, 4, 64}) {
     for (const auto& [n, k] : shapes) {
-      for (bool from_memory : {false, true}) add("b2", {m, n, k, Element::trit, Scaling::tensor, 0}, from_memory);
+      for (bool from_memory : {false, true})
+        add("b2", {m, n, k, Element::trit, Scaling::tensor, 0}, from_memory);
     }
   }
   for (const auto& [name, weight, scaling, group] :

@@ -14,7 +14,8 @@ namespace {
 
 // The program says what is unrolled and what is a vector; LLVM only cleans up, moves what does not change out
 // of loops, and allocates registers.
-constexpr const char* passes = "function(sroa,early-cse,instcombine<no-verify-fixpoint>,loop-mssa(licm),simplifycfg)";
+constexpr const char* passes =
+    "function(sroa,early-cse,instcombine<no-verify-fixpoint>,loop-mssa(licm),simplifycfg)";
 
 void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
   llvm::PassBuilder builder(&machine);
@@ -54,13 +55,16 @@ Expected<std::string> compile(const ir::Program& program, const targets::Target&
   llvm::SmallString<0> code;
   llvm::raw_svector_ostream stream(code);
   llvm::legacy::PassManager manager;
-  const auto kind = output == Output::assembly ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile;
+  const auto kind =
+      output == Output::assembly ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile;
   if ((*machine)->addPassesToEmitFile(manager, stream, nullptr, kind))
     return Error{"LLVM cannot write this kind of file for target " + target.name, {}};
   manager.run(*module);
   return std::string(code.str());
 }
 
-std::string llvm_version() { return LLVM_VERSION_STRING; }
+std::string llvm_version() {
+  return LLVM_VERSION_STRING;
+}
 
 }  // namespace tern::codegen

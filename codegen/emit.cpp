@@ -104,7 +104,8 @@ class Emitter {
     llvm::Value* offset = builder_.getInt64(instruction.address.constant * bytes);
     for (const ir::Affine::Term& term : instruction.address.terms) {
       alignment = std::gcd(alignment, term.factor * bytes);
-      llvm::Value* share = builder_.CreateMul(variables_[term.variable], builder_.getInt64(term.factor * bytes));
+      llvm::Value* share =
+          builder_.CreateMul(variables_[term.variable], builder_.getInt64(term.factor * bytes));
       offset = builder_.CreateAdd(offset, share);
     }
     llvm::Value* place = builder_.CreateGEP(builder_.getInt8Ty(), buffers_[instruction.buffer], offset);
@@ -180,7 +181,8 @@ class Emitter {
         target_.architecture == Architecture::aarch64 || target_.features.contains(Feature::f16c);
     if (!native) return portable::f16_to_f32(builder_, bits);
     const unsigned lanes = llvm::cast<llvm::FixedVectorType>(bits->getType())->getNumElements();
-    llvm::Value* halves = builder_.CreateBitCast(bits, llvm::FixedVectorType::get(builder_.getHalfTy(), lanes));
+    llvm::Value* halves =
+        builder_.CreateBitCast(bits, llvm::FixedVectorType::get(builder_.getHalfTy(), lanes));
     return builder_.CreateFPExt(halves, llvm::FixedVectorType::get(builder_.getFloatTy(), lanes));
   }
 
@@ -210,9 +212,9 @@ class Emitter {
   }
 
   llvm::Value* dot(const Instruction& instruction) {
-    const DotOperands operands{read(instruction.operands[0]), read(instruction.operands[1]),
-                               read(instruction.operands[2]),
-                               ir_type(instruction.operands[1]).element == Element::i8, instruction.immediate};
+    const DotOperands operands{
+        read(instruction.operands[0]), read(instruction.operands[1]), read(instruction.operands[2]),
+        ir_type(instruction.operands[1]).element == Element::i8, instruction.immediate};
     const bool quad = instruction.op == Op::dot4;
     llvm::Value* value = nullptr;
     if (target_.architecture == Architecture::x86_64)
@@ -248,9 +250,11 @@ class Emitter {
           return x86::shift_right(builder_, operand(0), immediate);
         return builder_.CreateLShr(operand(0), llvm::ConstantInt::get(type, immediate));
       case Op::add:
-        return is_float ? builder_.CreateFAdd(operand(0), operand(1)) : builder_.CreateAdd(operand(0), operand(1));
+        return is_float ? builder_.CreateFAdd(operand(0), operand(1))
+                        : builder_.CreateAdd(operand(0), operand(1));
       case Op::subtract:
-        return is_float ? builder_.CreateFSub(operand(0), operand(1)) : builder_.CreateSub(operand(0), operand(1));
+        return is_float ? builder_.CreateFSub(operand(0), operand(1))
+                        : builder_.CreateSub(operand(0), operand(1));
       case Op::multiply: return builder_.CreateFMul(operand(0), operand(1));
       case Op::divide: return builder_.CreateFDiv(operand(0), operand(1));
       case Op::convert: return convert(instruction);

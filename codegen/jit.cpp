@@ -17,7 +17,9 @@ namespace {
 // Raise it whenever the code generated for the same kernel changes.
 constexpr int generator_version = 1;
 
-Error to_error(llvm::Error error) { return {"cannot load generated code: " + llvm::toString(std::move(error)), {}}; }
+Error to_error(llvm::Error error) {
+  return {"cannot load generated code: " + llvm::toString(std::move(error)), {}};
+}
 
 Error summary(const std::string& what, const std::vector<Error>& errors) {
   std::string text = what;
@@ -47,7 +49,9 @@ Expected<Jit> Jit::make(targets::Target target, std::optional<ObjectCache> cache
   return jit;
 }
 
-const targets::Target& Jit::target() const { return state_->target; }
+const targets::Target& Jit::target() const {
+  return state_->target;
+}
 
 Expected<CompiledKernel> Jit::compile(const ir::Kernel& kernel) const {
   if (const std::vector<Error> errors = ir::verify(kernel); !errors.empty())
@@ -72,10 +76,9 @@ Expected<CompiledKernel> Jit::load(const ir::Program& program) const {
   ir::Program named = program;
   named.name = "kernel";
   const targets::Target& target = state_->target;
-  const std::string key =
-      fmt::format("{}\ntriple {}\nfeatures {}\ntune {}\nbits {}\nLLVM {}\ngenerator {}\n", print(named),
-                  triple_of(target), text(target.features), target.llvm_cpu, target.vector_bits, llvm_version(),
-                  generator_version);
+  const std::string key = fmt::format("{}\ntriple {}\nfeatures {}\ntune {}\nbits {}\nLLVM {}\ngenerator {}\n",
+                                      print(named), triple_of(target), text(target.features), target.llvm_cpu,
+                                      target.vector_bits, llvm_version(), generator_version);
   std::optional<std::string> object;
   if (state_->cache) object = state_->cache->load(key);
   if (!object) {
@@ -99,9 +102,8 @@ Expected<CompiledKernel> Jit::load(const ir::Program& program) const {
   CompiledKernel kernel;
   kernel.function_ = symbol->toPtr<CompiledKernel::Function>();
   kernel.program_ = std::make_shared<const ir::Program>(program);
-  kernel.code_ = std::shared_ptr<void>(nullptr, [state = state_, tracker](void*) {
-    llvm::consumeError(tracker->remove());
-  });
+  kernel.code_ = std::shared_ptr<void>(
+      nullptr, [state = state_, tracker](void*) { llvm::consumeError(tracker->remove()); });
   return kernel;
 }
 

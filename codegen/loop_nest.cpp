@@ -26,8 +26,8 @@ void LoopNest::build(const Steps& steps) {
   descend(0, program_.body);
 }
 
-// Opens the loop of `level`, emits inside it and closes it. A loop of one iteration needs no loop, unless it is
-// parallel: callers count on being asked for its range.
+// Opens the loop of `level`, emits inside it and closes it. A loop of one iteration needs no loop, unless it
+// is parallel: callers count on being asked for its range.
 void LoopNest::in_loop(size_t level, Body& body, const Emit& emit) {
   const ir::LoopExtent& extent = extents_[level];
   if (extent.trips == 1 && extent.kind != LoopKind::parallel) return emit(body);
@@ -50,7 +50,8 @@ void LoopNest::each(Body& body, Axis axis, size_t skip, const Emit& emit) {
 }
 
 void LoopNest::each_accumulator(Body& body, const Emit& emit, const Emit& row_start) {
-  const bool rows_outside = in_tile(tile_begin_) && extents_[tile_begin_].axis == Axis::m;
+  const bool rows_outside =
+      tile_rows_ == 1 || (in_tile(tile_begin_) && extents_[tile_begin_].axis == Axis::m);
   if (rows_outside) {
     return each_row(body, [&](Body& row) {
       if (row_start) row_start(row);

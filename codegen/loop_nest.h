@@ -43,11 +43,12 @@ class LoopNest {
 
   void build(const Steps& steps);
 
-  // Inside `tile`: runs `emit` for every vector of outputs, for every accumulator of one row, or for every row.
+  // Inside `tile`: runs `emit` for every vector of outputs, for every accumulator of one row, or for every
+  // row.
   void each_output(ir::Body& body, const Emit& emit) { each(body, ir::Axis::n, 0, emit); }
   void each_row(ir::Body& body, const Emit& emit) { each(body, ir::Axis::m, 0, emit); }
-  // ... for every accumulator, in the order of the schedule; `row_start`, if given, runs once a row before its
-  // outputs where the schedule has rows outside outputs, else before each accumulator.
+  // ... for every accumulator, in the order of the schedule; `row_start`, if given, runs once a row before
+  // its outputs where the schedule has rows outside outputs, else before each accumulator.
   void each_accumulator(ir::Body& body, const Emit& emit, const Emit& row_start = {});
 
   // The place of the present tile along an axis, in elements.

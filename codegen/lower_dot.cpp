@@ -50,7 +50,8 @@ class DotLowering {
     const Element stored = leaf_.vectors > 1 ? Element::u8 : Element::i8;
     // Bytes of a dense packing hold nothing but trits.
     const int64_t lowest = leaf_.vectors > 1 ? 0 : -1, highest = leaf_.vectors > 1 ? 0 : 1;
-    w_ = add_buffer(program_, {"W", stored, map_.size_in_bytes(), kernel_.weights.alignment, false, lowest, highest});
+    w_ = add_buffer(program_,
+                    {"W", stored, map_.size_in_bytes(), kernel_.weights.alignment, false, lowest, highest});
     a_ = add_buffer(program_, {"A", Element::i8, rows * activation_stride(problem), 64});
     asum_ = add_buffer(program_, {"asum", Element::i32, rows, 4, false, -128 * problem.k, 127 * problem.k});
     sa_ = add_buffer(program_, {"sa", Element::f32, rows, 4});
@@ -59,10 +60,12 @@ class DotLowering {
 
     const int lanes = leaf_.lanes;
     sum_ = add_register(program_, "sum", {Element::i32, lanes}, nest_.accumulators());
-    if (widens()) partial_ = add_register(program_, "partial", {Element::i16, 2 * lanes}, nest_.accumulators());
+    if (widens())
+      partial_ = add_register(program_, "partial", {Element::i16, 2 * lanes}, nest_.accumulators());
     packed_ = add_register(program_, "packed", {stored, 4 * lanes}, nest_.outputs());
     if (leaf_.vectors > 1 || codes())
-      weight_ = add_register(program_, "weight", {codes() ? Element::u8 : Element::i8, 4 * lanes}, nest_.outputs());
+      weight_ =
+          add_register(program_, "weight", {codes() ? Element::u8 : Element::i8, 4 * lanes}, nest_.outputs());
     if (leaf_.vectors == 1 || !codes()) {
       one_ = add_register(program_, "one", {Element::i8, 4 * lanes});
       signed_ = add_register(program_, "signed", {Element::i8, 4 * lanes});
@@ -180,6 +183,8 @@ class DotLowering {
 
 }  // namespace
 
-ir::Program lower_dot(const ir::Kernel& kernel) { return DotLowering(kernel).run(); }
+ir::Program lower_dot(const ir::Kernel& kernel) {
+  return DotLowering(kernel).run();
+}
 
 }  // namespace tern::codegen

@@ -28,7 +28,8 @@ class MaddLowering {
     steps.start = [&](Body& body) { body.push_back(Instruction{Op::constant, sum()}); };
     steps.tile = [&](Body& body) { tile(body); };
     steps.finish = [&](Body& body) {
-      body.push_back(Instruction{Op::store, {}, {sum()}, c_, row_address(ir::Axis::n, output_stride(kernel_.problem))});
+      body.push_back(
+          Instruction{Op::store, {}, {sum()}, c_, row_address(ir::Axis::n, output_stride(kernel_.problem))});
     };
     if (kernel_.scales) {
       steps.block = kernel_.problem.scale_group;
@@ -113,6 +114,8 @@ class MaddLowering {
 
 }  // namespace
 
-ir::Program lower_madd(const ir::Kernel& kernel) { return MaddLowering(kernel).run(); }
+ir::Program lower_madd(const ir::Kernel& kernel) {
+  return MaddLowering(kernel).run();
+}
 
 }  // namespace tern::codegen

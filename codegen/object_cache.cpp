@@ -97,7 +97,8 @@ void ObjectCache::store(std::string_view key, std::string_view object) const {
   const int descriptor = mkstemp(temporary.data());  // mode 0600
   if (descriptor < 0) return;
   const std::string content = std::string(magic) + guard(key, object) + std::string(object);
-  const bool written = write(descriptor, content.data(), content.size()) == static_cast<ssize_t>(content.size());
+  const bool written =
+      write(descriptor, content.data(), content.size()) == static_cast<ssize_t>(content.size());
   close(descriptor);
   if (!written || rename(temporary.c_str(), file_of(key).c_str()) != 0) unlink(temporary.c_str());
   shrink();

@@ -14,7 +14,8 @@ llvm::Value* every(llvm::IRBuilderBase& builder, llvm::Value* vector, int first,
   return builder.CreateShuffleVector(vector, chosen);
 }
 
-llvm::Value* extended(llvm::IRBuilderBase& builder, llvm::Value* vector, bool is_signed, llvm::Type* element) {
+llvm::Value* extended(llvm::IRBuilderBase& builder, llvm::Value* vector, bool is_signed,
+                      llvm::Type* element) {
   llvm::Type* type = llvm::FixedVectorType::get(element, lanes(vector));
   return is_signed ? builder.CreateSExt(vector, type) : builder.CreateZExt(vector, type);
 }
@@ -28,7 +29,8 @@ llvm::Value* dot(llvm::IRBuilderBase& builder, const DotOperands& operands, int 
   llvm::Value* sum = operands.x;
   for (int i = 0; i < width; ++i) {
     llvm::Value* part = every(builder, products, i, width);
-    sum = builder.CreateAdd(sum, builder.CreateSExtOrTrunc(part, llvm::FixedVectorType::get(element, lanes(part))));
+    sum = builder.CreateAdd(
+        sum, builder.CreateSExtOrTrunc(part, llvm::FixedVectorType::get(element, lanes(part))));
   }
   return sum;
 }

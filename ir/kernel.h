@@ -25,7 +25,9 @@ struct StrategyRow {
   std::string_view name;
 };
 inline constexpr std::array<StrategyRow, 2> strategies = {{{Strategy::dot, "dot"}, {Strategy::madd, "madd"}}};
-constexpr std::string_view name(Strategy strategy) { return strategies[static_cast<size_t>(strategy)].name; }
+constexpr std::string_view name(Strategy strategy) {
+  return strategies[static_cast<size_t>(strategy)].name;
+}
 
 struct Compute {
   Strategy strategy = Strategy::dot;

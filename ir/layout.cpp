@@ -30,9 +30,9 @@ void check_axis(const Layout& layout, Axis axis, std::vector<std::string>& probl
     if (factor.divisor != covered)
       problems.push_back(fmt::format("{} leaves a gap: expected a divisor of {}", print(factor), covered));
     if (outermost != (factor.modulus == 0))
-      problems.push_back(
-          outermost ? fmt::format("the outermost factor of {} must have no modulus", name(axis))
-                    : fmt::format("axis {} has more than one factor without a modulus", name(axis)));
+      problems.push_back(outermost
+                             ? fmt::format("the outermost factor of {} must have no modulus", name(axis))
+                             : fmt::format("axis {} has more than one factor without a modulus", name(axis)));
     if (factor.modulus != 0 && (factor.modulus <= factor.divisor || factor.modulus % factor.divisor != 0))
       problems.push_back(
           fmt::format("{}: the modulus must be a larger multiple of the divisor", print(factor)));
@@ -42,7 +42,9 @@ void check_axis(const Layout& layout, Axis axis, std::vector<std::string>& probl
 
 }  // namespace
 
-char name(Axis axis) { return "mnke"[static_cast<int>(axis)]; }
+char name(Axis axis) {
+  return "mnke"[static_cast<int>(axis)];
+}
 
 std::string print(const Factor& factor) {
   std::string text(1, name(factor.axis));
@@ -83,8 +85,8 @@ std::vector<std::string> check(const Layout& layout) {
     inner *= extent(*factor, 1);
   }
   if (problems.empty() && inner % group != 0)
-    problems.push_back(fmt::format("the innermost factors must make up whole groups of {} weights for {}", group,
-                                   row(layout.packing).name));
+    problems.push_back(fmt::format("the innermost factors must make up whole groups of {} weights for {}",
+                                   group, row(layout.packing).name));
   if (layout.alignment < 1 || layout.alignment > 4096 || (layout.alignment & (layout.alignment - 1)) != 0)
     problems.push_back("the alignment must be a power of two of at most 4096");
   return problems;
@@ -126,8 +128,12 @@ std::optional<int64_t> LayoutMap::stride(Axis axis, int64_t step, int64_t trips)
   return std::nullopt;
 }
 
-int64_t LayoutMap::along_n(int64_t n) const { return share(Axis::n, n); }
-int64_t LayoutMap::along_k(int64_t k) const { return share(Axis::k, k); }
+int64_t LayoutMap::along_n(int64_t n) const {
+  return share(Axis::n, n);
+}
+int64_t LayoutMap::along_k(int64_t k) const {
+  return share(Axis::k, k);
+}
 
 int64_t LayoutMap::position(int64_t n, int64_t k) const {
   return flattened_ ? share(Axis::e, n * k_ + k) : along_n(n) + along_k(k);

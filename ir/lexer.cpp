@@ -8,9 +8,15 @@
 namespace tern::ir {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool starts_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool continues_word(char c) { return starts_word(c) || is_digit(c); }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool starts_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool continues_word(char c) {
+  return starts_word(c) || is_digit(c);
+}
 
 }  // namespace
 
@@ -18,7 +24,9 @@ bool is_word(std::string_view text) {
   return !text.empty() && starts_word(text[0]) && std::all_of(text.begin(), text.end(), continues_word);
 }
 
-Lexer::Lexer(std::string_view text, std::string_view file) : rest_(text), file_(file) { advance(); }
+Lexer::Lexer(std::string_view text, std::string_view file) : rest_(text), file_(file) {
+  advance();
+}
 
 void Lexer::fail(std::string message, Location where) {
   if (failed_) return;
@@ -63,7 +71,8 @@ bool Lexer::accept(std::string_view token) {
 }
 
 void Lexer::fail_expected(std::string_view what) {
-  fail(fmt::format("expected {} but found {}", what, token_.empty() ? "the end" : fmt::format("'{}'", token_)));
+  fail(fmt::format("expected {} but found {}", what,
+                   token_.empty() ? "the end" : fmt::format("'{}'", token_)));
 }
 
 void Lexer::expect(std::string_view token) {

@@ -25,13 +25,14 @@ class RowReader {
     for (int64_t k = 0; k < k_; ++k) {
       const int64_t position = map_.position(n, k);
       const uint8_t* bytes = bytes_.data() + position / group * group_bytes;
-      codes[k] = static_cast<uint8_t>(decode_trit(layout_.packing, bytes, static_cast<int>(position % group)) + 1);
+      codes[k] =
+          static_cast<uint8_t>(decode_trit(layout_.packing, bytes, static_cast<int>(position % group)) + 1);
     }
   }
 
  private:
-  // The block size of a flattened layout [e/B, e%(B/4), e%B/(B/4)] of 2-bit codes whose blocks do not straddle
-  // rows, as files have it; else 0.
+  // The block size of a flattened layout [e/B, e%(B/4), e%B/(B/4)] of 2-bit codes whose blocks do not
+  // straddle rows, as files have it; else 0.
   static int64_t flat_block(const Layout& layout, int64_t k) {
     const std::vector<Factor>& factors = layout.factors;
     if (row(layout.packing).bit_width != 2 || factors.size() != 3) return 0;
@@ -146,8 +147,8 @@ void unpack_trits(const Layout& from, std::span<const uint8_t> source, std::span
 }
 
 template <class T>
-void pack_dense(const Layout& to, std::span<T> destination, int64_t n, int64_t k, int64_t n_begin, int64_t n_end,
-                const std::function<void(int64_t n, T* row)>& read_row) {
+void pack_dense(const Layout& to, std::span<T> destination, int64_t n, int64_t k, int64_t n_begin,
+                int64_t n_end, const std::function<void(int64_t n, T* row)>& read_row) {
   const LayoutMap map(to, n, k);
   assert(row(to.packing).bytes_per_group == sizeof(T) && row(to.packing).weights_per_group == 1);
   assert(static_cast<int64_t>(destination.size()) >= map.positions());

@@ -9,7 +9,9 @@
 namespace tern::ir {
 namespace {
 
-int shift_of(const PackingRow& packing, int digit) { return packing.first_bit + packing.bit_step * digit; }
+int shift_of(const PackingRow& packing, int digit) {
+  return packing.first_bit + packing.bit_step * digit;
+}
 
 template <class T>
 T read(const uint8_t* bytes) {

@@ -42,7 +42,9 @@ inline constexpr std::array<PackingRow, 6> packings = {{
     {Packing::f32, "f32", 1, 4, false, true, 0, 0, 0, "IEEE binary32"},
 }};
 
-constexpr const PackingRow& row(Packing packing) { return packings[static_cast<size_t>(packing)]; }
+constexpr const PackingRow& row(Packing packing) {
+  return packings[static_cast<size_t>(packing)];
+}
 std::optional<Packing> packing_named(std::string_view name);
 
 // Bits that one weight takes, without padding or scales.

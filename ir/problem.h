@@ -36,9 +36,13 @@ struct Problem {
 
 // Rows of A are stored this far apart in elements: k rounded up, the rest zeros. All kernels agree on it, so
 // matrices that read the same activations can share one quantised copy.
-inline int64_t activation_stride(const Problem& problem) { return round_up(problem.k, 256); }
+inline int64_t activation_stride(const Problem& problem) {
+  return round_up(problem.k, 256);
+}
 
 // Rows of C are stored this far apart in elements; what lies past n is scratch that a kernel may overwrite.
-inline int64_t output_stride(const Problem& problem) { return round_up(problem.n, 256); }
+inline int64_t output_stride(const Problem& problem) {
+  return round_up(problem.n, 256);
+}
 
 }  // namespace tern::ir

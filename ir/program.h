@@ -74,7 +74,8 @@ struct Loop;
 using Statement = std::variant<Instruction, Loop>;
 using Body = std::vector<Statement>;
 
-// Runs its body for variable = 0 .. trips-1. A parallel loop runs a part of that range which the caller picks.
+// Runs its body for variable = 0 .. trips-1. A parallel loop runs a part of that range which the caller
+// picks.
 struct Loop {
   LoopKind kind = LoopKind::sequential;  // never `vector`
   int variable = 0;

@@ -18,8 +18,7 @@ class Printer {
     for (const Buffer& buffer : program_.buffers) {
       text_ += fmt::format("  {} {}: {}[{}] align {}", buffer.output ? "output" : "input", buffer.name,
                            name(buffer.element), buffer.size, buffer.alignment);
-      if (buffer.has_promise())
-        text_ += fmt::format(" values {}..{}", buffer.lowest, buffer.highest);
+      if (buffer.has_promise()) text_ += fmt::format(" values {}..{}", buffer.lowest, buffer.highest);
       text_ += "\n";
     }
     for (const RegisterArray& array : program_.registers) {
@@ -33,7 +32,6 @@ class Printer {
   std::string print(const Instruction& instruction);
 
  private:
-
   std::string print(const Affine& affine) {
     std::string text;
     for (const Affine::Term& term : affine.terms) {
@@ -274,7 +272,9 @@ class Parser {
 
 }  // namespace
 
-std::string print(const Program& program) { return Printer(program).run(); }
+std::string print(const Program& program) {
+  return Printer(program).run();
+}
 
 std::string print(const Program& program, const Instruction& instruction) {
   return Printer(program).print(instruction);

@@ -26,15 +26,27 @@ constexpr std::array<ElementRow, 8> elements = {{
     {Element::f32, "f32", 4, true, 0, 0},
 }};
 
-constexpr const ElementRow& row(Element element) { return elements[static_cast<size_t>(element)]; }
+constexpr const ElementRow& row(Element element) {
+  return elements[static_cast<size_t>(element)];
+}
 
 }  // namespace
 
-std::string_view name(Element element) { return row(element).name; }
-int size_in_bytes(Element element) { return row(element).bytes; }
-bool is_float(Element element) { return row(element).is_float; }
-int64_t lowest(Element element) { return row(element).lowest; }
-int64_t highest(Element element) { return row(element).highest; }
+std::string_view name(Element element) {
+  return row(element).name;
+}
+int size_in_bytes(Element element) {
+  return row(element).bytes;
+}
+bool is_float(Element element) {
+  return row(element).is_float;
+}
+int64_t lowest(Element element) {
+  return row(element).lowest;
+}
+int64_t highest(Element element) {
+  return row(element).highest;
+}
 
 std::optional<Element> element_named(std::string_view text) {
   for (const ElementRow& candidate : elements) {

@@ -37,7 +37,11 @@ std::string print(VectorType type);
 std::optional<VectorType> parse_vector_type(std::string_view text);
 
 // n / d rounded up, and n rounded up to a multiple of d, for n >= 0 and d > 0.
-constexpr int64_t ceil_divide(int64_t n, int64_t d) { return (n + d - 1) / d; }
-constexpr int64_t round_up(int64_t n, int64_t d) { return ceil_divide(n, d) * d; }
+constexpr int64_t ceil_divide(int64_t n, int64_t d) {
+  return (n + d - 1) / d;
+}
+constexpr int64_t round_up(int64_t n, int64_t d) {
+  return ceil_divide(n, d) * d;
+}
 
 }  // namespace tern::ir

@@ -42,11 +42,11 @@ class KernelVerifier {
     in_range('k', problem.k, largest_k);
     switch (problem.weight) {
       case Element::trit:
-        if (problem.scaling != Scaling::tensor)
-          report(places_.problem, "trits need one scale per tensor");
+        if (problem.scaling != Scaling::tensor) report(places_.problem, "trits need one scale per tensor");
         break;
       case Element::i8:
-        if (problem.scaling != Scaling::group) report(places_.problem, "i8 weights need a scale per group of k");
+        if (problem.scaling != Scaling::group)
+          report(places_.problem, "i8 weights need a scale per group of k");
         break;
       case Element::f16:
       case Element::bf16:
@@ -55,9 +55,7 @@ class KernelVerifier {
         break;
       case Element::u8:
       case Element::i16:
-      case Element::i32:
-        report(places_.problem, fmt::format("W cannot be {}", name(problem.weight)));
-        break;
+      case Element::i32: report(places_.problem, fmt::format("W cannot be {}", name(problem.weight))); break;
     }
     if ((problem.scaling == Scaling::group) != (problem.scale_group > 0) || problem.scale_group > largest_k)
       report(places_.problem, "a group of inputs that share a scale must have at least one");
@@ -87,11 +85,11 @@ class KernelVerifier {
     if (!found_.empty()) return;
     const LayoutMap map(kernel_.weights, problem.n, problem.k);
     if (map.padded_n() > output_stride(problem))
-      report(places_.weights, fmt::format("n is padded to {}, past the row of C, which has {}", map.padded_n(),
-                                          output_stride(problem)));
+      report(places_.weights, fmt::format("n is padded to {}, past the row of C, which has {}",
+                                          map.padded_n(), output_stride(problem)));
     if (map.padded_k() > activation_stride(problem))
-      report(places_.weights, fmt::format("k is padded to {}, past the row of A, which has {}", map.padded_k(),
-                                          activation_stride(problem)));
+      report(places_.weights, fmt::format("k is padded to {}, past the row of A, which has {}",
+                                          map.padded_k(), activation_stride(problem)));
   }
 
   void check_schedule() {
@@ -99,8 +97,7 @@ class KernelVerifier {
     const Problem& problem = kernel_.problem;
     int64_t tile[3] = {problem.m, problem.n, problem.k};
     bool seen[3] = {}, inside_k = false, past_parallel = false, parallel_seen[3] = {};
-    if (loops.empty() || loops.size() > 16)
-      return report(places_.problem, "a schedule has 1 to 16 loops");
+    if (loops.empty() || loops.size() > 16) return report(places_.problem, "a schedule has 1 to 16 loops");
     for (size_t i = 0; i < loops.size(); ++i) {
       const ScheduledLoop& loop = loops[i];
       const int axis = static_cast<int>(loop.axis);
@@ -109,10 +106,12 @@ class KernelVerifier {
       if (loop.step < 1 || loop.step > largest_n)
         return report(where, fmt::format("a step must be between 1 and {}", largest_n));
       if (seen[axis] && tile[axis] % loop.step != 0)
-        report(where, fmt::format("a step of {} does not divide the enclosing tile of {}", loop.step, tile[axis]));
+        report(where,
+               fmt::format("a step of {} does not divide the enclosing tile of {}", loop.step, tile[axis]));
       const bool last = i + 1 == loops.size();
       if (last && tile[axis] > loop.step)
-        report(where, fmt::format("the lanes of the vector do not cover the enclosing tile of {}", tile[axis]));
+        report(where,
+               fmt::format("the lanes of the vector do not cover the enclosing tile of {}", tile[axis]));
       seen[axis] = true;
       tile[axis] = loop.step;
       if ((loop.kind == LoopKind::vector) != last || (last && loop.axis != Axis::n))
@@ -147,8 +146,9 @@ class KernelVerifier {
     for (const LoopExtent& extent : loop_extents(kernel_)) {
       if (extent.kind == LoopKind::unroll) copies *= extent.trips;
       if (copies > largest_unrolling)
-        return report(places_.problem,
-                      fmt::format("unrolled loops lay out more than {} tiles one after the other", largest_unrolling));
+        return report(
+            places_.problem,
+            fmt::format("unrolled loops lay out more than {} tiles one after the other", largest_unrolling));
     }
   }
 
@@ -158,8 +158,9 @@ class KernelVerifier {
     if (leaf.lanes < 2 || leaf.lanes > 256)
       return report(loop_place(kernel_.schedule.loops.size() - 1), "a vector has 2 to 256 lanes");
     if (leaf_k != leaf.k)
-      report(places_.problem, fmt::format("the innermost tile of k must be {}, what a vector of {} holds, not {}",
-                                          leaf.k, row(kernel_.weights.packing).name, leaf_k));
+      report(places_.problem,
+             fmt::format("the innermost tile of k must be {}, what a vector of {} holds, not {}", leaf.k,
+                         row(kernel_.weights.packing).name, leaf_k));
     if (kernel_.weights.factors.size() < leaf.factors.size() ||
         !std::equal(leaf.factors.rbegin(), leaf.factors.rend(), kernel_.weights.factors.rbegin())) {
       std::string wanted;
@@ -216,9 +217,8 @@ class KernelVerifier {
         if (!problem.is_ternary()) report(places_.compute, "dot needs ternary weights");
         if (compute.offset != 0 && compute.offset != 1) report(places_.compute, "the offset must be 0 or 1");
         if (compute.widen_every_k != 0 && !has_k_loop_of(compute.widen_every_k))
-          report(places_.compute,
-                 fmt::format("widening every {} inputs needs a loop 'k by {}'", compute.widen_every_k,
-                             compute.widen_every_k));
+          report(places_.compute, fmt::format("widening every {} inputs needs a loop 'k by {}'",
+                                              compute.widen_every_k, compute.widen_every_k));
         if (compute.widen_every_k != 0 && compute.offset == 0)
           report(places_.compute, "partial sums in i16 need unsigned codes: offset 1");
         break;

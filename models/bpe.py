@@ -100,18 +100,18 @@ def merge(symbols, pair):
 
 
 class Tokenizer:
-    """Bytes first (256), then the merges in order, then the two specials."""
+    """Bytes first (256), then the merges in order, then the specials, BOS and EOS first."""
 
-    def __init__(self, merges):
+    def __init__(self, merges, specials=(BEGIN, END)):
         self.merges = [tuple(m) for m in merges]
         self.rank = {pair: i for i, pair in enumerate(self.merges)}
         self.tokens = [ALPHABET[b] for b in range(256)] + [a + b for a, b in self.merges]
         self.ordinary = len(self.tokens)
-        self.tokens += [BEGIN, END]
+        self.tokens += specials
         self.id_of = {token: i for i, token in enumerate(self.tokens)}
         if len(self.id_of) != len(self.tokens):
             raise ValueError("two merges give the same token")
-        self.bos, self.eos = self.id_of[BEGIN], self.id_of[END]
+        self.bos, self.eos = self.ordinary, self.ordinary + 1
         self.cache = {}
 
     @classmethod

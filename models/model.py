@@ -43,6 +43,11 @@ class Shape:
     as_dict = asdict
 
 
+def shared(*size, dtype=torch.float32):
+    """Zeros in memory that processes made by fork share."""
+    return torch.zeros(*size, dtype=dtype).share_memory_()
+
+
 def absmean_ternary(weight):
     """The ternary matrix and its scale: w is about scale * ternary."""
     mean = weight.abs().mean().clamp(min=EPS)
@@ -58,17 +63,21 @@ class TernaryWeights:
 
     def __init__(self, parameter, rows):
         self.parameter, self.rows = parameter, rows
-        self.ternary = torch.empty(parameter.shape, dtype=BF16)
-        self.scaled = torch.empty(parameter.shape, dtype=BF16)
-        self.scales = [0.0] * len(rows)
+        self.ternary = shared(*parameter.shape, dtype=BF16)
+        self.scaled = shared(*parameter.shape, dtype=BF16)
+        self.scales = shared(len(rows))
 
     def refresh(self):
+        for i, (rows, weight) in enumerate(zip(self.spans(), self.parameter.detach().split(self.rows))):
+            ternary, mean = absmean_ternary(weight)
+            self.scales[i] = mean
+            self.ternary[rows] = ternary
+            self.scaled[rows] = ternary.mul_(mean)
+
+    def spans(self):
         at = 0
-        for i, n in enumerate(self.rows):
-            ternary, mean = absmean_ternary(self.parameter.detach()[at : at + n])
-            self.scales[i] = mean.item()
-            self.ternary[at : at + n] = ternary
-            self.scaled[at : at + n] = ternary.mul_(mean)
+        for n in self.rows:
+            yield slice(at, at + n)
             at += n
 
 
@@ -83,10 +92,10 @@ class NormBitLinear(torch.autograd.Function):
         step = largest.clamp_(min=EPS).mul_(1.0 / 127.0)  # the value of one integer step
         integers = y.mul_(rstd / step).round_().to(BF16)
         product = integers @ weights.ternary.t()
-        outputs, at = [], 0
-        for n, scale in zip(weights.rows, weights.scales):
-            outputs.append(product[:, at : at + n].float().mul_(step * scale))
-            at += n
+        outputs = [
+            product[:, rows].float().mul_(step * scale)
+            for rows, scale in zip(weights.spans(), weights.scales)
+        ]
         ctx.save_for_backward(x, gain, rstd, step, integers)
         ctx.weights = weights
         return tuple(outputs)
@@ -96,10 +105,8 @@ class NormBitLinear(torch.autograd.Function):
         x, gain, rstd, step, integers = ctx.saved_tensors
         weights = ctx.weights
         grad = torch.empty(x.shape[0], sum(weights.rows), dtype=BF16)
-        at = 0
-        for n, g in zip(weights.rows, grads):
-            grad[:, at : at + n] = g * step
-            at += n
+        for rows, g in zip(weights.spans(), grads):
+            grad[:, rows] = g * step
         weights.parameter.grad.add_(grad.t() @ integers)
         dy = (grad @ weights.scaled).float().mul_(1.0 / step)
         xhat = x * rstd
@@ -151,6 +158,20 @@ class Rope(torch.autograd.Function):
         out[..., 0, :] = (a * c).addcmul_(b, s)
         out[..., 1, :] = (b * c).addcmul_(a, s, value=-1)
         return out, None, None, None
+
+
+class Dropout(torch.autograd.Function):
+    """Zeroes a share of the values.  In a few megabytes of text that are read many times
+    this is what keeps the model from learning them by heart."""
+
+    @staticmethod
+    def forward(ctx, x, share):
+        ctx.keep = torch.empty_like(x).uniform_().ge_(share).mul_(1.0 / (1.0 - share))
+        return x * ctx.keep
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * ctx.keep, None
 
 
 class TiedHeadLoss(torch.autograd.Function):
@@ -214,8 +235,9 @@ class Model:
             {name: TernaryWeights(block[name], rows) for name, rows in self.row_blocks.items()}
             for block in self.blocks
         ]
+        self.table_bf16 = shared(s.vocabulary, s.width, dtype=BF16)
         for p in self.parameters().values():
-            p.requires_grad_(True)
+            p.share_memory_().requires_grad_(True)
             p.grad = torch.zeros_like(p)
 
     def parameters(self):
@@ -224,16 +246,15 @@ class Model:
             named.update({f"blocks.{i}.{name}": p for name, p in block.items()})
         return named
 
-    def matrices(self):
-        """(parameter, rows of its blocks) of everything that is stored as ternary."""
-        return [(b[name], rows) for b in self.blocks for name, rows in self.row_blocks.items()]
-
     def refresh(self):
-        """To be called after each change of the weights."""
+        """Quantizes everything anew; to be called when the weights were changed."""
         for layer in self.ternary:
             for weights in layer.values():
                 weights.refresh()
-        self.table_bf16 = self.embedding.detach().to(BF16)
+        self.refresh_table()
+
+    def refresh_table(self):
+        self.table_bf16.copy_(self.embedding.detach())
 
     def set_context(self, length):
         half = self.shape.head_size // 2
@@ -259,10 +280,14 @@ class Model:
         out = torch.bmm(weights, v).view(batch, s.kv_heads, group, length, s.head_size)
         return out.permute(0, 3, 1, 2, 4).reshape(batch * length, s.q_rows).float()
 
-    def loss(self, inputs, targets, scale):
+    def loss(self, inputs, targets, scale, dropout=0.0):
         """Cross-entropy times `scale`, summed over all tokens of the micro-batch."""
         batch, length = inputs.shape
-        h = F.embedding(inputs.reshape(-1), self.embedding)
+
+        def drop(x):
+            return Dropout.apply(x, dropout) if dropout else x
+
+        h = drop(F.embedding(inputs.reshape(-1), self.embedding))
         for block, ternary in zip(self.blocks, self.ternary):
 
             def linear(x, gain, name):
@@ -270,8 +295,9 @@ class Model:
 
             q, k, v = linear(h, "attn_norm", "qkv")
             (out,) = linear(self.attention(q, k, v, batch, length), "attn_sub_norm", "attn_output")
-            h = h + out
-            (out,) = linear(SquaredReluGate.apply(*linear(h, "ffn_norm", "gate_up")), "ffn_sub_norm", "ffn_down")
-            h = h + out
+            h = h + drop(out)
+            hidden = SquaredReluGate.apply(*linear(h, "ffn_norm", "gate_up"))
+            (out,) = linear(hidden, "ffn_sub_norm", "ffn_down")
+            h = h + drop(out)
         h = h * (h.square().mean(1, keepdim=True) + EPS).rsqrt() * self.output_norm
         return TiedHeadLoss.apply(h, self.embedding, self.table_bf16, targets.reshape(-1), scale)

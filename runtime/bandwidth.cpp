@@ -51,7 +51,8 @@ Expected<double> read_bandwidth(ThreadPool& pool, size_t bytes, int rounds) {
   for (int round = 0; round < rounds; ++round) {
     const auto begin = std::chrono::steady_clock::now();
     pool.run([&](size_t thread) {
-      sink = HWY_DYNAMIC_DISPATCH(SumWords)(reinterpret_cast<const uint64_t*>(start + thread * part), part / 8);
+      sink =
+          HWY_DYNAMIC_DISPATCH(SumWords)(reinterpret_cast<const uint64_t*>(start + thread * part), part / 8);
     });
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
     best = std::max(best, static_cast<double>(part * pool.threads()) / seconds.count());

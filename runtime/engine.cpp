@@ -27,8 +27,10 @@ class Stopwatch {
 // What row operations may use, so that a target limits them as it limits generated code.
 VectorLevel vector_level_of(const targets::Target& target) {
   const targets::FeatureSet& features = target.features;
-  if (target.architecture == targets::Architecture::aarch64 || target.name == "host") return VectorLevel::best;
-  if (features.contains({Feature::avx512bw, Feature::avx512dq, Feature::avx512vl})) return VectorLevel::avx512;
+  if (target.architecture == targets::Architecture::aarch64 || target.name == "host")
+    return VectorLevel::best;
+  if (features.contains({Feature::avx512bw, Feature::avx512dq, Feature::avx512vl}))
+    return VectorLevel::avx512;
   if (features.contains({Feature::avx2, Feature::fma, Feature::f16c})) return VectorLevel::avx2;
   if (features.contains(Feature::sse4_2)) return VectorLevel::sse4;
   if (features.contains(Feature::ssse3)) return VectorLevel::ssse3;
@@ -66,7 +68,8 @@ Expected<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
   if (!plan) return plan.error();
   engine->plan_.emplace(plan.take());
   engine->pool_ = pool.take();
-  Expected<std::unique_ptr<Executor>> executor = Executor::make(engine->model_, *engine->plan_, *engine->pool_);
+  Expected<std::unique_ptr<Executor>> executor =
+      Executor::make(engine->model_, *engine->plan_, *engine->pool_);
   if (!executor) return executor.error();
   engine->executor_ = executor.take();
   engine->load_times_.plan = watch.lap();

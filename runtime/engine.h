@@ -30,9 +30,9 @@ struct EngineOptions {
 
 // How long the parts of loading took, in seconds.
 struct LoadTimes {
-  double file = 0;       // mapping and checking the file's structure
+  double file = 0;  // mapping and checking the file's structure
   double tokenizer = 0;
-  double plan = 0;       // checking and packing weights, compiling kernels
+  double plan = 0;  // checking and packing weights, compiling kernels
 };
 
 class Engine {

@@ -10,15 +10,19 @@
 
 namespace tern::runtime {
 
-double Perplexity::perplexity() const { return std::exp(nats_per_token()); }
+double Perplexity::perplexity() const {
+  return std::exp(nats_per_token());
+}
 
-Expected<std::vector<double>> log_probabilities(Engine& engine, KvCache& cache, std::span<const uint32_t> tokens,
-                                                size_t rows) {
+Expected<std::vector<double>> log_probabilities(Engine& engine, KvCache& cache,
+                                                std::span<const uint32_t> tokens, size_t rows) {
   if (tokens.size() < 2) return Error{"at least two tokens are needed to score one", {}};
   if (const Status status = check_tokens(engine, tokens); !status) return status.error();
   const size_t room = cache.shape().capacity - cache.length();
   if (tokens.size() - 1 > room)
-    return Error{fmt::format("there are {} tokens, but the context holds {} (-c sets its size)", tokens.size(), room), {}};
+    return Error{
+        fmt::format("there are {} tokens, but the context holds {} (-c sets its size)", tokens.size(), room),
+        {}};
   const auto most = static_cast<size_t>(engine.plan().most_rows());
   rows = rows == 0 ? most : std::min(rows, most);
   std::vector<double> result;
@@ -28,7 +32,8 @@ Expected<std::vector<double>> log_probabilities(Engine& engine, KvCache& cache, 
     const Logits logits = engine.step({&part, 1});
     for (size_t i = 0; i < count; ++i) {
       if (!all_finite(logits[i]))
-        return Error{fmt::format("the logits after token {} are not finite: the model is broken", first + i), {}};
+        return Error{fmt::format("the logits after token {} are not finite: the model is broken", first + i),
+                     {}};
       result.push_back(log_softmax(logits[i], tokens[first + i + 1]));
     }
   }

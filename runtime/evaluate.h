@@ -17,11 +17,11 @@ using OnProgress = std::function<bool(size_t done)>;
 // result[i] = ln P(tokens[i+1] | tokens[0..i]). `rows`: tokens a step, 0 for as many as a step takes. Errors:
 // fewer than two tokens, a token out of the vocabulary, more tokens than the cache has room for, logits that
 // are not finite.
-Expected<std::vector<double>> log_probabilities(Engine& engine, KvCache& cache, std::span<const uint32_t> tokens,
-                                                size_t rows = 0);
+Expected<std::vector<double>> log_probabilities(Engine& engine, KvCache& cache,
+                                                std::span<const uint32_t> tokens, size_t rows = 0);
 
 struct Perplexity {
-  size_t tokens = 0;           // scored
+  size_t tokens = 0;            // scored
   double negative_log_sum = 0;  // -sum of ln P
   double nats_per_token() const { return negative_log_sum / static_cast<double>(tokens); }
   double perplexity() const;

@@ -46,8 +46,9 @@ Status Executor::allocate() {
     // One stride serves a value as a matrix's output and as its input.
     buffer.stride = ir::round_up(static_cast<int64_t>(value.width), 256);
     const size_t size = rows * static_cast<size_t>(buffer.stride) * (value.quantized ? 1 : sizeof(float));
-    for (auto [memory, bytes] : {std::pair(&buffer.data, size), std::pair(&buffer.scales, rows * sizeof(float)),
-                                 std::pair(&buffer.sums, rows * sizeof(int32_t))}) {
+    for (auto [memory, bytes] :
+         {std::pair(&buffer.data, size), std::pair(&buffer.scales, rows * sizeof(float)),
+          std::pair(&buffer.sums, rows * sizeof(int32_t))}) {
       if (memory != &buffer.data && !value.quantized) continue;
       Expected<Memory> allocated = Memory::allocate(bytes);
       if (!allocated) return allocated.error();
@@ -97,7 +98,8 @@ void Executor::gather_hidden(std::span<const SequenceTokens> batch) {
     const bool last = i + 1 == rows_.size() || rows_[i + 1].sequence != sequence;
     if (!last && !batch[sequence].all_logits) continue;
     if (kept.size() != i)
-      std::copy_n(row(graph_.hidden, i), model_.hyperparameters.embedding_length, row(graph_.hidden, kept.size()));
+      std::copy_n(row(graph_.hidden, i), model_.hyperparameters.embedding_length,
+                  row(graph_.hidden, kept.size()));
     kept.push_back(rows_[i]);
   }
   rows_ = std::move(kept);
@@ -141,13 +143,14 @@ void Executor::by_rows(const Step& step, int64_t rows, size_t thread) {
         angles_.at(rows_[i].position, &cosines_[i * pairs], &sines_[i * pairs]);
         break;
       case StepKind::rms_norm:
-        rms_norm(row(step.input, index), step.norm->data(), shape.rms_epsilon, width, row(step.output, index));
+        rms_norm(row(step.input, index), step.norm->data(), shape.rms_epsilon, width,
+                 row(step.output, index));
         break;
       case StepKind::quantize: {
         Buffer& output = buffers_[step.output];
-        output.scales.as<float>()[i] =
-            quantize_row(row(step.input, index), width, static_cast<size_t>(output.stride),
-                         output.data.as<int8_t>().data() + index * output.stride, output.sums.as<int32_t>()[i]);
+        output.scales.as<float>()[i] = quantize_row(
+            row(step.input, index), width, static_cast<size_t>(output.stride),
+            output.data.as<int8_t>().data() + index * output.stride, output.sums.as<int32_t>()[i]);
         break;
       }
       case StepKind::rope:
@@ -202,7 +205,8 @@ void Executor::multiply(const Step& step, int64_t rows, size_t thread) {
 }
 
 void Executor::store_heads(const Step& step, size_t thread) {
-  const size_t heads = model_.hyperparameters.head_count_kv, dimension = model_.hyperparameters.head_dimension;
+  const size_t heads = model_.hyperparameters.head_count_kv,
+               dimension = model_.hyperparameters.head_dimension;
   for (size_t sequence = 0; sequence < batch_.size(); ++sequence) {
     KvCache& cache = *batch_[sequence].cache;
     const auto first = static_cast<int64_t>(first_rows_[sequence]);

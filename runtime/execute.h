@@ -49,9 +49,9 @@ class Executor {
 
  private:
   struct Buffer {
-    Memory data;           // f32 or i8
-    Memory scales, sums;   // of quantised rows
-    int64_t stride = 0;    // elements
+    Memory data;          // f32 or i8
+    Memory scales, sums;  // of quantised rows
+    int64_t stride = 0;   // elements
   };
   struct Row {
     uint32_t token;
@@ -69,7 +69,9 @@ class Executor {
   void store_heads(const Step& step, size_t thread);
   void attend(const Step& step, size_t thread);
   void gather_hidden(std::span<const SequenceTokens> batch);
-  float* row(int value, int64_t index) { return buffers_[value].data.as<float>().data() + index * buffers_[value].stride; }
+  float* row(int value, int64_t index) {
+    return buffers_[value].data.as<float>().data() + index * buffers_[value].stride;
+  }
 
   const Model& model_;
   const Plan& plan_;
@@ -81,7 +83,7 @@ class Executor {
   std::vector<float> cosines_, sines_;  // [row][pair]
   std::vector<Row> rows_;
   std::span<const SequenceTokens> batch_;
-  std::vector<size_t> first_rows_;  // of each sequence
+  std::vector<size_t> first_rows_;           // of each sequence
   std::vector<std::vector<float>> scratch_;  // for attention, by thread
   Barrier barrier_;
 };

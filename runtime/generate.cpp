@@ -9,7 +9,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 }  // namespace
 
@@ -17,7 +19,8 @@ Status check_tokens(const Engine& engine, std::span<const uint32_t> tokens) {
   const uint32_t size = engine.model().hyperparameters.vocabulary_size;
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i] >= size)
-      return Error{fmt::format("token {} is {}, but the vocabulary has only {} tokens", i, tokens[i], size), {}};
+      return Error{fmt::format("token {} is {}, but the vocabulary has only {} tokens", i, tokens[i], size),
+                   {}};
   }
   return {};
 }
@@ -28,7 +31,8 @@ Expected<Generation> generate(Engine& engine, KvCache& cache, std::span<const ui
   if (const Status status = check_tokens(engine, prompt); !status) return status.error();
   const size_t room = cache.shape().capacity - cache.length();
   if (prompt.size() > room)
-    return Error{fmt::format("the prompt has {} tokens, but the context holds {} (-c sets its size)", prompt.size(), room),
+    return Error{fmt::format("the prompt has {} tokens, but the context holds {} (-c sets its size)",
+                             prompt.size(), room),
                  {}};
   Expected<Sampler> sampler = Sampler::make(options.sampling);
   if (!sampler) return sampler.error();

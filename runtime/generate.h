@@ -34,7 +34,8 @@ struct Generation {
 using OnToken = std::function<bool(uint32_t token)>;
 
 // Continues a sequence by `prompt` and what follows it. Errors: an empty prompt, a token that is not in the
-// vocabulary, a prompt longer than what is left of the cache, options out of range, logits that are not finite.
+// vocabulary, a prompt longer than what is left of the cache, options out of range, logits that are not
+// finite.
 Expected<Generation> generate(Engine& engine, KvCache& cache, std::span<const uint32_t> prompt,
                               const GenerateOptions& options, const OnToken& on_token = {});
 

@@ -114,7 +114,9 @@ Sharing sharing_of(StepKind kind) {
 
 }  // namespace
 
-Graph build_graph(const Model& model) { return GraphBuilder(model).run(); }
+Graph build_graph(const Model& model) {
+  return GraphBuilder(model).run();
+}
 
 std::vector<size_t> step_groups(const Graph& graph, const std::vector<Step>& steps) {
   std::vector<size_t> groups;

@@ -15,7 +15,8 @@ Expected<Memory> Memory::allocate(size_t bytes) {
   memory.size_ = std::max<size_t>(bytes, 1);
   void* start = mmap(nullptr, memory.size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (start == MAP_FAILED)
-    return Error{fmt::format("not enough memory: {:.1f} MB more were needed", static_cast<double>(bytes) / 1e6), {}};
+    return Error{
+        fmt::format("not enough memory: {:.1f} MB more were needed", static_cast<double>(bytes) / 1e6), {}};
   // Small blocks would waste most of a huge page.
   if (memory.size_ >= (size_t{1} << 21)) madvise(start, memory.size_, MADV_HUGEPAGE);
   memory.start_ = static_cast<std::byte*>(start);

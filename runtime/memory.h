@@ -31,8 +31,8 @@ class Memory {
   size_t size_ = 0;
 };
 
-// Tells the system that mapped bytes will not be read soon: whole pages leave memory, and come back from their
-// file if they are.
+// Tells the system that mapped bytes will not be read soon: whole pages leave memory, and come back from
+// their file if they are.
 void release_mapped(std::span<const std::byte> bytes);
 
 }  // namespace tern::runtime

@@ -25,8 +25,9 @@ std::span<const std::byte> row_bytes(const Tensor& tensor, int64_t n) {
 template <class T>
 void pack_stored(const Tensor& tensor, const ir::Kernel& kernel, int64_t n_begin, int64_t n_end,
                  PackedWeights& packed) {
-  ir::pack_dense<T>(kernel.weights, packed.weights.as<T>(), tensor.n, tensor.k, n_begin, n_end,
-                    [&](int64_t n, T* row) { std::memcpy(row, row_bytes(tensor, n).data(), tensor.k * sizeof(T)); });
+  ir::pack_dense<T>(
+      kernel.weights, packed.weights.as<T>(), tensor.n, tensor.k, n_begin, n_end,
+      [&](int64_t n, T* row) { std::memcpy(row, row_bytes(tensor, n).data(), tensor.k * sizeof(T)); });
 }
 
 uint16_t read_u16(const std::byte* bytes) {
@@ -68,7 +69,8 @@ void read_scales(TensorType type, std::span<const std::byte> bytes, float* scale
   for (size_t block = 0; block < bytes.size() / 210; ++block) {
     const std::byte* start = bytes.data() + 210 * block;
     const float d = ir::f16_to_f32(read_u16(start + 208));
-    for (int i = 0; i < 16; ++i) scales[16 * block + i] = d * static_cast<float>(static_cast<int8_t>(start[192 + i]));
+    for (int i = 0; i < 16; ++i)
+      scales[16 * block + i] = d * static_cast<float>(static_cast<int8_t>(start[192 + i]));
   }
 }
 
@@ -105,7 +107,8 @@ ir::Problem problem_of(const Tensor& tensor, int64_t m) {
 Expected<PackedWeights> allocate_packed(const Tensor& tensor, const ir::Kernel& kernel) {
   PackedWeights packed;
   packed.scale = tensor.scale;
-  Expected<Memory> weights = Memory::allocate(ir::LayoutMap(kernel.weights, tensor.n, tensor.k).size_in_bytes());
+  Expected<Memory> weights =
+      Memory::allocate(ir::LayoutMap(kernel.weights, tensor.n, tensor.k).size_in_bytes());
   if (!weights) return weights.error();
   packed.weights = weights.take();
   if (!kernel.scales) return packed;
@@ -127,9 +130,10 @@ void pack_rows(const Tensor& tensor, const ir::Kernel& kernel, int64_t n_begin, 
                PackedWeights& packed) {
   switch (kernel.problem.weight) {
     case ir::Element::trit: {
-      const std::span<const uint8_t> source{reinterpret_cast<const uint8_t*>(tensor.data.data()), tensor.data.size()};
-      return ir::repack_trits(stored_layout(tensor), source, kernel.weights, packed.weights.as<uint8_t>(), tensor.n,
-                              tensor.k, n_begin, n_end);
+      const std::span<const uint8_t> source{reinterpret_cast<const uint8_t*>(tensor.data.data()),
+                                            tensor.data.size()};
+      return ir::repack_trits(stored_layout(tensor), source, kernel.weights, packed.weights.as<uint8_t>(),
+                              tensor.n, tensor.k, n_begin, n_end);
     }
     case ir::Element::i8: return pack_grouped(tensor, kernel, n_begin, n_end, packed);
     case ir::Element::f16:

@@ -43,7 +43,8 @@ std::vector<const Tensor*> all_matrices(const Model& model) {
 // The kernels of one matrix, by ascending rows: decoding one token, a few, many.
 std::vector<ir::Kernel> kernels_of(const Tensor& tensor, const PlanOptions& options) {
   std::vector<ir::Kernel> kernels;
-  for (int64_t rows : planned_rows(options.most_rows)) kernels.push_back(options.choose(problem_of(tensor, rows)));
+  for (int64_t rows : planned_rows(options.most_rows))
+    kernels.push_back(options.choose(problem_of(tensor, rows)));
   return kernels;
 }
 
@@ -134,14 +135,16 @@ Expected<Plan> Plan::make(const Model& model, const codegen::Jit& jit, ThreadPoo
 
 size_t Plan::packed_bytes() const {
   size_t bytes = 0;
-  for (const auto& [tensor, matrix] : matrices_) bytes += matrix.packed.weights.size() + matrix.packed.scales.size();
+  for (const auto& [tensor, matrix] : matrices_)
+    bytes += matrix.packed.weights.size() + matrix.packed.scales.size();
   return bytes;
 }
 
 std::vector<ir::Kernel> Plan::kernels() const {
   std::map<uint64_t, ir::Kernel> distinct;
   for (const auto& [tensor, matrix] : matrices_) {
-    for (const PlannedKernel& planned : matrix.kernels) distinct.emplace(hash(planned.kernel.kernel()), planned.kernel.kernel());
+    for (const PlannedKernel& planned : matrix.kernels)
+      distinct.emplace(hash(planned.kernel.kernel()), planned.kernel.kernel());
   }
   std::vector<ir::Kernel> kernels;
   for (auto& [key, kernel] : distinct) kernels.push_back(std::move(kernel));

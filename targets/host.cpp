@@ -107,6 +107,12 @@ const Expected<Host>& detect_host() {
   return host;
 }
 
+Expected<Target> host_target() {
+  const Expected<Host>& host = detect_host();
+  if (!host) return host.error();
+  return host->target;
+}
+
 Status can_run(const Target& target, const Target& host) {
   if (target.architecture == Architecture::any) return {};
   if (target.architecture != host.architecture)
@@ -135,16 +141,15 @@ Expected<Target> restricted(const Target& target, const Target& host) {
 }
 
 Expected<Target> find_target(std::string_view name_or_path) {
-  if (name_or_path != "host") return load_target(name_or_path);
-  if (!detect_host()) return detect_host().error();
-  return detect_host()->target;
+  return name_or_path == "host" ? host_target() : load_target(name_or_path);
 }
 
 Expected<Target> find_runnable_target(std::string_view name_or_path) {
-  const Expected<Target> target = find_target(name_or_path);
-  if (!target || name_or_path == "host") return target;
-  if (!detect_host()) return detect_host().error();
-  return restricted(*target, detect_host()->target);
+  const Expected<Target> host = host_target();
+  if (!host || name_or_path == "host") return host;
+  const Expected<Target> target = load_target(name_or_path);
+  if (!target) return target;
+  return restricted(*target, *host);
 }
 
 }  // namespace tern::targets

@@ -31,7 +31,10 @@ struct Host {
 // Detects the machine, once. Fails if hwloc finds no processors.
 const Expected<Host>& detect_host();
 
-// Whether code for `target` runs on `host` (detect_host()->target, or another machine's). The error lists
+// Its target alone.
+Expected<Target> host_target();
+
+// Whether code for `target` runs on `host` (host_target(), or another machine's). The error lists
 // what is missing.
 Status can_run(const Target& target, const Target& host);
 

@@ -41,7 +41,8 @@ std::vector<std::string> illegal(const ir::Kernel& kernel, const Target& target)
   // A target that is no CPU in particular runs vectors of any width, in pieces.
   if (target.architecture == Architecture::any) return reasons;
   if (bits > target.vector_bits)
-    reasons.push_back(fmt::format("vectors of {} bits are wider than the target's {}", bits, target.vector_bits));
+    reasons.push_back(
+        fmt::format("vectors of {} bits are wider than the target's {}", bits, target.vector_bits));
   switch (kernel.compute.strategy) {
     case ir::Strategy::dot:
       if (target.architecture == Architecture::x86_64)

@@ -43,7 +43,8 @@ Expected<ir::ParsedKernel> read_kernel(const std::string& file) {
 Expected<ir::Problem> problem_of(const AsmOptions& options) {
   ir::Problem problem = options.problem;
   const std::optional<ir::Element> weight = ir::element_named(options.weight);
-  if (!weight) return Error{fmt::format("'{}' is no type of weight: trit, i8, f16, bf16 or f32", options.weight), {}};
+  if (!weight)
+    return Error{fmt::format("'{}' is no type of weight: trit, i8, f16, bf16 or f32", options.weight), {}};
   problem.weight = *weight;
   problem.scaling = *weight == ir::Element::trit ? ir::Scaling::tensor
                     : *weight == ir::Element::i8 ? ir::Scaling::group
@@ -94,8 +95,9 @@ Expected<std::string> text_of(const AsmOptions& options) {
   if (const std::vector<Error> errors = ir::verify(program); !errors.empty()) return joined(errors);
   if (options.emit == "program") return print(program);
   if (const std::vector<std::string> reasons = targets::illegal(*kernel, *target); !reasons.empty())
-    return Error{fmt::format("kernel {} is not legal on {}: {}", kernel->name, target->name, fmt::join(reasons, "; ")),
-                 {}};
+    return Error{
+        fmt::format("kernel {} is not legal on {}: {}", kernel->name, target->name, fmt::join(reasons, "; ")),
+        {}};
   const codegen::Output output = options.emit == "llvm"       ? codegen::Output::llvm_ir
                                  : options.emit == "llvm-opt" ? codegen::Output::optimized_llvm_ir
                                  : options.emit == "object"   ? codegen::Output::object

@@ -57,13 +57,15 @@ Expected<double> time_once(runtime::Engine& engine, bool prefill, size_t count, 
   return static_cast<double>(count) / seconds.count();
 }
 
-Expected<Result> measure(runtime::Engine& engine, bool prefill, size_t count, const BenchFlags& flags, double bandwidth) {
+Expected<Result> measure(runtime::Engine& engine, bool prefill, size_t count, const BenchFlags& flags,
+                         double bandwidth) {
   Result result;
   result.test = fmt::format("{}{}", prefill ? "pp" : "tg", count);
   if (flags.depth > 0) result.test += fmt::format("@d{}", flags.depth);
   result.threads = engine.threads();
   // Once to warm up, which shows nothing.
-  const Expected<double> warm = time_once(engine, prefill, std::min<size_t>(count, prefill ? 64 : 4), flags.depth);
+  const Expected<double> warm =
+      time_once(engine, prefill, std::min<size_t>(count, prefill ? 64 : 4), flags.depth);
   if (!warm) return warm.error();
   double sum = 0, squares = 0;
   size_t runs = 0;
@@ -83,13 +85,16 @@ Expected<Result> measure(runtime::Engine& engine, bool prefill, size_t count, co
   const runtime::ModelCost cost = cost_of(engine.model(), context);
   result.bytes_per_token = cost.token_bytes();
   result.bandwidth = bandwidth;
-  const auto rows = static_cast<double>(std::min<size_t>(count, static_cast<size_t>(engine.plan().most_rows())));
-  const double bytes = prefill ? static_cast<double>(cost.layer_bytes) / rows : static_cast<double>(cost.token_bytes());
+  const auto rows =
+      static_cast<double>(std::min<size_t>(count, static_cast<size_t>(engine.plan().most_rows())));
+  const double bytes =
+      prefill ? static_cast<double>(cost.layer_bytes) / rows : static_cast<double>(cost.token_bytes());
   result.roofline_fraction = result.tokens_per_second * bytes / bandwidth;
   return result;
 }
 
-std::string print_json(const std::vector<Result>& results, const std::string& model, const std::string& target) {
+std::string print_json(const std::vector<Result>& results, const std::string& model,
+                       const std::string& target) {
   nlohmann::json array = nlohmann::json::array();
   for (const Result& result : results) {
     array.push_back({{"model", model},
@@ -106,20 +111,23 @@ std::string print_json(const std::vector<Result>& results, const std::string& mo
 }
 
 std::string print_csv(const std::vector<Result>& results) {
-  std::string text = "test,threads,tokens_per_second,stddev,bytes_per_token,bandwidth_bytes_per_second,roofline_fraction\n";
+  std::string text =
+      "test,threads,tokens_per_second,stddev,bytes_per_token,bandwidth_bytes_per_second,roofline_fraction\n";
   for (const Result& result : results)
-    text += fmt::format("{},{},{:.3f},{:.3f},{},{:.0f},{:.4f}\n", result.test, result.threads, result.tokens_per_second,
-                        result.stddev, result.bytes_per_token, result.bandwidth, result.roofline_fraction);
+    text += fmt::format("{},{},{:.3f},{:.3f},{},{:.0f},{:.4f}\n", result.test, result.threads,
+                        result.tokens_per_second, result.stddev, result.bytes_per_token, result.bandwidth,
+                        result.roofline_fraction);
   return text;
 }
 
-std::string print_markdown(const std::vector<Result>& results, const std::string& model, const std::string& target) {
+std::string print_markdown(const std::vector<Result>& results, const std::string& model,
+                           const std::string& target) {
   std::string text = fmt::format("model {}, target {}\n\n", model, target);
   text += "| test        | threads |       tokens/s | MB a token | bandwidth GB/s | of roofline |\n";
   text += "| ----------- | ------: | -------------: | ---------: | -------------: | ----------: |\n";
   for (const Result& result : results)
-    text += fmt::format("| {:<11} | {:>7} | {:>7.2f} ± {:<4.2f} | {:>10.1f} | {:>14.1f} | {:>10.1f}% |\n", result.test,
-                        result.threads, result.tokens_per_second, result.stddev,
+    text += fmt::format("| {:<11} | {:>7} | {:>7.2f} ± {:<4.2f} | {:>10.1f} | {:>14.1f} | {:>10.1f}% |\n",
+                        result.test, result.threads, result.tokens_per_second, result.stddev,
                         static_cast<double>(result.bytes_per_token) / 1e6, result.bandwidth / 1e9,
                         100 * result.roofline_fraction);
   return text;
@@ -147,7 +155,8 @@ Expected<int> bench(BenchFlags flags) {
     for (bool prefill : {true, false}) {
       for (size_t count : prefill ? flags.prompts : flags.generates) {
         if (count == 0 || interrupted()) continue;
-        if (show_progress) fmt::print(stderr, "\r\x1b[K{} {} on {} threads ...", prefill ? "pp" : "tg", count, threads);
+        if (show_progress)
+          fmt::print(stderr, "\r\x1b[K{} {} on {} threads ...", prefill ? "pp" : "tg", count, threads);
         const Expected<Result> result = measure(engine, prefill, count, flags, *bandwidth);
         if (!result && !interrupted()) return result.error();
         if (result) results.push_back(*result);
@@ -170,12 +179,20 @@ void add_bench(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<BenchFlags>();
   CLI::App* command = app.add_subcommand("bench", "Measure prefill (pp) and decoding (tg) speed");
   add_engine_options(*command, flags->engine, false);
-  command->add_option("-p,--prompt", flags->prompts, "Tokens to prefill; several with commas; 0: none")->delimiter(',')->capture_default_str();
-  command->add_option("-n,--generate", flags->generates, "Tokens to decode; several with commas; 0: none")->delimiter(',')->capture_default_str();
-  command->add_option("-t,--threads", flags->threads, "Threads; several with commas (default: one a core)")->delimiter(',');
-  command->add_option("-d,--depth", flags->depth, "Tokens in the cache before each run")->capture_default_str();
+  command->add_option("-p,--prompt", flags->prompts, "Tokens to prefill; several with commas; 0: none")
+      ->delimiter(',')
+      ->capture_default_str();
+  command->add_option("-n,--generate", flags->generates, "Tokens to decode; several with commas; 0: none")
+      ->delimiter(',')
+      ->capture_default_str();
+  command->add_option("-t,--threads", flags->threads, "Threads; several with commas (default: one a core)")
+      ->delimiter(',');
+  command->add_option("-d,--depth", flags->depth, "Tokens in the cache before each run")
+      ->capture_default_str();
   command->add_option("-r,--repetitions", flags->repetitions, "Runs of each test")->capture_default_str();
-  command->add_option("-o,--output", flags->output, "Form of the table")->check(CLI::IsMember({"md", "json", "csv"}))->capture_default_str();
+  command->add_option("-o,--output", flags->output, "Form of the table")
+      ->check(CLI::IsMember({"md", "json", "csv"}))
+      ->capture_default_str();
   command->callback([flags, &exit_code] {
     const Expected<int> code = bench(*flags);
     exit_code = code ? *code : report(code.error());

@@ -42,7 +42,8 @@ void on_interrupt(int signal) {
 void add_engine_options(CLI::App& command, EngineFlags& flags, bool with_threads) {
   command.add_option("-m,--model", flags.model, "GGUF file of the model; the model in the box if not given");
   if (with_threads)
-    command.add_option("-t,--threads", flags.threads, "Threads (default: one a core)")->check(CLI::Range(1, 1024));
+    command.add_option("-t,--threads", flags.threads, "Threads (default: one a core)")
+        ->check(CLI::Range(1, 1024));
   add_target_option(command, flags.target);
   command.add_option("--batch", flags.batch, "Tokens of a prompt computed in one step; 1: token by token")
       ->check(CLI::Range(1, 4096))
@@ -54,7 +55,8 @@ void add_engine_options(CLI::App& command, EngineFlags& flags, bool with_threads
       ->check(CLI::IsMember({"128", "64"}))
       ->capture_default_str();
   command.add_option("--pre", flags.pre_tokenizer, "Pre-tokenizer to use instead of the file's");
-  command.add_option("--cache", flags.cache, "Folder of compiled kernels (default: $TERN_CACHE or ~/.cache/tern)");
+  command.add_option("--cache", flags.cache,
+                     "Folder of compiled kernels (default: $TERN_CACHE or ~/.cache/tern)");
   command.add_flag("--no-cache", flags.no_cache, "Compile every kernel anew");
 }
 
@@ -84,7 +86,8 @@ Expected<std::unique_ptr<runtime::Engine>> load_engine(const EngineFlags& flags)
   }
   Expected<std::unique_ptr<runtime::Engine>> engine = runtime::Engine::load(options);
   if (!engine) return engine;
-  for (const std::string& warning : (*engine)->model().warnings) fmt::print(stderr, "tern: warning: {}\n", warning);
+  for (const std::string& warning : (*engine)->model().warnings)
+    fmt::print(stderr, "tern: warning: {}\n", warning);
   return engine;
 }
 
@@ -156,7 +159,11 @@ size_t peak_memory() {
   return static_cast<size_t>(usage.ru_maxrss) * 1024;
 }
 
-void catch_interrupts() { std::signal(SIGINT, on_interrupt); }
-bool interrupted() { return interrupt_seen; }
+void catch_interrupts() {
+  std::signal(SIGINT, on_interrupt);
+}
+bool interrupted() {
+  return interrupt_seen;
+}
 
 }  // namespace tern::tools

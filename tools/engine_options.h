@@ -24,7 +24,8 @@ struct EngineFlags {
   bool no_cache = false;
 };
 
-// Adds -m, -t (unless `with_threads` is false), --target, --batch, --kv, --i2s-order, --pre, --cache, --no-cache.
+// Adds -m, -t (unless `with_threads` is false), --target, --batch, --kv, --i2s-order, --pre, --cache,
+// --no-cache.
 void add_engine_options(CLI::App& command, EngineFlags& flags, bool with_threads = true);
 
 // Loads the model. Prints the model's warnings to standard error.

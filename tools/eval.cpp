@@ -70,8 +70,10 @@ Expected<int> score_text(const EvalFlags& flags, runtime::Engine& engine) {
                                       {"bits_per_character", bits}}
                            .dump());
   } else {
-    fmt::print("perplexity {:.4f}  ({:.4f} nats a token, {:.4f} bits a character; {} tokens, {} characters, windows of {})\n",
-               result->perplexity(), result->nats_per_token(), bits, result->tokens, characters, context);
+    fmt::print(
+        "perplexity {:.4f}  ({:.4f} nats a token, {:.4f} bits a character; {} tokens, {} characters, windows "
+        "of {})\n",
+        result->perplexity(), result->nats_per_token(), bits, result->tokens, characters, context);
   }
   if (!interrupted()) return exit_ok;
   fmt::print(stderr, "tern: interrupted: the figures are those of the first {} tokens\n", result->tokens);
@@ -93,9 +95,12 @@ void add_eval(CLI::App& app, int& exit_code) {
   add_engine_options(*command, flags->engine);
   command->add_option("file", flags->file, "Text file to score ('-': standard input)");
   command->add_option("--ids", flags->ids, "File with token ids to score, as they stand, in one sequence");
-  command->add_option("-c,--context", flags->context, "Tokens a window (default: what the model was trained for)")
+  command
+      ->add_option("-c,--context", flags->context,
+                   "Tokens a window (default: what the model was trained for)")
       ->check(CLI::Range(2, 1 << 24));
-  command->add_flag("--json", flags->json, "Print JSON; for ids {\"tokens\": ids, \"logprobs\": ln P of each but the first}");
+  command->add_flag("--json", flags->json,
+                    "Print JSON; for ids {\"tokens\": ids, \"logprobs\": ln P of each but the first}");
   command->callback([flags, &exit_code] {
     const Expected<int> code = evaluate(*flags);
     exit_code = code ? *code : report(code.error());

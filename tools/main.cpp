@@ -4,8 +4,9 @@ int main(int argc, char** argv) {
   CLI::App app("Tern compiles, tunes and runs kernels for language models with ternary weights.", "tern");
   app.require_subcommand(1);
   int exit_code = tern::tools::exit_ok;
-  for (const auto add : {tern::tools::add_run, tern::tools::add_bench, tern::tools::add_eval, tern::tools::add_inspect,
-                         tern::tools::add_asm, tern::tools::add_synth})
+  for (const auto add :
+       {tern::tools::add_run, tern::tools::add_bench, tern::tools::add_eval, tern::tools::add_inspect,
+        tern::tools::add_asm, tern::tools::add_synth, tern::tools::add_targets})
     add(app, exit_code);
   try {
     app.parse(argc, argv);

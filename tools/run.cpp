@@ -40,7 +40,9 @@ Expected<std::vector<uint32_t>> prompt_tokens(const RunFlags& flags, const runti
 Expected<size_t> context_size(const RunFlags& flags, const runtime::Model& model, size_t prompt) {
   const size_t trained = model.hyperparameters.context_length;
   if (flags.context > trained)
-    fmt::print(stderr, "tern: warning: the model was trained for {} tokens; beyond them it makes less sense\n", trained);
+    fmt::print(stderr,
+               "tern: warning: the model was trained for {} tokens; beyond them it makes less sense\n",
+               trained);
   const size_t limit = flags.context != 0 ? flags.context : trained;
   return std::min(limit, std::max(prompt + flags.tokens, size_t{1}));
 }
@@ -50,16 +52,17 @@ void print_stats(const runtime::Engine& engine, const runtime::Generation& resul
   const runtime::LoadTimes& load = engine.load_times();
   const auto length = static_cast<uint32_t>(result.prompt_tokens + result.tokens.size());
   const runtime::ModelCost cost = cost_of(engine.model(), length);
-  fmt::print(stderr, "\nload     {:8.3f} s  (file {:.3f}, tokenizer {:.3f}, weights and kernels {:.3f})\n", load_seconds,
-             load.file, load.tokenizer, load.plan);
-  fmt::print(stderr, "prefill  {:8.3f} s  {} tokens, {:.1f} tokens/s\n", result.prefill_seconds, result.prompt_tokens,
-             rate(static_cast<double>(result.prompt_tokens), result.prefill_seconds));
-  fmt::print(stderr, "decode   {:8.3f} s  {} tokens, {:.1f} tokens/s\n", result.decode_seconds, result.decode_steps,
-             rate(static_cast<double>(result.decode_steps), result.decode_seconds));
+  fmt::print(stderr, "\nload     {:8.3f} s  (file {:.3f}, tokenizer {:.3f}, weights and kernels {:.3f})\n",
+             load_seconds, load.file, load.tokenizer, load.plan);
+  fmt::print(stderr, "prefill  {:8.3f} s  {} tokens, {:.1f} tokens/s\n", result.prefill_seconds,
+             result.prompt_tokens, rate(static_cast<double>(result.prompt_tokens), result.prefill_seconds));
+  fmt::print(stderr, "decode   {:8.3f} s  {} tokens, {:.1f} tokens/s\n", result.decode_seconds,
+             result.decode_steps, rate(static_cast<double>(result.decode_steps), result.decode_seconds));
   fmt::print(stderr, "a token reads {:.2f} MB (layers {:.2f}, head {:.2f}, keys and values {:.2f})\n",
              static_cast<double>(cost.token_bytes()) / 1e6, static_cast<double>(cost.layer_bytes) / 1e6,
              static_cast<double>(cost.head_bytes) / 1e6, static_cast<double>(cost.key_value_bytes) / 1e6);
-  fmt::print(stderr, "memory   {:8.1f} MB at most, {:.1f} MB of packed weights\n", static_cast<double>(peak_memory()) / 1e6,
+  fmt::print(stderr, "memory   {:8.1f} MB at most, {:.1f} MB of packed weights\n",
+             static_cast<double>(peak_memory()) / 1e6,
              static_cast<double>(engine.plan().packed_bytes()) / 1e6);
   fmt::print(stderr, "kernels  {} distinct, for target {}, on {} threads\n", engine.plan().kernels().size(),
              engine.jit().target().name, engine.threads());
@@ -140,23 +143,34 @@ void add_run(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("run", "Continue a prompt with a model");
   add_engine_options(*command, flags->engine);
   auto* prompt = command->add_option("-p,--prompt", flags->prompt, "Text to continue");
-  auto* file = command->add_option("-f,--prompt-file", flags->prompt_file, "File with the text to continue ('-': standard input)");
+  auto* file = command->add_option("-f,--prompt-file", flags->prompt_file,
+                                   "File with the text to continue ('-': standard input)");
   auto* ids = command->add_option("--ids", flags->ids, "File with the token ids to continue");
   prompt->excludes(file)->excludes(ids);
   file->excludes(ids);
   command->add_option("-n,--tokens", flags->tokens, "Most tokens to generate")->capture_default_str();
-  command->add_option("-c,--context", flags->context, "Tokens of context (default: what the model was trained for)")
+  command
+      ->add_option("-c,--context", flags->context,
+                   "Tokens of context (default: what the model was trained for)")
       ->check(CLI::Range(1, 1 << 24));
   runtime::SamplerOptions& sampling = flags->sampling;
-  command->add_option("--temp", sampling.temperature, "Temperature; 0 takes the likeliest token")->capture_default_str();
-  command->add_option("--top-k", sampling.top_k, "Keep the k likeliest tokens; 0: all")->capture_default_str();
-  command->add_option("--top-p", sampling.top_p, "Keep the likeliest tokens of this probability in all")->capture_default_str();
-  command->add_option("--min-p", sampling.min_p, "Keep tokens of this share of the likeliest's probability")->capture_default_str();
-  command->add_option("--repeat-penalty", sampling.repetition_penalty, "Make recent tokens less likely; 1: no")->capture_default_str();
-  command->add_option("--repeat-window", sampling.repetition_window, "Tokens that count as recent")->capture_default_str();
+  command->add_option("--temp", sampling.temperature, "Temperature; 0 takes the likeliest token")
+      ->capture_default_str();
+  command->add_option("--top-k", sampling.top_k, "Keep the k likeliest tokens; 0: all")
+      ->capture_default_str();
+  command->add_option("--top-p", sampling.top_p, "Keep the likeliest tokens of this probability in all")
+      ->capture_default_str();
+  command->add_option("--min-p", sampling.min_p, "Keep tokens of this share of the likeliest's probability")
+      ->capture_default_str();
+  command
+      ->add_option("--repeat-penalty", sampling.repetition_penalty, "Make recent tokens less likely; 1: no")
+      ->capture_default_str();
+  command->add_option("--repeat-window", sampling.repetition_window, "Tokens that count as recent")
+      ->capture_default_str();
   command->add_option("--seed", sampling.seed, "Seed of the random choices")->capture_default_str();
   command->add_flag("--ignore-end", flags->ignore_end, "Go on after tokens that end a text");
-  command->add_flag("--special", flags->parse_special, "Read special tokens such as <|eot_id|> in the prompt");
+  command->add_flag("--special", flags->parse_special,
+                    "Read special tokens such as <|eot_id|> in the prompt");
   command->add_flag("--no-prompt", flags->no_prompt, "Print what is generated only");
   command->add_flag("--stats", flags->stats, "Print speed and memory to standard error at the end");
   command->add_flag("--json", flags->json, "Print {\"prompt\": ids, \"tokens\": ids, \"text\": string}");

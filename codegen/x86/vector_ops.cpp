@@ -34,7 +34,8 @@ llvm::Value* call(llvm::IRBuilderBase& builder, ID id, llvm::ArrayRef<llvm::Valu
 // The same bits as lanes of another width.
 llvm::Value* as_lanes(llvm::IRBuilderBase& builder, llvm::Value* vector, llvm::Type* element) {
   const unsigned bits = vector->getType()->getPrimitiveSizeInBits().getFixedValue();
-  return builder.CreateBitCast(vector, llvm::FixedVectorType::get(element, bits / element->getScalarSizeInBits()));
+  return builder.CreateBitCast(vector,
+                               llvm::FixedVectorType::get(element, bits / element->getScalarSizeInBits()));
 }
 
 // Products of u8 and i8, neighbours added with saturation to i16: pmaddubsw.
@@ -85,7 +86,8 @@ llvm::Value* dot4(llvm::IRBuilderBase& builder, const targets::Target& target, c
   const ID bytes = of_width(byte_pairs(target.features), operands.y);
   const ID words = of_width(word_pairs(target.features), operands.y);
   // Two products must not saturate.
-  if (operands.y_is_signed || bytes == none || words == none || 2 * operands.bound * 128 > 32767) return nullptr;
+  if (operands.y_is_signed || bytes == none || words == none || 2 * operands.bound * 128 > 32767)
+    return nullptr;
   llvm::Value* pairs = call(builder, bytes, {operands.y, operands.z});
   llvm::Value* ones = llvm::ConstantInt::get(pairs->getType(), 1);
   return builder.CreateAdd(operands.x, call(builder, words, {pairs, ones}));

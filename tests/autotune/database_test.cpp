@@ -12,9 +12,13 @@ namespace {
 
 using ir::Problem;
 
-Problem ternary(int64_t m) { return {m, 640, 2560, ir::Element::trit, ir::Scaling::tensor, 0}; }
+Problem ternary(int64_t m) {
+  return {m, 640, 2560, ir::Element::trit, ir::Scaling::tensor, 0};
+}
 
-targets::Target target() { return targets::load_target("icelake-server").take(); }
+targets::Target target() {
+  return targets::load_target("icelake-server").take();
+}
 
 // A legal kernel whose layout is not the default's, nor that of another `outputs`.
 ir::Kernel other_layout(int64_t m, int64_t outputs) {
@@ -58,9 +62,11 @@ TEST(Database, RefusesWhatIsNotOneAndSaysWhere) {
   EXPECT_EQ(message("kernels: []"), "kernels.yaml: the fingerprint of the CPU is missing");
   EXPECT_EQ(message("fingerprint: a\nkernel: []"),
             "kernels.yaml:2:1: 'kernel' is not 'fingerprint' (a text) or 'kernels' (a list)");
-  EXPECT_EQ(message("fingerprint: a\nkernels:\n  - [1]\n"), "kernels.yaml:3:5: a record must be the text of a kernel");
-  EXPECT_EQ(message("fingerprint: a\nkernels:\n  - |\n    kernel @x {\n      broken\n    }\n"),
-            "kernels.yaml:3:5: in the kernel that begins here, line 2: expected 'problem' but found 'broken'");
+  EXPECT_EQ(message("fingerprint: a\nkernels:\n  - [1]\n"),
+            "kernels.yaml:3:5: a record must be the text of a kernel");
+  EXPECT_EQ(
+      message("fingerprint: a\nkernels:\n  - |\n    kernel @x {\n      broken\n    }\n"),
+      "kernels.yaml:3:5: in the kernel that begins here, line 2: expected 'problem' but found 'broken'");
   EXPECT_NE(message("fingerprint: {"), "accepted");
   Database twice{"a", {other_layout(1, 32), other_layout(1, 64)}};
   EXPECT_NE(message(print(twice)).find("an earlier record is for the same problem"), std::string::npos);

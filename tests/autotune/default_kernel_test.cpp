@@ -26,9 +26,12 @@ std::vector<Target> runnable_targets() {
   return runnable;
 }
 
-ir::Problem ternary(int64_t m, int64_t n, int64_t k) { return {m, n, k, ir::Element::trit, ir::Scaling::tensor, 0}; }
+ir::Problem ternary(int64_t m, int64_t n, int64_t k) {
+  return {m, n, k, ir::Element::trit, ir::Scaling::tensor, 0};
+}
 
-void expect_all_agree(const ir::Kernel& kernel, const codegen::Jit& jit, std::mt19937& random, bool interpret = true) {
+void expect_all_agree(const ir::Kernel& kernel, const codegen::Jit& jit, std::mt19937& random,
+                      bool interpret = true) {
   SCOPED_TRACE(jit.target().name + "\n" + print(kernel));
   for (const Error& error : ir::verify(kernel)) ADD_FAILURE() << error.text();
   const Expected<ir::ParsedKernel> reparsed = ir::parse_kernel(print(kernel));
@@ -48,7 +51,8 @@ void expect_all_agree(const ir::Kernel& kernel, const codegen::Jit& jit, std::mt
   const ir::MatmulInputs inputs = testing::random_inputs(kernel.problem, random);
   const std::vector<float> expected = ir::reference(kernel.problem, inputs);
   if (interpret) {
-    EXPECT_TRUE(testing::same_bits(testing::run_interpreted(kernel, program, inputs), expected)) << "interpreter";
+    EXPECT_TRUE(testing::same_bits(testing::run_interpreted(kernel, program, inputs), expected))
+        << "interpreter";
   }
   EXPECT_TRUE(testing::same_bits(testing::run_compiled(*compiled, kernel, inputs), expected)) << "compiled";
 }
@@ -63,10 +67,15 @@ TEST(DefaultKernel, RandomProblemsAgreeOnEveryTarget) {
       const int64_t m = round % 2 ? pick(1, 33) : 1, n = pick(1, 600), k = pick(1, 600);
       expect_all_agree(default_kernel(ternary(m, n, k), target), *jit, random);
     }
-    for (const ir::Element weight : {ir::Element::f16, ir::Element::bf16, ir::Element::f32, ir::Element::i8}) {
+    for (const ir::Element weight :
+         {ir::Element::f16, ir::Element::bf16, ir::Element::f32, ir::Element::i8}) {
       const bool grouped = weight == ir::Element::i8;
-      ir::Problem problem{pick(1, 5), pick(1, 200), pick(1, 200), weight,
-                          grouped ? ir::Scaling::group : ir::Scaling::none, grouped ? 16 : 0};
+      ir::Problem problem{pick(1, 5),
+                          pick(1, 200),
+                          pick(1, 200),
+                          weight,
+                          grouped ? ir::Scaling::group : ir::Scaling::none,
+                          grouped ? 16 : 0};
       expect_all_agree(default_kernel(problem, target), *jit, random);
       problem.m = 1;
       expect_all_agree(default_kernel(problem, target), *jit, random);
@@ -80,7 +89,8 @@ TEST(DefaultKernel, ShapesOf2B4TAgreeOnEveryTarget) {
     const Expected<codegen::Jit> jit = codegen::Jit::make(target, std::nullopt);
     ASSERT_TRUE(jit) << jit.error().text();
     const std::pair<int64_t, int64_t> shapes[] = {{2560, 2560}, {640, 2560}, {6912, 2560}, {2560, 6912}};
-    for (const auto& [n, k] : shapes) expect_all_agree(default_kernel(ternary(1, n, k), target), *jit, random, false);
+    for (const auto& [n, k] : shapes)
+      expect_all_agree(default_kernel(ternary(1, n, k), target), *jit, random, false);
     expect_all_agree(default_kernel(ternary(13, 640, 2560), target), *jit, random, false);
   }
 }

@@ -18,7 +18,9 @@ namespace tern::testing {
 // Inputs of a problem with extreme values among them.
 inline ir::MatmulInputs random_inputs(const ir::Problem& problem, std::mt19937& random) {
   ir::MatmulInputs inputs;
-  const auto uniform = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
+  const auto uniform = [&](int low, int high) {
+    return std::uniform_int_distribution<int>(low, high)(random);
+  };
   const auto real = [&] { return std::uniform_real_distribution<float>(-2, 2)(random); };
   if (problem.is_ternary()) {
     // Now and then everything is as large as it can be: sums that overflow somewhere would show.
@@ -26,7 +28,8 @@ inline ir::MatmulInputs random_inputs(const ir::Problem& problem, std::mt19937& 
     for (int64_t i = 0; i < problem.n * problem.k; ++i)
       inputs.trits.push_back(static_cast<int8_t>(kind == 0 ? 1 : kind == 1 ? -1 : uniform(-1, 1)));
     for (int64_t i = 0; i < problem.m * problem.k; ++i)
-      inputs.quantized.push_back(static_cast<int8_t>(kind < 2 ? (i / problem.k % 2 ? 127 : -128) : uniform(-128, 127)));
+      inputs.quantized.push_back(
+          static_cast<int8_t>(kind < 2 ? (i / problem.k % 2 ? 127 : -128) : uniform(-128, 127)));
     for (int64_t i = 0; i < problem.m; ++i) inputs.activation_scales.push_back(std::abs(real()) * 50 + 0.01f);
     inputs.weight_scale = std::abs(real()) + 0.01f;
     return inputs;
@@ -34,7 +37,8 @@ inline ir::MatmulInputs random_inputs(const ir::Problem& problem, std::mt19937& 
   const ir::Packing packing = *ir::packing_named(name(problem.weight));
   for (int64_t i = 0; i < problem.n * problem.k; ++i) {
     uint8_t bytes[4];
-    encode_dense(packing, bytes, problem.weight == ir::Element::i8 ? static_cast<float>(uniform(-128, 127)) : real());
+    encode_dense(packing, bytes,
+                 problem.weight == ir::Element::i8 ? static_cast<float>(uniform(-128, 127)) : real());
     inputs.dense.push_back(decode_dense(packing, bytes));
   }
   if (problem.scaling == ir::Scaling::group) {
@@ -73,8 +77,10 @@ class KernelCall {
 
   bool guards_are_whole() const {
     for (size_t i = 0; i < starts_.size(); ++i) {
-      const std::byte* end = starts_[i] + program_.buffers[i].size * size_in_bytes(program_.buffers[i].element);
-      for (const std::byte* byte = storage_[i].data(); byte < storage_[i].data() + storage_[i].size(); ++byte) {
+      const std::byte* end =
+          starts_[i] + program_.buffers[i].size * size_in_bytes(program_.buffers[i].element);
+      for (const std::byte* byte = storage_[i].data(); byte < storage_[i].data() + storage_[i].size();
+           ++byte) {
         if ((byte < starts_[i] || byte >= end) && *byte != std::byte{0xa5}) return false;
       }
     }
@@ -95,8 +101,8 @@ class KernelCall {
   void fill_dense(std::byte* start, const ir::MatmulInputs& inputs) {
     const ir::Problem& problem = kernel_.problem;
     const ir::LayoutMap map(kernel_.weights, problem.n, problem.k);
-    ir::pack_dense<T>(kernel_.weights, {reinterpret_cast<T*>(start), static_cast<size_t>(map.positions())}, problem.n,
-                      problem.k, 0, problem.n, [&](int64_t n, T* row) {
+    ir::pack_dense<T>(kernel_.weights, {reinterpret_cast<T*>(start), static_cast<size_t>(map.positions())},
+                      problem.n, problem.k, 0, problem.n, [&](int64_t n, T* row) {
                         for (int64_t k = 0; k < problem.k; ++k)
                           encode_dense(kernel_.weights.packing, reinterpret_cast<uint8_t*>(row + k),
                                        inputs.dense[n * problem.k + k]);
@@ -109,17 +115,17 @@ class KernelCall {
     if (buffer.name == "W" && problem.is_ternary()) {
       const ir::LayoutMap map(kernel_.weights, problem.n, problem.k);
       ir::pack_trits(kernel_.weights, inputs.trits,
-                     {reinterpret_cast<uint8_t*>(start), static_cast<size_t>(map.size_in_bytes())}, problem.n, problem.k);
+                     {reinterpret_cast<uint8_t*>(start), static_cast<size_t>(map.size_in_bytes())}, problem.n,
+                     problem.k);
     } else if (buffer.name == "W") {
       if (row(kernel_.weights.packing).bytes_per_group == 1) fill_dense<int8_t>(start, inputs);
       if (row(kernel_.weights.packing).bytes_per_group == 2) fill_dense<uint16_t>(start, inputs);
       if (row(kernel_.weights.packing).bytes_per_group == 4) fill_dense<float>(start, inputs);
     } else if (buffer.name == "S") {
       const int64_t groups = ir::ceil_divide(problem.k, problem.scale_group);
-      ir::pack_dense<float>(*kernel_.scales, {floats, static_cast<size_t>(buffer.size)}, problem.n, groups, 0, problem.n,
-                            [&](int64_t n, float* row) {
-                              std::copy_n(&inputs.group_scales[n * groups], groups, row);
-                            });
+      ir::pack_dense<float>(
+          *kernel_.scales, {floats, static_cast<size_t>(buffer.size)}, problem.n, groups, 0, problem.n,
+          [&](int64_t n, float* row) { std::copy_n(&inputs.group_scales[n * groups], groups, row); });
     } else if (buffer.name == "A") {
       if (problem.is_ternary())
         fill_rows(start, inputs.quantized, activation_stride(problem));
