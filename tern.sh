@@ -36,6 +36,9 @@ packages=(
   clang-format                   # the test of formatting
 )
 
+# Clones in other folders share what ccache keeps.
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+
 say() { printf 'tern.sh: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 

@@ -9,7 +9,9 @@ target_compile_options(tern_settings INTERFACE
   -ffp-contract=off $<$<BOOL:${TERN_WERROR}>:-Werror>)
 if(TERN_SANITIZE)
   target_compile_options(tern_settings INTERFACE
-    -fsanitize=${TERN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    -fsanitize=${TERN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
+    # What GCC says of instrumented std::variant is wrong.
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(tern_settings INTERFACE -fsanitize=${TERN_SANITIZE})
 endif()
 

@@ -3,6 +3,7 @@
 int main(int argc, char** argv) {
   CLI::App app("Tern compiles, tunes and runs kernels for language models with ternary weights.", "tern");
   app.require_subcommand(1);
+  app.set_version_flag("--version", TERN_VERSION);
   int exit_code = tern::tools::exit_ok;
   for (const auto add :
        {tern::tools::add_run, tern::tools::add_bench, tern::tools::add_eval, tern::tools::add_inspect,

@@ -37,7 +37,7 @@ Expected<std::vector<uint32_t>> prompt_tokens(const RunFlags& flags, const runti
 }
 
 // Room for the prompt and what follows, within what the model was trained for.
-Expected<size_t> context_size(const RunFlags& flags, const runtime::Model& model, size_t prompt) {
+size_t context_size(const RunFlags& flags, const runtime::Model& model, size_t prompt) {
   const size_t trained = model.hyperparameters.context_length;
   if (flags.context > trained)
     fmt::print(stderr,
@@ -82,6 +82,9 @@ void explain_stop(const runtime::Generation& result, size_t context) {
 }
 
 Expected<int> run(const RunFlags& flags) {
+  // Options first: nothing is loaded or printed for those that cannot work.
+  if (const Expected<runtime::Sampler> sampler = runtime::Sampler::make(flags.sampling); !sampler)
+    return sampler.error();
   const auto start = std::chrono::steady_clock::now();
   Expected<std::unique_ptr<runtime::Engine>> loaded = load_engine(flags.engine);
   if (!loaded) return loaded.error();
@@ -90,9 +93,14 @@ Expected<int> run(const RunFlags& flags) {
 
   const Expected<std::vector<uint32_t>> prompt = prompt_tokens(flags, engine.tokenizer());
   if (!prompt) return prompt.error();
-  const Expected<size_t> context = context_size(flags, engine.model(), prompt->size());
-  if (!context) return context.error();
-  Expected<runtime::KvCache> cache = engine.make_cache(*context);
+  if (const Status status = runtime::check_tokens(engine, *prompt); !status)
+    return Error{status.error().message, {flags.ids, 0, 0}};
+  const size_t context = context_size(flags, engine.model(), prompt->size());
+  if (prompt->size() > context)
+    return Error{fmt::format("the prompt has {} tokens, but the context holds {} (-c sets its size)",
+                             prompt->size(), context),
+                 {}};
+  Expected<runtime::KvCache> cache = engine.make_cache(context);
   if (!cache) return cache.error();
 
   runtime::GenerateOptions options;
@@ -131,7 +139,7 @@ Expected<int> run(const RunFlags& flags) {
     std::fputc('\n', stdout);
   }
   std::fflush(stdout);
-  explain_stop(*result, *context);
+  explain_stop(*result, context);
   if (flags.stats) print_stats(engine, *result, load_seconds);
   return result->reason == runtime::StopReason::interrupted ? 130 : exit_ok;
 }

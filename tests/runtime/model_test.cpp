@@ -166,7 +166,8 @@ TEST(Model, Cost) {
 // ---- what is wrong ----
 
 TEST(ModelRefuses, MissingFilesAndKeys) {
-  EXPECT_THAT(load_model("/nonexistent").error().text(), HasSubstr("/nonexistent: cannot open the file"));
+  const TemporaryFolder folder;
+  EXPECT_THAT(load_model(folder / "none").error().text(), HasSubstr("none: cannot open the file"));
   for (const char* key : {"context_length", "embedding_length", "block_count", "feed_forward_length",
                           "attention.head_count", "attention.layer_norm_rms_epsilon"}) {
     SmallModel small;
