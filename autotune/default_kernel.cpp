@@ -121,6 +121,8 @@ ir::Kernel dense_kernel(const ir::Problem& problem, const targets::Target& targe
 ir::Packing default_packing(const ir::Problem& problem) {
   switch (problem.weight) {
     case ir::Element::trit: return ir::Packing::b2;
+    case ir::Element::sign: return ir::Packing::b1;
+    case ir::Element::i4: return ir::Packing::i4;
     case ir::Element::i8: return ir::Packing::i8;
     case ir::Element::f16: return ir::Packing::f16;
     case ir::Element::bf16: return ir::Packing::bf16;

@@ -4,8 +4,10 @@
 #include <llvm/Target/TargetMachine.h>
 
 #include <cassert>
+#include <map>
 #include <numeric>
 
+#include "codegen/tile_ops.h"
 #include "codegen/vector_ops.h"
 
 namespace tern::codegen {
@@ -33,6 +35,7 @@ class Emitter {
   std::unique_ptr<llvm::Module> run() {
     start_function();
     emit(program_.body);
+    if (tiles_ > 0 && x86::has_tiles(target_)) x86::tiles_end(builder_);
     builder_.CreateRetVoid();
     return std::move(module_);
   }
@@ -54,15 +57,37 @@ class Emitter {
 
     builder_.SetInsertPoint(llvm::BasicBlock::Create(context(), "entry", function_));
     for (size_t i = 0; i < program_.buffers.size(); ++i) {
+      if (program_.buffers[i].kind == ir::BufferKind::scratch) {
+        buffers_.push_back(scratch(program_.buffers[i]));
+        continue;
+      }
       llvm::Value* place = builder_.CreateConstGEP1_64(pointer, function_->getArg(0), i);
       buffers_.push_back(builder_.CreateLoad(pointer, place, program_.buffers[i].name));
     }
     // Registers may be written more than once: they start as stack slots, and LLVM's SROA makes them values.
     for (const ir::RegisterArray& array : program_.registers) {
       std::vector<llvm::AllocaInst*>& slots = registers_.emplace_back();
-      for (int64_t i = 0; i < array.count; ++i)
-        slots.push_back(builder_.CreateAlloca(type_of(array.type), nullptr, array.name));
+      first_tile_.push_back(tiles_);
+      if (is_tile(array.type)) tiles_ += static_cast<int>(array.count);
+      if (is_tile(array.type) && x86::has_tiles(target_)) continue;
+      for (int64_t i = 0; i < array.count; ++i) {
+        // Tiles that the target does not have are memory, never values.
+        llvm::Type* slot_type =
+            is_tile(array.type) ? static_cast<llvm::Type*>(llvm::ArrayType::get(builder_.getInt8Ty(), 1024))
+                                : type_of(array.type);
+        slots.push_back(builder_.CreateAlloca(slot_type, nullptr, array.name));
+        if (is_tile(array.type)) slots.back()->setAlignment(llvm::Align(64));
+      }
     }
+    if (tiles_ > 0 && x86::has_tiles(target_)) x86::tiles_begin(builder_, tiles_);
+  }
+
+  llvm::Value* scratch(const ir::Buffer& buffer) {
+    const uint64_t bytes = buffer.size * size_in_bytes(buffer.element);
+    llvm::AllocaInst* place =
+        builder_.CreateAlloca(llvm::ArrayType::get(builder_.getInt8Ty(), bytes), nullptr, buffer.name);
+    place->setAlignment(llvm::Align(buffer.alignment));
+    return place;
   }
 
   llvm::Type* type_of(Element element) {
@@ -74,7 +99,9 @@ class Emitter {
       case Element::bf16: return builder_.getInt16Ty();  // 16-bit floats are bits until they are converted
       case Element::i32: return builder_.getInt32Ty();
       case Element::f32: return builder_.getFloatTy();
-      case Element::trit: break;
+      case Element::trit:
+      case Element::sign:
+      case Element::i4: break;
     }
     assert(false && "trits have no storage");
     return nullptr;
@@ -146,7 +173,9 @@ class Emitter {
     llvm::PHINode* variable = builder_.CreatePHI(builder_.getInt64Ty(), 2, program_.variables[loop.variable]);
     variable->addIncoming(begin, before);
     variables_[loop.variable] = variable;
+    unmasked_.clear();
     emit(loop.body);
+    unmasked_.clear();
     llvm::Value* next = builder_.CreateNSWAdd(variable, builder_.getInt64(1));
     variable->addIncoming(next, builder_.GetInsertBlock());
     builder_.CreateCondBr(builder_.CreateICmpSLT(next, end), body, after);
@@ -208,7 +237,9 @@ class Emitter {
       case Element::i32:
         return to->isFPOrFPVectorTy() ? builder_.CreateSIToFP(value, to) : builder_.CreateSExt(value, to);
       case Element::f32:
-      case Element::trit: break;
+      case Element::trit:
+      case Element::sign:
+      case Element::i4: break;
     }
     assert(false && "Verify refuses this conversion");
     return nullptr;
@@ -218,12 +249,102 @@ class Emitter {
     const DotOperands operands{
         read(instruction.operands[0]), read(instruction.operands[1]), read(instruction.operands[2]),
         ir_type(instruction.operands[1]).element == Element::i8, instruction.immediate};
-    const bool quad = instruction.op == Op::dot4;
+    if (instruction.op == Op::dot4) return dot4(operands);
     llvm::Value* value = nullptr;
-    if (target_.architecture == Architecture::x86_64)
-      value = quad ? x86::dot4(builder_, target_, operands) : x86::dot2(builder_, target_, operands);
-    if (value) return value;
-    return quad ? portable::dot4(builder_, operands) : portable::dot2(builder_, operands);
+    if (target_.architecture == Architecture::x86_64) value = x86::dot2(builder_, target_, operands);
+    return value ? value : portable::dot2(builder_, operands);
+  }
+
+  llvm::Value* dot4(const DotOperands& operands) {
+    llvm::Value* value = nullptr;
+    if (target_.architecture == Architecture::x86_64) value = x86::dot4(builder_, target_, operands);
+    return value ? value : portable::dot4(builder_, operands);
+  }
+
+  // x86 shifts words, not bytes, and has to mask the neighbours' bits away. Where only some bits of a byte
+  // are looked at after that, the value without the mask does.
+  struct Unmasked {
+    llvm::Value* value;
+    uint8_t valid;  // the bits that are right
+  };
+
+  void remember(const ir::RegisterUse& use, llvm::Value* value, uint8_t valid) {
+    unmasked_to_be_ = {slot(use), {value, valid}};
+  }
+
+  // The register's value, of which only `bits` will be looked at.
+  Unmasked read_bits(const ir::RegisterUse& use, uint8_t bits) {
+    const auto known = unmasked_.find(slot(use));
+    if (known != unmasked_.end() && (bits & ~known->second.valid) == 0) return known->second;
+    return {read(use), 0xff};
+  }
+
+  llvm::Value* bit_and(const Instruction& instruction) {
+    const auto mask = static_cast<uint8_t>(instruction.immediate);
+    llvm::Value* value = read_bits(instruction.operands[0], mask).value;
+    return builder_.CreateAnd(value, llvm::ConstantInt::get(value->getType(), mask));
+  }
+
+  llvm::Value* blend(const Instruction& instruction) {
+    const auto mask = static_cast<uint8_t>(instruction.immediate);
+    const auto inverse = static_cast<uint8_t>(~mask);
+    const auto blended = [&](llvm::Value* x, llvm::Value* y) {
+      return builder_.CreateOr(builder_.CreateAnd(x, llvm::ConstantInt::get(x->getType(), mask)),
+                               builder_.CreateAnd(y, llvm::ConstantInt::get(y->getType(), inverse)));
+    };
+    // Any valid bits will do for the value that is remembered.
+    const Unmasked x = read_bits(instruction.operands[0], 0), y = read_bits(instruction.operands[1], 0);
+    remember(instruction.result, blended(x.value, y.value),
+             static_cast<uint8_t>((x.valid & mask) | (y.valid & inverse)));
+    return blended(read(instruction.operands[0]), read(instruction.operands[1]));
+  }
+
+  llvm::Value* shift(const Instruction& instruction) {
+    llvm::Value* value = read(instruction.operands[0]);
+    llvm::Value* count = llvm::ConstantInt::get(value->getType(), instruction.immediate);
+    const ir::VectorType type = ir_type(instruction.result);
+    const bool left = instruction.op == Op::shift_left;
+    if (type.element != Element::u8)
+      return left ? builder_.CreateShl(value, count) : builder_.CreateAShr(value, count);
+    // Of an odd byte there is no word to shift.
+    if (target_.architecture == Architecture::x86_64 && type.lanes % 2 == 0) {
+      const int64_t right = left ? -instruction.immediate : instruction.immediate;
+      llvm::Value* unmasked = x86::shift_words_of_bytes(builder_, value, right);
+      const auto valid = static_cast<uint8_t>(left ? 0xff << -right : 0xff >> right);
+      remember(instruction.result, unmasked, valid);
+      return builder_.CreateAnd(unmasked, llvm::ConstantInt::get(unmasked->getType(), valid));
+    }
+    return left ? builder_.CreateShl(value, count) : builder_.CreateLShr(value, count);
+  }
+
+  llvm::Value* dot8(const DotOperands& operands) { return portable::dot8(builder_, operands); }
+
+  llvm::Value* table(const Instruction& instruction) {
+    const ir::Table& table = program_.tables[instruction.immediate];
+    llvm::SmallVector<llvm::Constant*, 64> lanes;
+    for (int i = 0; i < ir_type(instruction.result).lanes; ++i) {
+      const auto value = static_cast<uint64_t>(table.values[i % table.values.size()]);
+      lanes.push_back(llvm::ConstantInt::get(type_of(table.element), value, true));
+    }
+    return llvm::ConstantVector::get(lanes);
+  }
+
+  llvm::Value* lookup(llvm::Value* table, llvm::Value* index) {
+    llvm::Value* value = nullptr;
+    if (target_.architecture == Architecture::x86_64) value = x86::lookup(builder_, target_, table, index);
+    return value ? value : portable::lookup(builder_, table, index);
+  }
+
+  llvm::Value* multiply_high(llvm::Value* bytes, int64_t factor) {
+    llvm::Value* value = nullptr;
+    if (target_.architecture == Architecture::x86_64) value = x86::multiply_high(builder_, bytes, factor);
+    return value ? value : portable::multiply_high(builder_, bytes, factor);
+  }
+
+  // A byte of each lane, the low one or the next.
+  llvm::Value* byte_of(llvm::Value* value, int64_t shift, llvm::Type* type) {
+    return builder_.CreateTrunc(builder_.CreateLShr(value, llvm::ConstantInt::get(value->getType(), shift)),
+                                type);
   }
 
   llvm::Value* widen(llvm::Value* x, llvm::Value* y) {
@@ -245,40 +366,101 @@ class Emitter {
         const auto [place, alignment] = address(instruction);
         return builder_.CreateAlignedLoad(type, place, alignment);
       }
+      case Op::table: return table(instruction);
       case Op::splat: return splat(instruction);
-      case Op::bit_and: return builder_.CreateAnd(operand(0), llvm::ConstantInt::get(type, immediate));
-      case Op::shift_right:
-        // Of an odd byte there is no word to shift.
-        if (target_.architecture == Architecture::x86_64 && ir_type(instruction.result).lanes % 2 == 0)
-          return x86::shift_right(builder_, operand(0), immediate);
-        return builder_.CreateLShr(operand(0), llvm::ConstantInt::get(type, immediate));
+      case Op::bit_and: return bit_and(instruction);
+      case Op::blend: return blend(instruction);
+      case Op::shift_left:
+      case Op::shift_right: return shift(instruction);
+      case Op::multiply_low: return portable::multiply_low(builder_, operand(0), immediate);
+      case Op::multiply_high: return multiply_high(operand(0), immediate);
+      case Op::lookup: {
+        const auto index_bits = static_cast<uint8_t>(ir_type(instruction.operands[0]).lanes - 1);
+        return lookup(operand(0), read_bits(instruction.operands[1], index_bits).value);
+      }
+      case Op::join: return portable::join(builder_, operand(0), operand(1), immediate);
+      case Op::interleave_low:
+      case Op::interleave_high:
+        return portable::interleave(builder_, operand(0), operand(1), immediate,
+                                    instruction.op == Op::interleave_high);
       case Op::add:
         return is_float ? builder_.CreateFAdd(operand(0), operand(1))
                         : builder_.CreateAdd(operand(0), operand(1));
       case Op::subtract:
         return is_float ? builder_.CreateFSub(operand(0), operand(1))
                         : builder_.CreateSub(operand(0), operand(1));
+      case Op::add_where:
+      case Op::subtract_where:
+        return portable::add_where(builder_, operand(0), operand(1), operand(2),
+                                   instruction.op == Op::subtract_where);
       case Op::multiply: return builder_.CreateFMul(operand(0), operand(1));
       case Op::divide: return builder_.CreateFDiv(operand(0), operand(1));
       case Op::convert: return convert(instruction);
+      case Op::low_byte: return byte_of(operand(0), 0, type);
+      case Op::high_byte: return byte_of(operand(0), 8, type);
+      case Op::dot8: return dot8({operand(0), operand(1), operand(2), true, 128});
       case Op::dot4:
       case Op::dot2: return dot(instruction);
       case Op::widen: return widen(operand(0), operand(1));
       case Op::store:
-      case Op::prefetch: break;
+      case Op::prefetch:
+      case Op::tile_load:
+      case Op::tile_store:
+      case Op::tile_dot: break;
     }
     assert(false && "the operation has no result");
     return nullptr;
   }
 
+  int tile(const ir::RegisterUse& use) const {
+    return first_tile_[use.array] + static_cast<int>(use.index.constant);
+  }
+
+  // True if the instruction was one of tiles.
+  bool emit_tile(const Instruction& instruction) {
+    const bool has = x86::has_tiles(target_);
+    const ir::RegisterUse& result = instruction.result;
+    const int64_t immediate = instruction.immediate;
+    if (instruction.op == Op::constant && is_tile(ir_type(result))) {
+      has ? x86::tile_zero(builder_, tile(result)) : portable::tile_zero(builder_, slot(result));
+      return true;
+    }
+    if (instruction.op == Op::tile_load) {
+      llvm::Value* from = address(instruction).first;
+      has ? x86::tile_load(builder_, tile(result), from, immediate)
+          : portable::tile_load(builder_, slot(result), from, immediate);
+      return true;
+    }
+    if (instruction.op == Op::tile_store) {
+      llvm::Value* to = address(instruction).first;
+      const ir::RegisterUse& x = instruction.operands[0];
+      has ? x86::tile_store(builder_, tile(x), to, 4 * immediate)
+          : portable::tile_store(builder_, slot(x), to, 4 * immediate);
+      return true;
+    }
+    if (instruction.op != Op::tile_dot) return false;
+    const ir::RegisterUse &y = instruction.operands[1], &z = instruction.operands[2];
+    if (has)
+      x86::tile_dot(builder_, tile(result), tile(y), tile(z));
+    else
+      portable::tile_dot(builder_, slot(result), slot(y), slot(z),
+                         [&](const DotOperands& operands) { return dot4(operands); });
+    return true;
+  }
+
   void emit(const Instruction& instruction) {
+    if (emit_tile(instruction)) return;
     if (instruction.op == Op::prefetch) return prefetch(instruction);
     if (instruction.op == Op::store) {
       const auto [place, alignment] = address(instruction);
       builder_.CreateAlignedStore(read(instruction.operands[0]), place, alignment);
       return;
     }
-    builder_.CreateStore(value_of(instruction), slot(instruction.result));
+    unmasked_to_be_.first = nullptr;
+    llvm::AllocaInst* place = slot(instruction.result);
+    builder_.CreateStore(value_of(instruction), place);
+    unmasked_.erase(place);
+    if (unmasked_to_be_.first == place) unmasked_[place] = unmasked_to_be_.second;
   }
 
   const ir::Program& program_;
@@ -290,6 +472,10 @@ class Emitter {
   std::vector<std::vector<llvm::AllocaInst*>> registers_;
   std::vector<llvm::Value*> variables_;
   int parallel_seen_ = 0;
+  std::map<llvm::AllocaInst*, Unmasked> unmasked_;  // within a body
+  std::pair<llvm::AllocaInst*, Unmasked> unmasked_to_be_ = {};
+  int tiles_ = 0;                // in all arrays of registers
+  std::vector<int> first_tile_;  // of each array, among all
 };
 
 }  // namespace

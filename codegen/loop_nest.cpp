@@ -13,6 +13,7 @@ LoopNest::LoopNest(const ir::Kernel& kernel, ir::Program& program)
     : kernel_(kernel), program_(program), extents_(loop_extents(kernel)) {
   while (extents_[first_k_].axis != Axis::k) ++first_k_;
   tile_begin_ = first_k_;
+  panel_level_ = panel_level(kernel);
   while (extents_[tile_begin_].axis == Axis::k) ++tile_begin_;
   for (size_t level = tile_begin_; in_tile(level); ++level)
     (extents_[level].axis == Axis::m ? tile_rows_ : tile_outputs_) *= extents_[level].trips;
@@ -67,6 +68,7 @@ void LoopNest::each_accumulator(Body& body, const Emit& emit, const Emit& row_st
 }
 
 void LoopNest::descend(size_t level, Body& body) {
+  if (level == panel_level_ && steps_.panel) steps_.panel(body);
   if (level == first_k_) each_accumulator(body, steps_.start);
   if (level == tile_begin_) {
     steps_.tile(body);
@@ -87,10 +89,11 @@ void LoopNest::descend(size_t level, Body& body) {
   if (level == first_k_) each_accumulator(body, steps_.finish);
 }
 
-Affine LoopNest::coordinate(Axis axis) const {
+Affine LoopNest::coordinate(Axis axis, size_t from_level) const {
   Affine sum;
   for (const OpenLoop& open : open_) {
-    if (extents_[open.level].axis == axis) sum.add(open.variable, extents_[open.level].step);
+    if (extents_[open.level].axis == axis && open.level >= from_level)
+      sum.add(open.variable, extents_[open.level].step);
   }
   return sum;
 }
@@ -106,6 +109,19 @@ Affine LoopNest::position(const ir::LayoutMap& map, int64_t k_unit) const {
     if (*stride != 0) sum.add(open.variable, *stride);
   }
   return sum;
+}
+
+Affine LoopNest::row() const {
+  Affine index;
+  int64_t stride = 1;
+  for (size_t level = extents_.size() - 1; level-- > tile_begin_;) {
+    if (extents_[level].axis != Axis::m) continue;
+    for (const OpenLoop& open : open_) {
+      if (open.level == level) index.add(open.variable, stride);
+    }
+    stride *= extents_[level].trips;
+  }
+  return index;
 }
 
 Affine LoopNest::tile_index(bool rows) const {

@@ -36,6 +36,8 @@ class LoopNest {
     int64_t block = 0;
     Emit block_start, block_finish;
     bool block_each_output = false;  // not for each row of A
+    // Once for each panel of outputs, before the rows that are multiplied with it.
+    Emit panel;
   };
 
   // Precondition: verify(kernel) found nothing.
@@ -52,12 +54,17 @@ class LoopNest {
   void each_accumulator(ir::Body& body, const Emit& emit, const Emit& row_start = {});
 
   // The place of the present tile along an axis, in elements.
-  ir::Affine coordinate(ir::Axis axis) const;
+  ir::Affine coordinate(ir::Axis axis) const { return coordinate(axis, 0); }
   // Where the present vector of weights starts, in positions of the layout.
   ir::Affine position(const ir::LayoutMap& map, int64_t k_unit = 1) const;
   // Index of the present accumulator, or of the present vector of outputs, in its register array.
   ir::Affine accumulator() const { return tile_index(true); }
   ir::Affine output() const { return tile_index(false); }
+  // Number of the present row among those of the tile.
+  ir::Affine row() const;
+
+  // The place of the present vector of outputs within its panel, in elements.
+  ir::Affine output_in_panel() const { return coordinate(ir::Axis::n, panel_level_); }
 
   // How many accumulators, and how many vectors of outputs, the tile has.
   int64_t accumulators() const { return tile_rows_ * tile_outputs_; }
@@ -69,6 +76,7 @@ class LoopNest {
     int variable;
   };
 
+  ir::Affine coordinate(ir::Axis axis, size_t from_level) const;
   void descend(size_t level, ir::Body& body);
   void each(ir::Body& body, ir::Axis axis, size_t skip, const Emit& emit);
   void in_loop(size_t level, ir::Body& body, const Emit& emit);
@@ -81,6 +89,7 @@ class LoopNest {
   size_t first_k_ = 0;
   size_t tile_begin_ = 0;  // the level after the last loop over k
   size_t block_level_ = 0;
+  size_t panel_level_ = 0;  // see ir::panel_level
   int64_t tile_rows_ = 1, tile_outputs_ = 1;
   std::vector<OpenLoop> open_;
   int counters_[3] = {};

@@ -8,6 +8,9 @@ namespace {
 ir::Program lower_strategy(const ir::Kernel& kernel) {
   switch (kernel.compute.strategy) {
     case ir::Strategy::dot: return lower_dot(kernel);
+    case ir::Strategy::lookup: return lower_lookup(kernel);
+    case ir::Strategy::tile: return lower_tile(kernel);
+    case ir::Strategy::addsub: return lower_addsub(kernel);
     case ir::Strategy::madd: return lower_madd(kernel);
   }
   return {};

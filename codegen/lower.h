@@ -16,8 +16,9 @@ using PassObserver = std::function<void(std::string_view pass, const ir::Program
 // integers can overflow.
 //
 // The buffers of the result, in the order of the pointers in a call:
-// - ternary: W (packed weights), A (i8 [m, activation_stride]), asum (i32 [m], sum of each row of A),
-//   sa (f32 [m], scale of each row of A), sw (f32 [1]), C (f32 [m, output_stride]);
+// - ternary: W (packed weights), A (i8 [m, activation_stride]; of lookup T and H in its place, see
+//   lower_tables), asum (i32 [m], sum of each row of A), sa (f32 [m], scale of each row of A), sw (f32 [1]),
+//   C (f32 [m, output_stride]);
 // - dense: W, S (f32 scales, if they are scaled by group), A (f32 [m, activation_stride]), C.
 // Rows of A, asum, sa and C past m, up to a whole tile of rows, must exist; what A holds there is not used
 // for the rows before.
@@ -25,7 +26,15 @@ ir::Program lower(const ir::Kernel& kernel, const PassObserver& observe = {});
 
 // The strategies, each in a file of its own: the nest of loops with the operations inside.
 ir::Program lower_dot(const ir::Kernel& kernel);
+ir::Program lower_lookup(const ir::Kernel& kernel);
+ir::Program lower_tile(const ir::Kernel& kernel);
+ir::Program lower_addsub(const ir::Kernel& kernel);
 ir::Program lower_madd(const ir::Kernel& kernel);
+
+// The program that builds the look-up tables of a kernel of strategy lookup from quantised activations. Its
+// buffers: A (i8 [m, activation_stride]), T (u8 [m, TableShape::row_bytes]) and H (i8, the same): low and
+// high bytes. Kernels of equal table_shape, m and k share the tables.
+ir::Program lower_tables(const ir::Kernel& kernel);
 
 // The passes.
 void unroll_loops(ir::Program& program);

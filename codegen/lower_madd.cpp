@@ -19,6 +19,7 @@ class MaddLowering {
   explicit MaddLowering(const ir::Kernel& kernel)
       : kernel_(kernel),
         lanes_(leaf_of(kernel).lanes),
+        digits_(leaf_of(kernel).digits),
         map_(kernel.weights, kernel.problem.n, kernel.problem.k),
         nest_(kernel, program_) {}
 
@@ -51,17 +52,22 @@ class MaddLowering {
     const ir::Problem& problem = kernel_.problem;
     const int64_t rows = padded_rows(kernel_);
     program_.name = kernel_.name;
-    w_ = add_buffer(program_, {"W", problem.weight, map_.positions(), kernel_.weights.alignment});
+    const Element stored = digits_ == 1 ? problem.weight : Element::u8;
+    w_ = add_buffer(program_, {"W", stored, map_.positions() / digits_, kernel_.weights.alignment});
     if (kernel_.scales) {
       const ir::LayoutMap scales(*kernel_.scales, problem.n, groups());
       s_ = add_buffer(program_, {"S", Element::f32, scales.positions(), kernel_.scales->alignment});
     }
     a_ = add_buffer(program_, {"A", Element::f32, rows * activation_stride(problem), 64});
-    c_ = add_buffer(program_, {"C", Element::f32, rows * output_stride(problem), 64, true});
+    c_ = add_buffer(program_, {"C", Element::f32, rows * output_stride(problem), 64, ir::BufferKind::output});
 
     sum_ = add_register(program_, "sum", {Element::f32, lanes_}, nest_.accumulators());
     if (problem.weight != Element::f32)
-      stored_ = add_register(program_, "stored", {problem.weight, lanes_}, nest_.outputs());
+      stored_ = add_register(program_, "stored", {stored, lanes_}, nest_.outputs());
+    if (digits_ > 1) {
+      digit_ = add_register(program_, "digit", {Element::u8, lanes_});
+      offset_ = add_register(program_, "offset", {Element::f32, lanes_});
+    }
     weight_ = add_register(program_, "weight", {Element::f32, lanes_}, nest_.outputs());
     if (kernel_.scales) scale_ = add_register(program_, "scale", {Element::f32, lanes_}, nest_.outputs());
     activation_ = add_register(program_, "activation", {Element::f32, lanes_});
@@ -81,7 +87,12 @@ class MaddLowering {
   }
 
   void tile(Body& body) {
-    nest_.each_output(body, [&](Body& inner) { widen_weight(inner); });
+    for (int digit = 0; digit < digits_; ++digit) tile(body, digit);
+  }
+
+  // The input in place `digit` of each group of weights.
+  void tile(Body& body, int digit) {
+    nest_.each_output(body, [&](Body& inner) { widen_weight(inner, digit); });
     const RegisterUse activation{activation_, {}}, product{product_, {}};
     nest_.each_accumulator(
         body,
@@ -90,26 +101,44 @@ class MaddLowering {
           inner.push_back(Instruction{Op::add, sum(), {sum(), product}});
         },
         [&](Body& row) {
-          const Affine address = row_address(ir::Axis::k, activation_stride(kernel_.problem));
+          Affine address = row_address(ir::Axis::k, activation_stride(kernel_.problem));
+          address.constant += digit;
           row.push_back(Instruction{Op::splat, activation, {}, a_, address, 1});
         });
   }
 
-  void widen_weight(Body& body) {
+  void widen_weight(Body& body, int digit) {
     const bool converts = kernel_.problem.weight != Element::f32;
     const RegisterUse stored = converts ? RegisterUse{stored_, nest_.output()} : weight();
-    body.push_back(Instruction{Op::load, stored, {}, w_, nest_.position(map_)});
-    if (converts) body.push_back(Instruction{Op::convert, weight(), {stored}});
+    Affine address = nest_.position(map_);
+    for (Affine::Term& term : address.terms) term.factor /= digits_;
+    if (digit == 0) body.push_back(Instruction{Op::load, stored, {}, w_, address});
+    if (digits_ > 1)
+      read_digit(body, stored, digit);
+    else if (converts)
+      body.push_back(Instruction{Op::convert, weight(), {stored}});
     if (kernel_.scales) body.push_back(Instruction{Op::multiply, weight(), {weight(), scale()}});
   }
 
+  // A whole number that shares its byte: a field of bits, less an offset.
+  void read_digit(Body& body, const RegisterUse& stored, int digit) {
+    const ir::PackingRow& packing = row(kernel_.weights.packing);
+    const RegisterUse field{digit_, {}}, offset{offset_, {}};
+    const int shift = packing.first_bit + packing.bit_step * digit;
+    body.push_back(Instruction{Op::shift_right, field, {stored}, 0, {}, shift});
+    body.push_back(Instruction{Op::bit_and, field, {field}, 0, {}, (1 << packing.code_bits) - 1});
+    body.push_back(Instruction{Op::convert, weight(), {field}});
+    body.push_back(Instruction{Op::constant, offset, {}, 0, {}, -lowest(kernel_.problem.weight)});
+    body.push_back(Instruction{Op::subtract, weight(), {weight(), offset}});
+  }
+
   const ir::Kernel& kernel_;
-  const int lanes_;
+  const int lanes_, digits_;
   const ir::LayoutMap map_;
   ir::Program program_;
   LoopNest nest_;
   int w_, s_, a_, c_;
-  int sum_, stored_, weight_, scale_, activation_, product_;
+  int sum_, stored_, weight_, scale_, activation_, product_, digit_, offset_;
 };
 
 }  // namespace

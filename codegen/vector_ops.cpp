@@ -1,17 +1,55 @@
 #include "codegen/vector_ops.h"
 
+namespace tern::codegen {
+
+unsigned lane_count(llvm::Value* vector) {
+  return llvm::cast<llvm::FixedVectorType>(vector->getType())->getNumElements();
+}
+
+llvm::Value* every(llvm::IRBuilderBase& builder, llvm::Value* vector, int first, int step) {
+  llvm::SmallVector<int, 64> chosen;
+  for (int lane = first; lane < static_cast<int>(lane_count(vector)); lane += step) chosen.push_back(lane);
+  return builder.CreateShuffleVector(vector, chosen);
+}
+
+llvm::Value* repeated(llvm::IRBuilderBase& builder, llvm::Value* vector, unsigned lanes) {
+  const unsigned own = lane_count(vector);
+  if (lanes == own) return vector;
+  llvm::SmallVector<int, 64> chosen;
+  for (unsigned lane = 0; lane < lanes; ++lane) chosen.push_back(static_cast<int>(lane % own));
+  return builder.CreateShuffleVector(vector, chosen);
+}
+
+llvm::Value* lookup_in_pieces(llvm::IRBuilderBase& builder, llvm::Value* table, llvm::Value* index,
+                              unsigned piece_lanes,
+                              const std::function<llvm::Value*(llvm::Value* piece)>& look_up) {
+  const unsigned entries = lane_count(table);
+  if (entries <= piece_lanes) return look_up(table);
+  std::vector<llvm::Value*> found;
+  for (unsigned first = 0; first < entries; first += piece_lanes) {
+    llvm::SmallVector<int, 64> piece;
+    for (unsigned lane = 0; lane < piece_lanes; ++lane) piece.push_back(static_cast<int>(first + lane));
+    found.push_back(look_up(builder.CreateShuffleVector(table, piece)));
+  }
+  llvm::Value* zero = llvm::ConstantInt::get(index->getType(), 0);
+  for (unsigned bit = piece_lanes; found.size() > 1; bit *= 2) {
+    llvm::Value* masked = builder.CreateAnd(index, llvm::ConstantInt::get(index->getType(), bit));
+    llvm::Value* is_high = builder.CreateICmpNE(masked, zero);
+    std::vector<llvm::Value*> chosen;
+    for (size_t i = 0; i < found.size(); i += 2)
+      chosen.push_back(builder.CreateSelect(is_high, found[i + 1], found[i]));
+    found = std::move(chosen);
+  }
+  return found[0];
+}
+
+}  // namespace tern::codegen
+
 namespace tern::codegen::portable {
 namespace {
 
 unsigned lanes(llvm::Value* vector) {
-  return llvm::cast<llvm::FixedVectorType>(vector->getType())->getNumElements();
-}
-
-// Lanes first, first + step, ... of a vector.
-llvm::Value* every(llvm::IRBuilderBase& builder, llvm::Value* vector, int first, int step) {
-  llvm::SmallVector<int, 64> chosen;
-  for (int lane = first; lane < static_cast<int>(lanes(vector)); lane += step) chosen.push_back(lane);
-  return builder.CreateShuffleVector(vector, chosen);
+  return lane_count(vector);
 }
 
 llvm::Value* extended(llvm::IRBuilderBase& builder, llvm::Value* vector, bool is_signed,
@@ -48,6 +86,75 @@ llvm::Value* dot2(llvm::IRBuilderBase& builder, const DotOperands& operands) {
 llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y) {
   llvm::Value* wide = extended(builder, y, true, builder.getInt32Ty());
   return builder.CreateAdd(builder.CreateAdd(x, every(builder, wide, 0, 2)), every(builder, wide, 1, 2));
+}
+
+llvm::Value* dot8(llvm::IRBuilderBase& builder, const DotOperands& operands) {
+  // Rows of y and z brought side by side in the order of the sums, then sums of eight products.
+  llvm::SmallVector<int, 64> y_rows, z_rows;
+  for (unsigned sum = 0; sum < lanes(operands.x); ++sum) {
+    for (unsigned i = 0; i < 8; ++i) {
+      y_rows.push_back(static_cast<int>(sum / 4 * 16 + sum % 4 / 2 * 8 + i));
+      z_rows.push_back(static_cast<int>(sum / 4 * 16 + sum % 2 * 8 + i));
+    }
+  }
+  return dot(builder,
+             {operands.x, builder.CreateShuffleVector(operands.y, y_rows),
+              builder.CreateShuffleVector(operands.z, z_rows), true, operands.bound},
+             8);
+}
+
+llvm::Value* lookup(llvm::IRBuilderBase& builder, llvm::Value* table, llvm::Value* index) {
+  // Every entry in all lanes, then one choice a bit of the index.
+  return lookup_in_pieces(builder, table, index, 1,
+                          [&](llvm::Value* entry) { return repeated(builder, entry, lanes(index)); });
+}
+
+llvm::Value* join(llvm::IRBuilderBase& builder, llvm::Value* low, llvm::Value* high, int64_t half) {
+  llvm::SmallVector<int, 64> order;
+  for (unsigned lane = 0; lane < lanes(low) / 2; ++lane) {
+    const unsigned from = lane / 8 * 16 + static_cast<unsigned>(half) * 8 + lane % 8;
+    order.push_back(static_cast<int>(from));
+    order.push_back(static_cast<int>(lanes(low) + from));
+  }
+  llvm::Value* bytes = builder.CreateShuffleVector(low, high, order);
+  return builder.CreateBitCast(bytes, llvm::FixedVectorType::get(builder.getInt16Ty(), lanes(low) / 2));
+}
+
+llvm::Value* interleave(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y, int64_t unit,
+                        bool high) {
+  llvm::SmallVector<int, 64> order;
+  const int bytes = static_cast<int>(x->getType()->getScalarSizeInBits() / 8);
+  const int count = static_cast<int>(lanes(x)), run = static_cast<int>(unit) / bytes, block = 16 / bytes;
+  for (int lane = 0; lane < count; ++lane) {
+    const int within = lane % block;
+    const int from = lane / block * block + (high ? block / 2 : 0) + within / (2 * run) * run + within % run;
+    order.push_back(within / run % 2 == 0 ? from : count + from);
+  }
+  return builder.CreateShuffleVector(x, y, order);
+}
+
+llvm::Value* add_where(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y, llvm::Value* mask,
+                       bool subtract) {
+  llvm::Value* bits = builder.CreateBitCast(mask, llvm::FixedVectorType::get(builder.getInt1Ty(), lanes(x)));
+  llvm::Value* result = subtract ? builder.CreateSub(x, y) : builder.CreateAdd(x, y);
+  return builder.CreateSelect(bits, result, x);
+}
+
+llvm::Value* multiply_low(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t factor) {
+  // By doubling: few CPUs multiply bytes.
+  llvm::Value* sum = nullptr;
+  for (llvm::Value* power = bytes;; power = builder.CreateAdd(power, power)) {
+    if (factor % 2 != 0) sum = sum ? builder.CreateAdd(sum, power) : power;
+    factor /= 2;
+    if (factor == 0) return sum;
+  }
+}
+
+llvm::Value* multiply_high(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t factor) {
+  llvm::Value* wide = extended(builder, bytes, false, builder.getInt16Ty());
+  llvm::Value* product = builder.CreateMul(wide, llvm::ConstantInt::get(wide->getType(), factor));
+  llvm::Value* high = builder.CreateLShr(product, llvm::ConstantInt::get(wide->getType(), 8));
+  return builder.CreateTrunc(high, bytes->getType());
 }
 
 llvm::Value* f16_to_f32(llvm::IRBuilderBase& builder, llvm::Value* bits) {

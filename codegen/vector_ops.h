@@ -4,6 +4,9 @@
 
 #include <llvm/IR/IRBuilder.h>
 
+#include <functional>
+
+#include "ir/program.h"
 #include "targets/target.h"
 
 namespace tern::codegen {
@@ -17,23 +20,47 @@ struct DotOperands {
   int64_t bound;  // of |y|, for dot4
 };
 
+// Lanes first, first + step, ... of a vector; a vector's lanes again and again up to a number of them.
+llvm::Value* every(llvm::IRBuilderBase& builder, llvm::Value* vector, int first, int step);
+llvm::Value* repeated(llvm::IRBuilderBase& builder, llvm::Value* vector, unsigned lanes);
+unsigned lane_count(llvm::Value* vector);
+
+// Looks bytes up by the low bits of `index` in pieces of a table, `piece_lanes` long, and selects among what
+// they give by the bits above. `look_up` does it for one piece.
+llvm::Value* lookup_in_pieces(llvm::IRBuilderBase& builder, llvm::Value* table, llvm::Value* index,
+                              unsigned piece_lanes,
+                              const std::function<llvm::Value*(llvm::Value* piece)>& look_up);
+
 // Portable forms: right on every LLVM target.
 namespace portable {
 llvm::Value* dot4(llvm::IRBuilderBase& builder, const DotOperands& operands);
 llvm::Value* dot2(llvm::IRBuilderBase& builder, const DotOperands& operands);
 llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y);
+llvm::Value* dot8(llvm::IRBuilderBase& builder, const DotOperands& operands);
+llvm::Value* lookup(llvm::IRBuilderBase& builder, llvm::Value* table, llvm::Value* index);
+llvm::Value* join(llvm::IRBuilderBase& builder, llvm::Value* low, llvm::Value* high, int64_t half);
+llvm::Value* interleave(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y, int64_t unit,
+                        bool high);
+llvm::Value* add_where(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y, llvm::Value* mask,
+                       bool subtract);
+llvm::Value* multiply_low(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t factor);
+llvm::Value* multiply_high(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t factor);
 // <L x i16>, the bits of f16, to <L x float>, by integer operations and one multiplication.
 llvm::Value* f16_to_f32(llvm::IRBuilderBase& builder, llvm::Value* bits);
 }  // namespace portable
 
 // x86 instructions; null if the target has none for that width.
 namespace x86 {
-// Unsigned bytes shifted right: x86 shifts words, and the bits that come from the neighbour are masked away.
-llvm::Value* shift_right(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t count);
+// Bytes shifted right, or left by a negative count, as words: bits that leave a byte enter its neighbour.
+// Said outright, since LLVM's own shift of bytes, by GFNI, hides that a mask and a later one become one.
+llvm::Value* shift_words_of_bytes(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t right);
 llvm::Value* dot4(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands);
 llvm::Value* dot2(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands);
 llvm::Value* widen(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* x,
                    llvm::Value* y);
+llvm::Value* lookup(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* table,
+                    llvm::Value* index);
+llvm::Value* multiply_high(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t factor);
 }  // namespace x86
 
 }  // namespace tern::codegen

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cassert>
 #include <cstdlib>
 #include <cstring>
@@ -30,6 +31,8 @@ int64_t read_integer(Element element, const std::byte* place) {
     case Element::i16: return read<int16_t>(place);
     case Element::i32: return read<int32_t>(place);
     case Element::trit:
+    case Element::sign:
+    case Element::i4:
     case Element::f16:
     case Element::bf16:
     case Element::f32: break;
@@ -53,6 +56,8 @@ void write_integer(Element element, std::byte* place, int64_t value) {
     case Element::i16: return write(place, static_cast<int16_t>(value));
     case Element::i32: return write(place, static_cast<int32_t>(value));
     case Element::trit:
+    case Element::sign:
+    case Element::i4:
     case Element::f16:
     case Element::bf16:
     case Element::f32: break;
@@ -69,7 +74,9 @@ float read_float(Element element, const std::byte* place) {
     case Element::u8:
     case Element::i16:
     case Element::i32: return static_cast<float>(read_integer(element, place));
-    case Element::trit: break;
+    case Element::trit:
+    case Element::sign:
+    case Element::i4: break;
   }
   assert(false && "trits have no storage");
   return 0;
@@ -78,13 +85,21 @@ float read_float(Element element, const std::byte* place) {
 class Interpreter {
  public:
   Interpreter(const Program& program, std::span<std::byte* const> buffers, std::span<const Range> ranges)
-      : program_(program), buffers_(buffers), ranges_(ranges), variables_(program.variables.size()) {
+      : program_(program),
+        buffers_(buffers.begin(), buffers.end()),
+        ranges_(ranges),
+        variables_(program.variables.size()) {
     size_t size = 0;
     for (const RegisterArray& array : program.registers) {
       offsets_.push_back(size);
       size += array.count * register_size(array.type);
     }
     storage_.resize(size);
+    for (const Buffer& buffer : program.buffers) {
+      if (buffer.kind != BufferKind::scratch) continue;
+      scratch_.emplace_back(buffer.size * size_in_bytes(buffer.element));
+      buffers_.push_back(scratch_.back().data());
+    }
   }
 
   void run() { run(program_.body); }
@@ -170,6 +185,41 @@ class Interpreter {
     }
   }
 
+  void dot8(const Value& result, const Value& x, const Value& y, const Value& z) {
+    for (int i = 0; i < result.type.lanes; ++i) {
+      const int block = i / 4 * 16, y_row = block + i % 4 / 2 * 8, z_row = block + i % 2 * 8;
+      int64_t sum = x.integer(i);
+      for (int j = 0; j < 8; ++j) sum += y.integer(y_row + j) * z.integer(z_row + j);
+      write_integer(result.type.element, result.lane(i), sum);
+    }
+  }
+
+  // Bytes of x and y in turns of `unit`, from the low or the high halves of each block of 16.
+  void interleave(const Value& result, const Value& x, const Value& y, int64_t unit, bool high) {
+    for (int byte = 0; byte < result.type.bits() / 8; ++byte) {
+      const int64_t within = byte % 16, pair = within / (2 * unit), turn = within / unit % 2;
+      const int64_t from = byte / 16 * 16 + (high ? 8 : 0) + pair * unit + within % unit;
+      interleaved_[byte] = (turn == 0 ? x : y).bytes[from];
+    }
+    std::memcpy(result.bytes, interleaved_.data(), register_size(result.type));
+  }
+
+  void tile_dot(const Value& result, const Value& x, const Value& y, const Value& z) {
+    for (int i = 0; i < result.type.lanes; ++i) {
+      const int tile_row = i / 16, column = i % 16;
+      int64_t sum = x.integer(i);
+      for (int k = 0; k < 64; ++k)
+        sum += y.integer(64 * tile_row + k) * z.integer(64 * (k / 4) + 4 * column + k % 4);
+      write_integer(result.type.element, result.lane(i), sum);
+    }
+  }
+
+  template <class Value_of>
+  void each_lane(const Value& result, Value_of value_of) {
+    for (int i = 0; i < result.type.lanes; ++i)
+      write_integer(result.type.element, result.lane(i), value_of(i));
+  }
+
   void execute(const Instruction& instruction) {
     const OpRow& op = row(instruction.op);
     const Value result = op.has_result ? value(instruction.result) : Value{};
@@ -187,6 +237,10 @@ class Interpreter {
             write_integer(result.type.element, result.lane(i), immediate);
         }
         return;
+      case Op::table: {
+        const std::vector<int64_t>& values = program_.tables[immediate].values;
+        return each_lane(result, [&](int i) { return values[i % values.size()]; });
+      }
       case Op::load: std::memcpy(result.bytes, address(instruction), register_size(result.type)); return;
       case Op::splat: {
         const size_t size = size_in_bytes(result.type.element);
@@ -196,20 +250,40 @@ class Interpreter {
       }
       case Op::store: std::memcpy(address(instruction), x.bytes, register_size(x.type)); return;
       case Op::prefetch: return;
-      case Op::bit_and:
-        for (int i = 0; i < lanes; ++i)
-          write_integer(result.type.element, result.lane(i), x.integer(i) & immediate);
-        return;
-      case Op::shift_right:
-        for (int i = 0; i < lanes; ++i)
-          write_integer(result.type.element, result.lane(i), x.integer(i) >> immediate);
-        return;
+      case Op::bit_and: return each_lane(result, [&](int i) { return x.integer(i) & immediate; });
+      case Op::blend:
+        return each_lane(result,
+                         [&](int i) { return (x.integer(i) & immediate) | (y.integer(i) & ~immediate); });
+      case Op::shift_left:
+        return each_lane(result, [&](int i) {
+          const int64_t shifted = x.integer(i) * (int64_t{1} << immediate);
+          return result.type.element == Element::u8 ? shifted & 255 : shifted;
+        });
+      case Op::shift_right: return each_lane(result, [&](int i) { return x.integer(i) >> immediate; });
+      case Op::multiply_low: return each_lane(result, [&](int i) { return x.integer(i) * immediate & 255; });
+      case Op::multiply_high: return each_lane(result, [&](int i) { return x.integer(i) * immediate >> 8; });
+      case Op::lookup:
+        return each_lane(result,
+                         [&](int i) { return x.integer(static_cast<int>(y.integer(i) % x.type.lanes)); });
+      case Op::join:
+        return each_lane(result, [&](int i) {
+          const int from = i / 8 * 16 + static_cast<int>(immediate) * 8 + i % 8;
+          return x.integer(from) + 256 * y.integer(from);
+        });
+      case Op::interleave_low: return interleave(result, x, y, immediate, false);
+      case Op::interleave_high: return interleave(result, x, y, immediate, true);
       case Op::add:
         return elementwise(
             result, x, y, [](int64_t a, int64_t b) { return a + b; }, [](float a, float b) { return a + b; });
       case Op::subtract:
         return elementwise(
             result, x, y, [](int64_t a, int64_t b) { return a - b; }, [](float a, float b) { return a - b; });
+      case Op::add_where:
+      case Op::subtract_where:
+        return each_lane(result, [&](int i) {
+          const int64_t amount = z.integer(i / 8) >> i % 8 & 1 ? y.integer(i) : 0;
+          return instruction.op == Op::add_where ? x.integer(i) + amount : x.integer(i) - amount;
+        });
       case Op::multiply:
         for (int i = 0; i < lanes; ++i) write(result.lane(i), x.real(i) * y.real(i));
         return;
@@ -224,8 +298,20 @@ class Interpreter {
             write_integer(result.type.element, result.lane(i), x.integer(i));
         }
         return;
+      case Op::low_byte: return each_lane(result, [&](int i) { return x.integer(i) & 255; });
+      case Op::high_byte: return each_lane(result, [&](int i) { return x.integer(i) >> 8; });
       case Op::dot4: return dot4(result, x, y, z, immediate);
       case Op::dot2: return dot2(result, x, y, z);
+      case Op::dot8: return dot8(result, x, y, z);
+      case Op::tile_load:
+        for (int i = 0; i < 16; ++i)
+          std::memcpy(result.lane(64 * i), address(instruction) + i * immediate, 64);
+        return;
+      case Op::tile_store:
+        for (int i = 0; i < 16; ++i)
+          std::memcpy(address(instruction) + i * immediate * 4, x.lane(16 * i), 64);
+        return;
+      case Op::tile_dot: return tile_dot(result, x, y, z);
       case Op::widen:
         for (int i = 0; i < lanes; ++i)
           write_integer(result.type.element, result.lane(i),
@@ -235,11 +321,13 @@ class Interpreter {
   }
 
   const Program& program_;
-  std::span<std::byte* const> buffers_;
+  std::vector<std::byte*> buffers_;
+  std::vector<std::vector<std::byte>> scratch_;
   std::span<const Range> ranges_;
   std::vector<int64_t> variables_;
   std::vector<size_t> offsets_;
   std::vector<std::byte> storage_;
+  std::array<std::byte, 1024> interleaved_ = {};  // a register may be its own operand
 };
 
 }  // namespace
@@ -251,7 +339,7 @@ std::vector<Range> full_ranges(const Program& program) {
 }
 
 void interpret(const Program& program, std::span<std::byte* const> buffers, std::span<const Range> ranges) {
-  assert(buffers.size() == program.buffers.size());
+  assert(static_cast<int>(buffers.size()) == passed_buffers(program));
   assert(ranges.size() == parallel_loops(program).size());
   Interpreter(program, buffers, ranges).run();
 }

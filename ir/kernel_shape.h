@@ -19,11 +19,55 @@ std::vector<LoopExtent> loop_extents(const Kernel& kernel);
 
 // The innermost tile: what one vector of packed weights holds.
 struct Leaf {
-  int lanes;                    // outputs, the lanes of an accumulator
+  int lanes;                    // outputs
   int64_t k;                    // inputs
-  int vectors;                  // vectors of unpacked weights that come from one packed vector
+  int digits;                   // weights of a group
+  int bytes;                    // of a group: vectors that are loaded
   std::vector<Factor> factors;  // what the layout must end in
 };
 Leaf leaf_of(const Kernel& kernel);
+
+// What strategy tile multiplies with one instruction, or as good as one: told by the innermost step of m.
+enum class TileUnit : uint8_t {
+  quads,     // 1 row: four inputs of all outputs of a vector
+  pairs,     // 2 rows: eight inputs of two outputs in each block of 16 bytes, i8mm
+  matrices,  // 16 rows: 64 inputs of 16 outputs, AMX
+};
+
+struct TileShape {
+  TileUnit unit;
+  int64_t rows;     // of a unit
+  int64_t k;        // inputs of a unit
+  int64_t outputs;  // of a panel
+  int64_t inputs;   // of a panel: k rounded up to whole units and to the layout's padding
+};
+// The level of a schedule's loops inside which panels lie: a panel is unpacked before the first loop over m
+// that is not parallel or, if there is none, inside the loops over n; always outside the loops over k.
+size_t panel_level(const Kernel& kernel);
+
+// Precondition: the strategy is tile and the innermost step of m is 1, 2 or 16.
+TileShape tile_shape(const Kernel& kernel);
+
+// The look-up tables of a row of activations, for kernels of strategy lookup. For every code of a word of
+// groups (see LayoutMap), in the order of k, there are two tables: the low bytes of the sums of activations
+// that each code stands for, u8, and the high bytes, i8; a table has `entries` sums, and with `quads` there
+// are four, one for each input of a quad. Digit d of code c in word w stands for input
+// quads: w * word_k + 4 * (c * digits + d) + lane;  otherwise: w * word_k + c * digits + d.
+struct TableShape {
+  Packing packing;
+  bool quads;
+  int entries;     // of one table: the codes that the packing's bits can hold
+  int digits;      // weights a code
+  int codes;       // of a group
+  int64_t word_k;  // inputs of a word
+  int64_t words;   // of a row, padding included
+  bool operator==(const TableShape&) const = default;
+
+  int lanes() const { return quads ? 4 : 1; }
+  // Bytes of one code's low bytes, and of a row's: the same for its high bytes.
+  int64_t code_bytes() const { return int64_t{entries} * lanes(); }
+  int64_t row_bytes() const { return words * codes * code_bytes(); }
+};
+TableShape table_shape(const Kernel& kernel);
 
 }  // namespace tern::ir

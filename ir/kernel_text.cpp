@@ -31,15 +31,30 @@ std::string print_problem(const Problem& problem) {
 }
 
 std::string print_compute(const Compute& compute) {
+  std::vector<std::string> parts;
+  const auto add_widening = [&] {
+    if (compute.widen_every_k != 0)
+      parts.push_back(fmt::format("partial i16, widen every k {}", compute.widen_every_k));
+  };
   switch (compute.strategy) {
     case Strategy::madd: return "  compute madd W*A\n";
-    case Strategy::dot: break;
+    case Strategy::dot:
+    case Strategy::tile:
+      parts.push_back(fmt::format("offset {}", compute.offset));
+      if (compute.offset != 0) parts.push_back("correct -sum_k A");
+      if (compute.unpack != Unpack::fields) parts.push_back(fmt::format("unpack {}", name(compute.unpack)));
+      if (compute.in_place != 1) parts.push_back(fmt::format("in place {}", compute.in_place));
+      add_widening();
+      break;
+    case Strategy::lookup:
+      if (compute.quads) parts.push_back("quads");
+      add_widening();
+      break;
+    case Strategy::addsub: add_widening(); break;
   }
-  std::string text = "  compute dot W*A { offset " + std::to_string(compute.offset);
-  if (compute.offset != 0) text += ", correct -sum_k A";
-  if (compute.widen_every_k != 0)
-    text += fmt::format(", partial i16, widen every k {}", compute.widen_every_k);
-  return text + " }\n";
+  const std::string_view what = compute.strategy == Strategy::lookup ? "T by W" : "W*A";
+  const std::string all = parts.empty() ? "" : fmt::format(" {{ {} }}", fmt::join(parts, ", "));
+  return fmt::format("  compute {} {}{}\n", name(compute.strategy), what, all);
 }
 
 constexpr std::string_view ternary_epilogue = "C = f32 ( acc ) / sa [ m ] * sw";
@@ -84,7 +99,7 @@ void parse_problem(Lexer& in, Problem& problem) {
 Axis parse_axis(Lexer& in, std::string_view allowed) {
   const Location place = in.here();
   const std::string text = in.word("an axis");
-  for (Axis axis : {Axis::m, Axis::n, Axis::k, Axis::e}) {
+  for (Axis axis : {Axis::m, Axis::n, Axis::k, Axis::e, Axis::b}) {
     if (text == std::string(1, name(axis)) && allowed.find(name(axis)) != std::string_view::npos) return axis;
   }
   in.fail(fmt::format("expected an axis, one of the letters {}", allowed), place);
@@ -100,7 +115,7 @@ Layout parse_layout(Lexer& in) {
   in.expect("[");
   do {
     Factor factor;
-    factor.axis = parse_axis(in, "nke");
+    factor.axis = parse_axis(in, "nkeb");
     if (in.accept("%")) factor.modulus = in.integer("a modulus");
     if (in.accept("/")) factor.divisor = in.integer("a divisor");
     layout.factors.push_back(factor);
@@ -138,6 +153,33 @@ void parse_schedule(Lexer& in, Schedule& schedule, KernelPlaces& places) {
   }
 }
 
+int small_number(Lexer& in, std::string_view what) {
+  return static_cast<int>(std::clamp<int64_t>(in.integer(what), -1000, 1000));
+}
+
+// One of the parts between the braces of `compute`.
+void parse_part(Lexer& in, Compute& compute) {
+  const bool unpacks = compute.strategy == Strategy::dot || compute.strategy == Strategy::tile;
+  if (compute.strategy == Strategy::lookup && in.accept("quads")) {
+    compute.quads = true;
+  } else if (unpacks && in.accept("unpack")) {
+    const Location place = in.here();
+    const std::string word = in.word("a way to unpack");
+    const auto known = std::find(unpack_names.begin(), unpack_names.end(), word);
+    if (known == unpack_names.end()) {
+      in.fail(fmt::format("'{}' is no way to unpack: {}", word, fmt::join(unpack_names, ", ")), place);
+      return;
+    }
+    compute.unpack = static_cast<Unpack>(known - unpack_names.begin());
+  } else if (unpacks && in.accept("in")) {
+    in.expect("place");
+    compute.in_place = small_number(in, "a number of digits");
+  } else {
+    in.expect_all("partial i16 , widen every k");
+    compute.widen_every_k = in.integer("the inputs between widenings");
+  }
+}
+
 void parse_compute(Lexer& in, Compute& compute) {
   const Location place = in.here();
   const std::string strategy = in.word("a strategy");
@@ -148,18 +190,24 @@ void parse_compute(Lexer& in, Compute& compute) {
     known = true;
   }
   if (!known) in.fail(fmt::format("'{}' is no strategy", strategy), place);
-  in.expect_all("W * A");
-  if (compute.strategy == Strategy::madd) {
-    compute.offset = 0;
+  in.expect_all(compute.strategy == Strategy::lookup ? "T by W" : "W * A");
+  const bool unpacks = compute.strategy == Strategy::dot || compute.strategy == Strategy::tile;
+  compute.offset = 0;
+  if (compute.strategy == Strategy::madd) return;
+  if (!in.accept("{")) {
+    if (unpacks) in.expect("{");
     return;
   }
-  in.expect_all("{ offset");
-  compute.offset = static_cast<int>(std::clamp<int64_t>(in.integer("an offset"), -1000, 1000));
-  if (compute.offset != 0) in.expect_all(", correct - sum_k A");
-  if (in.accept(",")) {
-    in.expect_all("partial i16 , widen every k");
-    compute.widen_every_k = in.integer("the inputs between widenings");
+  if (unpacks) {
+    in.expect("offset");
+    compute.offset = small_number(in, "an offset");
+    if (compute.offset != 0) in.expect_all(", correct - sum_k A");
+    if (in.accept("}")) return;
+    in.expect(",");
   }
+  do {
+    parse_part(in, compute);
+  } while (in.accept(","));
   in.expect("}");
 }
 

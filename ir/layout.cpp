@@ -40,10 +40,33 @@ void check_axis(const Layout& layout, Axis axis, std::vector<std::string>& probl
   }
 }
 
+// The factor b: there is one, plain, outside a whole number of groups.
+void check_bytes(const Layout& layout, std::vector<std::string>& problems) {
+  const PackingRow& packing = row(layout.packing);
+  int64_t inside = 1;
+  int count = 0;
+  for (auto factor = layout.factors.rbegin(); factor != layout.factors.rend(); ++factor) {
+    if (factor->axis == Axis::b) {
+      ++count;
+      if (factor->modulus != 0 || factor->divisor != 1) problems.push_back("b has no modulus and no divisor");
+    } else if (count == 0) {
+      inside = factor->modulus == 0 || factor->divisor == 0
+                   ? 0
+                   : std::min(inside * (factor->modulus / factor->divisor), largest_factor);
+    }
+  }
+  if (count > 1) problems.push_back("b stands in a layout once");
+  if (packing.holds.dense || packing.bytes_per_group == 1)
+    problems.push_back(
+        fmt::format("b needs a packing with groups of several bytes, unlike {}", packing.name));
+  else if (inside == 0 || inside % packing.weights_per_group != 0)
+    problems.push_back("the factors inside b must make up whole groups, without padding");
+}
+
 }  // namespace
 
 char name(Axis axis) {
-  return "mnke"[static_cast<int>(axis)];
+  return "mnkeb"[static_cast<int>(axis)];
 }
 
 std::string print(const Factor& factor) {
@@ -61,7 +84,7 @@ std::string print(const Layout& layout) {
 
 std::vector<std::string> check(const Layout& layout) {
   std::vector<std::string> problems;
-  bool has[4] = {};
+  bool has[5] = {};
   for (const Factor& factor : layout.factors) {
     has[static_cast<int>(factor.axis)] = true;
     if (factor.divisor < 1 || factor.divisor > largest_factor || factor.modulus < 0 ||
@@ -75,13 +98,14 @@ std::vector<std::string> check(const Layout& layout) {
   const bool n = has[static_cast<int>(Axis::n)], k = has[static_cast<int>(Axis::k)];
   if (flattened ? n || k : !n || !k)
     problems.push_back("a layout names the axes n and k, or the flattened axis e alone");
+  if (has[static_cast<int>(Axis::b)]) check_bytes(layout, problems);
   if (layout.factors.size() > 16) problems.push_back("a layout has at most 16 factors");
   for (Axis axis : {Axis::n, Axis::k, Axis::e}) check_axis(layout, axis, problems);
 
   int64_t inner = 1;
   const int group = row(layout.packing).weights_per_group;
   for (auto factor = layout.factors.rbegin(); factor != layout.factors.rend() && inner < group; ++factor) {
-    if (factor->modulus == 0) break;
+    if (factor->modulus == 0 || factor->axis == Axis::b) break;
     inner *= extent(*factor, 1);
   }
   if (problems.empty() && inner % group != 0)
@@ -93,9 +117,19 @@ std::vector<std::string> check(const Layout& layout) {
 }
 
 LayoutMap::LayoutMap(const Layout& layout, int64_t n, int64_t k)
-    : packing_(layout.packing), k_(k), padded_n_(n), padded_k_(k), positions_(1), flattened_(false) {
+    : packing_(layout.packing),
+      k_(k),
+      padded_n_(n),
+      padded_k_(k),
+      positions_(1),
+      plane_positions_(weights_per_group()),
+      flattened_(false) {
   assert(check(layout).empty());
   for (auto factor = layout.factors.rbegin(); factor != layout.factors.rend(); ++factor) {
+    if (factor->axis == Axis::b) {
+      plane_positions_ = positions_;
+      continue;
+    }
     digits_.push_back({*factor, positions_});
     const int64_t size = factor->axis == Axis::n ? n : factor->axis == Axis::k ? k : n * k;
     positions_ *= extent(*factor, size);
@@ -139,16 +173,18 @@ int64_t LayoutMap::position(int64_t n, int64_t k) const {
   return flattened_ ? share(Axis::e, n * k_ + k) : along_n(n) + along_k(k);
 }
 
-int64_t LayoutMap::byte_offset(int64_t n, int64_t k) const {
-  return position(n, k) / row(packing_).weights_per_group * row(packing_).bytes_per_group;
+int64_t LayoutMap::byte_offset(int64_t position) const {
+  const int64_t plane = plane_positions_ / weights_per_group();
+  return position / plane_positions_ * plane * row(packing_).bytes_per_group +
+         position % plane_positions_ / weights_per_group();
 }
 
 int LayoutMap::digit(int64_t n, int64_t k) const {
-  return static_cast<int>(position(n, k) % row(packing_).weights_per_group);
+  return static_cast<int>(position(n, k) % weights_per_group());
 }
 
 int64_t LayoutMap::size_in_bytes() const {
-  return ceil_divide(positions_, row(packing_).weights_per_group) * row(packing_).bytes_per_group;
+  return ceil_divide(positions_, weights_per_group()) * row(packing_).bytes_per_group;
 }
 
 Layout i2s_layout() {

@@ -11,8 +11,8 @@
 namespace tern::ir {
 
 // m: tokens, n: outputs, k: inputs, e: the matrix W flattened row by row, e = n * K + k (formats whose blocks
-// straddle rows count along it).
-enum class Axis : uint8_t { m, n, k, e };
+// straddle rows count along it), b: the bytes of a packing's group.
+enum class Axis : uint8_t { m, n, k, e, b };
 char name(Axis axis);
 
 // One digit of a mixed-radix address: (x % modulus) / divisor, where x runs along the axis; a modulus of 0 is
@@ -25,8 +25,10 @@ struct Factor {
 };
 
 // The weights W[n,k] as a nest of factors, outermost first. The innermost weights_per_group positions share a
-// group of the packing, first digit first. The outermost factor of an axis rounds up: padding belongs to the
-// layout and holds zeros.
+// group of the packing, first digit first. The bytes of a group follow each other, unless the factor b says
+// where they are: in "g3b5 [n/16, k/96, b, n%16, k%4, k%96/4]" the first bytes of 64 groups lie together,
+// then their second bytes. The outermost factor of an axis rounds up: padding belongs to the layout and its
+// bytes are 0, whatever weights these are.
 struct Layout {
   Packing packing = Packing::b2;
   std::vector<Factor> factors;
@@ -45,8 +47,11 @@ class LayoutMap {
   LayoutMap(const Layout& layout, int64_t n, int64_t k);
 
   int64_t position(int64_t n, int64_t k) const;
-  int64_t byte_offset(int64_t n, int64_t k) const;
   int digit(int64_t n, int64_t k) const;
+  // Where the first byte of a weight's group is, and how far apart the group's bytes are.
+  int64_t byte_offset(int64_t n, int64_t k) const { return byte_offset(position(n, k)); }
+  int64_t byte_offset(int64_t position) const;
+  int64_t byte_stride() const { return plane_positions_ / weights_per_group(); }
 
   // Weights that there is room for, padding included; a whole number of groups.
   int64_t positions() const { return positions_; }
@@ -73,11 +78,14 @@ class LayoutMap {
     Factor factor;
     int64_t stride;
   };
+  int64_t weights_per_group() const { return row(packing_).weights_per_group; }
+
   Packing packing_;
   std::vector<Digit> digits_;
   int64_t k_;
   int64_t padded_n_, padded_k_;
   int64_t positions_;
+  int64_t plane_positions_;  // of the groups whose first bytes lie together
   bool flattened_;
 };
 

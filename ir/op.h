@@ -10,20 +10,37 @@ namespace tern::ir {
 
 enum class Op : uint8_t {
   constant,
+  table,
   load,
   splat,
   store,
   prefetch,
   bit_and,
+  blend,
+  shift_left,
   shift_right,
+  multiply_low,
+  multiply_high,
+  lookup,
+  join,
+  interleave_low,
+  interleave_high,
   add,
   subtract,
+  add_where,
+  subtract_where,
   multiply,
   divide,
   convert,
+  low_byte,
+  high_byte,
   dot4,
   dot2,
+  dot8,
   widen,
+  tile_load,
+  tile_store,
+  tile_dot,
 };
 
 struct OpRow {
@@ -36,25 +53,48 @@ struct OpRow {
   std::string_view meaning;
 };
 
-// For lanes i, result r, operands x, y, z and immediate c. Integer results must fit their type (Verify proves
-// it); f32 results are rounded to nearest even, once.
-inline constexpr std::array<OpRow, 15> ops = {{
+// For lanes i, result r, operands x, y, z and immediate c. A block is 16 bytes of a register. Integer results
+// must fit their type (Verify proves it); f32 results are rounded to nearest even, once.
+//
+// Tiles are matrices of 16 rows of 64 bytes: registers i8x1024, and i32x256 for sums. tile_dot takes the rows
+// of y, and of z four rows of bytes in one: byte 4j + l of row p of z is row 4p + l, column j.
+inline constexpr std::array<OpRow, 32> ops = {{
     {Op::constant, "constant", 0, true, false, true, "r[i] = c"},
+    {Op::table, "table", 0, true, false, false, "r[i] = value i % size of a table of the program"},
     {Op::load, "load", 0, true, true, false, "r[i] = buffer[address + i]"},
     {Op::splat, "splat", 0, true, true, true, "r[i] = buffer[address + i % c]"},
     {Op::store, "store", 1, false, true, false, "buffer[address + i] = x[i]"},
     {Op::prefetch, "prefetch", 0, false, true, true, "no effect: asks for buffer[address] + c bytes"},
     {Op::bit_and, "and", 1, true, false, true, "r[i] = x[i] & c"},
-    {Op::shift_right, "shift_right", 1, true, false, true, "r[i] = x[i] >> c, x unsigned"},
+    {Op::blend, "blend", 2, true, false, true, "r[i] = x[i] & c | y[i] & ~c"},
+    {Op::shift_left, "shift_left", 1, true, false, true, "r[i] = x[i] << c; u8 loses what leaves it"},
+    {Op::shift_right, "shift_right", 1, true, false, true, "r[i] = x[i] >> c"},
+    {Op::multiply_low, "multiply_low", 1, true, false, true, "r[i] = x[i] * c % 256, u8"},
+    {Op::multiply_high, "multiply_high", 1, true, false, true, "r[i] = x[i] * c / 256, u8"},
+    {Op::lookup, "lookup", 2, true, false, false, "r[i] = x[y[i] % lanes of x]"},
+    {Op::join, "join", 2, true, false, true, "r = x + 256 * y of the bytes in half c of each block"},
+    {Op::interleave_low, "interleave_low", 2, true, false, true,
+     "from the low halves of each block: c bytes of x, c of y, ..."},
+    {Op::interleave_high, "interleave_high", 2, true, false, true,
+     "from the high halves of each block: c bytes of x, c of y, ..."},
     {Op::add, "add", 2, true, false, false, "r[i] = x[i] + y[i]"},
     {Op::subtract, "subtract", 2, true, false, false, "r[i] = x[i] - y[i]"},
+    {Op::add_where, "add_where", 3, true, false, false, "r[i] = x[i] + (bit i of z ? y[i] : 0)"},
+    {Op::subtract_where, "subtract_where", 3, true, false, false, "r[i] = x[i] - (bit i of z ? y[i] : 0)"},
     {Op::multiply, "multiply", 2, true, false, false, "r[i] = x[i] * y[i], f32"},
     {Op::divide, "divide", 2, true, false, false, "r[i] = x[i] / y[i], f32"},
     {Op::convert, "convert", 1, true, false, false, "r[i] = x[i] in r's type"},
+    {Op::low_byte, "low_byte", 1, true, false, false, "r[i] = x[i] modulo 256, u8"},
+    {Op::high_byte, "high_byte", 1, true, false, false, "r[i] = x[i] / 256 rounded down, i8"},
     {Op::dot4, "dot4", 3, true, false, true, "r[i] = x[i] + sum of y[j] * z[j] over j = 4i..4i+3, |y| <= c"},
     {Op::dot2, "dot2", 3, true, false, false,
      "r[i] = x[i] + (y[2i] * z[2i] + y[2i+1] * z[2i+1]), the pair in i16"},
+    {Op::dot8, "dot8", 3, true, false, false,
+     "in each block r[2i+j] = x[2i+j] + sum of y[8i+l] * z[8j+l] over l = 0..7, for i, j in 0, 1"},
     {Op::widen, "widen", 2, true, false, false, "r[i] = x[i] + y[2i] + y[2i+1]"},
+    {Op::tile_load, "tile_load", 0, true, true, true, "rows of 64 bytes, c bytes apart"},
+    {Op::tile_store, "tile_store", 1, false, true, true, "rows of 16 sums, c elements apart"},
+    {Op::tile_dot, "tile_dot", 3, true, false, false, "r = x + y * z, 16 by 64 by 16"},
 }};
 
 constexpr const OpRow& row(Op op) {

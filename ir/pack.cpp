@@ -21,12 +21,11 @@ class RowReader {
   void read(int64_t n, uint8_t* codes) const {
     if (block_ != 0) return read_blocks(n, codes);
     const int64_t group = row(layout_.packing).weights_per_group;
-    const int64_t group_bytes = row(layout_.packing).bytes_per_group;
     for (int64_t k = 0; k < k_; ++k) {
       const int64_t position = map_.position(n, k);
-      const uint8_t* bytes = bytes_.data() + position / group * group_bytes;
-      codes[k] =
-          static_cast<uint8_t>(decode_trit(layout_.packing, bytes, static_cast<int>(position % group)) + 1);
+      const uint8_t* bytes = bytes_.data() + map_.byte_offset(position);
+      codes[k] = static_cast<uint8_t>(
+          decode_trit(layout_.packing, bytes, map_.byte_stride(), static_cast<int>(position % group)) + 1);
     }
   }
 
@@ -35,7 +34,8 @@ class RowReader {
   // straddle rows, as files have it; else 0.
   static int64_t flat_block(const Layout& layout, int64_t k) {
     const std::vector<Factor>& factors = layout.factors;
-    if (row(layout.packing).bit_width != 2 || factors.size() != 3) return 0;
+    const PackingRow& packing = row(layout.packing);
+    if (packing.code_bits != 2 || packing.weights_per_code != 1 || factors.size() != 3) return 0;
     const int64_t block = factors[0].divisor, bytes = block / 4;
     const std::vector<Factor> wanted = {{Axis::e, 0, block}, {Axis::e, bytes, 1}, {Axis::e, block, bytes}};
     return factors == wanted && k % block == 0 ? block : 0;
@@ -65,52 +65,110 @@ class RowReader {
 class RowWriter {
  public:
   RowWriter(const Layout& layout, std::span<uint8_t> bytes, int64_t n, int64_t k)
-      : layout_(layout), map_(layout, n, k), bytes_(bytes), k_(k), words_(ends_in_words(layout)) {
+      : layout_(layout), map_(layout, n, k), bytes_(bytes), k_(k) {
     assert(static_cast<int64_t>(bytes.size()) >= map_.size_in_bytes());
-    if (!words_) return;
-    for (int64_t word = 0; word < map_.padded_k() / 16; ++word)
-      word_offsets_.push_back(map_.along_k(word * 16) / 4);
+    if (!ends_in_words(layout)) return;
+    const PackingRow& packing = row(layout.packing);
+    word_k_ = 4 * packing.weights_per_group;
+    for (int64_t word = 0; word < map_.padded_k() / word_k_; ++word)
+      word_offsets_.push_back(map_.along_k(word * word_k_));
+    if (layout.packing != Packing::b2) fill_code_table();
   }
 
-  // `codes` is readable up to a multiple of 16; what is past k is ignored.
+  // `codes` is readable up to a multiple of 256; what is past k is ignored.
   void write(int64_t n, uint8_t* codes) const {
-    if (words_) return write_words(n, codes);
+    if (word_k_ != 0) {
+      // Padding is what bytes of 0 stand for.
+      const auto padding = static_cast<uint8_t>(trit_of_code(layout_.packing, 0, 0) + 1);
+      std::fill(codes + k_, codes + round_up(k_, word_k_), padding);
+      return layout_.packing == Packing::b2 ? write_words_of_b2(n, codes) : write_words(n, codes);
+    }
     const int64_t group = row(layout_.packing).weights_per_group;
-    const int64_t group_bytes = row(layout_.packing).bytes_per_group;
     for (int64_t k = 0; k < k_; ++k) {
       const int64_t position = map_.position(n, k);
-      uint8_t* bytes = bytes_.data() + position / group * group_bytes;
-      encode_trit(layout_.packing, bytes, static_cast<int>(position % group), codes[k] - 1);
+      uint8_t* bytes = bytes_.data() + map_.byte_offset(position);
+      encode_trit(layout_.packing, bytes, map_.byte_stride(), static_cast<int>(position % group),
+                  codes[k] - 1);
     }
   }
 
  private:
-  // True for what kernels with four trits a byte read: 16 inputs of an output lie in one 32-bit word, input
-  // 4 * digit + byte of it in that byte and digit.
+  // True for what kernels read: the groups of four neighbouring inputs side by side, the next four inputs in
+  // the next place of the same groups.
   static bool ends_in_words(const Layout& layout) {
-    const std::vector<Factor> wanted = {{Axis::k, 4, 1}, {Axis::k, 16, 4}};
-    return layout.packing == Packing::b2 && layout.factors.size() > 2 &&
+    const int64_t group = row(layout.packing).weights_per_group;
+    std::vector<Factor> wanted = {{Axis::k, 4, 1}};
+    if (group > 1) wanted.push_back({Axis::k, 4 * group, 4});
+    return layout.factors.size() > wanted.size() &&
            std::equal(wanted.rbegin(), wanted.rend(), layout.factors.rbegin());
   }
 
-  void write_words(int64_t n, uint8_t* codes) const {
+  // Codes by the base-3 number of their trits.
+  void fill_code_table() {
+    const PackingRow& packing = row(layout_.packing);
+    int8_t trits[8];
+    int count = 1;
+    for (int i = 0; i < packing.weights_per_code; ++i) count *= 3;
+    for (int number = 0; number < count; ++number) {
+      for (int i = packing.weights_per_code - 1, rest = number; i >= 0; --i, rest /= 3)
+        trits[i] = static_cast<int8_t>(rest % 3 - 1);
+      const bool never = packing.holds.signs && !packing.holds.trits && trits[0] == 0;
+      code_table_[number] =
+          never ? uint8_t{0}
+                : static_cast<uint8_t>(
+                      code_of_trits(layout_.packing, {trits, static_cast<size_t>(packing.weights_per_code)}));
+    }
+  }
+
+  void write_words_of_b2(int64_t n, const uint8_t* codes) const {
     uint8_t* base = bytes_.data() + map_.along_n(n) / 4;
-    std::fill(codes + k_, codes + round_up(k_, 16), uint8_t{0});
-    for (int64_t word = 0; word < ceil_divide(k_, 16); ++word) {
+    for (int64_t word = 0; word < ceil_divide(k_, word_k_); ++word) {
       uint32_t quads[4];
       std::memcpy(quads, codes + 16 * word, sizeof quads);
       const uint32_t packed = quads[0] | quads[1] << 2 | quads[2] << 4 | quads[3] << 6;
-      std::memcpy(base + word_offsets_[word], &packed, sizeof packed);
+      std::memcpy(base + word_offsets_[word] / 4, &packed, sizeof packed);
     }
+  }
+
+  void write_words(int64_t n, const uint8_t* codes) const {
+    const PackingRow& packing = row(layout_.packing);
+    const int64_t byte_stride = map_.byte_stride();
+    for (int64_t word = 0; word < ceil_divide(k_, word_k_); ++word) {
+      uint8_t* base = bytes_.data() + map_.byte_offset(map_.along_n(n) + word_offsets_[word]);
+      for (int64_t lane = 0; lane < 4; ++lane)
+        write_group(packing, base + lane, byte_stride, codes + word * word_k_ + lane);
+    }
+  }
+
+  // A group of trits that are four inputs apart.
+  void write_group(const PackingRow& packing, uint8_t* group, int64_t byte_stride,
+                   const uint8_t* codes) const {
+    const int per_byte = packing.codes_per_byte();
+    uint8_t bytes[8] = {};
+    for (int i = 0; i < packing.codes_per_group(); ++i) {
+      int number = 0;
+      for (int digit = 0; digit < packing.weights_per_code; ++digit, codes += 4) number = 3 * number + *codes;
+      const int code = code_table_[number];
+      const int low = code & ((1 << packing.code_bits) - 1);
+      bytes[i / per_byte] |=
+          static_cast<uint8_t>(low << (packing.first_bit + packing.bit_step * (i % per_byte)));
+      if (packing.high_bits)
+        bytes[packing.bytes_per_group - 1] |= static_cast<uint8_t>(code >> packing.code_bits << i);
+    }
+    for (int i = 0; i < packing.bytes_per_group; ++i) group[i * byte_stride] = bytes[i];
   }
 
   const Layout& layout_;
   LayoutMap map_;
   std::span<uint8_t> bytes_;
   int64_t k_;
-  bool words_;
-  std::vector<int64_t> word_offsets_;
+  int64_t word_k_ = 0;                 // inputs of one word of groups; 0: the layout has no words
+  std::vector<int64_t> word_offsets_;  // in positions
+  uint8_t code_table_[243];
 };
+
+// Codes of a row are kept in room for whole words of any packing.
+constexpr int64_t word_padding = 256;
 
 }  // namespace
 
@@ -118,7 +176,7 @@ void repack_trits(const Layout& from, std::span<const uint8_t> source, const Lay
                   std::span<uint8_t> destination, int64_t n, int64_t k, int64_t n_begin, int64_t n_end) {
   const RowReader reader(from, source, n, k);
   const RowWriter writer(to, destination, n, k);
-  std::vector<uint8_t> codes(round_up(k, 16));
+  std::vector<uint8_t> codes(round_up(k, word_padding));
   for (int64_t i = n_begin; i < n_end; ++i) {
     reader.read(i, codes.data());
     writer.write(i, codes.data());
@@ -129,7 +187,7 @@ void pack_trits(const Layout& to, std::span<const int8_t> trits, std::span<uint8
                 int64_t k) {
   std::fill(destination.begin(), destination.end(), uint8_t{0});
   const RowWriter writer(to, destination, n, k);
-  std::vector<uint8_t> codes(round_up(k, 16));
+  std::vector<uint8_t> codes(round_up(k, word_padding));
   for (int64_t i = 0; i < n; ++i) {
     for (int64_t j = 0; j < k; ++j) codes[j] = static_cast<uint8_t>(trits[i * k + j] + 1);
     writer.write(i, codes.data());
@@ -150,10 +208,18 @@ template <class T>
 void pack_dense(const Layout& to, std::span<T> destination, int64_t n, int64_t k, int64_t n_begin,
                 int64_t n_end, const std::function<void(int64_t n, T* row)>& read_row) {
   const LayoutMap map(to, n, k);
-  assert(row(to.packing).bytes_per_group == sizeof(T) && row(to.packing).weights_per_group == 1);
-  assert(static_cast<int64_t>(destination.size()) >= map.positions());
+  assert(row(to.packing).bytes_per_group == sizeof(T));
+  assert(static_cast<int64_t>(destination.size() * sizeof(T)) >= map.size_in_bytes());
   std::vector<int64_t> along_k(k);
   for (int64_t j = 0; j < k; ++j) along_k[j] = map.along_k(j);
+  const int64_t group = row(to.packing).weights_per_group;
+  const auto put = [&](int64_t position, T value) {
+    if (group == 1)
+      destination[position] = value;
+    else
+      encode_dense(to.packing, reinterpret_cast<uint8_t*>(&destination[position / group]),
+                   static_cast<float>(value), static_cast<int>(position % group));
+  };
   // A few rows at a time: kernels want neighbouring outputs side by side, files have rows side by side.
   constexpr int64_t rows = 16;
   std::vector<T> buffer(rows * k);
@@ -165,7 +231,7 @@ void pack_dense(const Layout& to, std::span<T> destination, int64_t n, int64_t k
       read_row(first + i, buffer.data() + i * k);
     }
     for (int64_t j = 0; j < k; ++j) {
-      for (int64_t i = 0; i < count; ++i) destination[along_n[i] + along_k[j]] = buffer[i * k + j];
+      for (int64_t i = 0; i < count; ++i) put(along_n[i] + along_k[j], buffer[i * k + j]);
     }
   }
 }

@@ -23,8 +23,8 @@ void unpack_trits(const Layout& from, std::span<const uint8_t> source, std::span
                   int64_t k);
 
 // Writes rows n_begin..n_end-1 of dense weights. `read_row(n, row)` fills row[0..k) with the stored form of
-// the weights: T is int8_t, uint16_t (bits of f16 or bf16) or float, as the packing says. Threads may share a
-// matrix as above; padding is not written.
+// the weights: T is int8_t (i4 and i8), uint16_t (bits of f16 or bf16) or float, as the packing says. Threads
+// may share a matrix as above; padding is not written.
 template <class T>
 void pack_dense(const Layout& to, std::span<T> destination, int64_t n, int64_t k, int64_t n_begin,
                 int64_t n_end, const std::function<void(int64_t n, T* row)>& read_row);

@@ -12,34 +12,112 @@
 namespace tern::ir {
 
 enum class Packing : uint8_t {
-  b2,             // 4 trits a byte, codes 0, 1, 2 for -1, 0, +1, the first in the low bits
+  b2,             // codes 0, 1, 2 for -1, 0, +1, the first in the low bits
   b2_high_first,  // the same, the first in the high bits: I2_S
+  g2b4,           // pairs as base-3 numbers, the first pair in the high bits: TL1
+  g3b5,           // triples as base-3 numbers, the highest bits in a byte of their own
+  g3b5_signed,    // triples as distance from (0, 0, 0) in 4 bits, and a sign in a byte of their own: TL2
+  g5b8,           // five trits as one base-3 number
+  g5b8_fixed,     // five trits as the fraction number / 243 in 8 bits: TQ1_0
+  planes,         // a byte of +1 bits, then a byte of -1 bits
+  b1,             // signs, a bit each: set for +1
+  i4,             // whole numbers -8..7 plus 8, the first in the low bits
   i8,             // a trit, or a scaled weight, as a signed byte
   f16,
   bf16,
   f32,
 };
 
+// What a packing can hold.
+struct Holds {
+  bool trits = false, signs = false, dense = false;
+};
+
+// A group of weights is a run of codes, each for `weights_per_code` weights. Code i has its low `code_bits`
+// bits in byte i * code_bits / 8, at `first_bit` + `bit_step` times its place there; with `high_bits`, its
+// highest bit is bit i of the group's last byte.
 struct PackingRow {
   Packing packing;
   std::string_view name;
   int weights_per_group;
   int bytes_per_group;
-  bool holds_trits;
-  bool holds_dense;
-  // Bit position of digit i of a group whose digits are bit fields; bit_step is negative if the first digit
-  // is in the high bits. Unused (0) by the packings of one weight a group.
-  int bit_width, first_bit, bit_step;
+  Holds holds;
+  int weights_per_code;
+  int code_bits;
+  int first_bit, bit_step;  // bit_step is negative if the first code is in the high bits
+  bool high_bits;
   std::string_view meaning;
+
+  int codes_per_group() const { return weights_per_group / weights_per_code; }
+  int codes_per_byte() const { return 8 / code_bits; }
+  int code_count() const { return 1 << (code_bits + high_bits); }  // codes that the bits can hold
 };
 
-inline constexpr std::array<PackingRow, 6> packings = {{
-    {Packing::b2, "b2", 4, 1, true, false, 2, 0, 2, "4 trits a byte, first in the low bits"},
-    {Packing::b2_high_first, "b2h", 4, 1, true, false, 2, 6, -2, "4 trits a byte, first in the high bits"},
-    {Packing::i8, "i8", 1, 1, true, true, 0, 0, 0, "one signed byte"},
-    {Packing::f16, "f16", 1, 2, false, true, 0, 0, 0, "IEEE binary16"},
-    {Packing::bf16, "bf16", 1, 2, false, true, 0, 0, 0, "bfloat16"},
-    {Packing::f32, "f32", 1, 4, false, true, 0, 0, 0, "IEEE binary32"},
+inline constexpr std::array<PackingRow, 14> packings = {{
+    {Packing::b2, "b2", 4, 1, {.trits = true}, 1, 2, 0, 2, false, "4 trits a byte, first in the low bits"},
+    {Packing::b2_high_first,
+     "b2h",
+     4,
+     1,
+     {.trits = true},
+     1,
+     2,
+     6,
+     -2,
+     false,
+     "4 trits a byte, first in the high bits"},
+    {Packing::g2b4, "g2b4", 4, 1, {.trits = true}, 2, 4, 4, -4, false, "2 pairs of trits a byte, base 3"},
+    {Packing::g3b5,
+     "g3b5",
+     24,
+     5,
+     {.trits = true},
+     3,
+     4,
+     0,
+     4,
+     true,
+     "8 triples in 4 bytes of low bits and one of high bits, base 3"},
+    {Packing::g3b5_signed,
+     "g3b5s",
+     24,
+     5,
+     {.trits = true},
+     3,
+     4,
+     0,
+     4,
+     true,
+     "8 triples in 4 bytes of magnitudes and one of signs"},
+    {Packing::g5b8, "g5b8", 5, 1, {.trits = true}, 5, 8, 0, 8, false, "5 trits a byte, base 3"},
+    {Packing::g5b8_fixed,
+     "g5b8x",
+     5,
+     1,
+     {.trits = true},
+     5,
+     8,
+     0,
+     8,
+     false,
+     "5 trits a byte, base-3 fraction"},
+    {Packing::planes,
+     "planes",
+     8,
+     2,
+     {.trits = true},
+     1,
+     1,
+     0,
+     1,
+     true,
+     "8 trits in a byte of +1 bits and one of -1 bits"},
+    {Packing::b1, "b1", 8, 1, {.signs = true}, 1, 1, 0, 1, false, "8 signs a byte"},
+    {Packing::i4, "i4", 2, 1, {.dense = true}, 1, 4, 0, 4, false, "2 whole numbers a byte, plus 8"},
+    {Packing::i8, "i8", 1, 1, {true, true, true}, 1, 8, 0, 8, false, "one signed byte"},
+    {Packing::f16, "f16", 1, 2, {.dense = true}, 1, 0, 0, 0, false, "IEEE binary16"},
+    {Packing::bf16, "bf16", 1, 2, {.dense = true}, 1, 0, 0, 0, false, "bfloat16"},
+    {Packing::f32, "f32", 1, 4, {.dense = true}, 1, 0, 0, 0, false, "IEEE binary32"},
 }};
 
 constexpr const PackingRow& row(Packing packing) {
@@ -47,20 +125,29 @@ constexpr const PackingRow& row(Packing packing) {
 }
 std::optional<Packing> packing_named(std::string_view name);
 
+// True if the packing can hold the weights of a problem: trits, signs, or dense ones of that element.
+bool can_hold(Packing packing, Element weight);
+
 // Bits that one weight takes, without padding or scales.
 double bits_per_weight(Packing packing);
 
-// The trit (-1, 0, +1) in place `digit` of a group. Precondition: the packing holds trits. A code that stands
-// for no trit (3 in b2) comes out as +2: readers of files must refuse it before.
-int decode_trit(Packing packing, const uint8_t* group, int digit);
+// The code of a run of weights_per_code trits, and trit number `digit` of a code. A code that stands for no
+// trits gives any value between -1 and +2: readers of files must refuse it before. Preconditions: the packing
+// holds trits or signs; signs are not 0.
+int code_of_trits(Packing packing, std::span<const int8_t> trits);
+int trit_of_code(Packing packing, int code, int digit);
+
+// The trit (-1, 0, +1) in place `digit` of a group whose bytes lie `byte_stride` apart.
+int decode_trit(Packing packing, const uint8_t* group, int64_t byte_stride, int digit);
 
 // Puts a trit into place `digit` of a group, leaving the other digits alone.
-void encode_trit(Packing packing, uint8_t* group, int digit, int trit);
+void encode_trit(Packing packing, uint8_t* group, int64_t byte_stride, int digit, int trit);
 
-// The value of a dense weight before its scale. Precondition: the packing holds dense weights.
-float decode_dense(Packing packing, const uint8_t* bytes);
+// The value of a dense weight before its scale: the one in place `digit` of its group.
+float decode_dense(Packing packing, const uint8_t* group, int digit = 0);
 
-// Stores a dense weight, rounding to nearest even. For i8 the value must be a whole number of -128..127.
-void encode_dense(Packing packing, uint8_t* bytes, float value);
+// Stores a dense weight, rounding to nearest even, leaving the others of its group alone. Whole numbers must
+// be in range: -128..127 for i8, -8..7 for i4.
+void encode_dense(Packing packing, uint8_t* group, float value, int digit = 0);
 
 }  // namespace tern::ir

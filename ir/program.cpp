@@ -60,6 +60,15 @@ void renumber(Body& body, Renaming& renaming, const std::vector<std::string>& ol
 
 }  // namespace
 
+std::string_view name(BufferKind kind) {
+  switch (kind) {
+    case BufferKind::input: return "input";
+    case BufferKind::output: return "output";
+    case BufferKind::scratch: return "scratch";
+  }
+  return {};
+}
+
 void renumber_variables(Program& program) {
   std::vector<std::string> names;
   Renaming renaming;
@@ -73,8 +82,8 @@ bool Loop::operator==(const Loop& other) const {
 }
 
 bool Program::operator==(const Program& other) const {
-  return name == other.name && buffers == other.buffers && registers == other.registers &&
-         variables == other.variables && body == other.body;
+  return name == other.name && buffers == other.buffers && tables == other.tables &&
+         registers == other.registers && variables == other.variables && body == other.body;
 }
 
 void Affine::add(int variable, int64_t factor) {
@@ -96,6 +105,11 @@ void Affine::substitute(int variable, int64_t value) {
 
 bool is_unrolled(const Program& program) {
   return is_unrolled(program.body);
+}
+
+int passed_buffers(const Program& program) {
+  const auto is_passed = [](const Buffer& buffer) { return buffer.kind != BufferKind::scratch; };
+  return static_cast<int>(std::count_if(program.buffers.begin(), program.buffers.end(), is_passed));
 }
 
 std::vector<const Loop*> parallel_loops(const Program& program) {

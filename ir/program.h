@@ -32,18 +32,35 @@ struct Affine {
   void substitute(int variable, int64_t value);
 };
 
-// Memory that the caller hands over. The order of the buffers is the order of the pointers in a call.
+enum class BufferKind : uint8_t {
+  input,
+  output,
+  scratch,  // the program's own, empty at the start of each iteration of the parallel loops
+};
+std::string_view name(BufferKind kind);
+
+// Memory that the caller hands over, but for scratch. The order of the buffers is the order of the pointers
+// in a call; scratch comes last and has none.
 struct Buffer {
   std::string name;
   Element element = Element::u8;
   int64_t size = 0;       // elements
   int64_t alignment = 1;  // bytes
-  bool output = false;
-  // What the caller promises of each integer in an input; 0 and 0: nothing beyond its type.
+  BufferKind kind = BufferKind::input;
+  // What the caller promises of each integer in an input, and what is proved of each that is stored into
+  // scratch; 0 and 0: nothing beyond its type.
   int64_t lowest = 0;
   int64_t highest = 0;
   bool has_promise() const { return lowest != 0 || highest != 0; }
   bool operator==(const Buffer&) const = default;
+};
+
+// Values that are known when the program is made: what `table` puts into a register.
+struct Table {
+  std::string name;
+  Element element = Element::u8;
+  std::vector<int64_t> values;
+  bool operator==(const Table&) const = default;
 };
 
 // An array of vector registers; registers may be written more than once.
@@ -66,7 +83,7 @@ struct Instruction {
   std::vector<RegisterUse> operands;  // as many as the op's row says
   int buffer = 0;                     // if the op has an address: index into Program::buffers
   Affine address;                     // in elements
-  int64_t immediate = 0;
+  int64_t immediate = 0;              // of `table`: index into Program::tables
   bool operator==(const Instruction&) const = default;
 };
 
@@ -87,6 +104,7 @@ struct Loop {
 struct Program {
   std::string name;
   std::vector<Buffer> buffers;
+  std::vector<Table> tables;
   std::vector<RegisterArray> registers;
   std::vector<std::string> variables;  // names of loop variables, each used by one loop
   Body body;
@@ -103,6 +121,9 @@ void renumber_variables(Program& program);
 
 // True if no loop of kind `unroll` is left and the indices of registers are numbers: what can be emitted.
 bool is_unrolled(const Program& program);
+
+// How many buffers a caller hands over.
+int passed_buffers(const Program& program);
 
 // The parallel loops in the order in which a caller gives their ranges: outermost first, then as they stand.
 std::vector<const Loop*> parallel_loops(const Program& program);

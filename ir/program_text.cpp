@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <optional>
 
 #include "ir/lexer.h"
 #include "ir/program.h"
@@ -16,11 +17,14 @@ class Printer {
   std::string run() {
     text_ = fmt::format("program @{} {{\n", program_.name);
     for (const Buffer& buffer : program_.buffers) {
-      text_ += fmt::format("  {} {}: {}[{}] align {}", buffer.output ? "output" : "input", buffer.name,
-                           name(buffer.element), buffer.size, buffer.alignment);
+      text_ += fmt::format("  {} {}: {}[{}] align {}", name(buffer.kind), buffer.name, name(buffer.element),
+                           buffer.size, buffer.alignment);
       if (buffer.has_promise()) text_ += fmt::format(" values {}..{}", buffer.lowest, buffer.highest);
       text_ += "\n";
     }
+    for (const Table& table : program_.tables)
+      text_ += fmt::format("  table {}: {} {{{}}}\n", table.name, name(table.element),
+                           fmt::join(table.values, ", "));
     for (const RegisterArray& array : program_.registers) {
       text_ += fmt::format("  register {}: {}", array.name, ir::print(array.type));
       text_ += array.count == 1 ? "\n" : fmt::format("[{}]\n", array.count);
@@ -78,6 +82,7 @@ std::string Printer::print(const Instruction& instruction) {
   };
   if (op.has_address)
     append(fmt::format("{}[{}]", program_.buffers[instruction.buffer].name, print(instruction.address)));
+  if (instruction.op == Op::table) append(program_.tables[instruction.immediate].name);
   for (const RegisterUse& operand : instruction.operands) append(print(operand));
   if (op.has_immediate) append(fmt::format("{}", instruction.immediate));
   return text;
@@ -92,6 +97,7 @@ class Parser {
     program_.name = in_.word("the program's name");
     in_.expect("{");
     parse_buffers();
+    while (in_.accept("table")) parse_table();
     while (in_.accept("register")) parse_register();
     program_.body = parse_body(0);
     in_.expect_end();
@@ -115,9 +121,15 @@ class Parser {
   }
 
   void parse_buffers() {
-    while (in_.peek() == "input" || in_.peek() == "output") {
+    const auto kind = [&]() -> std::optional<BufferKind> {
+      for (BufferKind candidate : {BufferKind::input, BufferKind::output, BufferKind::scratch}) {
+        if (in_.peek() == name(candidate)) return candidate;
+      }
+      return std::nullopt;
+    };
+    while (kind()) {
       Buffer buffer;
-      buffer.output = in_.peek() == "output";
+      buffer.kind = *kind();
       in_.accept(in_.peek());
       const Location place = in_.here();
       buffer.name = in_.word("a buffer's name");
@@ -125,7 +137,7 @@ class Parser {
       in_.expect(":");
       const Location type_place = in_.here();
       const std::optional<Element> element = element_named(in_.word("an element type"));
-      if (!element || *element == Element::trit) in_.fail("a buffer needs an element type", type_place);
+      if (!element || !has_storage(*element)) in_.fail("a buffer needs an element type", type_place);
       buffer.element = element.value_or(Element::u8);
       in_.expect("[");
       buffer.size = in_.integer("a size in elements");
@@ -138,6 +150,24 @@ class Parser {
       }
       program_.buffers.push_back(std::move(buffer));
     }
+  }
+
+  void parse_table() {
+    Table table;
+    const Location place = in_.here();
+    table.name = in_.word("a table's name");
+    define(tables_, table.name, static_cast<int>(program_.tables.size()), place);
+    in_.expect(":");
+    const Location type_place = in_.here();
+    const std::optional<Element> element = element_named(in_.word("an element type"));
+    if (!element || !has_storage(*element)) in_.fail("a table needs an element type", type_place);
+    table.element = element.value_or(Element::u8);
+    in_.expect("{");
+    do {
+      table.values.push_back(in_.integer("a value"));
+    } while (in_.accept(","));
+    in_.expect("}");
+    program_.tables.push_back(std::move(table));
   }
 
   void parse_register() {
@@ -224,6 +254,7 @@ class Parser {
       instruction.address = parse_affine();
       in_.expect("]");
     }
+    if (*op == Op::table) instruction.immediate = find(tables_, "a table");
     for (int i = 0; i < row(*op).operands; ++i) {
       separate();
       instruction.operands.push_back(parse_use());
@@ -267,7 +298,7 @@ class Parser {
 
   Lexer in_;
   Program program_;
-  std::map<std::string, int> buffers_, registers_, variables_;
+  std::map<std::string, int> buffers_, tables_, registers_, variables_;
 };
 
 }  // namespace

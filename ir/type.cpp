@@ -15,8 +15,10 @@ struct ElementRow {
   int64_t lowest, highest;  // of the integers
 };
 
-constexpr std::array<ElementRow, 8> elements = {{
+constexpr std::array<ElementRow, 10> elements = {{
     {Element::trit, "trit", 0, false, -1, 1},
+    {Element::sign, "sign", 0, false, -1, 1},
+    {Element::i4, "i4", 0, false, -8, 7},
     {Element::i8, "i8", 1, false, -128, 127},
     {Element::u8, "u8", 1, false, 0, 255},
     {Element::i16, "i16", 2, false, -32768, 32767},
@@ -66,7 +68,7 @@ std::optional<VectorType> parse_vector_type(std::string_view text) {
   const std::string_view digits = text.substr(cross + 1);
   int lanes = 0;
   const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), lanes);
-  if (!element || *element == Element::trit || problem != std::errc() || end != digits.data() + digits.size())
+  if (!element || !has_storage(*element) || problem != std::errc() || end != digits.data() + digits.size())
     return std::nullopt;
   if (lanes < 1 || lanes > 1024) return std::nullopt;
   return VectorType{*element, lanes};

@@ -8,15 +8,18 @@
 
 namespace tern::ir {
 
-// What one element of a matrix, buffer or vector is. `trit` is -1, 0 or +1 and has no storage of its own:
-// a Packing says how trits become bytes.
-enum class Element : uint8_t { trit, i8, u8, i16, i32, f16, bf16, f32 };
+// What one element of a matrix, buffer or vector is. A `trit` is -1, 0 or +1, a `sign` -1 or +1, an `i4`
+// -8..7: these have no storage of their own, a Packing says how they become bytes.
+enum class Element : uint8_t { trit, sign, i4, i8, u8, i16, i32, f16, bf16, f32 };
 
 std::string_view name(Element element);
 std::optional<Element> element_named(std::string_view name);
 
-// Bytes of one stored element; 0 for trit.
+// Bytes of one stored element; 0 for those without storage of their own.
 int size_in_bytes(Element element);
+inline bool has_storage(Element element) {
+  return size_in_bytes(element) != 0;
+}
 bool is_float(Element element);
 
 // Smallest and largest value of an integer element.

@@ -21,6 +21,7 @@ class KernelVerifier {
       report(places_.problem, fmt::format("'{}' is no name: letters, digits and '_' make one", kernel_.name));
     check_problem();
     check_layouts();
+    if (found_.empty()) check_strategy();
     if (found_.empty()) check_schedule();
     if (found_.empty()) check_compute();
     return std::move(found_);
@@ -42,11 +43,15 @@ class KernelVerifier {
     in_range('k', problem.k, largest_k);
     switch (problem.weight) {
       case Element::trit:
-        if (problem.scaling != Scaling::tensor) report(places_.problem, "trits need one scale per tensor");
+      case Element::sign:
+        if (problem.scaling != Scaling::tensor)
+          report(places_.problem, fmt::format("{}s need one scale per tensor", name(problem.weight)));
         break;
+      case Element::i4:
       case Element::i8:
         if (problem.scaling != Scaling::group)
-          report(places_.problem, "i8 weights need a scale per group of k");
+          report(places_.problem,
+                 fmt::format("{} weights need a scale per group of k", name(problem.weight)));
         break;
       case Element::f16:
       case Element::bf16:
@@ -72,9 +77,7 @@ class KernelVerifier {
     const Problem& problem = kernel_.problem;
     check_layout(kernel_.weights, places_.weights);
     const PackingRow& packing = row(kernel_.weights.packing);
-    const bool fits = problem.is_ternary() ? packing.holds_trits
-                                           : packing.holds_dense && packing.name == name(problem.weight);
-    if (!fits)
+    if (!can_hold(kernel_.weights.packing, problem.weight))
       report(places_.weights, fmt::format("packing {} cannot hold {}", packing.name, name(problem.weight)));
     if (kernel_.scales.has_value() != (problem.scaling == Scaling::group)) {
       report(places_.scales, "a layout S is needed exactly when weights have a scale per group");
@@ -131,8 +134,11 @@ class KernelVerifier {
       inside_k |= loop.axis == Axis::k;
     }
     if (!inside_k) report(places_.problem, "the schedule has no loop over k");
-    if (found_.empty() && (seen[0] ? tile[0] : problem.m) != 1)
-      report(places_.problem, "the innermost tile of m must be 1");
+    const int64_t rows = seen[0] ? tile[0] : problem.m;
+    const bool tiles = kernel_.compute.strategy == Strategy::tile;
+    if (found_.empty() && rows != 1 && !(tiles && (rows == 2 || rows == 16)))
+      report(places_.problem, tiles ? "the innermost tile of m must be 1, 2 (pairs) or 16 (matrices)"
+                                    : "the innermost tile of m must be 1");
     if (found_.empty()) check_unrolling();
     if (found_.empty()) check_leaf(tile[2]);
     if (found_.empty()) check_strides();
@@ -157,7 +163,12 @@ class KernelVerifier {
     const Leaf leaf = leaf_of(kernel_);
     if (leaf.lanes < 2 || leaf.lanes > 256)
       return report(loop_place(kernel_.schedule.loops.size() - 1), "a vector has 2 to 256 lanes");
-    if (leaf_k != leaf.k)
+    const int64_t wanted_k = kernel_.compute.strategy == Strategy::tile ? tile_shape(kernel_).k : leaf.k;
+    if (leaf_k != wanted_k && kernel_.compute.strategy == Strategy::tile)
+      report(places_.problem,
+             fmt::format("with tiles of so many rows the innermost tile of k must be {}, not {}", wanted_k,
+                         leaf_k));
+    else if (leaf_k != wanted_k)
       report(places_.problem,
              fmt::format("the innermost tile of k must be {}, what a vector of {} holds, not {}", leaf.k,
                          row(kernel_.weights.packing).name, leaf_k));
@@ -178,6 +189,8 @@ class KernelVerifier {
       const int64_t covered = extent.covers;
       const int64_t held = extent.axis == Axis::n ? map.padded_n() : map.padded_k();
       if (extent.axis == Axis::m) continue;
+      // Loops over k walk the panel, which rounds up by itself.
+      if (extent.axis == Axis::k && kernel_.compute.strategy == Strategy::tile) continue;
       if (covered > held)
         report(loop_place(i), fmt::format("the loops cover {} of {}, the layout holds only {}", covered,
                                           name(extent.axis), held));
@@ -209,26 +222,89 @@ class KernelVerifier {
     return false;
   }
 
+  // What the kernel's tile is like depends on the strategy: it must fit the problem and the packing.
+  void check_strategy() {
+    const Compute& compute = kernel_.compute;
+    const PackingRow& packing = row(kernel_.weights.packing);
+    if (kernel_.problem.is_ternary() == (compute.strategy == Strategy::madd))
+      return report(places_.compute, fmt::format("{} needs {} weights", name(compute.strategy),
+                                                 compute.strategy == Strategy::madd ? "dense" : "ternary"));
+    if (compute.strategy == Strategy::addsub && packing.packing != Packing::planes)
+      report(places_.compute, "addsub needs masks: packing planes");
+    if (compute.strategy != Strategy::lookup) return;
+    if (packing.weights_per_code < 2 || packing.code_count() > 64)
+      report(places_.compute,
+             fmt::format("lookup needs codes of two or three trits, unlike {}'s", packing.name));
+  }
+
   void check_compute() {
     const Compute& compute = kernel_.compute;
     const Problem& problem = kernel_.problem;
-    switch (compute.strategy) {
-      case Strategy::dot:
-        if (!problem.is_ternary()) report(places_.compute, "dot needs ternary weights");
-        if (compute.offset != 0 && compute.offset != 1) report(places_.compute, "the offset must be 0 or 1");
-        if (compute.widen_every_k != 0 && !has_k_loop_of(compute.widen_every_k))
-          report(places_.compute, fmt::format("widening every {} inputs needs a loop 'k by {}'",
-                                              compute.widen_every_k, compute.widen_every_k));
-        if (compute.widen_every_k != 0 && compute.offset == 0)
-          report(places_.compute, "partial sums in i16 need unsigned codes: offset 1");
-        break;
-      case Strategy::madd:
-        if (problem.is_ternary()) report(places_.compute, "madd needs dense weights");
-        if (problem.scaling == Scaling::group && !has_k_loop_of(problem.scale_group))
-          report(places_.compute, fmt::format("a scale every {} inputs needs a loop 'k by {}'",
-                                              problem.scale_group, problem.scale_group));
-        break;
+    if (compute.strategy == Strategy::madd) {
+      if (problem.scaling == Scaling::group && !has_k_loop_of(problem.scale_group))
+        report(places_.compute, fmt::format("a scale every {} inputs needs a loop 'k by {}'",
+                                            problem.scale_group, problem.scale_group));
+      return;
     }
+    if (compute.widen_every_k != 0 && !has_k_loop_of(compute.widen_every_k))
+      report(places_.compute, fmt::format("widening every {} inputs needs a loop 'k by {}'",
+                                          compute.widen_every_k, compute.widen_every_k));
+    switch (compute.strategy) {
+      case Strategy::dot: check_unpacking(); break;
+      case Strategy::tile:
+        check_unpacking();
+        if (compute.widen_every_k != 0) report(places_.compute, "tile has no partial sums");
+        if (compute.in_place != 1) report(places_.compute, "tile has no sums of digits in place");
+        check_tile();
+        break;
+      case Strategy::lookup: check_lookup(); break;
+      case Strategy::addsub:
+        if (leaf_of(kernel_).lanes % 8 != 0) report(places_.compute, "masks have whole bytes of outputs");
+        break;
+      case Strategy::madd: break;
+    }
+  }
+
+  void check_unpacking() {
+    const Compute& compute = kernel_.compute;
+    const PackingRow& packing = row(kernel_.weights.packing);
+    if (compute.offset != 0 && compute.offset != 1) report(places_.compute, "the offset must be 0 or 1");
+    if (compute.widen_every_k != 0 && compute.offset == 0)
+      report(places_.compute, "partial sums in i16 need unsigned codes: offset 1");
+    if (!can_unpack(packing.packing, compute.unpack))
+      report(places_.compute, fmt::format("{} cannot be unpacked by {}", packing.name, name(compute.unpack)));
+    if (compute.in_place == 1) return;
+    const bool fits = compute.in_place == 2 || compute.in_place == 4;
+    if (!fits || packing.code_bits != 2 || compute.unpack != Unpack::fields || compute.offset == 0)
+      report(places_.compute, "1, 2 or 4 digits in place need fields of two bits and offset 1");
+  }
+
+  // The panel: whole vectors, evenly spaced in the layout; units of 16 outputs, or of whole blocks.
+  void check_tile() {
+    const TileShape shape = tile_shape(kernel_);
+    const Leaf leaf = leaf_of(kernel_);
+    const LayoutMap map(kernel_.weights, kernel_.problem.n, kernel_.problem.k);
+    if (shape.outputs % leaf.lanes != 0 || !map.stride(Axis::n, leaf.lanes, shape.outputs / leaf.lanes))
+      report(places_.problem,
+             fmt::format("a panel of {} outputs is not whole vectors, evenly spaced in the layout",
+                         shape.outputs));
+    if (shape.inputs > activation_stride(kernel_.problem))
+      report(places_.problem, fmt::format("a panel of {} inputs is past the row of A", shape.inputs));
+    if (shape.unit == TileUnit::matrices && leaf.lanes != 16)
+      report(places_.problem, "matrices have 16 outputs: 'vector n by 16'");
+    if (shape.unit == TileUnit::pairs && (leaf.lanes % 4 != 0 || leaf.digits % 2 != 0))
+      report(places_.problem,
+             "pairs need vectors of whole blocks of 4 outputs, and groups of an even number of weights");
+  }
+
+  void check_lookup() {
+    const Compute& compute = kernel_.compute;
+    if (compute.quads && compute.widen_every_k != 0)
+      report(places_.compute, "sums of quads are never in i16");
+    if (!compute.quads && compute.widen_every_k == 0)
+      report(places_.compute, "sums of look-ups stay in i16 for a while: widen every k");
+    if (!compute.quads && leaf_of(kernel_).lanes % 16 != 0)
+      report(places_.compute, "look-ups work on whole blocks of 16 outputs");
   }
 
   const Kernel& kernel_;

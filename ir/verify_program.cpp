@@ -1,6 +1,7 @@
 // Structure, types and bounds of a Program. The ranges of integers are in verify_ranges.cpp.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <set>
 
@@ -13,17 +14,20 @@ namespace {
 
 constexpr int64_t largest_size = int64_t{1} << 40;
 
+// Scratch lives on the stack of whatever thread calls.
+constexpr int64_t largest_scratch = 1 << 20;
+
 // Whole numbers up to this are f32 values.
 constexpr int64_t largest_exact_f32 = 1 << 24;
 
 // Words that begin something else than an operation's result.
 bool starts_a_statement(std::string_view word) {
-  return word == "register" || word == name(LoopKind::parallel) || word == name(LoopKind::sequential) ||
-         word == name(LoopKind::unroll);
+  return word == "register" || word == "table" || word == name(LoopKind::parallel) ||
+         word == name(LoopKind::sequential) || word == name(LoopKind::unroll);
 }
 
 bool is_integer(Element element) {
-  return !is_float(element) && element != Element::trit;
+  return !is_float(element) && has_storage(element);
 }
 
 class ProgramVerifier {
@@ -53,6 +57,7 @@ class ProgramVerifier {
     variables.clear();
     for (const std::string& variable : program_.variables) check_name(variable, variables);
     column_ = 3;
+    int64_t scratch = 0;
     for (const Buffer& buffer : program_.buffers) {
       ++line_;
       check_name(buffer.name, names);
@@ -64,7 +69,24 @@ class ProgramVerifier {
           (buffer.lowest > buffer.highest || !is_integer(buffer.element) ||
            buffer.lowest < lowest(buffer.element) || buffer.highest > highest(buffer.element)))
         report("the promised values do not fit the buffer's element");
-      if (buffer.has_promise() && buffer.output) report("values are promised of inputs only");
+      if (buffer.has_promise() && buffer.kind == BufferKind::output)
+        report("values are promised of inputs and scratch only");
+      if (buffer.kind == BufferKind::scratch)
+        scratch += buffer.size * size_in_bytes(buffer.element);
+      else if (scratch > 0)
+        report("scratch comes after the buffers that a caller hands over");
+      if (scratch > largest_scratch)
+        report(fmt::format("scratch takes more than the {} bytes that fit a stack", largest_scratch));
+    }
+    for (const Table& table : program_.tables) {
+      ++line_;
+      check_name(table.name, names);
+      if (!is_integer(table.element) || table.values.empty() || table.values.size() > 1024)
+        report("a table holds 1 to 1024 whole numbers");
+      for (const int64_t value : table.values) {
+        if (is_integer(table.element) && (value < lowest(table.element) || value > highest(table.element)))
+          report(fmt::format("{} does not fit {}", value, name(table.element)));
+      }
     }
     for (const RegisterArray& array : program_.registers) {
       ++line_;
@@ -119,15 +141,16 @@ class ProgramVerifier {
     return false;
   }
 
-  void check_address(const Instruction& instruction, int lanes) {
+  void check_address(const Instruction& instruction, int64_t lanes) {
     const OpRow& op = row(instruction.op);
     const Buffer& buffer = program_.buffers[instruction.buffer];
     int64_t low, high;
     bounds(instruction.address, low, high);
-    if (low < 0 || high + lanes > buffer.size)
+    if (low < 0 || lanes > buffer.size || high > buffer.size - lanes)
       report(fmt::format("{} may touch elements {}..{} of {}, which has {}", op.name, low, high + lanes - 1,
                          buffer.name, buffer.size));
-    if (instruction.op == Op::store && !buffer.output)
+    const bool stores = instruction.op == Op::store || instruction.op == Op::tile_store;
+    if (stores && buffer.kind == BufferKind::input)
       report(fmt::format("{} is an input and cannot be written", buffer.name));
   }
 
@@ -147,11 +170,24 @@ class ProgramVerifier {
     check_types(instruction);
   }
 
+  // Registers of 1 KiB are tiles: zeroed, and used by their own operations.
+  bool check_tiles(const Instruction& instruction) {
+    const auto is_tile = [&](const RegisterUse& use) { return type(use).bits() == 8 * 1024; };
+    const bool uses = (row(instruction.op).has_result && is_tile(instruction.result)) ||
+                      std::any_of(instruction.operands.begin(), instruction.operands.end(), is_tile);
+    const Op op = instruction.op;
+    if (!uses || op == Op::tile_load || op == Op::tile_store || op == Op::tile_dot) return true;
+    const bool zero = op == Op::constant && instruction.immediate == 0;
+    require(zero, instruction, "a tile is no vector; it can be set to 0 alone");
+    return zero;
+  }
+
   void check_types(const Instruction& instruction) {
     const VectorType result = row(instruction.op).has_result ? type(instruction.result) : VectorType{};
     const auto operand = [&](int i) { return type(instruction.operands[i]); };
     const auto require_here = [&](bool holds, std::string_view rule) { require(holds, instruction, rule); };
     const int64_t immediate = instruction.immediate;
+    if (!check_tiles(instruction)) return;
     switch (instruction.op) {
       case Op::constant:
         require_here(result.element == Element::f32 || is_integer(result.element),
@@ -164,10 +200,10 @@ class ProgramVerifier {
         return;
       case Op::load:
       case Op::splat:
-        check_address(instruction, instruction.op == Op::load ? result.lanes : static_cast<int>(immediate));
+        check_address(instruction, instruction.op == Op::load ? result.lanes : immediate);
         if (instruction.op == Op::splat)
-          require_here((immediate == 1 || immediate == 4) && result.lanes % immediate == 0,
-                       "splat repeats 1 or 4 elements over a multiple of as many lanes");
+          require_here((immediate == 1 || immediate == 4 || immediate == 8) && result.lanes % immediate == 0,
+                       "splat repeats 1, 4 or 8 elements over a multiple of as many lanes");
         return require_here(program_.buffers[instruction.buffer].element == result.element,
                             "the buffer's elements are of another type");
       case Op::store:
@@ -176,17 +212,67 @@ class ProgramVerifier {
                             "the buffer's elements are of another type");
       case Op::prefetch:
         return require_here(immediate >= 0 && immediate <= largest_size, "the distance is out of range");
+      case Op::table: {
+        const bool exists = immediate >= 0 && immediate < static_cast<int64_t>(program_.tables.size());
+        require_here(exists, "there is no such table");
+        if (!exists) return;
+        const Table& table = program_.tables[immediate];
+        return require_here(
+            result.element == table.element && result.lanes % static_cast<int>(table.values.size()) == 0,
+            "the lanes must hold the table's elements a whole number of times");
+      }
       case Op::bit_and:
-        require_here(operand(0) == result && result.element == Element::u8, "and works on u8");
+      case Op::blend:
+        require_here(operand(0) == result && result.element == Element::u8 &&
+                         (instruction.op == Op::bit_and || operand(1) == result),
+                     "masks work on u8");
         return require_here(immediate >= 0 && immediate <= 255, "the mask must be one of u8");
+      case Op::shift_left:
       case Op::shift_right:
-        require_here(operand(0) == result && result.element == Element::u8, "shift_right works on u8");
-        return require_here(immediate >= 0 && immediate <= 7, "a u8 is shifted by 0 to 7");
+        require_here(
+            operand(0) == result && (result.element == Element::u8 || result.element == Element::i32 ||
+                                     (instruction.op == Op::shift_right && result.element == Element::i16)),
+            "u8 and i32 are shifted, i16 to the right");
+        return require_here(immediate >= 0 && immediate < 8 * size_in_bytes(result.element),
+                            "a shift is by fewer bits than the type has");
+      case Op::multiply_low:
+      case Op::multiply_high:
+        require_here(operand(0) == result && result.element == Element::u8, "the type must be u8");
+        return require_here(immediate >= 1 && immediate <= 255, "the factor must be between 1 and 255");
+      case Op::lookup: {
+        const VectorType table = operand(0);
+        require_here((table.lanes & (table.lanes - 1)) == 0 && table.lanes >= 16 && table.lanes <= 256 &&
+                         size_in_bytes(table.element) == 1,
+                     "a table to look up has 16, 32, 64, 128 or 256 bytes");
+        return require_here(
+            operand(1) == VectorType{Element::u8, result.lanes} && table.element == result.element,
+            "the index must be u8, as many lanes as the result, which is of the table's type");
+      }
+      case Op::join:
+        require_here(operand(0) == VectorType{Element::u8, 2 * result.lanes} &&
+                         operand(1) == VectorType{Element::i8, 2 * result.lanes} &&
+                         result.element == Element::i16 && result.lanes % 8 == 0,
+                     "join makes i16 of half of the bytes of whole blocks, u8 and i8");
+        return require_here(immediate == 0 || immediate == 1, "a block has halves 0 and 1");
+      case Op::interleave_low:
+      case Op::interleave_high:
+        require_here(operand(0) == result && operand(1) == result && is_integer(result.element) &&
+                         result.bits() % 128 == 0,
+                     "whole blocks of integers are interleaved");
+        return require_here((immediate == 1 || immediate == 2 || immediate == 4 || immediate == 8) &&
+                                immediate >= size_in_bytes(result.element),
+                            "1, 2, 4 or 8 bytes take turns, whole elements");
       case Op::add:
       case Op::subtract:
         require_here(operand(0) == result && operand(1) == result, "all types must be the same");
         return require_here(result.element == Element::f32 || is_integer(result.element),
                             "the type cannot be added");
+      case Op::add_where:
+      case Op::subtract_where:
+        require_here(operand(0) == result && operand(1) == result && is_integer(result.element),
+                     "the sum and what is added must be integers of one type");
+        return require_here(result.lanes % 8 == 0 && operand(2) == VectorType{Element::u8, result.lanes / 8},
+                            "a mask has a bit of u8 for each lane");
       case Op::multiply:
       case Op::divide:
         return require_here(operand(0) == result && operand(1) == result && result.element == Element::f32,
@@ -199,6 +285,36 @@ class ProgramVerifier {
         return require_here(result.element == Element::f32 ? from != Element::f32 : widens,
                             "a conversion goes to f32, or from an integer to one at least as wide");
       }
+      case Op::low_byte:
+      case Op::high_byte: {
+        const Element wanted = instruction.op == Op::low_byte ? Element::u8 : Element::i8;
+        return require_here(operand(0).lanes == result.lanes && result.element == wanted &&
+                                (operand(0).element == Element::i16 || operand(0).element == Element::i32),
+                            "a byte is taken of as many i16 or i32 lanes: the low one u8, the high one i8");
+      }
+      case Op::dot8:
+        require_here(operand(0) == result && result.element == Element::i32 && result.lanes % 4 == 0,
+                     "the accumulator must be whole blocks of i32");
+        return require_here(
+            operand(1) == VectorType{Element::i8, 4 * result.lanes} && operand(2) == operand(1),
+            "the factors must be i8, as many bytes as the accumulator");
+      case Op::tile_load:
+        check_address(instruction, 15 * std::clamp<int64_t>(immediate, 0, largest_size) + 64);
+        require_here(result == VectorType{Element::i8, 1024}, "a tile is i8x1024");
+        require_here(immediate >= 64 && immediate <= (1 << 24), "rows are 64 bytes or more apart");
+        return require_here(program_.buffers[instruction.buffer].element == result.element,
+                            "the buffer's elements are of another type");
+      case Op::tile_store:
+        check_address(instruction, 15 * std::clamp<int64_t>(immediate, 0, largest_size) + 16);
+        require_here(operand(0) == VectorType{Element::i32, 256}, "a tile of sums is i32x256");
+        require_here(immediate >= 16 && immediate <= (1 << 24), "rows are 16 elements or more apart");
+        return require_here(program_.buffers[instruction.buffer].element == Element::i32,
+                            "the buffer's elements are of another type");
+      case Op::tile_dot:
+        require_here(instruction.result == instruction.operands[0], "the sum must be added to in place");
+        return require_here(result == VectorType{Element::i32, 256} && operand(0) == result &&
+                                operand(1) == VectorType{Element::i8, 1024} && operand(2) == operand(1),
+                            "tile_dot adds the product of two i8x1024 to i32x256");
       case Op::dot4:
       case Op::dot2: {
         const int width = instruction.op == Op::dot4 ? 4 : 2;

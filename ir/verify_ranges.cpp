@@ -47,6 +47,11 @@ Interval of(Element element) {
   return {lowest(element), highest(element)};
 }
 
+// What a load from the buffer can give.
+Interval promised(const Buffer& buffer) {
+  return buffer.has_promise() ? Interval{buffer.lowest, buffer.highest} : of(buffer.element);
+}
+
 // What is known of every register; nothing for one that may not have been written. Floats are {0, 0}.
 using State = std::vector<std::optional<Interval>>;
 
@@ -62,7 +67,8 @@ class RangeVerifier {
   }
 
   std::vector<Error> run() {
-    line_ = 1 + static_cast<int>(program_.buffers.size() + program_.registers.size());
+    line_ =
+        1 + static_cast<int>(program_.buffers.size() + program_.tables.size() + program_.registers.size());
     run(program_.body, 1);
     return std::move(found_);
   }
@@ -95,15 +101,37 @@ class RangeVerifier {
     }
     const auto& [x, y, z] = operands;
     const int64_t immediate = instruction.immediate;
-    if (!row(instruction.op).has_result || element(instruction.result) == Element::f32) return Interval{};
+    if (row(instruction.op).has_result && element(instruction.result) == Element::f32) return Interval{};
     switch (instruction.op) {
       case Op::constant: return Interval{immediate, immediate};
       case Op::load:
-      case Op::splat: {
-        const Buffer& buffer = program_.buffers[instruction.buffer];
-        return buffer.has_promise() ? Interval{buffer.lowest, buffer.highest} : of(buffer.element);
+      case Op::splat: return promised(program_.buffers[instruction.buffer]);
+      case Op::table: {
+        const auto [low, high] = std::minmax_element(program_.tables[immediate].values.begin(),
+                                                     program_.tables[immediate].values.end());
+        return Interval{*low, *high};
       }
+      case Op::tile_load: return promised(program_.buffers[instruction.buffer]);
       case Op::bit_and: return Interval{0, std::min(x.high, immediate)};
+      case Op::blend: return Interval{0, std::min(x.high, immediate) + std::min(y.high, 255 - immediate)};
+      case Op::shift_left: {
+        const Interval shifted = times(x, int64_t{1} << immediate);
+        const bool wraps = element(instruction.result) == Element::u8 && shifted.high > 255;
+        return wraps ? of(Element::u8) : shifted;
+      }
+      case Op::multiply_low: {
+        const Interval product = times(x, immediate);
+        return product.high > 255 ? of(Element::u8) : product;
+      }
+      case Op::multiply_high: return Interval{x.low * immediate >> 8, x.high * immediate >> 8};
+      case Op::lookup: return x;
+      case Op::join: return plus(x, times(y, 256));
+      case Op::interleave_low:
+      case Op::interleave_high: return hull(x, y);
+      case Op::add_where: return plus(x, hull(y, {0, 0}));
+      case Op::subtract_where: return minus(x, hull(y, {0, 0}));
+      case Op::low_byte: return x.low >= 0 && x.high <= 255 ? x : of(Element::u8);
+      case Op::high_byte: return Interval{x.low >> 8, x.high >> 8};
       case Op::shift_right: return Interval{x.low >> immediate, x.high >> immediate};
       case Op::add: return plus(x, y);
       case Op::subtract: return minus(x, y);
@@ -121,9 +149,19 @@ class RangeVerifier {
         return within(pair, of(Element::i16)) ? sum : hull(sum, pair);
       }
       case Op::widen: return plus(x, times(y, 2));
+      case Op::dot8: return plus(x, times(times(y, z), 8));
+      case Op::tile_dot: return plus(x, times(times(y, z), 64));
       case Op::multiply:
       case Op::divide:
       case Op::store:
+      case Op::tile_store: {
+        const Buffer& buffer = program_.buffers[instruction.buffer];
+        if (!is_float(buffer.element) && !within(x, promised(buffer)))
+          report(fmt::format("`{}` stores {}..{} where {}..{} is promised", print(program_, instruction),
+                             x.low, x.high, promised(buffer).low, promised(buffer).high),
+                 column);
+        return Interval{};
+      }
       case Op::prefetch: return Interval{};
     }
     return Interval{};
@@ -183,7 +221,9 @@ class RangeVerifier {
       }
       const bool adds = instruction.op == Op::add || instruction.op == Op::subtract ||
                         instruction.op == Op::dot4 || instruction.op == Op::dot2 ||
-                        instruction.op == Op::widen;
+                        instruction.op == Op::widen || instruction.op == Op::add_where ||
+                        instruction.op == Op::subtract_where || instruction.op == Op::dot8 ||
+                        instruction.op == Op::tile_dot;
       if (writes && !adds) return false;
     }
     return true;

@@ -44,7 +44,7 @@ Status Executor::allocate() {
   for (const Value& value : graph_.values) {
     Buffer buffer;
     // One stride serves a value as a matrix's output and as its input.
-    buffer.stride = ir::round_up(static_cast<int64_t>(value.width), 256);
+    buffer.stride = ir::row_stride(static_cast<int64_t>(value.width));
     const size_t size = rows * static_cast<size_t>(buffer.stride) * (value.quantized ? 1 : sizeof(float));
     for (auto [memory, bytes] :
          {std::pair(&buffer.data, size), std::pair(&buffer.scales, rows * sizeof(float)),

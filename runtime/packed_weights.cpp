@@ -139,6 +139,8 @@ void pack_rows(const Tensor& tensor, const ir::Kernel& kernel, int64_t n_begin, 
     case ir::Element::f16:
     case ir::Element::bf16: return pack_stored<uint16_t>(tensor, kernel, n_begin, n_end, packed);
     case ir::Element::f32: return pack_stored<float>(tensor, kernel, n_begin, n_end, packed);
+    case ir::Element::sign:  // no file holds these
+    case ir::Element::i4:
     case ir::Element::u8:
     case ir::Element::i16:
     case ir::Element::i32: break;

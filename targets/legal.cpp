@@ -48,6 +48,9 @@ std::vector<std::string> illegal(const ir::Kernel& kernel, const Target& target)
       if (target.architecture == Architecture::x86_64)
         check_x86_dot(kernel.compute, bits, target.features, reasons);
       break;
+    case ir::Strategy::lookup:
+    case ir::Strategy::tile:
+    case ir::Strategy::addsub:
     case ir::Strategy::madd: break;  // plain arithmetic, which every target has
   }
   return reasons;

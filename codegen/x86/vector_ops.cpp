@@ -68,12 +68,12 @@ Widths quad_dots(const targets::FeatureSet& features, bool both_signed) {
 
 }  // namespace
 
-llvm::Value* shift_right(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t count) {
-  // Said outright, so that the mask and a later one become one; LLVM's own byte shift by GFNI hides it.
+llvm::Value* shift_words_of_bytes(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t right) {
   llvm::Value* words = as_lanes(builder, bytes, builder.getInt16Ty());
-  llvm::Value* shifted = builder.CreateLShr(words, llvm::ConstantInt::get(words->getType(), count));
-  llvm::Value* result = builder.CreateBitCast(shifted, bytes->getType());
-  return builder.CreateAnd(result, llvm::ConstantInt::get(bytes->getType(), 0xff >> count));
+  llvm::Value* shifted = right >= 0
+                             ? builder.CreateLShr(words, llvm::ConstantInt::get(words->getType(), right))
+                             : builder.CreateShl(words, llvm::ConstantInt::get(words->getType(), -right));
+  return builder.CreateBitCast(shifted, bytes->getType());
 }
 
 llvm::Value* dot4(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands) {
@@ -104,6 +104,61 @@ llvm::Value* widen(llvm::IRBuilderBase& builder, const targets::Target& target, 
   const ID words = of_width(word_pairs(target.features), y);
   if (words == none) return nullptr;
   return builder.CreateAdd(x, call(builder, words, {y, llvm::ConstantInt::get(y->getType(), 1)}));
+}
+
+llvm::Value* lookup(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* table,
+                    llvm::Value* index) {
+  const targets::FeatureSet& features = target.features;
+  const unsigned lanes = lane_count(index);
+  if (features.contains(Feature::avx512vbmi) && (lanes == 64 || features.contains(Feature::avx512vl))) {
+    const ID one =
+        of_width({llvm::Intrinsic::x86_avx512_permvar_qi_128, llvm::Intrinsic::x86_avx512_permvar_qi_256,
+                  llvm::Intrinsic::x86_avx512_permvar_qi_512},
+                 index);
+    const ID two = of_width(
+        {llvm::Intrinsic::x86_avx512_vpermi2var_qi_128, llvm::Intrinsic::x86_avx512_vpermi2var_qi_256,
+         llvm::Intrinsic::x86_avx512_vpermi2var_qi_512},
+        index);
+    if (one == none) return nullptr;
+    if (lane_count(table) <= lanes) return call(builder, one, {repeated(builder, table, lanes), index});
+    return lookup_in_pieces(builder, table, index, 2 * lanes, [&](llvm::Value* piece) {
+      llvm::SmallVector<int, 64> low, high;
+      for (unsigned lane = 0; lane < lanes; ++lane) {
+        low.push_back(static_cast<int>(lane));
+        high.push_back(static_cast<int>(lanes + lane));
+      }
+      return call(builder, two,
+                  {builder.CreateShuffleVector(piece, low), index, builder.CreateShuffleVector(piece, high)});
+    });
+  }
+  const ID shuffle =
+      of_width({features.contains(Feature::ssse3) ? llvm::Intrinsic::x86_ssse3_pshuf_b_128 : none,
+                features.contains(Feature::avx2) ? llvm::Intrinsic::x86_avx2_pshuf_b : none,
+                features.contains(Feature::avx512bw) ? llvm::Intrinsic::x86_avx512_pshuf_b_512 : none},
+               index);
+  if (shuffle == none) return nullptr;
+  llvm::Value* within = builder.CreateAnd(index, llvm::ConstantInt::get(index->getType(), 15));
+  return lookup_in_pieces(builder, table, index, 16, [&](llvm::Value* piece) {
+    return call(builder, shuffle, {repeated(builder, piece, lanes), within});
+  });
+}
+
+llvm::Value* multiply_high(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t factor) {
+  if (factor != 3 || lane_count(bytes) % 2 != 0) return nullptr;
+  // There is no product of bytes, but an average, rounded up: avg(~x, avg(~x, 255)) is ~(3 * x / 4), and
+  // 3 * x / 256 are its highest two bits. LLVM knows the average by its definition.
+  const auto average = [&](llvm::Value* a, llvm::Value* b) {
+    llvm::Type* wide = llvm::FixedVectorType::get(builder.getInt16Ty(), lane_count(a));
+    llvm::Value* sum = builder.CreateAdd(builder.CreateZExt(a, wide), builder.CreateZExt(b, wide));
+    llvm::Value* half = builder.CreateLShr(builder.CreateAdd(sum, llvm::ConstantInt::get(wide, 1)),
+                                           llvm::ConstantInt::get(wide, 1));
+    return builder.CreateTrunc(half, a->getType());
+  };
+  llvm::Value* ones = llvm::ConstantInt::get(bytes->getType(), 255);
+  llvm::Value* negated = builder.CreateNot(bytes);
+  llvm::Value* shifted =
+      shift_words_of_bytes(builder, builder.CreateNot(average(negated, average(negated, ones))), 6);
+  return builder.CreateAnd(shifted, llvm::ConstantInt::get(bytes->getType(), 3));
 }
 
 }  // namespace tern::codegen::x86

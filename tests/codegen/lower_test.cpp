@@ -71,7 +71,13 @@ TEST(Lower, ManyRandomKernelsAgreeWithTheReference) {
                                    ir::reference(kernel.problem, inputs)))
         << print(kernel);
     ++seen[std::string(row(kernel.weights.packing).name) + (kernel.problem.is_ternary() ? "" : " dense")];
+    ++seen[std::string(name(kernel.compute.strategy))];
     ++seen[kernel.compute.offset == 0 ? "no offset" : "offset"];
+    if (kernel.compute.strategy == ir::Strategy::tile)
+      ++seen["tile of " + std::to_string(tile_shape(kernel).rows) + " rows"];
+    if (kernel.compute.quads) ++seen["quads"];
+    if (kernel.compute.in_place != 1) ++seen["in place"];
+    if (kernel.problem.is_ternary()) ++seen["unpack " + std::string(name(kernel.compute.unpack))];
     if (kernel.compute.widen_every_k != 0) ++seen["widen"];
     if (kernel.schedule.prefetch_bytes != 0) ++seen["prefetch"];
     if (kernel.problem.m > 1) ++seen["rows"];
@@ -82,10 +88,50 @@ TEST(Lower, ManyRandomKernelsAgreeWithTheReference) {
         ++seen[std::string(1, name(loops[i].axis)) + " outside " + name(loops[i + 1].axis)];
     }
   }
-  for (const std::string wanted :
-       {"b2",        "b2h",      "i8",       "i8 dense", "f16 dense",   "bf16 dense",  "f32 dense",  "offset",
-        "no offset", "widen",    "prefetch", "rows",     "parallel n",  "parallel m",  "for n",      "for m",
-        "for k",     "unroll n", "unroll m", "unroll k", "m outside n", "n outside m", "n outside n"})
+  for (const std::string wanted : {"b2",
+                                   "b2h",
+                                   "g2b4",
+                                   "g3b5",
+                                   "g3b5s",
+                                   "g5b8",
+                                   "g5b8x",
+                                   "planes",
+                                   "b1",
+                                   "dot",
+                                   "lookup",
+                                   "quads",
+                                   "tile",
+                                   "addsub",
+                                   "madd",
+                                   "tile of 1 rows",
+                                   "tile of 2 rows",
+                                   "tile of 16 rows",
+                                   "in place",
+                                   "unpack fields",
+                                   "unpack table",
+                                   "unpack multiply",
+                                   "i4 dense",
+                                   "i8",
+                                   "i8 dense",
+                                   "f16 dense",
+                                   "bf16 dense",
+                                   "f32 dense",
+                                   "offset",
+                                   "no offset",
+                                   "widen",
+                                   "prefetch",
+                                   "rows",
+                                   "parallel n",
+                                   "parallel m",
+                                   "for n",
+                                   "for m",
+                                   "for k",
+                                   "unroll n",
+                                   "unroll m",
+                                   "unroll k",
+                                   "m outside n",
+                                   "n outside m",
+                                   "n outside n"})
     EXPECT_GT(seen[wanted], 0) << wanted;
 }
 

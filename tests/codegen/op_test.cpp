@@ -32,6 +32,7 @@ struct Source {
 constexpr int64_t size = 3072, every_half = 65536 + 64;
 const std::vector<Source> sources = {
     {"u8", Element::u8, size},
+    {"u8_too", Element::u8, size},
     {"u8_low", Element::u8, size, 0, 127},
     {"u8_high", Element::u8, size, 128, 255},
     {"u8_code", Element::u8, size, 0, 3},
@@ -43,6 +44,8 @@ const std::vector<Source> sources = {
     {"i16_low", Element::i16, size, -16384, 16383},
     {"i16_small", Element::i16, size, -255, 255},
     {"i32", Element::i32, size},
+    {"i32_trit", Element::i32, size, -1, 1},
+    {"i32_small", Element::i32, size, -32768, 32767},
     {"i32_low", Element::i32, size, -1000000000, 1000000000},
     {"f16", Element::f16, every_half},
     {"bf16", Element::bf16, every_half},
@@ -50,8 +53,9 @@ const std::vector<Source> sources = {
     {"f32_too", Element::f32, size},
 };
 
-// One operation: what it reads (a source, and how many of its lanes belong to one of the result), its text
-// with {} for the operands, and the type of its result.
+// One operation: what it reads (a source, and how many of its lanes belong to one of the result; or,
+// negative, how many lanes it has whatever the result's), its text with {} for the operands, and the type of
+// its result.
 struct Case {
   std::vector<std::pair<std::string, int>> loads;
   std::string text;
@@ -65,12 +69,60 @@ std::vector<Case> cases_of(int lanes) {
     cases.push_back({{{"u8", 1}}, fmt::format("and {{}}, {}", (1 << bits) - 1), Element::u8});
     cases.push_back({{{"u8", 1}}, fmt::format("and {{}}, {}", 255 - (37 << bits) % 256), Element::u8});
   }
+  for (int bits = 0; bits < 8; ++bits)
+    cases.push_back({{{"u8", 1}}, fmt::format("shift_left {{}}, {}", bits), Element::u8});
+  for (const int bits : {0, 1, 7, 31})
+    cases.push_back({{{"i32", 1}}, fmt::format("shift_right {{}}, {}", bits), Element::i32});
+  for (const int bits : {0, 2, 15})
+    cases.push_back({{{"i16", 1}}, fmt::format("shift_right {{}}, {}", bits), Element::i16});
+  cases.push_back({{{"i32_trit", 1}}, "shift_left {}, 29", Element::i32});
+  for (const int factor : {3, 1, 10, 243, 255}) {
+    cases.push_back({{{"u8", 1}}, fmt::format("multiply_low {{}}, {}", factor), Element::u8});
+    cases.push_back({{{"u8", 1}}, fmt::format("multiply_high {{}}, {}", factor), Element::u8});
+  }
+  cases.push_back({{{"u8", 1}, {"u8_too", 1}}, "blend {}, {}, 204", Element::u8});
+  cases.push_back({{}, "table numbers", Element::u8});
+  for (const int entries : {16, 32, 64, 128, 256}) {
+    cases.push_back({{{"u8", -entries}, {"u8_too", 1}}, "lookup {}, {}", Element::u8});
+    cases.push_back({{{"i8", -entries}, {"u8_too", 1}}, "lookup {}, {}", Element::i8});
+  }
+  if (lanes % 8 == 0) {
+    cases.push_back({{{"u8", 2}, {"i8", 2}}, "join {}, {}, 0", Element::i16});
+    cases.push_back({{{"u8", 2}, {"i8", 2}}, "join {}, {}, 1", Element::i16});
+    for (const std::string op : {"add_where", "subtract_where"}) {
+      cases.push_back({{{"i8_low", 1}, {"i8_low", 1}, {"u8", -lanes / 8}}, op + " {}, {}, {}", Element::i8});
+      cases.push_back(
+          {{{"i16_low", 1}, {"i16_low", 1}, {"u8", -lanes / 8}}, op + " {}, {}, {}", Element::i16});
+      cases.push_back(
+          {{{"i32_low", 1}, {"i32_low", 1}, {"u8", -lanes / 8}}, op + " {}, {}, {}", Element::i32});
+    }
+  }
+  if (lanes % 16 == 0) {
+    for (const int unit : {1, 2, 4, 8}) {
+      cases.push_back(
+          {{{"u8", 1}, {"u8_too", 1}}, fmt::format("interleave_low {{}}, {{}}, {}", unit), Element::u8});
+      cases.push_back(
+          {{{"i8", 1}, {"i8_low", 1}}, fmt::format("interleave_high {{}}, {{}}, {}", unit), Element::i8});
+    }
+  }
+  if (lanes % 4 == 0) {
+    cases.push_back({{{"i32", 1}, {"i32_low", 1}}, "interleave_low {}, {}, 8", Element::i32});
+    cases.push_back({{{"i32", 1}, {"i32_low", 1}}, "interleave_high {}, {}, 4", Element::i32});
+  }
+  for (const std::string from : {"i16", "i32"}) {
+    cases.push_back({{{from, 1}}, "low_byte {}", Element::u8});
+    cases.push_back({{{from == "i32" ? "i32_small" : from, 1}}, "high_byte {}", Element::i8});
+  }
+  if (lanes % 4 == 0)
+    cases.push_back({{{"i32_low", 1}, {"i8", 4}, {"i8", 4}}, "dot8 {}, {}, {}", Element::i32});
   for (const Source& source : sources) {
     cases.push_back({{{source.name, 1}}, "", source.element});  // load and store alone
     if (source.lowest == 0 && source.highest == 0) {
       cases.push_back({{}, fmt::format("splat {}[{{place}}], 1", source.name), source.element});
       if (lanes % 4 == 0)
         cases.push_back({{}, fmt::format("splat {}[{{place}}], 4", source.name), source.element});
+      if (lanes % 8 == 0)
+        cases.push_back({{}, fmt::format("splat {}[{{place}}], 8", source.name), source.element});
     }
   }
   for (const Element element : {Element::u8, Element::i8, Element::i16, Element::i32}) {
@@ -140,9 +192,10 @@ std::string text_of(const std::vector<Case>& cases, int lanes) {
     for (const auto& [from, multiple] : one.loads) {
       const Source& source = source_named(from);
       const std::string operand = fmt::format("x{}_{}", i, operands.size());
-      registers += fmt::format("  register {}: {}x{}\n", operand, name(source.element), multiple * lanes);
-      loads += fmt::format("    {} = load {}[{} * v{}]\n", operand, from, multiple * lanes, i);
-      trips = std::min(trips, source.size / (multiple * lanes));
+      const int width = multiple < 0 ? -multiple : multiple * lanes;
+      registers += fmt::format("  register {}: {}x{}\n", operand, name(source.element), width);
+      loads += fmt::format("    {} = load {}[{} * v{}]\n", operand, from, width, i);
+      trips = std::min(trips, source.size / width);
       operands.push_back(operand);
     }
     registers += fmt::format("  register r{}: {}x{}\n", i, name(one.result), lanes);
@@ -159,7 +212,7 @@ std::string text_of(const std::vector<Case>& cases, int lanes) {
     if (!operation.empty()) body += fmt::format("    {} = {}\n", result, operation);
     body += fmt::format("    store out{}[{} * v{}], {}\n  }}\n", i, lanes, i, result);
   }
-  return text + registers + body + "}\n";
+  return text + "  table numbers: u8 {7}\n" + registers + body + "}\n";
 }
 
 template <class T>
@@ -170,7 +223,7 @@ void put(std::vector<std::byte>& content, int64_t index, T value) {
 // Corners and everything between; all 65536 values of the 16-bit floats.
 std::vector<std::byte> content_of(const ir::Buffer& buffer, Random& random) {
   std::vector<std::byte> content(buffer.size * size_in_bytes(buffer.element));
-  if (buffer.output) return content;
+  if (buffer.kind != ir::BufferKind::input) return content;
   const int64_t low = buffer.has_promise() ? buffer.lowest : lowest(buffer.element);
   const int64_t high = buffer.has_promise() ? buffer.highest : highest(buffer.element);
   const std::vector<int64_t> corners = {low,
@@ -198,7 +251,9 @@ std::vector<std::byte> content_of(const ir::Buffer& buffer, Random& random) {
       case Element::i8:
       case Element::i16:
       case Element::i32:
-      case Element::trit: break;
+      case Element::trit:
+      case Element::sign:
+      case Element::i4: break;
     }
     // First all bytes; then corners, in runs, so that the products of a lane are extreme together.
     if (i < 256 && high - low <= 255) {
@@ -212,6 +267,54 @@ std::vector<std::byte> content_of(const ir::Buffer& buffer, Random& random) {
     if (size_in_bytes(buffer.element) == 4) put(content, i, static_cast<int32_t>(value));
   }
   return content;
+}
+
+// Tiles have one size, and operations of their own.
+constexpr const char* tiles_text = R"(program @tiles {
+  input a: i8[4096] align 1
+  input b: i8[4096] align 1
+  output c: i32[1024] align 1
+  scratch copy: i32[512] align 64
+  register sum: i32x256[2]
+  register x: i8x1024
+  register y: i8x1024
+  register row: i32x16
+  for v0 in 0..2 {
+    sum[0] = constant 0
+    sum[1] = constant 0
+    x = tile_load a[64 * v0], 128
+    y = tile_load b[1000 * v0 + 3], 64
+    sum[1] = tile_dot sum[1], x, y
+    sum[0] = tile_dot sum[0], y, x
+    y = tile_load a[7], 256
+    sum[1] = tile_dot sum[1], x, y
+    tile_store copy[16], sum[0], 32
+    tile_store c[512 * v0], sum[1], 32
+    for v1 in 0..16 {
+      row = load copy[32 * v1 + 16]
+      store c[512 * v0 + 32 * v1 + 16], row
+    }
+  }
+}
+)";
+
+TEST(TileOps, CompiledAndInterpretedGiveTheSameBits) {
+  const Expected<ir::Program> program = ir::parse_program(tiles_text);
+  ASSERT_TRUE(program) << program.error().text();
+  EXPECT_EQ(print(*program), tiles_text);
+  for (const Error& error : ir::verify(*program)) FAIL() << error.text();
+  Random random(1);
+  Contents contents;
+  for (int i = 0; i < ir::passed_buffers(*program); ++i)
+    contents.push_back(content_of(program->buffers[i], random));
+  const Contents expected = testing::interpreted(*program, contents);
+  for (const targets::Target& target : testing::runnable_targets()) {
+    const Expected<Jit> jit = Jit::make(target, std::nullopt);
+    ASSERT_TRUE(jit) << jit.error().text();
+    const Expected<CompiledKernel> compiled = jit->compile(*program);
+    ASSERT_TRUE(compiled) << compiled.error().text();
+    EXPECT_TRUE(testing::executed(*compiled, contents) == expected) << target.name;
+  }
 }
 
 class OpTest : public ::testing::TestWithParam<int> {};
@@ -249,13 +352,14 @@ INSTANTIATE_TEST_SUITE_P(Lanes, OpTest, ::testing::Values(1, 2, 3, 4, 8, 16, 21,
 
 TEST(OpTable, IsInOrderAndTestedWhole) {
   std::set<std::string> tested;
-  for (const Case& one : cases_of(4)) tested.insert(one.text.substr(0, one.text.find(' ')));
+  for (const Case& one : cases_of(16)) tested.insert(one.text.substr(0, one.text.find(' ')));
   for (size_t i = 0; i < ir::ops.size(); ++i) {
     EXPECT_EQ(static_cast<size_t>(ir::ops[i].op), i);
     EXPECT_EQ(ir::op_named(ir::ops[i].name), ir::ops[i].op);
     const bool everywhere = ir::ops[i].op == ir::Op::load || ir::ops[i].op == ir::Op::store;
     // prefetch has no result: random programs show that it does nothing else either.
-    EXPECT_TRUE(everywhere || ir::ops[i].op == ir::Op::prefetch ||
+    const bool of_tiles = ir::ops[i].name.substr(0, 5) == "tile_";
+    EXPECT_TRUE(everywhere || of_tiles || ir::ops[i].op == ir::Op::prefetch ||
                 tested.count(std::string(ir::ops[i].name)) == 1)
         << ir::ops[i].name;
   }

@@ -23,7 +23,8 @@ Bytes packed_one_by_one(const Layout& layout, const std::vector<int8_t>& trits, 
   Bytes bytes(map.size_in_bytes());
   for (int64_t i = 0; i < n; ++i) {
     for (int64_t j = 0; j < k; ++j)
-      encode_trit(layout.packing, &bytes[map.byte_offset(i, j)], map.digit(i, j), trits[i * k + j]);
+      encode_trit(layout.packing, &bytes[map.byte_offset(i, j)], map.byte_stride(), map.digit(i, j),
+                  trits[i * k + j]);
   }
   return bytes;
 }
@@ -83,8 +84,11 @@ TEST(Pack, I2STestVectorOfSmallBlocks) {
 
 TEST(Pack, RandomLayoutsAgreeWithPackingOneByOne) {
   Random random(1);
-  const std::vector<Packing> holding_trits = {Packing::b2, Packing::b2_high_first, Packing::i8};
-  for (int round = 0; round < 200; ++round) {
+  std::vector<Packing> holding_trits;
+  for (const PackingRow& packing : packings) {
+    if (packing.holds.trits) holding_trits.push_back(packing.packing);
+  }
+  for (int round = 0; round < 400; ++round) {
     const Layout from = testing::random_layout(random.choose(holding_trits), random);
     const Layout to = testing::random_layout(random.choose(holding_trits), random);
     const int64_t n = random.pick(1, 20), k = random.pick(1, 70);
@@ -115,6 +119,28 @@ TEST(Pack, FilesToKernelsByTheFastPathsAndTheSlow) {
           EXPECT_EQ(repacked(kernel, bytes, file, n, k), source);
         }
       }
+    }
+  }
+}
+
+TEST(Pack, WordsOfEveryPackingByTheFastPath) {
+  Random random(5);
+  for (const PackingRow& packing : packings) {
+    if (!packing.holds.trits && !packing.holds.signs) continue;
+    Layout kernel{packing.packing, {{Axis::n, 0, 8}, {Axis::k, 0, 4 * packing.weights_per_group}}, 64};
+    if (packing.bytes_per_group > 1) kernel.factors.push_back({Axis::b});
+    kernel.factors.insert(kernel.factors.end(), {{Axis::n, 8, 1}, {Axis::k, 4, 1}});
+    if (packing.weights_per_group > 1) kernel.factors.push_back({Axis::k, 4 * packing.weights_per_group, 4});
+    ASSERT_TRUE(check(kernel).empty()) << print(kernel);
+    for (const int64_t k : {96, 100, 301, 1}) {
+      const int64_t n = random.pick(1, 20);
+      std::vector<int8_t> trits = random_trits(n * k, random);
+      if (!packing.holds.trits) {
+        for (int8_t& trit : trits) trit = trit == 0 ? 1 : trit;
+      }
+      const Bytes bytes = packed(kernel, trits, n, k);
+      EXPECT_EQ(bytes, packed_one_by_one(kernel, trits, n, k)) << print(kernel);
+      EXPECT_EQ(unpacked(kernel, bytes, n, k), trits) << print(kernel);
     }
   }
 }

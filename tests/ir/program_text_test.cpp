@@ -39,8 +39,8 @@ TEST(ProgramText, SaysWhatTheProgramIs) {
   ASSERT_TRUE(parsed) << parsed.error().text();
   EXPECT_EQ(parsed->name, "example");
   ASSERT_EQ(parsed->buffers.size(), 3u);
-  EXPECT_EQ(parsed->buffers[1], (Buffer{"A", Element::i8, 64, 16, false, -127, 127}));
-  EXPECT_TRUE(parsed->buffers[2].output);
+  EXPECT_EQ(parsed->buffers[1], (Buffer{"A", Element::i8, 64, 16, BufferKind::input, -127, 127}));
+  EXPECT_EQ(parsed->buffers[2].kind, BufferKind::output);
   EXPECT_EQ(parsed->registers[0], (RegisterArray{"sum", {Element::i32, 4}, 2}));
   EXPECT_EQ(parsed->registers[1].count, 1);
   EXPECT_EQ(parsed->variables, (std::vector<std::string>{"n0", "k0", "m0"}));

@@ -126,7 +126,7 @@ TEST(VerifyKernel, Layouts) {
           {{{"align 64\n", "align 64\n    S: f32 [n, k] align 64\n"}},
            "f:9:5: a layout S is needed exactly when weights have a scale per group"},
           {{{"k/64,", "k/65536,"}, {"k%64/16", "k%65536/16"}},
-           "f:8:5: k is padded to 65536, past the row of A, which has 256"},
+           "f:8:5: k is padded to 65536, past the row of A, which has 512"},
           {{{"n/32,", "n/512,"}, {"n%32/8", "n%512/8"}},
            "f:8:5: n is padded to 512, past the row of C, which has 256"},
       });

@@ -89,7 +89,7 @@ TEST(VerifyProgram, Declarations) {
       {"F: f32[64] align 4", "F: f32[64] align 4 values 0..1",
        "line 4:3: the promised values do not fit the buffer's element"},
       {"C: i32[64] align 4", "C: i32[64] align 4 values 0..1",
-       "line 6:3: values are promised of inputs only"},
+       "line 6:3: values are promised of inputs and scratch only"},
       {"sum: i32x4[2]", "sum: i32x4[0]", "line 8:3: a register array holds 1 to 4096 registers"},
       {"sum: i32x4[2]", "sum: i32x4[4097]", "line 8:3: a register array holds 1 to 4096 registers"},
       {"register half: f16x4", "register half: f16x4\n  register F: f16x4",
@@ -127,13 +127,13 @@ TEST(VerifyProgram, Types) {
       {"byte = splat A", "code = splat A",
        "line 24:7: `code = splat A[4 * k0], 4`: the buffer's elements are of another type"},
       {"splat A[4 * k0], 4", "splat A[4 * k0], 2",
-       "line 24:7: `byte = splat A[4 * k0], 2`: splat repeats 1 or 4 elements over a multiple of as many "
+       "line 24:7: `byte = splat A[4 * k0], 2`: splat repeats 1, 4 or 8 elements over a multiple of as many "
        "lanes"},
       {"store C[4 * n0], sum[0]", "store C[4 * n0], real",
        "line 30:5: `store C[4 * n0], real`: the buffer's elements are of another type"},
       {"code = shift_right code", "byte = shift_right byte",
-       "line 22:7: `byte = shift_right byte, 2`: shift_right works on u8"},
-      {"code = and code", "code = and byte", "line 23:7: `code = and byte, 3`: and works on u8"},
+       "line 22:7: `byte = shift_right byte, 2`: u8 and i32 are shifted, i16 to the right"},
+      {"code = and code", "code = and byte", "line 23:7: `code = and byte, 3`: masks work on u8"},
       {"subtract sum[1], sum[1]", "subtract sum[1], real",
        "line 29:5: `sum[1] = subtract sum[1], real`: all types must be the same"},
       {"real = add real, other", "half = add half, half",
@@ -174,7 +174,7 @@ TEST(VerifyProgram, LanesThatDoNotMatch) {
        "line 26:7: `pair = dot2 pair, code, byte`: the factors must have 4 (dot4) or 2 (dot2) lanes for one "
        "of the sum"},
       {"byte: i8x16", "byte: i8x15",
-       "line 24:7: `byte = splat A[4 * k0], 4`: splat repeats 1 or 4 elements over a multiple of as many "
+       "line 24:7: `byte = splat A[4 * k0], 4`: splat repeats 1, 4 or 8 elements over a multiple of as many "
        "lanes"},
   });
 }
@@ -182,9 +182,9 @@ TEST(VerifyProgram, LanesThatDoNotMatch) {
 TEST(VerifyProgram, ImmediatesOutOfRange) {
   expect_refused({
       {"shift_right code, 2", "shift_right code, 8",
-       "line 22:7: `code = shift_right code, 8`: a u8 is shifted by 0 to 7"},
+       "line 22:7: `code = shift_right code, 8`: a shift is by fewer bits than the type has"},
       {"shift_right code, 2", "shift_right code, -1",
-       "line 22:7: `code = shift_right code, -1`: a u8 is shifted by 0 to 7"},
+       "line 22:7: `code = shift_right code, -1`: a shift is by fewer bits than the type has"},
       {"and code, 3", "and code, 256", "line 23:7: `code = and code, 256`: the mask must be one of u8"},
       {"and code, 3", "and code, -1", "line 23:7: `code = and code, -1`: the mask must be one of u8"},
       {"byte, 3\n", "byte, 0\n",

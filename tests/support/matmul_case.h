@@ -26,7 +26,10 @@ inline ir::MatmulInputs random_inputs(const ir::Problem& problem, std::mt19937& 
     // Now and then everything is as large as it can be: sums that overflow somewhere would show.
     const int kind = uniform(0, 5);
     for (int64_t i = 0; i < problem.n * problem.k; ++i)
-      inputs.trits.push_back(static_cast<int8_t>(kind == 0 ? 1 : kind == 1 ? -1 : uniform(-1, 1)));
+      inputs.trits.push_back(static_cast<int8_t>(kind == 0                             ? 1
+                                                 : kind == 1                           ? -1
+                                                 : problem.weight == ir::Element::sign ? 2 * uniform(0, 1) - 1
+                                                                                       : uniform(-1, 1)));
     for (int64_t i = 0; i < problem.m * problem.k; ++i)
       inputs.quantized.push_back(
           static_cast<int8_t>(kind < 2 ? (i / problem.k % 2 ? 127 : -128) : uniform(-128, 127)));
@@ -37,8 +40,10 @@ inline ir::MatmulInputs random_inputs(const ir::Problem& problem, std::mt19937& 
   const ir::Packing packing = *ir::packing_named(name(problem.weight));
   for (int64_t i = 0; i < problem.n * problem.k; ++i) {
     uint8_t bytes[4];
-    encode_dense(packing, bytes,
-                 problem.weight == ir::Element::i8 ? static_cast<float>(uniform(-128, 127)) : real());
+    const bool is_whole = problem.scaling == ir::Scaling::group;
+    const auto low = static_cast<int>(lowest(problem.weight)),
+               high = static_cast<int>(highest(problem.weight));
+    encode_dense(packing, bytes, is_whole ? static_cast<float>(uniform(low, high)) : real());
     inputs.dense.push_back(decode_dense(packing, bytes));
   }
   if (problem.scaling == ir::Scaling::group) {
@@ -55,6 +60,7 @@ class KernelCall {
   KernelCall(const ir::Kernel& kernel, const ir::Program& program, const ir::MatmulInputs& inputs)
       : kernel_(kernel), program_(program) {
     for (const ir::Buffer& buffer : program.buffers) {
+      if (buffer.kind == ir::BufferKind::scratch) continue;
       const size_t bytes = buffer.size * size_in_bytes(buffer.element);
       storage_.emplace_back(bytes + 2 * guard, std::byte{0xa5});
       const size_t misalignment = reinterpret_cast<uintptr_t>(storage_.back().data()) % guard;
@@ -101,11 +107,15 @@ class KernelCall {
   void fill_dense(std::byte* start, const ir::MatmulInputs& inputs) {
     const ir::Problem& problem = kernel_.problem;
     const ir::LayoutMap map(kernel_.weights, problem.n, problem.k);
-    ir::pack_dense<T>(kernel_.weights, {reinterpret_cast<T*>(start), static_cast<size_t>(map.positions())},
+    ir::pack_dense<T>(kernel_.weights, {reinterpret_cast<T*>(start), map.size_in_bytes() / sizeof(T)},
                       problem.n, problem.k, 0, problem.n, [&](int64_t n, T* row) {
-                        for (int64_t k = 0; k < problem.k; ++k)
-                          encode_dense(kernel_.weights.packing, reinterpret_cast<uint8_t*>(row + k),
-                                       inputs.dense[n * problem.k + k]);
+                        for (int64_t k = 0; k < problem.k; ++k) {
+                          const float value = inputs.dense[n * problem.k + k];
+                          if (problem.weight == ir::Element::i4)
+                            row[k] = static_cast<T>(value);  // as pack_dense takes them
+                          else
+                            encode_dense(kernel_.weights.packing, reinterpret_cast<uint8_t*>(row + k), value);
+                        }
                       });
   }
 
@@ -131,6 +141,8 @@ class KernelCall {
         fill_rows(start, inputs.quantized, activation_stride(problem));
       else
         fill_rows(start, inputs.activations, activation_stride(problem));
+    } else if (buffer.name == "T" || buffer.name == "H") {
+      fill_tables(buffer, start, inputs);
     } else if (buffer.name == "asum") {
       for (int64_t m = 0; m < problem.m; ++m) {
         int32_t sum = 0;
@@ -141,6 +153,20 @@ class KernelCall {
       std::copy(inputs.activation_scales.begin(), inputs.activation_scales.end(), floats);
     } else if (buffer.name == "sw") {
       floats[0] = inputs.weight_scale;
+    }
+  }
+
+  // Look-up tables, as the interpreter builds them.
+  void fill_tables(const ir::Buffer& buffer, std::byte* start, const ir::MatmulInputs& inputs) {
+    const ir::Program build = codegen::lower_tables(kernel_);
+    std::vector<std::vector<std::byte>> contents;
+    std::vector<std::byte*> pointers;
+    for (const ir::Buffer& one : build.buffers) contents.emplace_back(one.size * size_in_bytes(one.element));
+    for (std::vector<std::byte>& content : contents) pointers.push_back(content.data());
+    fill(build.buffers[0], pointers[0], inputs);
+    interpret(build, pointers, full_ranges(build));
+    for (size_t i = 1; i < contents.size(); ++i) {
+      if (build.buffers[i].name == buffer.name) std::copy(contents[i].begin(), contents[i].end(), start);
     }
   }
 

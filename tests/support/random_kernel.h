@@ -23,45 +23,72 @@ class KernelMaker {
     kernel_ = {};
     kernel_.name = "random";
     draw_problem();
+    draw_strategy();
     draw_lanes();
     draw_layout();
     draw_loops();
     if (random_.coin()) kernel_.schedule.prefetch_bytes = random_.choose(std::vector<int64_t>{64, 4096});
-    if (kernel_.problem.is_ternary()) draw_compute();
+    draw_compute();
     return kernel_;
   }
 
  private:
   int64_t up_to(int64_t most) { return random_.pick(1, most); }
+  bool is_lanewise_lookup() const {
+    return kernel_.compute.strategy == ir::Strategy::lookup && !kernel_.compute.quads;
+  }
 
   void draw_problem() {
     using ir::Element;
     ir::Problem& problem = kernel_.problem;
     problem = {random_.coin() ? 1 : up_to(5), up_to(90), up_to(150), Element::trit, ir::Scaling::tensor, 0};
-    if (random_.pick(0, 2) != 0) return;
-    problem.weight = random_.choose(std::vector{Element::i8, Element::f16, Element::bf16, Element::f32});
-    problem.scaling = problem.weight == Element::i8 ? ir::Scaling::group : ir::Scaling::none;
-    if (problem.weight == Element::i8)
-      problem.scale_group = random_.choose(std::vector<int64_t>{1, 3, 8, 20, 32});
-    kernel_.compute = {ir::Strategy::madd, 0, 0};
+    if (random_.pick(0, 9) == 0) problem.weight = Element::sign;
+    if (random_.pick(0, 3) != 0) return;
+    problem.weight =
+        random_.choose(std::vector{Element::i4, Element::i8, Element::f16, Element::bf16, Element::f32});
+    const bool is_whole = problem.weight == Element::i8 || problem.weight == Element::i4;
+    problem.scaling = is_whole ? ir::Scaling::group : ir::Scaling::none;
+    if (is_whole) problem.scale_group = random_.choose(std::vector<int64_t>{2, 3, 8, 20, 32});
+  }
+
+  void draw_strategy() {
+    using ir::Strategy;
+    kernel_.compute = {Strategy::madd, 0, 0};
+    if (!kernel_.problem.is_ternary()) return;
+    kernel_.compute.strategy = random_.choose(
+        std::vector{Strategy::dot, Strategy::dot, Strategy::lookup, Strategy::tile, Strategy::addsub});
+    kernel_.compute.quads = kernel_.compute.strategy == Strategy::lookup && random_.coin();
   }
 
   void draw_lanes() {
     std::vector<int64_t> choices = {4, 8, 16};
     if (!kernel_.problem.is_ternary() || target_.architecture == targets::Architecture::any)
       choices = {2, 3, 4, 5, 7, 8, 12, 16, 24, 32};
+    if (is_lanewise_lookup()) choices = {16, 32, 64};
+    if (kernel_.compute.strategy == ir::Strategy::addsub) choices = {8, 16, 32};
     lanes_ = random_.choose(choices);
+  }
+
+  ir::Packing draw_packing() {
+    if (!kernel_.problem.is_ternary()) return *ir::packing_named(name(kernel_.problem.weight));
+    if (kernel_.compute.strategy == ir::Strategy::addsub) return ir::Packing::planes;
+    std::vector<ir::Packing> choices;
+    for (const ir::PackingRow& packing : ir::packings) {
+      const bool looks_up = kernel_.compute.strategy == ir::Strategy::lookup;
+      if (can_hold(packing.packing, kernel_.problem.weight) && (!looks_up || packing.weights_per_code > 1))
+        choices.push_back(packing.packing);
+    }
+    return random_.choose(choices);
   }
 
   // Blocks of outputs and of inputs; within the innermost, what a vector holds.
   void draw_layout() {
     using ir::Axis;
-    if (kernel_.problem.is_ternary())
-      kernel_.weights.packing =
-          random_.choose(std::vector{ir::Packing::b2, ir::Packing::b2_high_first, ir::Packing::i8});
-    else
-      kernel_.weights.packing = *ir::packing_named(name(kernel_.problem.weight));
-    leaf_k_ = !kernel_.problem.is_ternary() ? 1 : 4 * row(kernel_.weights.packing).weights_per_group;
+    kernel_.weights.packing = draw_packing();
+    kernel_.schedule.loops = {{ir::LoopKind::vector, Axis::n, lanes_}};
+    const ir::Leaf leaf = leaf_of(kernel_);
+    kernel_.schedule.loops.clear();
+    leaf_k_ = leaf.k;
     n_block_ = lanes_ * up_to(4);
     k_block_ = leaf_k_ * up_to(6);
     if (kernel_.problem.scale_group > 0) k_block_ = kernel_.problem.scale_group;
@@ -70,9 +97,7 @@ class KernelMaker {
     if (k_block_ != leaf_k_) outer.push_back({Axis::k, k_block_, leaf_k_});
     std::shuffle(outer.begin(), outer.end(), random_.engine());
     kernel_.weights.factors = outer;
-    kernel_.weights.factors.push_back({Axis::n, lanes_, 1});
-    if (kernel_.problem.is_ternary()) kernel_.weights.factors.push_back({Axis::k, 4, 1});
-    if (leaf_k_ > 4) kernel_.weights.factors.push_back({Axis::k, leaf_k_, 4});
+    kernel_.weights.factors.insert(kernel_.weights.factors.end(), leaf.factors.begin(), leaf.factors.end());
     if (kernel_.problem.scaling != ir::Scaling::group) return;
     kernel_.scales = ir::Layout{ir::Packing::f32, {{Axis::n, 0, lanes_}, {Axis::k, 0, 1}}, 64};
     std::shuffle(kernel_.scales->factors.begin(), kernel_.scales->factors.end(), random_.engine());
@@ -88,7 +113,12 @@ class KernelMaker {
     using ir::LoopKind;
     const int64_t m = kernel_.problem.m;
     const auto outer = [&] { return random_.pick(0, 3) == 0 ? LoopKind::unroll : LoopKind::sequential; };
-    const int64_t row_tile = up_to(std::min<int64_t>(m + 1, 4));
+    const bool tiles = kernel_.compute.strategy == ir::Strategy::tile;
+    // Units of strategy tile: rows, and inputs.
+    const int64_t unit_rows = !tiles ? 1 : lanes_ == 16 && random_.coin() ? 16 : random_.coin() ? 2 : 1;
+    if (tiles) leaf_k_ = unit_rows == 16 ? 64 : 4 * unit_rows;
+    if (tiles) k_block_ = leaf_k_ * up_to(3);
+    const int64_t row_tile = unit_rows * up_to(std::min<int64_t>(m + 1, unit_rows == 16 ? 2 : 4));
     const int64_t tile_vectors = random_.choose(std::vector<int64_t>{1, 2, n_block_ / lanes_});
     if (random_.coin()) add(LoopKind::parallel, Axis::n, n_block_);
     if (random_.coin()) add(LoopKind::parallel, Axis::m, row_tile);
@@ -104,17 +134,28 @@ class KernelMaker {
       add(random_.coin() ? LoopKind::unroll : LoopKind::sequential, Axis::k, leaf_k_);
 
     const bool rows_first = random_.coin();
-    if (rows_first) add(LoopKind::unroll, Axis::m, 1);
+    if (rows_first) add(LoopKind::unroll, Axis::m, unit_rows);
     if (random_.pick(0, 4) == 0) add(LoopKind::unroll, Axis::n, 2 * lanes_);
     if (random_.pick(0, 4) != 0) add(LoopKind::unroll, Axis::n, lanes_);
-    if (!rows_first && (m > 1 || random_.coin())) add(LoopKind::unroll, Axis::m, 1);
+    if (!rows_first && (m > 1 || unit_rows > 1 || random_.coin())) add(LoopKind::unroll, Axis::m, unit_rows);
     add(LoopKind::vector, Axis::n, lanes_);
   }
 
   void draw_compute() {
-    kernel_.compute.offset = random_.pick(0, 3) == 0 ? 0 : 1;
-    if (kernel_.compute.offset == 1 && random_.coin())
-      kernel_.compute.widen_every_k = random_.choose(std::vector<int64_t>{leaf_k_, 2 * leaf_k_, k_block_});
+    ir::Compute& compute = kernel_.compute;
+    const bool unpacks = compute.strategy == ir::Strategy::dot || compute.strategy == ir::Strategy::tile;
+    if (unpacks) {
+      compute.offset = random_.pick(0, 3) == 0 ? 0 : 1;
+      compute.unpack = plain_unpack(kernel_.weights.packing);
+      if (random_.coin())
+        compute.unpack =
+            random_.choose(std::vector{ir::Unpack::fields, ir::Unpack::table, ir::Unpack::multiply});
+      if (random_.pick(0, 3) == 0) compute.in_place = random_.coin() ? 2 : 4;
+    }
+    const bool widens = compute.strategy == ir::Strategy::dot      ? compute.offset == 1 && random_.coin()
+                        : compute.strategy == ir::Strategy::addsub ? random_.coin()
+                                                                   : is_lanewise_lookup();
+    if (widens) compute.widen_every_k = random_.choose(std::vector<int64_t>{leaf_k_, 2 * leaf_k_, k_block_});
   }
 
   Random& random_;

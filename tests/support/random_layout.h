@@ -40,6 +40,9 @@ inline ir::Layout random_layout(ir::Packing packing, Random& random, bool may_be
       }
       layout.factors.push_back({axis, group, 1});
     }
+    if (row(packing).bytes_per_group > 1 && !row(packing).holds.dense && random.coin())
+      layout.factors.insert(layout.factors.begin() + random.pick(0, layout.factors.size() - 1),
+                            {ir::Axis::b});
     if (check(layout).empty()) return layout;
   }
 }

@@ -62,7 +62,14 @@ class ProgramMaker {
       program_.buffers.push_back(input);
       if (element == Element::f16 || element == Element::bf16) continue;
       outputs_[element] = static_cast<int>(program_.buffers.size());
-      program_.buffers.push_back({"out_" + std::string(name(element)), element, size, 1, true});
+      program_.buffers.push_back(
+          {"out_" + std::string(name(element)), element, size, 1, ir::BufferKind::output});
+    }
+    program_.tables = {
+        {"table_a", Element::u8, {}}, {"table_b", Element::i8, {}}, {"table_c", Element::u8, {}}};
+    for (ir::Table& table : program_.tables) {
+      for (int64_t left = 1 << random_.pick(0, 4); left > 0; --left)
+        table.values.push_back(random_.pick(lowest(table.element), highest(table.element)));
     }
     for (const ir::VectorType type : std::initializer_list<ir::VectorType>{{Element::u8, 16},
                                                                            {Element::i8, 16},
@@ -70,6 +77,7 @@ class ProgramMaker {
                                                                            {Element::i16, 16},
                                                                            {Element::i32, 4},
                                                                            {Element::i32, 16},
+                                                                           {Element::u8, 2},
                                                                            {Element::f32, 16}})
       program_.registers.push_back({"r_" + print(type), type, count});
   }
@@ -161,11 +169,60 @@ class ProgramMaker {
         made.operands = {any(u8)};
         made.immediate = random_.pick(0, 255);
         break;
+      case Op::shift_left:
       case Op::shift_right:
-        made.result = any(u8);
-        made.operands = {any(u8)};
+        made.result = any(random_.coin() ? u8 : i32);
+        made.operands = {any(arrays[made.result.array].type)};
         made.immediate = random_.pick(0, 7);
         break;
+      case Op::table:
+        made.result = any(random_.coin() ? u8 : i8);
+        made.immediate = random_.pick(0, 2);
+        break;
+      case Op::blend:
+        made.result = any(u8);
+        made.operands = {any(u8), any(u8)};
+        made.immediate = random_.pick(0, 255);
+        break;
+      case Op::multiply_low:
+      case Op::multiply_high:
+        made.result = any(u8);
+        made.operands = {any(u8)};
+        made.immediate = random_.coin() ? 3 : random_.pick(1, 255);
+        break;
+      case Op::lookup:
+        made.result = any(random_.coin() ? u8 : i8);
+        made.operands = {any(arrays[made.result.array].type), any(u8)};
+        break;
+      case Op::join:
+        made.result = any(i16);
+        made.operands = {any(u8), any(i8)};
+        made.immediate = random_.pick(0, 1);
+        break;
+      case Op::interleave_low:
+      case Op::interleave_high:
+        made.result = any(random_.coin() ? u8 : i8);
+        made.operands = {any(arrays[made.result.array].type), any(arrays[made.result.array].type)};
+        made.immediate = 1 << random_.pick(0, 3);
+        break;
+      case Op::add_where:
+      case Op::subtract_where:
+        made.result = any(random_.coin() ? i8 : ir::VectorType{Element::i16, 16});
+        made.operands = {random_.coin() ? made.result : any(arrays[made.result.array].type),
+                         any(arrays[made.result.array].type), any({Element::u8, 2})};
+        break;
+      case Op::low_byte:
+      case Op::high_byte:
+        made.result = any(made.op == Op::low_byte ? u8 : i8);
+        made.operands = {any({random_.coin() ? Element::i16 : Element::i32, 16})};
+        break;
+      case Op::dot8:
+        made.result = any(i32);
+        made.operands = {random_.coin() ? made.result : any(i32), any(i8), any(i8)};
+        break;
+      case Op::tile_load:  // their registers are too large for many; the op test has them
+      case Op::tile_store:
+      case Op::tile_dot: return instruction();
       case Op::add:
       case Op::subtract:
         made.result = any(type);
@@ -223,7 +280,7 @@ inline std::vector<std::vector<std::byte>> random_buffers(const ir::Program& pro
   for (const ir::Buffer& buffer : program.buffers) {
     const int bytes = size_in_bytes(buffer.element);
     std::vector<std::byte>& content = contents.emplace_back(buffer.size * bytes);
-    if (buffer.output) continue;
+    if (buffer.kind != ir::BufferKind::input) continue;
     const int kind = static_cast<int>(random.pick(0, 3));
     for (int64_t i = 0; i < buffer.size; ++i) {
       int64_t value = random.pick(0, 0xffff);  // any bits, for f16 and bf16

@@ -1,0 +1,31 @@
+// Internal to codegen/: from exact sums to outputs, the end of every kernel of ternary weights.
+#pragma once
+
+#include "codegen/loop_nest.h"
+#include "ir/kernel.h"
+#include "ir/program.h"
+
+namespace tern::codegen {
+
+// C = f32(sum - correction) / sa * sw, in this order.
+class Epilogue {
+ public:
+  // `kernel` and `program` must outlive this.
+  Epilogue(const ir::Kernel& kernel, ir::Program& program) : kernel_(kernel), program_(program) {}
+
+  // Declares the buffers asum (if sums are `corrected` by the sum of the activations), sa, sw and C, and
+  // registers for sums of so many lanes.
+  void declare(int lanes, bool corrected);
+
+  // Emits the end of one vector of i32 sums of row m, whose first output is number n; `sum` is overwritten.
+  void emit(ir::Body& body, const ir::RegisterUse& sum, const ir::Affine& m, const ir::Affine& n);
+
+ private:
+  const ir::Kernel& kernel_;
+  ir::Program& program_;
+  bool corrected_ = false;
+  int asum_ = 0, sa_ = 0, sw_ = 0, c_ = 0;
+  int correction_ = 0, scale_ = 0, result_ = 0;
+};
+
+}  // namespace tern::codegen
