@@ -4,6 +4,7 @@
 #include <llvm/Target/TargetMachine.h>
 
 #include <cassert>
+#include <map>
 #include <numeric>
 
 #include "codegen/vector_ops.h"
@@ -51,6 +52,10 @@ class Emitter {
     const std::string bits = std::to_string(target_.vector_bits);
     function_->addFnAttr("min-legal-vector-width", bits);
     function_->addFnAttr("prefer-vector-width", bits);
+    // The width of SVE's vectors, counted in 128 bits, is this target's.
+    const unsigned granules = target_.vector_bits / 128;
+    if (target_.architecture == Architecture::aarch64 && granules > 1)
+      function_->addFnAttr(llvm::Attribute::getWithVScaleRangeArgs(context(), granules, granules));
 
     builder_.SetInsertPoint(llvm::BasicBlock::Create(context(), "entry", function_));
     for (size_t i = 0; i < program_.buffers.size(); ++i) {
@@ -91,16 +96,57 @@ class Emitter {
     return registers_[use.array][use.index.constant];
   }
 
+  using RegisterKey = std::pair<int, int64_t>;
+  static RegisterKey key_of(const ir::RegisterUse& use) { return {use.array, use.index.constant}; }
+
   llvm::Value* read(const ir::RegisterUse& use) {
+    finish_pending(use);
     llvm::AllocaInst* place = slot(use);
     return builder_.CreateLoad(place->getAllocatedType(), place);
   }
 
+  void write(const ir::RegisterUse& use, llvm::Value* value) {
+    pending_.erase(key_of(use));
+    builder_.CreateStore(value, slot(use));
+  }
+
+  // Writes what waits to be added to a register.
+  void finish_pending(const ir::RegisterUse& use) {
+    const auto waiting = pending_.extract(key_of(use));
+    if (waiting) write(use, waiting.mapped().finish(builder_, read(use)));
+  }
+
+  void finish_all_pending() {
+    while (!pending_.empty()) {
+      const auto [array, index] = pending_.begin()->first;
+      finish_pending({array, {index, {}}});
+    }
+  }
+
+  // True if this dot4 now waits with others to be added to its register.
+  bool waits(const Instruction& instruction) {
+    if (target_.architecture != Architecture::aarch64 || instruction.op != Op::dot4 ||
+        instruction.result != instruction.operands[0])
+      return false;
+    const DotOperands operands = dot_operands(instruction, nullptr);
+    if (!arm::PendingDot().fits(target_, operands)) return false;
+    const RegisterKey key = key_of(instruction.result);
+    if (!pending_[key].fits(target_, operands)) finish_pending(instruction.result);
+    pending_[key].add(builder_, operands);
+    return true;
+  }
+
   // The address of an element, and the alignment that is certain for it.
   std::pair<llvm::Value*, llvm::Align> address(const Instruction& instruction) {
+    return byte_address(instruction, instruction.address.constant *
+                                         size_in_bytes(program_.buffers[instruction.buffer].element));
+  }
+
+  // The same with another constant, in bytes.
+  std::pair<llvm::Value*, llvm::Align> byte_address(const Instruction& instruction, int64_t constant) {
     const ir::Buffer& buffer = program_.buffers[instruction.buffer];
     const int64_t bytes = size_in_bytes(buffer.element);
-    int64_t alignment = std::gcd(buffer.alignment, instruction.address.constant * bytes);
+    int64_t alignment = std::gcd(buffer.alignment, constant);
     llvm::Value* offset = builder_.getInt64(0);
     for (const ir::Affine::Term& term : instruction.address.terms) {
       alignment = std::gcd(alignment, term.factor * bytes);
@@ -111,7 +157,7 @@ class Emitter {
     // The constant comes last: instructions hold it, and addresses that differ in nothing else share the
     // rest.
     llvm::Value* place = builder_.CreateGEP(builder_.getInt8Ty(), buffers_[instruction.buffer], offset);
-    place = builder_.CreateConstGEP1_64(builder_.getInt8Ty(), place, instruction.address.constant * bytes);
+    place = builder_.CreateConstGEP1_64(builder_.getInt8Ty(), place, constant);
     return {place, llvm::Align(static_cast<uint64_t>(alignment))};
   }
 
@@ -134,6 +180,7 @@ class Emitter {
       end = range_bound(2 * parallel_seen_ + 1);
       ++parallel_seen_;
     }
+    finish_all_pending();
     llvm::BasicBlock* before = builder_.GetInsertBlock();
     auto* body = llvm::BasicBlock::Create(context(), "body", function_);
     auto* after = llvm::BasicBlock::Create(context(), "after", function_);
@@ -147,6 +194,7 @@ class Emitter {
     variable->addIncoming(begin, before);
     variables_[loop.variable] = variable;
     emit(loop.body);
+    finish_all_pending();
     llvm::Value* next = builder_.CreateNSWAdd(variable, builder_.getInt64(1));
     variable->addIncoming(next, builder_.GetInsertBlock());
     builder_.CreateCondBr(builder_.CreateICmpSLT(next, end), body, after);
@@ -158,7 +206,28 @@ class Emitter {
     return builder_.CreateLoad(builder_.getInt64Ty(), place);
   }
 
+  // AArch64's instructions take one lane of a vector for all. So groups of 32 bits are read by the aligned
+  // 16 bytes around them, which neighbouring groups then share. Null where these may reach past the buffer.
+  llvm::Value* splat_of_lane(const Instruction& instruction) {
+    constexpr int64_t block = 16;
+    const ir::VectorType type = ir_type(instruction.result);
+    const ir::Buffer& buffer = program_.buffers[instruction.buffer];
+    const int64_t bytes = size_in_bytes(buffer.element);
+    const int64_t offset = instruction.address.constant * bytes % block;
+    const int64_t begin = instruction.address.constant * bytes - offset;
+    const auto [place, alignment] = byte_address(instruction, begin);
+    if (target_.architecture != Architecture::aarch64 || type.bits() > 128 ||
+        bytes * instruction.immediate != 4 || offset % 4 != 0 || alignment < llvm::Align(block) ||
+        buffer.size * bytes % block != 0)
+      return nullptr;
+    llvm::Value* loaded = builder_.CreateAlignedLoad(
+        llvm::FixedVectorType::get(builder_.getInt32Ty(), 4), place, alignment);
+    const llvm::SmallVector<int, 4> lanes(type.bits() / 32, static_cast<int>(offset / 4));
+    return builder_.CreateBitCast(builder_.CreateShuffleVector(loaded, lanes), type_of(type));
+  }
+
   llvm::Value* splat(const Instruction& instruction) {
+    if (llvm::Value* value = splat_of_lane(instruction)) return value;
     const ir::VectorType type = ir_type(instruction.result);
     const auto [place, alignment] = address(instruction);
     // A group of elements is repeated as one wider element.
@@ -214,14 +283,19 @@ class Emitter {
     return nullptr;
   }
 
+  DotOperands dot_operands(const Instruction& instruction, llvm::Value* x) {
+    return {x, read(instruction.operands[1]), read(instruction.operands[2]),
+            ir_type(instruction.operands[1]).element == Element::i8, instruction.immediate};
+  }
+
   llvm::Value* dot(const Instruction& instruction) {
-    const DotOperands operands{
-        read(instruction.operands[0]), read(instruction.operands[1]), read(instruction.operands[2]),
-        ir_type(instruction.operands[1]).element == Element::i8, instruction.immediate};
+    const DotOperands operands = dot_operands(instruction, read(instruction.operands[0]));
     const bool quad = instruction.op == Op::dot4;
     llvm::Value* value = nullptr;
     if (target_.architecture == Architecture::x86_64)
       value = quad ? x86::dot4(builder_, target_, operands) : x86::dot2(builder_, target_, operands);
+    if (target_.architecture == Architecture::aarch64)
+      value = quad ? arm::dot4(builder_, target_, operands) : arm::dot2(builder_, operands);
     if (value) return value;
     return quad ? portable::dot4(builder_, operands) : portable::dot2(builder_, operands);
   }
@@ -229,6 +303,7 @@ class Emitter {
   llvm::Value* widen(llvm::Value* x, llvm::Value* y) {
     llvm::Value* value = nullptr;
     if (target_.architecture == Architecture::x86_64) value = x86::widen(builder_, target_, x, y);
+    if (target_.architecture == Architecture::aarch64) value = arm::widen(builder_, x, y);
     return value ? value : portable::widen(builder_, x, y);
   }
 
@@ -278,7 +353,7 @@ class Emitter {
       builder_.CreateAlignedStore(read(instruction.operands[0]), place, alignment);
       return;
     }
-    builder_.CreateStore(value_of(instruction), slot(instruction.result));
+    if (!waits(instruction)) write(instruction.result, value_of(instruction));
   }
 
   const ir::Program& program_;
@@ -289,6 +364,7 @@ class Emitter {
   std::vector<llvm::Value*> buffers_;
   std::vector<std::vector<llvm::AllocaInst*>> registers_;
   std::vector<llvm::Value*> variables_;
+  std::map<RegisterKey, arm::PendingDot> pending_;  // what a register has yet to be given
   int parallel_seen_ = 0;
 };
 
