@@ -107,6 +107,7 @@ class Emitter {
 
   void write(const ir::RegisterUse& use, llvm::Value* value) {
     pending_.erase(key_of(use));
+    lanes_.erase(key_of(use));
     builder_.CreateStore(value, slot(use));
   }
 
@@ -116,7 +117,9 @@ class Emitter {
     if (waiting) write(use, waiting.mapped().finish(builder_, read(use)));
   }
 
-  void finish_all_pending() {
+  // What is known of registers holds inside a block of instructions without loops.
+  void end_block() {
+    lanes_.clear();
     while (!pending_.empty()) {
       const auto [array, index] = pending_.begin()->first;
       finish_pending({array, {index, {}}});
@@ -180,7 +183,7 @@ class Emitter {
       end = range_bound(2 * parallel_seen_ + 1);
       ++parallel_seen_;
     }
-    finish_all_pending();
+    end_block();
     llvm::BasicBlock* before = builder_.GetInsertBlock();
     auto* body = llvm::BasicBlock::Create(context(), "body", function_);
     auto* after = llvm::BasicBlock::Create(context(), "after", function_);
@@ -194,7 +197,7 @@ class Emitter {
     variable->addIncoming(begin, before);
     variables_[loop.variable] = variable;
     emit(loop.body);
-    finish_all_pending();
+    end_block();
     llvm::Value* next = builder_.CreateNSWAdd(variable, builder_.getInt64(1));
     variable->addIncoming(next, builder_.GetInsertBlock());
     builder_.CreateCondBr(builder_.CreateICmpSLT(next, end), body, after);
@@ -207,27 +210,33 @@ class Emitter {
   }
 
   // AArch64's instructions take one lane of a vector for all. So groups of 32 bits are read by the aligned
-  // 16 bytes around them, which neighbouring groups then share. Null where these may reach past the buffer.
-  llvm::Value* splat_of_lane(const Instruction& instruction) {
+  // 16 bytes around them, which neighbouring groups then share. No block where these may reach past the
+  // buffer.
+  LaneOfBlock lane_of_block(const Instruction& instruction) {
     constexpr int64_t block = 16;
     const ir::VectorType type = ir_type(instruction.result);
     const ir::Buffer& buffer = program_.buffers[instruction.buffer];
     const int64_t bytes = size_in_bytes(buffer.element);
     const int64_t offset = instruction.address.constant * bytes % block;
-    const int64_t begin = instruction.address.constant * bytes - offset;
-    const auto [place, alignment] = byte_address(instruction, begin);
-    if (target_.architecture != Architecture::aarch64 || type.bits() > 128 ||
-        bytes * instruction.immediate != 4 || offset % 4 != 0 || alignment < llvm::Align(block) ||
-        buffer.size * bytes % block != 0)
-      return nullptr;
-    llvm::Value* loaded = builder_.CreateAlignedLoad(
-        llvm::FixedVectorType::get(builder_.getInt32Ty(), 4), place, alignment);
-    const llvm::SmallVector<int, 4> lanes(type.bits() / 32, static_cast<int>(offset / 4));
-    return builder_.CreateBitCast(builder_.CreateShuffleVector(loaded, lanes), type_of(type));
+    if (target_.architecture != Architecture::aarch64 || bytes * instruction.immediate != 4 ||
+        offset % 4 != 0 || buffer.size * bytes % block != 0 ||
+        (type.bits() > 128 && type.element != Element::i8))
+      return {};
+    const auto [place, alignment] = byte_address(instruction, instruction.address.constant * bytes - offset);
+    if (alignment < llvm::Align(block)) return {};
+    auto* four = llvm::FixedVectorType::get(builder_.getInt32Ty(), 4);
+    return {builder_.CreateAlignedLoad(four, place, alignment), static_cast<int>(offset / 4)};
+  }
+
+  void splat_lane(const ir::RegisterUse& result, LaneOfBlock lane) {
+    const ir::VectorType type = ir_type(result);
+    const llvm::SmallVector<int, 4> chosen(type.bits() / 32, lane.lane);
+    llvm::Value* repeated = builder_.CreateShuffleVector(lane.block, chosen);
+    write(result, builder_.CreateBitCast(repeated, type_of(type)));
+    lanes_[key_of(result)] = lane;
   }
 
   llvm::Value* splat(const Instruction& instruction) {
-    if (llvm::Value* value = splat_of_lane(instruction)) return value;
     const ir::VectorType type = ir_type(instruction.result);
     const auto [place, alignment] = address(instruction);
     // A group of elements is repeated as one wider element.
@@ -284,8 +293,13 @@ class Emitter {
   }
 
   DotOperands dot_operands(const Instruction& instruction, llvm::Value* x) {
-    return {x, read(instruction.operands[1]), read(instruction.operands[2]),
-            ir_type(instruction.operands[1]).element == Element::i8, instruction.immediate};
+    const auto lane = lanes_.find(key_of(instruction.operands[2]));
+    return {x,
+            read(instruction.operands[1]),
+            read(instruction.operands[2]),
+            ir_type(instruction.operands[1]).element == Element::i8,
+            instruction.immediate,
+            lane == lanes_.end() ? LaneOfBlock{} : lane->second};
   }
 
   llvm::Value* dot(const Instruction& instruction) {
@@ -353,6 +367,10 @@ class Emitter {
       builder_.CreateAlignedStore(read(instruction.operands[0]), place, alignment);
       return;
     }
+    if (instruction.op == Op::splat) {
+      if (const LaneOfBlock lane = lane_of_block(instruction); lane.block)
+        return splat_lane(instruction.result, lane);
+    }
     if (!waits(instruction)) write(instruction.result, value_of(instruction));
   }
 
@@ -364,6 +382,7 @@ class Emitter {
   std::vector<llvm::Value*> buffers_;
   std::vector<std::vector<llvm::AllocaInst*>> registers_;
   std::vector<llvm::Value*> variables_;
+  std::map<RegisterKey, LaneOfBlock> lanes_;        // registers that repeat a lane
   std::map<RegisterKey, arm::PendingDot> pending_;  // what a register has yet to be given
   int parallel_seen_ = 0;
 };

@@ -8,13 +8,20 @@
 
 namespace tern::codegen {
 
+// A vector that repeats one lane (32 bits) of four: <4 x i32>. Null: not known to.
+struct LaneOfBlock {
+  llvm::Value* block = nullptr;
+  int lane = 0;
+};
+
 // The operands of dot4, dot2 and widen; see ir/op.h. A null `z` for widen.
 struct DotOperands {
   llvm::Value* x;
   llvm::Value* y;
   llvm::Value* z;
   bool y_is_signed;
-  int64_t bound;  // of |y|, for dot4
+  int64_t bound;          // of |y|, for dot4
+  LaneOfBlock z_repeats;  // how z came about
 };
 
 // Portable forms: right on every LLVM target.

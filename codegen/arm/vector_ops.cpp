@@ -81,20 +81,36 @@ llvm::Value* each_128_bits(llvm::IRBuilderBase& builder, std::initializer_list<l
   return joined(builder, results);
 }
 
+// As quad_dot, on a whole register of SVE.
+llvm::Value* sve_quad_dot(llvm::IRBuilderBase& builder, bool is_signed, const DotOperands& operands) {
+  llvm::Value* x = scalable(builder, operands.x);
+  llvm::Value* y = scalable(builder, operands.y);
+  llvm::Value* sum = nullptr;
+  if (const auto [block, lane] = operands.z_repeats; block) {
+    // Each 128 bits of the register hold the block, and the instruction chooses the lane.
+    llvm::Value* once =
+        scalable(builder, builder.CreateBitCast(block, llvm::FixedVectorType::get(builder.getInt8Ty(), 16)));
+    llvm::Value* blocks =
+        call(builder, llvm::Intrinsic::aarch64_sve_dupq_lane, {once->getType()}, {once, builder.getInt64(0)});
+    const ID id =
+        is_signed ? llvm::Intrinsic::aarch64_sve_sdot_lane : llvm::Intrinsic::aarch64_sve_usdot_lane;
+    sum = call(builder, id, {x->getType()}, {x, y, blocks, builder.getInt32(lane)});
+  } else {
+    const ID id = is_signed ? llvm::Intrinsic::aarch64_sve_sdot : llvm::Intrinsic::aarch64_sve_usdot;
+    sum = call(builder, id, {x->getType()}, {x, y, scalable(builder, operands.z)});
+  }
+  return fixed(builder, sum, operands.x->getType());
+}
+
 // Four products added to i32: sdot, or usdot if y is unsigned. Null if the width is none of the target's.
 llvm::Value* quad_dot(llvm::IRBuilderBase& builder, const targets::Target& target, bool is_signed,
-                      llvm::Value* x, llvm::Value* y, llvm::Value* z) {
-  if (fills_sve(target, y)) {
-    const ID id = is_signed ? llvm::Intrinsic::aarch64_sve_sdot : llvm::Intrinsic::aarch64_sve_usdot;
-    llvm::Value* wide = scalable(builder, x);
-    llvm::Value* sum =
-        call(builder, id, {wide->getType()}, {wide, scalable(builder, y), scalable(builder, z)});
-    return fixed(builder, sum, x->getType());
-  }
+                      const DotOperands& operands) {
+  if (fills_sve(target, operands.y)) return sve_quad_dot(builder, is_signed, operands);
   const ID id = is_signed ? llvm::Intrinsic::aarch64_neon_sdot : llvm::Intrinsic::aarch64_neon_usdot;
   const auto dot = [&](llvm::ArrayRef<llvm::Value*> part) {
     return call(builder, id, {part[0]->getType(), part[1]->getType()}, part);
   };
+  const auto& [x, y, z, y_is_signed, bound, z_repeats] = operands;
   if (bits_of(y) == 64) return dot({x, y, z});
   return each_128_bits(builder, {x, y, z}, dot);
 }
@@ -110,8 +126,7 @@ llvm::Value* pair_sums(llvm::IRBuilderBase& builder, llvm::Value* low, llvm::Val
 
 // x + the sums of neighbouring i16 lanes: sadalp.
 llvm::Value* add_pairs(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y) {
-  llvm::Value* pairs =
-      call(builder, llvm::Intrinsic::aarch64_neon_saddlp, {x->getType(), y->getType()}, {y});
+  llvm::Value* pairs = call(builder, llvm::Intrinsic::aarch64_neon_saddlp, {x->getType(), y->getType()}, {y});
   return builder.CreateAdd(x, pairs);
 }
 
@@ -129,15 +144,15 @@ bool counts_as_signed(const DotOperands& operands) {
 
 llvm::Value* dot4(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands) {
   if (!target.features.contains(Feature::dotprod)) return nullptr;
-  const auto [x, y, z, y_is_signed, bound] = operands;
-  if (counts_as_signed(operands)) return quad_dot(builder, target, true, x, y, z);
-  if (target.features.contains(Feature::i8mm)) return quad_dot(builder, target, false, x, y, z);
+  if (counts_as_signed(operands)) return quad_dot(builder, target, true, operands);
+  if (target.features.contains(Feature::i8mm)) return quad_dot(builder, target, false, operands);
   // y = (y - 128) + 128, of which the first is a signed byte; so is -128.
-  llvm::Value* lowest = llvm::ConstantInt::get(y->getType(), 0x80);
-  llvm::Value* offset = quad_dot(builder, target, true, llvm::Constant::getNullValue(x->getType()), lowest, z);
-  if (!offset) return nullptr;
-  llvm::Value* rest = quad_dot(builder, target, true, x, builder.CreateXor(y, lowest), z);
-  return builder.CreateSub(rest, offset);
+  DotOperands lowest = operands, rest = operands;
+  lowest.x = llvm::Constant::getNullValue(operands.x->getType());
+  lowest.y = llvm::ConstantInt::get(operands.y->getType(), 0x80);
+  rest.y = builder.CreateXor(operands.y, lowest.y);
+  llvm::Value* offset = quad_dot(builder, target, true, lowest);
+  return offset ? builder.CreateSub(quad_dot(builder, target, true, rest), offset) : nullptr;
 }
 
 llvm::Value* dot2(llvm::IRBuilderBase& builder, const DotOperands& operands) {
