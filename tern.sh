@@ -33,6 +33,8 @@ packages=(
   nlohmann-json3-dev             # tools/: JSON output
   libgtest-dev libgmock-dev      # tests/
   libbenchmark-dev               # bench/
+  g++-aarch64-linux-gnu          # tests: links programs that were generated for ARM,
+  qemu-user                      # and runs them
   clang-format                   # the test of formatting
 )
 
