@@ -86,7 +86,8 @@ void write_calls(const std::string& file, const std::vector<ArmCall>& calls) {
 // Objects of all programs and the table of their functions, linked with the harness.
 void link(const Folder& folder, const Target& target, const std::vector<ArmCall>& calls) {
   std::ofstream objects(folder.file("objects")), table(folder.file("table.s"));
-  table << ".section .note.GNU-stack,\"\",%progbits\n.data\n.balign 8\n.globl tern_functions\ntern_functions:\n";
+  table << ".section .note.GNU-stack,\"\",%progbits\n.data\n.balign 8\n.globl "
+           "tern_functions\ntern_functions:\n";
   for (size_t i = 0; i < calls.size(); ++i) {
     ir::Program program = calls[i].program;
     program.name = fmt::format("program{}", i);
@@ -99,9 +100,17 @@ void link(const Folder& folder, const Target& target, const std::vector<ArmCall>
   }
   objects.close();
   table.close();
-  const Outcome linked = run(fmt::format("{} -static -o '{}' '{}' '{}' '@{}'", TERN_ARM_CXX, folder.file("run"),
-                                         TERN_ARM_HARNESS, folder.file("table.s"), folder.file("objects")));
+  const Outcome linked =
+      run(fmt::format("{} -static -o '{}' '{}' '{}' '@{}'", TERN_ARM_CXX, folder.file("run"),
+                      TERN_ARM_HARNESS, folder.file("table.s"), folder.file("objects")));
   ASSERT_EQ(linked.exit_code, 0) << linked.output;
+}
+
+// A line about a buffer, of which the harness knows the number only.
+std::string with_name(const std::string& line, const ArmCall& call) {
+  int buffer = 0;
+  if (std::sscanf(line.c_str(), "buffer %d", &buffer) != 1) return line;
+  return fmt::format("{} ({})", line, call.program.buffers[static_cast<size_t>(buffer)].name);
 }
 
 // Adds a failure for each call of which the harness has something to say.
@@ -115,7 +124,7 @@ void report(const std::string& where, const Outcome& outcome, const std::vector<
     else if (line == "done")
       done = true;
     else
-      ADD_FAILURE() << where << ": " << line << "\n" << (call ? call->label : std::string());
+      ADD_FAILURE() << where << ": " << (call ? with_name(line, *call) + "\n" + call->label : line);
   }
   if (!done || outcome.exit_code != 0)
     ADD_FAILURE() << where << ": the program ended with " << outcome.exit_code << "\n"

@@ -1,6 +1,6 @@
-// Executing programs that were generated for AArch64 on any machine: they are linked into one static program by
-// the cross tool-chain and run under qemu's user mode emulation, with buffers that a test gives, and what they
-// leave there is compared with what the interpreter left.
+// Executing programs that were generated for AArch64 on any machine: they are linked into one static program
+// by the cross tool-chain and run under qemu's user mode emulation, with buffers that a test gives, and what
+// they leave there is compared with what the interpreter left.
 #pragma once
 
 #include <string>
@@ -27,7 +27,8 @@ const std::vector<EmulatedCpu>& emulated_cpus();
 // The listed targets of AArch64, and SVE of 512 bits, which no listed one has.
 std::vector<targets::Target> arm_targets();
 
-// The same without those that have a former one's instructions and width: code for them differs in order only.
+// The same without those that have a former one's instructions and width: code for them differs in order
+// only.
 std::vector<targets::Target> distinct_arm_targets();
 
 // One execution of a program.
@@ -43,8 +44,8 @@ ArmCall interpreted_call(std::string label, const ir::Program& program, const Co
 // A call of a kernel with random inputs. Expects the interpreter to agree with the reference.
 ArmCall kernel_call(const ir::Kernel& kernel, std::mt19937& random);
 
-// Compiles the programs for the target, and executes them on each emulated CPU that can run it. Expects at least
-// one such CPU, and that every call leaves the contents it should.
+// Compiles the programs for the target, and executes them on each emulated CPU that can run it. Expects at
+// least one such CPU, and that every call leaves the contents it should.
 void expect_arm_agrees(const targets::Target& target, const std::vector<ArmCall>& calls);
 
 }  // namespace tern::testing

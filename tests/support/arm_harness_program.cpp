@@ -67,7 +67,7 @@ bool both_nan(const unsigned char* a, const unsigned char* b) {
 void check(int64_t index, const Buffer& buffer) {
   for (int64_t i = 0; i < guard; ++i) {
     if (buffer.start[-1 - i] != 0xa5 || buffer.start[buffer.size + i] != 0xa5) {
-      std::printf("buffer %d: written past its end\n", static_cast<int>(index));
+      std::printf("buffer %d is written past an end\n", static_cast<int>(index));
       return;
     }
   }
@@ -75,7 +75,7 @@ void check(int64_t index, const Buffer& buffer) {
   for (int64_t i = 0; i < buffer.size; i += step) {
     if (std::memcmp(buffer.start + i, buffer.expected + i, static_cast<size_t>(step)) == 0) continue;
     if (buffer.is_real && both_nan(buffer.start + i, buffer.expected + i)) continue;
-    std::printf("buffer %d: byte %lld differs\n", static_cast<int>(index), static_cast<long long>(i));
+    std::printf("buffer %d differs in byte %lld\n", static_cast<int>(index), static_cast<long long>(i));
     return;
   }
 }
