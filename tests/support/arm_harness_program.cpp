@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 using Function = void (*)(void* const* buffers, const int64_t* ranges);
 
@@ -14,7 +15,7 @@ extern "C" const Function tern_functions[];
 
 namespace {
 
-constexpr int64_t guard = 64, most_buffers = 64;
+constexpr int64_t guard = 64;
 
 struct Reader {
   std::FILE* file;
@@ -64,10 +65,10 @@ bool both_nan(const unsigned char* a, const unsigned char* b) {
   return x != x && y != y;
 }
 
-void check(int64_t index, const Buffer& buffer) {
+void check(int index, const Buffer& buffer) {
   for (int64_t i = 0; i < guard; ++i) {
     if (buffer.start[-1 - i] != 0xa5 || buffer.start[buffer.size + i] != 0xa5) {
-      std::printf("buffer %d is written past an end\n", static_cast<int>(index));
+      std::printf("buffer %d is written past an end\n", index);
       return;
     }
   }
@@ -75,27 +76,23 @@ void check(int64_t index, const Buffer& buffer) {
   for (int64_t i = 0; i < buffer.size; i += step) {
     if (std::memcmp(buffer.start + i, buffer.expected + i, static_cast<size_t>(step)) == 0) continue;
     if (buffer.is_real && both_nan(buffer.start + i, buffer.expected + i)) continue;
-    std::printf("buffer %d differs in byte %lld\n", static_cast<int>(index), static_cast<long long>(i));
+    std::printf("buffer %d differs in byte %lld\n", index, static_cast<long long>(i));
     return;
   }
 }
 
 void call(Reader& reader, Function function) {
-  const int64_t count = reader.number();
-  if (count > most_buffers) std::exit(2);
-  Buffer buffers[most_buffers];
-  void* pointers[most_buffers];
-  for (int64_t i = 0; i < count; ++i) {
-    buffers[i] = read_buffer(reader);
-    pointers[i] = buffers[i].start;
+  std::vector<Buffer> buffers;
+  std::vector<void*> pointers;
+  for (int64_t count = reader.number(); count > 0; --count) {
+    buffers.push_back(read_buffer(reader));
+    pointers.push_back(buffers.back().start);
   }
-  int64_t ranges[most_buffers] = {};
-  const int64_t bounds = reader.number();
-  if (bounds > most_buffers) std::exit(2);
-  for (int64_t i = 0; i < bounds; ++i) ranges[i] = reader.number();
-  function(pointers, ranges);
-  for (int64_t i = 0; i < count; ++i) {
-    check(i, buffers[i]);
+  std::vector<int64_t> ranges(static_cast<size_t>(reader.number()));
+  for (int64_t& bound : ranges) bound = reader.number();
+  function(pointers.data(), ranges.data());
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    check(static_cast<int>(i), buffers[i]);
     std::free(buffers[i].start - guard);
     std::free(buffers[i].expected - guard);
   }
