@@ -131,6 +131,16 @@ void report(const std::string& where, const Outcome& outcome, const std::vector<
                   << (call ? call->label + "\n" + print(call->program) : std::string());
 }
 
+Contents contents_of(KernelCall& call, const ir::Program& program) {
+  Contents contents;
+  for (size_t i = 0; i < program.buffers.size(); ++i) {
+    const ir::Buffer& buffer = program.buffers[i];
+    const std::byte* start = call.buffers()[i];
+    contents.emplace_back(start, start + buffer.size * size_in_bytes(buffer.element));
+  }
+  return contents;
+}
+
 EmulatedCpu cpu(std::string option, targets::FeatureSet features, int vector_bits) {
   Target machine;
   machine.name = option;
@@ -197,15 +207,11 @@ ArmCall kernel_call(const ir::Kernel& kernel, std::mt19937& random) {
   const ir::Program program = codegen::lower(kernel);
   for (const Error& error : ir::verify(program)) ADD_FAILURE() << error.text();
   const ir::MatmulInputs inputs = random_inputs(kernel.problem, random);
-  EXPECT_TRUE(same_bits(run_interpreted(kernel, program, inputs), ir::reference(kernel.problem, inputs)));
   KernelCall call(kernel, program, inputs);
-  Contents before;
-  for (size_t i = 0; i < program.buffers.size(); ++i) {
-    const ir::Buffer& buffer = program.buffers[i];
-    const std::byte* start = call.buffers()[i];
-    before.emplace_back(start, start + buffer.size * size_in_bytes(buffer.element));
-  }
-  return interpreted_call(print(kernel), program, before);
+  const Contents before = contents_of(call, program);
+  interpret(program, call.buffers(), full_ranges(program));
+  EXPECT_TRUE(same_bits(call.result(), ir::reference(kernel.problem, inputs)));
+  return {print(kernel), program, before, contents_of(call, program)};
 }
 
 void expect_arm_agrees(const Target& target, const std::vector<ArmCall>& calls) {
