@@ -31,9 +31,14 @@ Tiling arm_tiling(int64_t lanes) {
   return lanes > 4 ? Tiling{lanes, 4, 8, 2, false} : Tiling{lanes, 8, 8, 2};
 }
 
-// Where NEON has no dot products, they wait in two registers of 16 bits for each sum.
-Tiling waiting_tiling(Tiling tiling) {
-  return {tiling.lanes, 4, 3, 2};
+// Where NEON has no dot products of bytes: each sum has two registers of products that wait in 16 bits.
+bool lacks_quad_dot(const targets::Target& target, int64_t lanes) {
+  return target.architecture == targets::Architecture::aarch64 && lanes == 4 &&
+         !target.features.contains(Feature::dotprod);
+}
+
+Tiling waiting_tiling(int64_t lanes) {
+  return {lanes, 4, 3, 2};
 }
 
 Tiling tiling_of(const targets::Target& target) {
@@ -97,8 +102,7 @@ ir::Kernel ternary_kernel(const ir::Problem& problem, const targets::Target& tar
   const bool x86 = target.architecture == targets::Architecture::x86_64;
   const bool quad = !x86 || has_quad_dot(target.features, tiling.lanes * 32);
   if (!quad) tiling = widening_tiling(tiling, target);
-  if (target.architecture == targets::Architecture::aarch64 && !target.features.contains(Feature::dotprod))
-    tiling = waiting_tiling(tiling);
+  if (lacks_quad_dot(target, tiling.lanes)) tiling = waiting_tiling(tiling.lanes);
   ir::Kernel kernel{"", problem, {}, {}, {}, {}};
   kernel.weights.packing = ir::Packing::b2;
   constexpr int64_t leaf = 16;

@@ -1,4 +1,5 @@
 // The one place that knows the names of AArch64 instructions.
+#include <llvm/Analysis/VectorUtils.h>
 #include <llvm/IR/Intrinsics.h>
 #include <llvm/IR/IntrinsicsAArch64.h>
 
@@ -24,33 +25,13 @@ llvm::Value* call(llvm::IRBuilderBase& builder, ID id, llvm::ArrayRef<llvm::Type
   return builder.CreateCall(llvm::Intrinsic::getDeclaration(module, id, types), arguments);
 }
 
-llvm::Value* lanes_from(llvm::IRBuilderBase& builder, llvm::Value* vector, unsigned first, unsigned count) {
-  llvm::SmallVector<int, 64> chosen;
-  for (unsigned i = 0; i < count; ++i) chosen.push_back(static_cast<int>(first + i));
-  return builder.CreateShuffleVector(vector, chosen);
-}
-
 // Part i of `count` equal parts.
 llvm::Value* part(llvm::IRBuilderBase& builder, llvm::Value* vector, unsigned i, unsigned count) {
   const unsigned lanes = lanes_of(vector) / count;
-  return count == 1 ? vector : lanes_from(builder, vector, i * lanes, lanes);
+  return builder.CreateShuffleVector(vector, llvm::createSequentialMask(i * lanes, lanes, 0));
 }
 
-llvm::Value* joined(llvm::IRBuilderBase& builder, std::vector<llvm::Value*> parts) {
-  // Pairwise, so that both operands of a shuffle have the same length; a single one of a level waits.
-  llvm::Value* result = parts[0];
-  for (size_t i = 1; i < parts.size(); ++i) {
-    const unsigned lanes = lanes_of(result), more = lanes_of(parts[i]);
-    llvm::SmallVector<int, 64> widened(lanes, llvm::PoisonMaskElem), chosen;
-    for (unsigned lane = 0; lane < more; ++lane) widened[lane] = static_cast<int>(lane);
-    llvm::Value* tail = builder.CreateShuffleVector(parts[i], widened);
-    for (unsigned lane = 0; lane < lanes + more; ++lane) chosen.push_back(static_cast<int>(lane));
-    result = builder.CreateShuffleVector(result, tail, chosen);
-  }
-  return result;
-}
-
-// The whole as an SVE register holds it, and back. Preconditions: the target's vectors have that width.
+// A vector as an SVE register holds it, and back. Precondition: the target's registers have its width.
 llvm::Value* scalable(llvm::IRBuilderBase& builder, llvm::Value* vector) {
   llvm::Type* element = llvm::cast<llvm::FixedVectorType>(vector->getType())->getElementType();
   llvm::Type* type = llvm::ScalableVectorType::get(element, 128 / element->getScalarSizeInBits());
@@ -78,7 +59,7 @@ llvm::Value* each_128_bits(llvm::IRBuilderBase& builder, std::initializer_list<l
     for (llvm::Value* vector : vectors) parts.push_back(part(builder, vector, i, bits / 128));
     results.push_back(operate(parts));
   }
-  return joined(builder, results);
+  return llvm::concatenateVectors(builder, results);
 }
 
 // As quad_dot, on a whole register of SVE.
@@ -143,7 +124,7 @@ bool counts_as_signed(const DotOperands& operands) {
 }  // namespace
 
 llvm::Value* dot4(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands) {
-  if (!target.features.contains(Feature::dotprod)) return nullptr;
+  if (!target.features.contains(Feature::dotprod) && !fills_sve(target, operands.y)) return nullptr;
   if (counts_as_signed(operands)) return quad_dot(builder, target, true, operands);
   if (target.features.contains(Feature::i8mm)) return quad_dot(builder, target, false, operands);
   // y = (y - 128) + 128, of which the first is a signed byte; so is -128.

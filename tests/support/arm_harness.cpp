@@ -179,8 +179,9 @@ std::vector<Target> arm_targets() {
     Target target = listed_target(name);
     if (target.architecture == targets::Architecture::aarch64) result.push_back(std::move(target));
   }
-  Target wide = listed_target("neoverse-v1");
+  Target wide = listed_target("armv8-a");
   wide.name = "sve-512";
+  wide.features = targets::with_implied({Feature::sve});
   wide.vector_bits = 512;
   result.push_back(wide);
   return result;

@@ -24,7 +24,7 @@ struct EmulatedCpu {
 };
 const std::vector<EmulatedCpu>& emulated_cpus();
 
-// The listed targets of AArch64, and SVE of 512 bits, which no listed one has.
+// The listed targets of AArch64, and one of 512 bits with SVE and nothing else, which no listed one is.
 std::vector<targets::Target> arm_targets();
 
 // The same without those that have a former one's instructions and width: code for them differs in order
