@@ -20,29 +20,35 @@ llvm::Value* extended(llvm::IRBuilderBase& builder, llvm::Value* vector, bool is
   return is_signed ? builder.CreateSExt(vector, type) : builder.CreateZExt(vector, type);
 }
 
-// x + the products of y and z, summed over `width` neighbouring lanes. 16 bits hold any u8 * i8.
-llvm::Value* dot(llvm::IRBuilderBase& builder, const DotOperands& operands, int width) {
-  llvm::Value* y = extended(builder, operands.y, operands.y_is_signed, builder.getInt16Ty());
-  llvm::Value* z = extended(builder, operands.z, true, builder.getInt16Ty());
-  llvm::Value* products = builder.CreateMul(y, z);
-  llvm::Type* element = llvm::cast<llvm::FixedVectorType>(operands.x->getType())->getElementType();
-  llvm::Value* sum = operands.x;
-  for (int i = 0; i < width; ++i) {
-    llvm::Value* part = every(builder, products, i, width);
-    sum = builder.CreateAdd(
-        sum, builder.CreateSExtOrTrunc(part, llvm::FixedVectorType::get(element, lanes(part))));
-  }
-  return sum;
+// Byte i of each i32, as an i32.
+llvm::Value* byte_of(llvm::IRBuilderBase& builder, llvm::Value* words, int i, bool is_signed) {
+  const auto by = [&](int count) { return llvm::ConstantInt::get(words->getType(), count); };
+  llvm::Value* top = builder.CreateShl(words, by(24 - 8 * i));
+  return is_signed ? builder.CreateAShr(top, by(24)) : builder.CreateLShr(top, by(24));
 }
 
 }  // namespace
 
 llvm::Value* dot4(llvm::IRBuilderBase& builder, const DotOperands& operands) {
-  return dot(builder, operands, 4);
+  // Inside the lanes of the sum: shuffles are dear on many vector units, above all RISC-V's.
+  llvm::Value* y = builder.CreateBitCast(operands.y, operands.x->getType());
+  llvm::Value* z = builder.CreateBitCast(operands.z, operands.x->getType());
+  llvm::Value* sum = operands.x;
+  for (int i = 0; i < 4; ++i) {
+    llvm::Value* product =
+        builder.CreateMul(byte_of(builder, y, i, operands.y_is_signed), byte_of(builder, z, i, true));
+    sum = builder.CreateAdd(sum, product);
+  }
+  return sum;
 }
 
 llvm::Value* dot2(llvm::IRBuilderBase& builder, const DotOperands& operands) {
-  return dot(builder, operands, 2);
+  // 16 bits hold any u8 * i8.
+  llvm::Value* y = extended(builder, operands.y, operands.y_is_signed, builder.getInt16Ty());
+  llvm::Value* z = extended(builder, operands.z, true, builder.getInt16Ty());
+  llvm::Value* products = builder.CreateMul(y, z);
+  llvm::Value* sum = builder.CreateAdd(operands.x, every(builder, products, 0, 2));
+  return builder.CreateAdd(sum, every(builder, products, 1, 2));
 }
 
 llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y) {
