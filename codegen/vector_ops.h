@@ -8,7 +8,7 @@
 
 namespace tern::codegen {
 
-// A vector that repeats one lane (32 bits) of four: <4 x i32>. Null: not known to.
+// A vector may repeat one lane of a block of four, <4 x i32>. A null block: it is not known to.
 struct LaneOfBlock {
   llvm::Value* block = nullptr;
   int lane = 0;
