@@ -54,7 +54,7 @@ class Emitter {
     function_->addFnAttr("prefer-vector-width", bits);
     // The width of SVE's vectors, counted in 128 bits, is this target's.
     const unsigned granules = target_.vector_bits / 128;
-    if (target_.architecture == Architecture::aarch64 && granules > 1)
+    if (is_arm() && granules > 1)
       function_->addFnAttr(llvm::Attribute::getWithVScaleRangeArgs(context(), granules, granules));
 
     builder_.SetInsertPoint(llvm::BasicBlock::Create(context(), "entry", function_));
@@ -69,6 +69,8 @@ class Emitter {
         slots.push_back(builder_.CreateAlloca(type_of(array.type), nullptr, array.name));
     }
   }
+
+  bool is_arm() const { return target_.architecture == Architecture::aarch64; }
 
   llvm::Type* type_of(Element element) {
     switch (element) {
@@ -96,57 +98,20 @@ class Emitter {
     return registers_[use.array][use.index.constant];
   }
 
-  using RegisterKey = std::pair<int, int64_t>;
-  static RegisterKey key_of(const ir::RegisterUse& use) { return {use.array, use.index.constant}; }
-
   llvm::Value* read(const ir::RegisterUse& use) {
-    finish_pending(use);
+    finish_pending(key_of(use));
     llvm::AllocaInst* place = slot(use);
     return builder_.CreateLoad(place->getAllocatedType(), place);
   }
 
-  void write(const ir::RegisterUse& use, llvm::Value* value) {
-    pending_.erase(key_of(use));
-    lanes_.erase(key_of(use));
-    builder_.CreateStore(value, slot(use));
-  }
-
-  // Writes what waits to be added to a register.
-  void finish_pending(const ir::RegisterUse& use) {
-    const auto waiting = pending_.extract(key_of(use));
-    if (waiting) write(use, waiting.mapped().finish(builder_, read(use)));
-  }
-
-  // What is known of registers holds inside a block of instructions without loops.
-  void end_block() {
-    lanes_.clear();
-    while (!pending_.empty()) {
-      const auto [array, index] = pending_.begin()->first;
-      finish_pending({array, {index, {}}});
-    }
-  }
-
-  // True if this dot4 now waits with others to be added to its register.
-  bool waits(const Instruction& instruction) {
-    if (target_.architecture != Architecture::aarch64 || instruction.op != Op::dot4 ||
-        instruction.result != instruction.operands[0])
-      return false;
-    const DotOperands operands = dot_operands(instruction, nullptr);
-    if (!arm::PendingDot().fits(target_, operands)) return false;
-    const RegisterKey key = key_of(instruction.result);
-    if (!pending_[key].fits(target_, operands)) finish_pending(instruction.result);
-    pending_[key].add(builder_, operands);
-    return true;
-  }
-
   // The address of an element, and the alignment that is certain for it.
   std::pair<llvm::Value*, llvm::Align> address(const Instruction& instruction) {
-    return byte_address(instruction, instruction.address.constant *
-                                         size_in_bytes(program_.buffers[instruction.buffer].element));
+    const ir::Buffer& buffer = program_.buffers[instruction.buffer];
+    return address(instruction, instruction.address.constant * size_in_bytes(buffer.element));
   }
 
   // The same with another constant, in bytes.
-  std::pair<llvm::Value*, llvm::Align> byte_address(const Instruction& instruction, int64_t constant) {
+  std::pair<llvm::Value*, llvm::Align> address(const Instruction& instruction, int64_t constant) {
     const ir::Buffer& buffer = program_.buffers[instruction.buffer];
     const int64_t bytes = size_in_bytes(buffer.element);
     int64_t alignment = std::gcd(buffer.alignment, constant);
@@ -171,9 +136,11 @@ class Emitter {
       else
         emit(std::get<ir::Loop>(statement));
     }
+    end_straight_line();
   }
 
   void emit(const ir::Loop& loop) {
+    end_straight_line();
     assert(loop.kind != ir::LoopKind::unroll && "unroll first");
     const bool parallel = loop.kind == ir::LoopKind::parallel;
     llvm::Value* begin = builder_.getInt64(0);
@@ -183,7 +150,6 @@ class Emitter {
       end = range_bound(2 * parallel_seen_ + 1);
       ++parallel_seen_;
     }
-    end_block();
     llvm::BasicBlock* before = builder_.GetInsertBlock();
     auto* body = llvm::BasicBlock::Create(context(), "body", function_);
     auto* after = llvm::BasicBlock::Create(context(), "after", function_);
@@ -197,7 +163,6 @@ class Emitter {
     variable->addIncoming(begin, before);
     variables_[loop.variable] = variable;
     emit(loop.body);
-    end_block();
     llvm::Value* next = builder_.CreateNSWAdd(variable, builder_.getInt64(1));
     variable->addIncoming(next, builder_.GetInsertBlock());
     builder_.CreateCondBr(builder_.CreateICmpSLT(next, end), body, after);
@@ -207,33 +172,6 @@ class Emitter {
   llvm::Value* range_bound(int index) {
     llvm::Value* place = builder_.CreateConstGEP1_64(builder_.getInt64Ty(), function_->getArg(1), index);
     return builder_.CreateLoad(builder_.getInt64Ty(), place);
-  }
-
-  // AArch64's instructions take one lane of a vector for all. So groups of 32 bits are read by the aligned
-  // 16 bytes around them, which neighbouring groups then share. No block where these may reach past the
-  // buffer.
-  LaneOfBlock lane_of_block(const Instruction& instruction) {
-    constexpr int64_t block = 16;
-    const ir::VectorType type = ir_type(instruction.result);
-    const ir::Buffer& buffer = program_.buffers[instruction.buffer];
-    const int64_t bytes = size_in_bytes(buffer.element);
-    const int64_t offset = instruction.address.constant * bytes % block;
-    if (target_.architecture != Architecture::aarch64 || bytes * instruction.immediate != 4 ||
-        offset % 4 != 0 || buffer.size * bytes % block != 0 ||
-        (type.bits() > 128 && type.element != Element::i8))
-      return {};
-    const auto [place, alignment] = byte_address(instruction, instruction.address.constant * bytes - offset);
-    if (alignment < llvm::Align(block)) return {};
-    auto* four = llvm::FixedVectorType::get(builder_.getInt32Ty(), 4);
-    return {builder_.CreateAlignedLoad(four, place, alignment), static_cast<int>(offset / 4)};
-  }
-
-  void splat_lane(const ir::RegisterUse& result, LaneOfBlock lane) {
-    const ir::VectorType type = ir_type(result);
-    const llvm::SmallVector<int, 4> chosen(type.bits() / 32, lane.lane);
-    llvm::Value* repeated = builder_.CreateShuffleVector(lane.block, chosen);
-    write(result, builder_.CreateBitCast(repeated, type_of(type)));
-    lanes_[key_of(result)] = lane;
   }
 
   llvm::Value* splat(const Instruction& instruction) {
@@ -292,24 +230,14 @@ class Emitter {
     return nullptr;
   }
 
-  DotOperands dot_operands(const Instruction& instruction, llvm::Value* x) {
-    const auto lane = lanes_.find(key_of(instruction.operands[2]));
-    return {x,
-            read(instruction.operands[1]),
-            read(instruction.operands[2]),
-            ir_type(instruction.operands[1]).element == Element::i8,
-            instruction.immediate,
-            lane == lanes_.end() ? LaneOfBlock{} : lane->second};
-  }
-
   llvm::Value* dot(const Instruction& instruction) {
-    const DotOperands operands = dot_operands(instruction, read(instruction.operands[0]));
+    const DotOperands operands{
+        read(instruction.operands[0]), read(instruction.operands[1]), read(instruction.operands[2]),
+        ir_type(instruction.operands[1]).element == Element::i8, instruction.immediate};
     const bool quad = instruction.op == Op::dot4;
     llvm::Value* value = nullptr;
     if (target_.architecture == Architecture::x86_64)
       value = quad ? x86::dot4(builder_, target_, operands) : x86::dot2(builder_, target_, operands);
-    if (target_.architecture == Architecture::aarch64)
-      value = quad ? arm::dot4(builder_, target_, operands) : arm::dot2(builder_, operands);
     if (value) return value;
     return quad ? portable::dot4(builder_, operands) : portable::dot2(builder_, operands);
   }
@@ -317,7 +245,6 @@ class Emitter {
   llvm::Value* widen(llvm::Value* x, llvm::Value* y) {
     llvm::Value* value = nullptr;
     if (target_.architecture == Architecture::x86_64) value = x86::widen(builder_, target_, x, y);
-    if (target_.architecture == Architecture::aarch64) value = arm::widen(builder_, x, y);
     return value ? value : portable::widen(builder_, x, y);
   }
 
@@ -360,18 +287,102 @@ class Emitter {
     return nullptr;
   }
 
+  // What is known of a register of AArch64's between two borders of loops.
+  using RegisterKey = std::pair<int, int64_t>;
+  static RegisterKey key_of(const ir::RegisterUse& use) { return {use.array, use.index.constant}; }
+
+  // Adds to a register what waits to be.
+  void finish_pending(RegisterKey key) {
+    const auto waiting = pending_.extract(key);
+    if (!waiting) return;
+    llvm::AllocaInst* place = registers_[key.first][key.second];
+    llvm::Value* before = builder_.CreateLoad(place->getAllocatedType(), place);
+    builder_.CreateStore(waiting.mapped().finish(builder_, before), place);
+  }
+
+  void end_straight_line() {
+    while (!pending_.empty()) finish_pending(pending_.begin()->first);
+    lanes_.clear();
+  }
+
+  // Instructions take one lane of a vector for all. So groups of 32 bits are read by the aligned 16 bytes
+  // around them, which neighbouring groups then share. No block where these may reach past the buffer.
+  LaneOfBlock lane_of_block(const Instruction& instruction) {
+    constexpr int64_t block = 16;
+    const ir::VectorType type = ir_type(instruction.result);
+    const ir::Buffer& buffer = program_.buffers[instruction.buffer];
+    const int64_t bytes = size_in_bytes(buffer.element);
+    const int64_t constant = instruction.address.constant * bytes, offset = constant % block;
+    if (bytes * instruction.immediate != 4 || offset % 4 != 0 || buffer.size * bytes % block != 0 ||
+        (type.bits() > 128 && type.element != Element::i8))
+      return {};
+    const auto [place, alignment] = address(instruction, constant - offset);
+    if (alignment < llvm::Align(block)) return {};
+    auto* four = llvm::FixedVectorType::get(builder_.getInt32Ty(), 4);
+    return {builder_.CreateAlignedLoad(four, place, alignment), static_cast<int>(offset / 4)};
+  }
+
+  llvm::Value* arm_splat(const Instruction& instruction) {
+    const LaneOfBlock lane = lane_of_block(instruction);
+    if (!lane.block) return nullptr;
+    lanes_[key_of(instruction.result)] = lane;
+    const ir::VectorType type = ir_type(instruction.result);
+    const llvm::SmallVector<int, 4> chosen(type.bits() / 32, lane.lane);
+    return builder_.CreateBitCast(builder_.CreateShuffleVector(lane.block, chosen), type_of(type));
+  }
+
+  DotOperands arm_operands(const Instruction& instruction) {
+    const auto lane = lanes_.find(key_of(instruction.operands[2]));
+    return {nullptr,
+            read(instruction.operands[1]),
+            read(instruction.operands[2]),
+            ir_type(instruction.operands[1]).element == Element::i8,
+            instruction.immediate,
+            lane == lanes_.end() ? LaneOfBlock{} : lane->second};
+  }
+
+  // True if this dot4 now waits with others to be added to its register.
+  bool waits(const Instruction& instruction) {
+    if (instruction.op != Op::dot4 || instruction.result != instruction.operands[0]) return false;
+    const DotOperands operands = arm_operands(instruction);
+    if (!arm::PendingDot().fits(target_, operands)) return false;
+    const RegisterKey key = key_of(instruction.result);
+    if (!pending_[key].fits(target_, operands)) finish_pending(key);
+    pending_[key].add(builder_, operands);
+    return true;
+  }
+
+  llvm::Value* arm_value(const Instruction& instruction) {
+    if (instruction.op == Op::splat) return arm_splat(instruction);
+    if (instruction.op == Op::widen)
+      return arm::widen(builder_, read(instruction.operands[0]), read(instruction.operands[1]));
+    if (instruction.op != Op::dot4 && instruction.op != Op::dot2) return nullptr;
+    DotOperands operands = arm_operands(instruction);
+    operands.x = read(instruction.operands[0]);
+    return instruction.op == Op::dot4 ? arm::dot4(builder_, target_, operands)
+                                      : arm::dot2(builder_, operands);
+  }
+
+  // True if AArch64 has a way of its own for the instruction.
+  bool emit_arm(const Instruction& instruction) {
+    if (!is_arm() || !row(instruction.op).has_result) return false;
+    if (waits(instruction)) return true;
+    finish_pending(key_of(instruction.result));
+    lanes_.erase(key_of(instruction.result));
+    llvm::Value* value = arm_value(instruction);
+    if (value) builder_.CreateStore(value, slot(instruction.result));
+    return value != nullptr;
+  }
+
   void emit(const Instruction& instruction) {
     if (instruction.op == Op::prefetch) return prefetch(instruction);
+    if (emit_arm(instruction)) return;
     if (instruction.op == Op::store) {
       const auto [place, alignment] = address(instruction);
       builder_.CreateAlignedStore(read(instruction.operands[0]), place, alignment);
       return;
     }
-    if (instruction.op == Op::splat) {
-      if (const LaneOfBlock lane = lane_of_block(instruction); lane.block)
-        return splat_lane(instruction.result, lane);
-    }
-    if (!waits(instruction)) write(instruction.result, value_of(instruction));
+    builder_.CreateStore(value_of(instruction), slot(instruction.result));
   }
 
   const ir::Program& program_;
@@ -383,7 +394,7 @@ class Emitter {
   std::vector<std::vector<llvm::AllocaInst*>> registers_;
   std::vector<llvm::Value*> variables_;
   std::map<RegisterKey, LaneOfBlock> lanes_;        // registers that repeat a lane
-  std::map<RegisterKey, arm::PendingDot> pending_;  // what a register has yet to be given
+  std::map<RegisterKey, arm::PendingDot> pending_;  // what registers have yet to be given
   int parallel_seen_ = 0;
 };
 
