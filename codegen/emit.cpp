@@ -248,45 +248,6 @@ class Emitter {
     return value ? value : portable::widen(builder_, x, y);
   }
 
-  llvm::Value* value_of(const Instruction& instruction) {
-    const auto operand = [&](int i) { return read(instruction.operands[i]); };
-    llvm::Type* type = type_of(ir_type(instruction.result));
-    const bool is_float = type->isFPOrFPVectorTy();
-    const int64_t immediate = instruction.immediate;
-    switch (instruction.op) {
-      case Op::constant:
-        return is_float ? llvm::ConstantFP::get(type, static_cast<double>(immediate))
-                        : llvm::ConstantInt::get(type, static_cast<uint64_t>(immediate), true);
-      case Op::load: {
-        const auto [place, alignment] = address(instruction);
-        return builder_.CreateAlignedLoad(type, place, alignment);
-      }
-      case Op::splat: return splat(instruction);
-      case Op::bit_and: return builder_.CreateAnd(operand(0), llvm::ConstantInt::get(type, immediate));
-      case Op::shift_right:
-        // Of an odd byte there is no word to shift.
-        if (target_.architecture == Architecture::x86_64 && ir_type(instruction.result).lanes % 2 == 0)
-          return x86::shift_right(builder_, operand(0), immediate);
-        return builder_.CreateLShr(operand(0), llvm::ConstantInt::get(type, immediate));
-      case Op::add:
-        return is_float ? builder_.CreateFAdd(operand(0), operand(1))
-                        : builder_.CreateAdd(operand(0), operand(1));
-      case Op::subtract:
-        return is_float ? builder_.CreateFSub(operand(0), operand(1))
-                        : builder_.CreateSub(operand(0), operand(1));
-      case Op::multiply: return builder_.CreateFMul(operand(0), operand(1));
-      case Op::divide: return builder_.CreateFDiv(operand(0), operand(1));
-      case Op::convert: return convert(instruction);
-      case Op::dot4:
-      case Op::dot2: return dot(instruction);
-      case Op::widen: return widen(operand(0), operand(1));
-      case Op::store:
-      case Op::prefetch: break;
-    }
-    assert(false && "the operation has no result");
-    return nullptr;
-  }
-
   // What is known of a register of AArch64's between two borders of loops.
   using RegisterKey = std::pair<int, int64_t>;
   static RegisterKey key_of(const ir::RegisterUse& use) { return {use.array, use.index.constant}; }
@@ -372,6 +333,45 @@ class Emitter {
     llvm::Value* value = arm_value(instruction);
     if (value) builder_.CreateStore(value, slot(instruction.result));
     return value != nullptr;
+  }
+
+  llvm::Value* value_of(const Instruction& instruction) {
+    const auto operand = [&](int i) { return read(instruction.operands[i]); };
+    llvm::Type* type = type_of(ir_type(instruction.result));
+    const bool is_float = type->isFPOrFPVectorTy();
+    const int64_t immediate = instruction.immediate;
+    switch (instruction.op) {
+      case Op::constant:
+        return is_float ? llvm::ConstantFP::get(type, static_cast<double>(immediate))
+                        : llvm::ConstantInt::get(type, static_cast<uint64_t>(immediate), true);
+      case Op::load: {
+        const auto [place, alignment] = address(instruction);
+        return builder_.CreateAlignedLoad(type, place, alignment);
+      }
+      case Op::splat: return splat(instruction);
+      case Op::bit_and: return builder_.CreateAnd(operand(0), llvm::ConstantInt::get(type, immediate));
+      case Op::shift_right:
+        // Of an odd byte there is no word to shift.
+        if (target_.architecture == Architecture::x86_64 && ir_type(instruction.result).lanes % 2 == 0)
+          return x86::shift_right(builder_, operand(0), immediate);
+        return builder_.CreateLShr(operand(0), llvm::ConstantInt::get(type, immediate));
+      case Op::add:
+        return is_float ? builder_.CreateFAdd(operand(0), operand(1))
+                        : builder_.CreateAdd(operand(0), operand(1));
+      case Op::subtract:
+        return is_float ? builder_.CreateFSub(operand(0), operand(1))
+                        : builder_.CreateSub(operand(0), operand(1));
+      case Op::multiply: return builder_.CreateFMul(operand(0), operand(1));
+      case Op::divide: return builder_.CreateFDiv(operand(0), operand(1));
+      case Op::convert: return convert(instruction);
+      case Op::dot4:
+      case Op::dot2: return dot(instruction);
+      case Op::widen: return widen(operand(0), operand(1));
+      case Op::store:
+      case Op::prefetch: break;
+    }
+    assert(false && "the operation has no result");
+    return nullptr;
   }
 
   void emit(const Instruction& instruction) {
