@@ -20,6 +20,21 @@ llvm::Value* extended(llvm::IRBuilderBase& builder, llvm::Value* vector, bool is
   return is_signed ? builder.CreateSExt(vector, type) : builder.CreateZExt(vector, type);
 }
 
+// x + the products of y and z, summed over `width` neighbouring lanes. 16 bits hold any u8 * i8.
+llvm::Value* dot(llvm::IRBuilderBase& builder, const DotOperands& operands, int width) {
+  llvm::Value* y = extended(builder, operands.y, operands.y_is_signed, builder.getInt16Ty());
+  llvm::Value* z = extended(builder, operands.z, true, builder.getInt16Ty());
+  llvm::Value* products = builder.CreateMul(y, z);
+  llvm::Type* element = llvm::cast<llvm::FixedVectorType>(operands.x->getType())->getElementType();
+  llvm::Value* sum = operands.x;
+  for (int i = 0; i < width; ++i) {
+    llvm::Value* part = every(builder, products, i, width);
+    sum = builder.CreateAdd(
+        sum, builder.CreateSExtOrTrunc(part, llvm::FixedVectorType::get(element, lanes(part))));
+  }
+  return sum;
+}
+
 // Byte i of each i32, as an i32.
 llvm::Value* byte_of(llvm::IRBuilderBase& builder, llvm::Value* words, int i, bool is_signed) {
   const auto by = [&](int count) { return llvm::ConstantInt::get(words->getType(), count); };
@@ -43,12 +58,7 @@ llvm::Value* dot4(llvm::IRBuilderBase& builder, const DotOperands& operands) {
 }
 
 llvm::Value* dot2(llvm::IRBuilderBase& builder, const DotOperands& operands) {
-  // 16 bits hold any u8 * i8.
-  llvm::Value* y = extended(builder, operands.y, operands.y_is_signed, builder.getInt16Ty());
-  llvm::Value* z = extended(builder, operands.z, true, builder.getInt16Ty());
-  llvm::Value* products = builder.CreateMul(y, z);
-  llvm::Value* sum = builder.CreateAdd(operands.x, every(builder, products, 0, 2));
-  return builder.CreateAdd(sum, every(builder, products, 1, 2));
+  return dot(builder, operands, 2);
 }
 
 llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y) {
