@@ -33,8 +33,12 @@ packages=(
   nlohmann-json3-dev             # tools/: JSON output
   libgtest-dev libgmock-dev      # tests/
   libbenchmark-dev               # bench/
+  qemu-user                      # tests: runs programs that were generated for ARM
   clang-format                   # the test of formatting
 )
+
+# What links those programs, unless the machine is ARM and its own compiler does.
+[[ $(uname -m) == aarch64 ]] || packages+=(g++-aarch64-linux-gnu)
 
 # Clones in other folders share what ccache keeps.
 export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1

@@ -12,10 +12,11 @@ using targets::Feature;
 
 // The sizes that a target's registers suggest.
 struct Tiling {
-  int64_t lanes;          // outputs a vector
-  int64_t block_vectors;  // vectors of outputs that lie together in memory
-  int64_t row_tile;       // rows of A that share unpacked weights, when there are many rows
-  int64_t row_vectors;    // vectors of outputs in that tile
+  int64_t lanes;             // outputs a vector
+  int64_t block_vectors;     // vectors of outputs that lie together in memory
+  int64_t row_tile;          // rows of A that share unpacked weights, when there are many rows
+  int64_t row_vectors;       // vectors of outputs in that tile
+  bool unrolls_rows = true;  // whether that tile's steps of k are laid out, a block at a time
 };
 
 bool has_quad_dot(const targets::FeatureSet& features, int64_t bits) {
@@ -23,9 +24,28 @@ bool has_quad_dot(const targets::FeatureSet& features, int64_t bits) {
   return features.contains(Feature::avxvnni) || features.contains({Feature::avx512vnni, Feature::avx512vl});
 }
 
+// Tiles compared by their spills and by instructions a weight. Loads of SVE's vectors take no large offsets,
+// so each one of a block keeps a register busy; and its sdot takes a lane from eight registers only, which
+// steps of several rows laid out one after the other would crowd.
+Tiling arm_tiling(int64_t lanes) {
+  return lanes > 4 ? Tiling{lanes, 4, 8, 2, false} : Tiling{lanes, 8, 8, 2};
+}
+
+// Where NEON has no dot products of bytes: each sum has two registers of products that wait in 16 bits.
+bool lacks_quad_dot(const targets::Target& target, int64_t lanes) {
+  return target.architecture == targets::Architecture::aarch64 && lanes == 4 &&
+         !target.features.contains(Feature::dotprod);
+}
+
+Tiling waiting_tiling(int64_t lanes) {
+  return {lanes, 4, 3, 2};
+}
+
 Tiling tiling_of(const targets::Target& target) {
   const bool many_registers = target.vector_registers >= 32;
-  return {std::max<int64_t>(target.vector_bits / 32, 4), many_registers ? 8 : 4, many_registers ? 10 : 4, 2};
+  const int64_t lanes = std::max<int64_t>(target.vector_bits / 32, 4);
+  if (target.architecture == targets::Architecture::aarch64) return arm_tiling(lanes);
+  return {lanes, many_registers ? 8 : 4, many_registers ? 10 : 4, 2};
 }
 
 // Where sums are widened, each has a second register of 16-bit sums. (Tiles compared by llvm-mca's models of
@@ -70,7 +90,8 @@ void add_loops(ir::Schedule& schedule, const ir::Problem& problem, const Tiling&
     if (tile_outputs != block) add(LoopKind::sequential, Axis::n, tile_outputs);
   }
   for (int64_t k_block : k_blocks) add(LoopKind::sequential, Axis::k, k_block);
-  add(LoopKind::unroll, Axis::k, k_leaf);
+  const bool unrolls = problem.m == 1 || tiling.unrolls_rows;
+  add(unrolls ? LoopKind::unroll : LoopKind::sequential, Axis::k, k_leaf);
   if (problem.m > 1) add(LoopKind::unroll, Axis::m, 1);
   add(LoopKind::unroll, Axis::n, tiling.lanes);
   add(LoopKind::vector, Axis::n, tiling.lanes);
@@ -81,6 +102,7 @@ ir::Kernel ternary_kernel(const ir::Problem& problem, const targets::Target& tar
   const bool x86 = target.architecture == targets::Architecture::x86_64;
   const bool quad = !x86 || has_quad_dot(target.features, tiling.lanes * 32);
   if (!quad) tiling = widening_tiling(tiling, target);
+  if (lacks_quad_dot(target, tiling.lanes)) tiling = waiting_tiling(tiling.lanes);
   ir::Kernel kernel{"", problem, {}, {}, {}, {}};
   kernel.weights.packing = ir::Packing::b2;
   constexpr int64_t leaf = 16;

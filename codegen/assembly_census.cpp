@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <vector>
 
 namespace tern::codegen {
@@ -10,6 +11,7 @@ namespace {
 
 struct Line {
   std::string_view mnemonic, operands;
+  bool touches_stack;
 };
 
 std::string_view trimmed(std::string_view text) {
@@ -38,12 +40,38 @@ std::string_view last_operand(std::string_view operands) {
   return comma == std::string_view::npos ? operands : operands.substr(comma + 1);
 }
 
-bool touches_stack(std::string_view operands) {
-  for (const std::string_view pointer : {"(%rsp", "[sp", "(sp)"}) {
-    if (operands.find(pointer) != std::string_view::npos) return true;
-  }
-  return false;
+std::string_view first_operand(std::string_view operands) {
+  return operands.substr(0, operands.find(','));
 }
+
+// Which instructions touch the stack, following registers that point into it as far as the order of the lines
+// tells.
+class StackAccesses {
+ public:
+  // True if the instruction reads or writes the stack.
+  bool follow(std::string_view mnemonic, std::string_view operands) {
+    const bool result = touches(operands);
+    // AArch64 makes a pointer to spilled SVE registers first: add x8, sp, #16.
+    if (mnemonic.starts_with("add") && operands.find(", sp, ") != std::string_view::npos)
+      pointers_.insert(first_operand(operands));
+    else if (!mnemonic.starts_with("st") && !mnemonic.starts_with("cmp"))
+      pointers_.erase(first_operand(operands));
+    return result;
+  }
+
+ private:
+  bool touches(std::string_view operands) const {
+    for (const std::string_view pointer : {"(%rsp", "[sp", "(sp)"}) {
+      if (operands.find(pointer) != std::string_view::npos) return true;
+    }
+    const size_t bracket = operands.find('[');
+    if (bracket == std::string_view::npos) return false;
+    const std::string_view pointer = operands.substr(bracket + 1);
+    return pointers_.count(pointer.substr(0, pointer.find_first_of(",]"))) == 1;
+  }
+
+  std::set<std::string_view> pointers_;
+};
 
 // Instructions from a label to a jump back to it.
 struct Loop {
@@ -52,6 +80,7 @@ struct Loop {
 
 void read(std::string_view assembly, std::vector<Line>& lines, std::vector<Loop>& loops) {
   std::map<std::string_view, size_t> labels;
+  StackAccesses stack;
   while (!assembly.empty()) {
     const size_t newline = std::min(assembly.find('\n'), assembly.size());
     std::string_view line = trimmed(without_comment(assembly.substr(0, newline)));
@@ -64,7 +93,8 @@ void read(std::string_view assembly, std::vector<Line>& lines, std::vector<Loop>
     if (line[0] == '.') continue;                                         // a directive
     if (line[0] == '{') line = trimmed(line.substr(line.find('}') + 1));  // an encoding: {vex}
     const size_t space = std::min(line.find_first_of(" \t"), line.size());
-    lines.push_back({line.substr(0, space), trimmed(line.substr(space))});
+    const std::string_view mnemonic = line.substr(0, space), operands = trimmed(line.substr(space));
+    lines.push_back({mnemonic, operands, stack.follow(mnemonic, operands)});
     const auto target = labels.find(last_operand(lines.back().operands));
     if (target != labels.end()) loops.push_back({target->second, lines.size()});
   }
@@ -92,7 +122,7 @@ std::optional<AssemblyCensus> census(std::string_view assembly) {
   for (size_t i = largest->begin; i < largest->end; ++i) {
     ++result.mnemonics[std::string(lines[i].mnemonic)];
     ++result.instructions;
-    result.stack_accesses += touches_stack(lines[i].operands);
+    result.stack_accesses += lines[i].touches_stack;
   }
   return result;
 }

@@ -54,6 +54,10 @@ class Emitter {
     const std::string bits = std::to_string(target_.vector_bits);
     function_->addFnAttr("min-legal-vector-width", bits);
     function_->addFnAttr("prefer-vector-width", bits);
+    // The width of SVE's vectors, counted in 128 bits, is this target's.
+    const unsigned granules = target_.vector_bits / 128;
+    if (is_arm() && granules > 1)
+      function_->addFnAttr(llvm::Attribute::getWithVScaleRangeArgs(context(), granules, granules));
 
     builder_.SetInsertPoint(llvm::BasicBlock::Create(context(), "entry", function_));
     for (size_t i = 0; i < program_.buffers.size(); ++i) {
@@ -90,6 +94,8 @@ class Emitter {
     return place;
   }
 
+  bool is_arm() const { return target_.architecture == Architecture::aarch64; }
+
   llvm::Type* type_of(Element element) {
     switch (element) {
       case Element::i8:
@@ -119,6 +125,7 @@ class Emitter {
   }
 
   llvm::Value* read(const ir::RegisterUse& use) {
+    finish_pending(key_of(use));
     llvm::AllocaInst* place = slot(use);
     return builder_.CreateLoad(place->getAllocatedType(), place);
   }
@@ -126,8 +133,14 @@ class Emitter {
   // The address of an element, and the alignment that is certain for it.
   std::pair<llvm::Value*, llvm::Align> address(const Instruction& instruction) {
     const ir::Buffer& buffer = program_.buffers[instruction.buffer];
+    return address(instruction, instruction.address.constant * size_in_bytes(buffer.element));
+  }
+
+  // The same with another constant, in bytes.
+  std::pair<llvm::Value*, llvm::Align> address(const Instruction& instruction, int64_t constant) {
+    const ir::Buffer& buffer = program_.buffers[instruction.buffer];
     const int64_t bytes = size_in_bytes(buffer.element);
-    int64_t alignment = std::gcd(buffer.alignment, instruction.address.constant * bytes);
+    int64_t alignment = std::gcd(buffer.alignment, constant);
     llvm::Value* offset = builder_.getInt64(0);
     for (const ir::Affine::Term& term : instruction.address.terms) {
       alignment = std::gcd(alignment, term.factor * bytes);
@@ -138,7 +151,7 @@ class Emitter {
     // The constant comes last: instructions hold it, and addresses that differ in nothing else share the
     // rest.
     llvm::Value* place = builder_.CreateGEP(builder_.getInt8Ty(), buffers_[instruction.buffer], offset);
-    place = builder_.CreateConstGEP1_64(builder_.getInt8Ty(), place, instruction.address.constant * bytes);
+    place = builder_.CreateConstGEP1_64(builder_.getInt8Ty(), place, constant);
     return {place, llvm::Align(static_cast<uint64_t>(alignment))};
   }
 
@@ -149,9 +162,11 @@ class Emitter {
       else
         emit(std::get<ir::Loop>(statement));
     }
+    end_straight_line();
   }
 
   void emit(const ir::Loop& loop) {
+    end_straight_line();
     assert(loop.kind != ir::LoopKind::unroll && "unroll first");
     const bool parallel = loop.kind == ir::LoopKind::parallel;
     llvm::Value* begin = builder_.getInt64(0);
@@ -353,6 +368,93 @@ class Emitter {
     return value ? value : portable::widen(builder_, x, y);
   }
 
+  // What is known of a register of AArch64's between two borders of loops.
+  using RegisterKey = std::pair<int, int64_t>;
+  static RegisterKey key_of(const ir::RegisterUse& use) { return {use.array, use.index.constant}; }
+
+  // Adds to a register what waits to be.
+  void finish_pending(RegisterKey key) {
+    const auto waiting = pending_.extract(key);
+    if (!waiting) return;
+    llvm::AllocaInst* place = registers_[key.first][key.second];
+    llvm::Value* before = builder_.CreateLoad(place->getAllocatedType(), place);
+    builder_.CreateStore(waiting.mapped().finish(builder_, before), place);
+  }
+
+  void end_straight_line() {
+    while (!pending_.empty()) finish_pending(pending_.begin()->first);
+    lanes_.clear();
+  }
+
+  // Instructions take one lane of a vector for all. So groups of 32 bits are read by the aligned 16 bytes
+  // around them, which neighbouring groups then share. No block where these may reach past the buffer.
+  LaneOfBlock lane_of_block(const Instruction& instruction) {
+    constexpr int64_t block = 16;
+    const ir::VectorType type = ir_type(instruction.result);
+    const ir::Buffer& buffer = program_.buffers[instruction.buffer];
+    const int64_t bytes = size_in_bytes(buffer.element);
+    const int64_t constant = instruction.address.constant * bytes, offset = constant % block;
+    if (bytes * instruction.immediate != 4 || offset % 4 != 0 || buffer.size * bytes % block != 0 ||
+        (type.bits() > 128 && type.element != Element::i8))
+      return {};
+    const auto [place, alignment] = address(instruction, constant - offset);
+    if (alignment < llvm::Align(block)) return {};
+    auto* four = llvm::FixedVectorType::get(builder_.getInt32Ty(), 4);
+    return {builder_.CreateAlignedLoad(four, place, alignment), static_cast<int>(offset / 4)};
+  }
+
+  llvm::Value* arm_splat(const Instruction& instruction) {
+    const LaneOfBlock lane = lane_of_block(instruction);
+    if (!lane.block) return nullptr;
+    lanes_[key_of(instruction.result)] = lane;
+    const ir::VectorType type = ir_type(instruction.result);
+    const llvm::SmallVector<int, 4> chosen(type.bits() / 32, lane.lane);
+    return builder_.CreateBitCast(builder_.CreateShuffleVector(lane.block, chosen), type_of(type));
+  }
+
+  DotOperands arm_operands(const Instruction& instruction) {
+    const auto lane = lanes_.find(key_of(instruction.operands[2]));
+    return {nullptr,
+            read(instruction.operands[1]),
+            read(instruction.operands[2]),
+            ir_type(instruction.operands[1]).element == Element::i8,
+            instruction.immediate,
+            lane == lanes_.end() ? LaneOfBlock{} : lane->second};
+  }
+
+  // True if this dot4 now waits with others to be added to its register.
+  bool waits(const Instruction& instruction) {
+    if (instruction.op != Op::dot4 || instruction.result != instruction.operands[0]) return false;
+    const DotOperands operands = arm_operands(instruction);
+    if (!arm::PendingDot().fits(target_, operands)) return false;
+    const RegisterKey key = key_of(instruction.result);
+    if (!pending_[key].fits(target_, operands)) finish_pending(key);
+    pending_[key].add(builder_, operands);
+    return true;
+  }
+
+  llvm::Value* arm_value(const Instruction& instruction) {
+    if (instruction.op == Op::splat) return arm_splat(instruction);
+    if (instruction.op == Op::widen)
+      return arm::widen(builder_, read(instruction.operands[0]), read(instruction.operands[1]));
+    if (instruction.op != Op::dot4 && instruction.op != Op::dot2) return nullptr;
+    DotOperands operands = arm_operands(instruction);
+    operands.x = read(instruction.operands[0]);
+    return instruction.op == Op::dot4 ? arm::dot4(builder_, target_, operands)
+                                      : arm::dot2(builder_, operands);
+  }
+
+  // True if AArch64 has a way of its own for the instruction.
+  bool emit_arm(const Instruction& instruction) {
+    if (!is_arm() || !row(instruction.op).has_result) return false;
+    if (waits(instruction)) return true;
+    finish_pending(key_of(instruction.result));
+    lanes_.erase(key_of(instruction.result));
+    llvm::Value* value = arm_value(instruction);
+    if (value) builder_.CreateStore(value, slot(instruction.result));
+    return value != nullptr;
+  }
+
   llvm::Value* value_of(const Instruction& instruction) {
     const auto operand = [&](int i) { return read(instruction.operands[i]); };
     llvm::Type* type = type_of(ir_type(instruction.result));
@@ -451,6 +553,7 @@ class Emitter {
   void emit(const Instruction& instruction) {
     if (emit_tile(instruction)) return;
     if (instruction.op == Op::prefetch) return prefetch(instruction);
+    if (emit_arm(instruction)) return;
     if (instruction.op == Op::store) {
       const auto [place, alignment] = address(instruction);
       builder_.CreateAlignedStore(read(instruction.operands[0]), place, alignment);
@@ -471,6 +574,8 @@ class Emitter {
   std::vector<llvm::Value*> buffers_;
   std::vector<std::vector<llvm::AllocaInst*>> registers_;
   std::vector<llvm::Value*> variables_;
+  std::map<RegisterKey, LaneOfBlock> lanes_;        // registers that repeat a lane
+  std::map<RegisterKey, arm::PendingDot> pending_;  // what registers have yet to be given
   int parallel_seen_ = 0;
   std::map<llvm::AllocaInst*, Unmasked> unmasked_;  // within a body
   std::pair<llvm::AllocaInst*, Unmasked> unmasked_to_be_ = {};

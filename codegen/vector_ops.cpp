@@ -73,10 +73,26 @@ llvm::Value* dot(llvm::IRBuilderBase& builder, const DotOperands& operands, int 
   return sum;
 }
 
+// Byte i of each i32, as an i32.
+llvm::Value* byte_of(llvm::IRBuilderBase& builder, llvm::Value* words, int i, bool is_signed) {
+  const auto by = [&](int count) { return llvm::ConstantInt::get(words->getType(), count); };
+  llvm::Value* top = builder.CreateShl(words, by(24 - 8 * i));
+  return is_signed ? builder.CreateAShr(top, by(24)) : builder.CreateLShr(top, by(24));
+}
+
 }  // namespace
 
 llvm::Value* dot4(llvm::IRBuilderBase& builder, const DotOperands& operands) {
-  return dot(builder, operands, 4);
+  // Inside the lanes of the sum: shuffles are dear on many vector units, above all RISC-V's.
+  llvm::Value* y = builder.CreateBitCast(operands.y, operands.x->getType());
+  llvm::Value* z = builder.CreateBitCast(operands.z, operands.x->getType());
+  llvm::Value* sum = operands.x;
+  for (int i = 0; i < 4; ++i) {
+    llvm::Value* product =
+        builder.CreateMul(byte_of(builder, y, i, operands.y_is_signed), byte_of(builder, z, i, true));
+    sum = builder.CreateAdd(sum, product);
+  }
+  return sum;
 }
 
 llvm::Value* dot2(llvm::IRBuilderBase& builder, const DotOperands& operands) {

@@ -11,13 +11,20 @@
 
 namespace tern::codegen {
 
+// A vector may repeat one lane of a block of four, <4 x i32>. A null block: it is not known to.
+struct LaneOfBlock {
+  llvm::Value* block = nullptr;
+  int lane = 0;
+};
+
 // The operands of dot4, dot2 and widen; see ir/op.h. A null `z` for widen.
 struct DotOperands {
   llvm::Value* x;
   llvm::Value* y;
   llvm::Value* z;
   bool y_is_signed;
-  int64_t bound;  // of |y|, for dot4
+  int64_t bound;          // of |y|, for dot4
+  LaneOfBlock z_repeats;  // how z came about
 };
 
 // Lanes first, first + step, ... of a vector; a vector's lanes again and again up to a number of them.
@@ -62,5 +69,28 @@ llvm::Value* lookup(llvm::IRBuilderBase& builder, const targets::Target& target,
                     llvm::Value* index);
 llvm::Value* multiply_high(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t factor);
 }  // namespace x86
+
+// AArch64 instructions; null if the target has none for that width.
+namespace arm {
+llvm::Value* dot4(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands);
+llvm::Value* dot2(llvm::IRBuilderBase& builder, const DotOperands& operands);
+llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y);
+
+// Several dot4 in a row that add to the same register, where NEON has no dot product of bytes: smlal adds up
+// products in 16 bits, and as long as those hold them the neighbours are summed once, not for each dot4.
+class PendingDot {
+ public:
+  // True if 16 bits are sure to hold the sum with these products too, and the target has nothing better.
+  bool fits(const targets::Target& target, const DotOperands& operands) const;
+  // Adds the products of y and z. Precondition: they fit.
+  void add(llvm::IRBuilderBase& builder, const DotOperands& operands);
+  // x + the sum. Precondition: something was added.
+  llvm::Value* finish(llvm::IRBuilderBase& builder, llvm::Value* x) const;
+
+ private:
+  llvm::Value* halves_[2] = {};  // <8 x i16> each, for the two halves of the bytes
+  int64_t largest_ = 0;          // magnitude that a lane can have
+};
+}  // namespace arm
 
 }  // namespace tern::codegen

@@ -67,6 +67,8 @@ constexpr std::array<FeatureRow, feature_count> table = {{
     {bf16, "bf16", aarch64, "bf16", {neon}, "bfdot", ARM_PROBE(bf16)},
     {sve, "sve", aarch64, "sve", {fp16}, "sdot z.s", ARM_PROBE(sve)},
     {sve2, "sve2", aarch64, "sve2", {sve}, "smlalb", ARM_PROBE(sve2)},
+    {m, "m", riscv64, "m", {}, "mul", nullptr},
+    {c, "c", riscv64, "c", {}, "c.add", nullptr},
     {v, "v", riscv64, "v", {}, "vadd.vv", nullptr},
 }};
 

@@ -53,6 +53,8 @@ enum class Feature : uint8_t {
   sve,
   sve2,
   // RISC-V
+  m,
+  c,
   v,
 };
 inline constexpr int feature_count = static_cast<int>(Feature::v) + 1;

@@ -126,6 +126,11 @@ Status can_run(const Target& target, const Target& host) {
   if (target.vector_bits > host.vector_bits)
     return Error{fmt::format("{} needs vectors of {} bits, and those of this machine have {}", target.name,
                              target.vector_bits, host.vector_bits)};
+  // Code for SVE's wide vectors counts on their width.
+  if (target.architecture == Architecture::aarch64 && target.vector_bits > 128 &&
+      target.vector_bits != host.vector_bits)
+    return Error{fmt::format("{} needs SVE vectors of exactly {} bits, and those of this machine have {}",
+                             target.name, target.vector_bits, host.vector_bits)};
   return {};
 }
 

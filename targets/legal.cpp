@@ -33,6 +33,13 @@ void check_x86_dot(const ir::Compute& compute, int bits, const FeatureSet& featu
   if (bits == 256) needs(features.contains(Feature::avx2), "dot", "avx2");
 }
 
+// The same of AArch64, which has NEON's vectors and SVE's; plain arithmetic does where an instruction is
+// missing.
+void check_arm_dot(int bits, const Target& target, std::vector<std::string>& reasons) {
+  if (bits != 64 && bits != 128 && bits != target.vector_bits)
+    reasons.push_back(fmt::format("{} has no vectors of {} bits", target.name, bits));
+}
+
 }  // namespace
 
 std::vector<std::string> illegal(const ir::Kernel& kernel, const Target& target) {
@@ -47,6 +54,7 @@ std::vector<std::string> illegal(const ir::Kernel& kernel, const Target& target)
     case ir::Strategy::dot:
       if (target.architecture == Architecture::x86_64)
         check_x86_dot(kernel.compute, bits, target.features, reasons);
+      if (target.architecture == Architecture::aarch64) check_arm_dot(bits, target, reasons);
       break;
     case ir::Strategy::lookup:
     case ir::Strategy::tile:

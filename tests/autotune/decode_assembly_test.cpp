@@ -39,7 +39,7 @@ TEST_P(GoldenDecode, InnerLoopOfManyTokens) {
 
 INSTANTIATE_TEST_SUITE_P(Targets, GoldenDecode,
                          ::testing::Values("x86-64-v3", "alderlake", "skylake-avx512", "icelake-server",
-                                           "zen5"),
+                                           "zen5", "cortex-a53", "neoverse-n1", "apple-m2", "neoverse-v1"),
                          [](const auto& tested) {
                            std::string name = tested.param;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -63,6 +63,21 @@ TEST(AssemblyCensus, ReadsOtherArchitectures) {
   ASSERT_TRUE(arm);
   EXPECT_EQ(arm->instructions, 5);
   EXPECT_EQ(arm->stack_accesses, 1);
+  const std::optional<AssemblyCensus> sve = census(R"(
+	add	x9, sp, #32
+.LBB0_1:
+	ldr	z0, [x9, #1, mul vl]            // vscale x 16-byte Folded Reload
+	ld1b	{ z1.b }, p0/z, [x10, x11]
+	add	x8, sp, #16
+	str	z1, [x8, #1, mul vl]            // vscale x 16-byte Folded Spill
+	mov	x8, x10
+	ldr	z2, [x8]
+	addvl	x10, x10, #1
+	b.ne	.LBB0_1
+)");
+  ASSERT_TRUE(sve);
+  EXPECT_EQ(sve->instructions, 8);
+  EXPECT_EQ(sve->stack_accesses, 2);
   const std::optional<AssemblyCensus> risc =
       census(".LBB0_1:\n\tlw\ta0, 8(sp)   # Reload\n\tbne\ta1, a2, .LBB0_1\n");
   ASSERT_TRUE(risc);

@@ -10,6 +10,7 @@
 
 #include "codegen/jit.h"
 #include "ir/verify.h"
+#include "tests/support/arm_harness.h"
 #include "tests/support/program_call.h"
 #include "tests/support/random.h"
 #include "tests/support/runnable_targets.h"
@@ -318,6 +319,19 @@ TEST(TileOps, CompiledAndInterpretedGiveTheSameBits) {
 }
 
 class OpTest : public ::testing::TestWithParam<int> {};
+
+TEST_P(OpTest, EmulatedArmGivesTheSameBits) {
+  if (const std::string reason = testing::why_no_arm_emulation(); !reason.empty()) GTEST_SKIP() << reason;
+  const std::vector<Case> cases = cases_of(GetParam());
+  const Expected<ir::Program> program = ir::parse_program(text_of(cases, GetParam()));
+  ASSERT_TRUE(program) << program.error().text();
+  Random random(GetParam());
+  Contents contents;
+  for (const ir::Buffer& buffer : program->buffers) contents.push_back(content_of(buffer, random));
+  const testing::ArmCall call = testing::interpreted_call(print(*program), *program, contents);
+  for (const targets::Target& target : testing::distinct_arm_targets())
+    testing::expect_arm_agrees(target, {call});
+}
 
 TEST_P(OpTest, CompiledAndInterpretedGiveTheSameBits) {
   const std::vector<Case> cases = cases_of(GetParam());

@@ -79,6 +79,15 @@ TEST(CanRun, LooksAtTheArchitectureAndTheVectorWidth) {
             "some-arm needs vectors of 256 bits, and those of this machine have 128");
 }
 
+TEST(CanRun, SveNeedsTheWidthItWasCompiledFor) {
+  EXPECT_TRUE(can_run(load("neoverse-v1"), load("neoverse-v1")));
+  Target wider = load("neoverse-v1");
+  wider.vector_bits = 512;
+  EXPECT_EQ(can_run(load("neoverse-v1"), wider).error().text(),
+            "neoverse-v1 needs SVE vectors of exactly 256 bits, and those of this machine have 512");
+  EXPECT_TRUE(can_run(load("neoverse-n1"), wider)) << "NEON's vectors have one width";
+}
+
 TEST(CanRun, EveryMachineRunsGenericCode) {
   EXPECT_TRUE(can_run(load("generic"), host().target));
   EXPECT_TRUE(can_run(load("generic"), load("zen4")));

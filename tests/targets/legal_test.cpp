@@ -108,13 +108,34 @@ TEST(Legal, PortableCodeTakesEverything) {
   }
 }
 
+Target arm(FeatureSet features, int vector_bits) {
+  Target target;
+  target.name = "test";
+  target.architecture = Architecture::aarch64;
+  target.features = with_implied(features);
+  target.vector_bits = vector_bits;
+  return target;
+}
+
 TEST(Legal, ArmIsBoundByItsVectorsOnly) {
-  Target arm;
-  arm.architecture = Architecture::aarch64;
-  arm.vector_bits = 128;
-  EXPECT_THAT(illegal(dot_kernel(4, 0), arm), IsEmpty());
-  EXPECT_THAT(illegal(dot_kernel(8, 0), arm),
-              ElementsAre("vectors of 256 bits are wider than the target's 128"));
+  for (const Target& target : {arm({Feature::neon}, 128), arm({Feature::i8mm}, 128)}) {
+    EXPECT_THAT(illegal(dot_kernel(4, 0), target), IsEmpty());
+    EXPECT_THAT(illegal(dot_kernel(2), target), IsEmpty());
+    EXPECT_THAT(illegal(dot_kernel(4, 1, true), target), IsEmpty());
+    EXPECT_THAT(illegal(dot_kernel(3), target), ElementsAre("test has no vectors of 96 bits"));
+    EXPECT_THAT(illegal(madd_kernel(3), target), IsEmpty()) << "plain arithmetic comes in any width";
+    EXPECT_THAT(illegal(dot_kernel(8, 0), target),
+                ElementsAre("vectors of 256 bits are wider than the target's 128",
+                            "test has no vectors of 256 bits"));
+  }
+}
+
+TEST(Legal, SveHasVectorsOfItsOwnWidthAndNeons) {
+  EXPECT_THAT(illegal(dot_kernel(8), arm({Feature::sve}, 256)), IsEmpty());
+  EXPECT_THAT(illegal(dot_kernel(4), arm({Feature::sve}, 256)), IsEmpty());
+  EXPECT_THAT(illegal(dot_kernel(16), arm({Feature::sve}, 512)), IsEmpty());
+  EXPECT_THAT(illegal(dot_kernel(8), arm({Feature::sve}, 512)),
+              ElementsAre("test has no vectors of 256 bits"));
 }
 
 }  // namespace

@@ -3,16 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
+#include "tests/support/target_directory.h"
 
 namespace tern::targets {
 namespace {
 
-namespace fs = std::filesystem;
-using testing::Contains;
-using testing::HasSubstr;
-using testing::IsSupersetOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+using testing::TargetDirectory;
 
 // A made-up CPU, as a newcomer would write it.
 const std::string imaginary = R"(description: An imaginary CPU
@@ -42,27 +41,6 @@ std::string with(const std::string& old, const std::string& replacement) {
   return yaml.replace(position, old.size(), replacement);
 }
 
-// A new directory, removed with its content; $TERN_TARGETS names it meanwhile.
-class TargetDirectory {
- public:
-  TargetDirectory() {
-    std::string pattern = (fs::temp_directory_path() / "tern-targets-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-    setenv("TERN_TARGETS", ("/nowhere::" + path_.string()).c_str(), 1);
-  }
-  ~TargetDirectory() {
-    unsetenv("TERN_TARGETS");
-    fs::remove_all(path_);
-  }
-  fs::path write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name) << text;
-    return path_ / name;
-  }
-
- private:
-  fs::path path_;
-};
-
 TEST(Target, ReadsEveryFact) {
   const Expected<Target> target = parse_target(imaginary, "some/where/imaginary.yaml");
   ASSERT_TRUE(target) << target.error().text();
@@ -84,7 +62,7 @@ TEST(Target, ReadsEveryFact) {
 
 TEST(Target, IsOneFileToAdd) {
   const TargetDirectory directory;
-  const fs::path path = directory.write("imaginary.yaml", imaginary);
+  const std::filesystem::path path = directory.write("imaginary.yaml", imaginary);
   EXPECT_THAT(target_names(), Contains("imaginary"));
   const Expected<Target> by_name = load_target("imaginary");
   const Expected<Target> by_path = load_target(path.string());
@@ -104,8 +82,11 @@ TEST(Target, TheUsersDirectoryComesFirst) {
 
 TEST(Target, EveryFileInTheTreeLoadsAndPrintsBackToItself) {
   EXPECT_THAT(target_names(),
-              IsSupersetOf({"generic", "x86-64-v2", "x86-64-v3", "alderlake", "skylake-avx512",
-                            "icelake-server", "zen4", "zen5", "sapphire-rapids"}));
+              IsSupersetOf({"generic",        "x86-64-v2",   "x86-64-v3",   "alderlake",   "skylake-avx512",
+                            "icelake-server", "zen3",        "zen4",        "zen5",        "sapphire-rapids",
+                            "granite-rapids", "armv8-a",     "cortex-a53",  "cortex-a72",  "cortex-a76",
+                            "neoverse-n1",    "neoverse-v1", "neoverse-n2", "neoverse-v2", "apple-m1",
+                            "apple-m2",       "ampere1",     "rv64gcv"}));
   for (const std::string& name : target_names()) {
     const Expected<Target> target = load_target(name);
     ASSERT_TRUE(target) << target.error().text();

@@ -1,0 +1,173 @@
+// The one place that knows the names of AArch64 instructions.
+#include <llvm/Analysis/VectorUtils.h>
+#include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/IntrinsicsAArch64.h>
+
+#include "codegen/vector_ops.h"
+
+namespace tern::codegen::arm {
+namespace {
+
+using llvm::Intrinsic::ID;
+using targets::Feature;
+
+unsigned bits_of(llvm::Value* vector) {
+  return vector->getType()->getPrimitiveSizeInBits().getFixedValue();
+}
+
+unsigned lanes_of(llvm::Value* vector) {
+  return llvm::cast<llvm::FixedVectorType>(vector->getType())->getNumElements();
+}
+
+llvm::Value* call(llvm::IRBuilderBase& builder, ID id, llvm::ArrayRef<llvm::Type*> types,
+                  llvm::ArrayRef<llvm::Value*> arguments) {
+  llvm::Module* module = builder.GetInsertBlock()->getModule();
+  return builder.CreateCall(llvm::Intrinsic::getDeclaration(module, id, types), arguments);
+}
+
+// Part i of `count` equal parts.
+llvm::Value* part(llvm::IRBuilderBase& builder, llvm::Value* vector, unsigned i, unsigned count) {
+  const unsigned lanes = lanes_of(vector) / count;
+  return builder.CreateShuffleVector(vector, llvm::createSequentialMask(i * lanes, lanes, 0));
+}
+
+// A vector as an SVE register holds it, and back. Precondition: the target's registers have its width.
+llvm::Value* scalable(llvm::IRBuilderBase& builder, llvm::Value* vector) {
+  llvm::Type* element = llvm::cast<llvm::FixedVectorType>(vector->getType())->getElementType();
+  llvm::Type* type = llvm::ScalableVectorType::get(element, 128 / element->getScalarSizeInBits());
+  return builder.CreateInsertVector(type, llvm::PoisonValue::get(type), vector, builder.getInt64(0));
+}
+
+llvm::Value* fixed(llvm::IRBuilderBase& builder, llvm::Value* vector, llvm::Type* type) {
+  return builder.CreateExtractVector(type, vector, builder.getInt64(0));
+}
+
+bool fills_sve(const targets::Target& target, llvm::Value* vector) {
+  return target.features.contains(Feature::sve) && target.vector_bits > 128 &&
+         bits_of(vector) == static_cast<unsigned>(target.vector_bits);
+}
+
+// `operate` on each 128 bits of the vectors; null if they do not consist of such parts.
+template <class Operate>
+llvm::Value* each_128_bits(llvm::IRBuilderBase& builder, std::initializer_list<llvm::Value*> vectors,
+                           Operate&& operate) {
+  const unsigned bits = bits_of(*vectors.begin());
+  if (bits == 0 || bits % 128 != 0) return nullptr;
+  std::vector<llvm::Value*> results;
+  for (unsigned i = 0; i < bits / 128; ++i) {
+    std::vector<llvm::Value*> parts;
+    for (llvm::Value* vector : vectors) parts.push_back(part(builder, vector, i, bits / 128));
+    results.push_back(operate(parts));
+  }
+  return llvm::concatenateVectors(builder, results);
+}
+
+// As quad_dot, on a whole register of SVE.
+llvm::Value* sve_quad_dot(llvm::IRBuilderBase& builder, bool is_signed, const DotOperands& operands) {
+  llvm::Value* x = scalable(builder, operands.x);
+  llvm::Value* y = scalable(builder, operands.y);
+  llvm::Value* sum = nullptr;
+  if (const auto [block, lane] = operands.z_repeats; block) {
+    // Each 128 bits of the register hold the block, and the instruction chooses the lane.
+    llvm::Value* once =
+        scalable(builder, builder.CreateBitCast(block, llvm::FixedVectorType::get(builder.getInt8Ty(), 16)));
+    llvm::Value* blocks =
+        call(builder, llvm::Intrinsic::aarch64_sve_dupq_lane, {once->getType()}, {once, builder.getInt64(0)});
+    const ID id =
+        is_signed ? llvm::Intrinsic::aarch64_sve_sdot_lane : llvm::Intrinsic::aarch64_sve_usdot_lane;
+    sum = call(builder, id, {x->getType()}, {x, y, blocks, builder.getInt32(lane)});
+  } else {
+    const ID id = is_signed ? llvm::Intrinsic::aarch64_sve_sdot : llvm::Intrinsic::aarch64_sve_usdot;
+    sum = call(builder, id, {x->getType()}, {x, y, scalable(builder, operands.z)});
+  }
+  return fixed(builder, sum, operands.x->getType());
+}
+
+// Four products added to i32: sdot, or usdot if y is unsigned. Null if the width is none of the target's.
+llvm::Value* quad_dot(llvm::IRBuilderBase& builder, const targets::Target& target, bool is_signed,
+                      const DotOperands& operands) {
+  if (fills_sve(target, operands.y)) return sve_quad_dot(builder, is_signed, operands);
+  const ID id = is_signed ? llvm::Intrinsic::aarch64_neon_sdot : llvm::Intrinsic::aarch64_neon_usdot;
+  const auto dot = [&](llvm::ArrayRef<llvm::Value*> part) {
+    return call(builder, id, {part[0]->getType(), part[1]->getType()}, part);
+  };
+  const auto& [x, y, z, y_is_signed, bound, z_repeats] = operands;
+  if (bits_of(y) == 64) return dot({x, y, z});
+  return each_128_bits(builder, {x, y, z}, dot);
+}
+
+llvm::Value* half(llvm::IRBuilderBase& builder, llvm::Value* vector, unsigned i) {
+  return part(builder, vector, i, 2);
+}
+
+// Sums of neighbouring i16 lanes of two vectors.
+llvm::Value* pair_sums(llvm::IRBuilderBase& builder, llvm::Value* low, llvm::Value* high) {
+  return call(builder, llvm::Intrinsic::aarch64_neon_addp, {low->getType()}, {low, high});
+}
+
+// x + the sums of neighbouring i16 lanes: sadalp.
+llvm::Value* add_pairs(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y) {
+  llvm::Value* pairs = call(builder, llvm::Intrinsic::aarch64_neon_saddlp, {x->getType(), y->getType()}, {y});
+  return builder.CreateAdd(x, pairs);
+}
+
+// Products of signed bytes: smull.
+llvm::Value* products(llvm::IRBuilderBase& builder, llvm::Value* y, llvm::Value* z) {
+  llvm::Type* words = llvm::FixedVectorType::get(builder.getInt16Ty(), lanes_of(y));
+  return call(builder, llvm::Intrinsic::aarch64_neon_smull, {words}, {y, z});
+}
+
+bool counts_as_signed(const DotOperands& operands) {
+  return operands.y_is_signed || operands.bound <= 127;
+}
+
+}  // namespace
+
+llvm::Value* dot4(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands) {
+  if (!target.features.contains(Feature::dotprod) && !fills_sve(target, operands.y)) return nullptr;
+  if (counts_as_signed(operands)) return quad_dot(builder, target, true, operands);
+  if (target.features.contains(Feature::i8mm)) return quad_dot(builder, target, false, operands);
+  // y = (y - 128) + 128, of which the first is a signed byte; so is -128.
+  DotOperands lowest = operands, rest = operands;
+  lowest.x = llvm::Constant::getNullValue(operands.x->getType());
+  lowest.y = llvm::ConstantInt::get(operands.y->getType(), 0x80);
+  rest.y = builder.CreateXor(operands.y, lowest.y);
+  llvm::Value* offset = quad_dot(builder, target, true, lowest);
+  return offset ? builder.CreateSub(quad_dot(builder, target, true, rest), offset) : nullptr;
+}
+
+llvm::Value* dot2(llvm::IRBuilderBase& builder, const DotOperands& operands) {
+  return each_128_bits(builder, {operands.x, operands.y, operands.z}, [&](const auto& part) {
+    // Said in 16 bits, since unsigned y may have its highest bit; LLVM finds smull where it has not.
+    llvm::Type* words = llvm::FixedVectorType::get(builder.getInt16Ty(), lanes_of(part[1]));
+    llvm::Value* y =
+        operands.y_is_signed ? builder.CreateSExt(part[1], words) : builder.CreateZExt(part[1], words);
+    llvm::Value* both = builder.CreateMul(y, builder.CreateSExt(part[2], words));
+    return builder.CreateAdd(part[0], pair_sums(builder, half(builder, both, 0), half(builder, both, 1)));
+  });
+}
+
+llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y) {
+  return each_128_bits(builder, {x, y},
+                       [&](const auto& part) { return add_pairs(builder, part[0], part[1]); });
+}
+
+bool PendingDot::fits(const targets::Target& target, const DotOperands& operands) const {
+  const int64_t pairs_of_lanes = 2 * (largest_ + operands.bound * 128);
+  return !target.features.contains(Feature::dotprod) && bits_of(operands.y) == 128 &&
+         counts_as_signed(operands) && pairs_of_lanes <= 32767;
+}
+
+void PendingDot::add(llvm::IRBuilderBase& builder, const DotOperands& operands) {
+  largest_ += operands.bound * 128;
+  for (unsigned i = 0; i < 2; ++i) {
+    llvm::Value* product = products(builder, half(builder, operands.y, i), half(builder, operands.z, i));
+    halves_[i] = halves_[i] ? builder.CreateAdd(halves_[i], product) : product;
+  }
+}
+
+llvm::Value* PendingDot::finish(llvm::IRBuilderBase& builder, llvm::Value* x) const {
+  return add_pairs(builder, x, pair_sums(builder, halves_[0], halves_[1]));
+}
+
+}  // namespace tern::codegen::arm
