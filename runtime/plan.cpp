@@ -33,15 +33,6 @@ Status run_tasks(ThreadPool& pool, const std::vector<Task>& tasks) {
   return first ? Status(*first) : Status();
 }
 
-std::vector<const Tensor*> all_matrices(const Model& model) {
-  std::vector<const Tensor*> all;
-  for (const Layer& layer : model.layers) {
-    for (const Tensor* tensor : matrices(layer)) all.push_back(tensor);
-  }
-  all.push_back(&model.head());
-  return all;
-}
-
 // The kernels of one matrix, by ascending rows: decoding one token, a few, many.
 Expected<std::vector<ir::Kernel>> kernels_of(const Tensor& tensor, const KernelChoice& choose,
                                              int64_t most_rows) {
@@ -83,7 +74,7 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
                           const PlanOptions& options) {
   Plan plan;
   plan.most_rows_ = options.most_rows;
-  const std::vector<const Tensor*> tensors = all_matrices(model);
+  const std::vector<const Tensor*> tensors = matrices(model);
 
   // Matrices of one shape and type share kernels, whatever their names.
   std::map<uint64_t, std::vector<size_t>> users;  // kernel hash -> where it goes in `slots`
