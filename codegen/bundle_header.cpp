@@ -117,19 +117,7 @@ bool any_needs(const Bundle& bundle, Feature feature) {
       bundle.targets, [&](const BundleTarget& entry) { return entry.target.features.contains(feature); });
 }
 
-// What the conditions of `claimed_in_c` are made of.
-std::string prelude(const Bundle& bundle) {
-  std::string text = "#include <string.h>\n";
-  if (bundle.targets.front().target.architecture != Architecture::x86_64) text += "#include <sys/auxv.h>\n";
-  if (any_needs(bundle, Feature::sve)) text += "#include <sys/prctl.h>\n";
-  if (any_needs(bundle, Feature::amx_tile))
-    text +=
-        "#include <unistd.h>\n\n#ifndef __cplusplus\n/* Standard C hides it. */\n"
-        "extern long syscall(long number, ...);\n#endif\n";
-  if (any_needs(bundle, Feature::avxvnniint8))
-    text += R"(
-#include <cpuid.h>
-
+constexpr std::string_view cpuid_function = R"(
 #ifndef TERN_CPUID
 #define TERN_CPUID
 static inline int tern_cpuid_7_1_edx(int bit) {
@@ -138,18 +126,37 @@ static inline int tern_cpuid_7_1_edx(int bit) {
 }
 #endif
 )";
+
+constexpr std::string_view syscall_declaration = R"(
+#ifndef __cplusplus
+/* Strict C hides it. */
+extern long syscall(long number, ...);
+#endif
+)";
+
+// What the conditions of `claimed_in_c` are made of.
+std::string prelude(const Bundle& bundle) {
+  const bool x86 = bundle.targets.front().target.architecture == Architecture::x86_64;
+  const bool cpuid = any_needs(bundle, Feature::avxvnniint8), amx = any_needs(bundle, Feature::amx_tile);
+  std::string text = "#include <string.h>\n";
+  if (!x86) text += "#include <sys/auxv.h>\n";
+  if (any_needs(bundle, Feature::sve)) text += "#include <sys/prctl.h>\n";
+  if (cpuid) text += "#include <cpuid.h>\n";
+  if (amx) text += "#include <unistd.h>\n";
+  if (cpuid) text += cpuid_function;
+  if (amx) text += syscall_declaration;
   return text;
 }
 
+constexpr std::string_view claims_begin = R"(
+/* 1 if the CPU and the system say that they can run {name}_bundle.targets[target]. It is their word: in a virtual
+ * machine it can be wrong. (Tern itself believes a feature once it has executed an instruction of it.) */
+static inline int {name}_cpu_claims(int64_t target) {{
+  switch (target) {{
+)";
+
 std::string claims(const Bundle& bundle) {
-  std::string text = fmt::format(
-      "\n/* 1 if the CPU and the system say that they can run {0}_bundle.targets[target]. It is their word: "
-      "in a\n"
-      " * virtual machine it can be wrong. (Tern itself believes a feature once it has executed an "
-      "instruction of\n"
-      " * it.) */\n"
-      "static inline int {0}_cpu_claims(int64_t target) {{\n  switch (target) {{\n",
-      bundle.name);
+  std::string text = fmt::format(fmt::runtime(claims_begin), fmt::arg("name", bundle.name));
   for (size_t i = 0; i < bundle.targets.size(); ++i)
     text += fmt::format("    case {}: /* {} */\n      return {};\n", i, bundle.targets[i].target.name,
                         condition(bundle.targets[i].target));

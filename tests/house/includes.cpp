@@ -34,7 +34,6 @@ const std::vector<Stranger>& strangers() {
   static const std::vector<Stranger> table = {
       {"fmt/", {""}},
       {"stdint.h", {"codegen/bundle_abi.h"}},  // which is C
-      {"bundle_abi_text.h", {"codegen/"}},     // that header as text, made by CMake
       {"llvm/", {"codegen/"}},
       {"yaml-cpp/", {}, "_yaml.cpp"},  // one file a format
       {"hwloc.h", {"targets/"}},
