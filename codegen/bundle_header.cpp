@@ -14,29 +14,27 @@ using targets::Architecture;
 using targets::Feature;
 using targets::Target;
 
-constexpr std::string_view introduction =
-    R"(/* {name}: kernels for models with ternary weights, compiled ahead of time by {generator}.
- * Link lib{name}.a; nothing else is needed.
+constexpr std::string_view introduction = R"(/* {name}: kernels for models with ternary weights, compiled ahead of
+ * time by {generator}. Link lib{name}.a; nothing else is needed.
  *
  *     const tern_kernel* kernel = {name}_find("trit", m, n, k);
  *     kernel->function(buffers, ranges);
  *
- * A kernel computes C[m,n] = sum over k of A[m,k] * W[n,k]. `buffers` has one pointer for each of
- * kernel->buffers, in that order, each aligned and as large as it says there:
+ * A kernel computes C[m,n] = sum over k of A[m,k] * W[n,k]. `buffers` has one pointer for each of kernel->buffers,
+ * in that order, each aligned and as large as it says there:
  *
- *   W     the weights, packed as the W line of the layout says: a packing, then the digits of a mixed-radix address,
- *         outermost first (n%8/4 is (n modulo 8) / 4). Padding is zero. Layouts differ between targets: pack for the
- *         kernel that {name}_find gives
+ *   W     the weights, packed as the W line of the layout says: a packing, then the digits of a mixed-radix
+ *         address, outermost first (n%8/4 is (n modulo 8) / 4). Padding is zero. Layouts differ between targets:
+ *         pack for the kernel that {name}_find gives
  *   S     if weights are scaled in groups of inputs: their scales, in the order of the S line
- *   A     the activations, row after row, each activation_stride(k) elements long and zero past k. For weights of
- *         type trit they are i8: round(a * sa[m]), half to even
+ *   A     the activations, row after row, k rounded up to 256 elements apart, zero past k. For weights of type
+ *         trit they are i8: round(a * sa[m]), half to even
  *   asum  for trit: the sum of each row of A
  *   sa    for trit: the scale of each row of A, 127 / max(|a|, 1e-5)
  *   sw    for trit: the one scale of W
- *   C     the result, row after row, each output_stride(n) elements long. What lies past n is scratch
+ *   C     the result, row after row, n rounded up to 256 elements apart. What lies past n is scratch
  *
- * Both strides are rounded up to 256. A, asum, sa and C may have more rows than m: kernels work on whole tiles, and
- * what they compute there is scratch.
+ * A, asum, sa and C may have more rows than m: kernels work on whole tiles, and what they compute there is scratch.
  *
  * `ranges` has begin and end of each parallel loop, outermost first: all of the work is 0 and kernel->trips[i] for
  * each i. Any division of it among threads gives the same result.
@@ -44,8 +42,8 @@ constexpr std::string_view introduction =
 )";
 
 constexpr std::string_view finding = R"(
-/* The best kernel for weights of a type ("trit", "i8", "f16", "bf16" or "f32"), for k inputs, n outputs and at least
- * m rows, that this CPU says it can run; null if there is none. */
+/* The best kernel for weights of a type ("trit", "i8", "f16", "bf16" or "f32"), for k inputs, n outputs and at
+ * least m rows, that this CPU says it can run; null if there is none. */
 static inline const tern_kernel* {name}_find(const char* weight, int64_t m, int64_t n, int64_t k) {{
   for (int64_t t = 0; t < {name}_bundle.target_count; ++t) {{
     const tern_target* target = &{name}_bundle.targets[t];
@@ -75,24 +73,32 @@ static inline const tern_kernel* {name}_find_named(const char* kernel_name) {{
 )";
 
 // Where Linux says that it supports a feature: bits of AT_HWCAP (16) or AT_HWCAP2 (26). From its
-// arch/arm64/include/uapi/asm/hwcap.h; RISC-V has a bit for each letter.
+// arch/arm64/include/uapi/asm/hwcap.h.
 struct Hwcap {
   Feature feature;
   int vector;
   uint64_t bits;
 };
-constexpr Hwcap hwcaps[] = {
+constexpr Hwcap hwcaps_of_arm[] = {
     {Feature::neon, 16, 1 << 1},  {Feature::fp16, 16, 1 << 9 | 1 << 10}, {Feature::dotprod, 16, 1 << 20},
     {Feature::sve, 16, 1 << 22},  {Feature::sve2, 26, 1 << 1},           {Feature::i8mm, 26, 1 << 13},
-    {Feature::bf16, 26, 1 << 14}, {Feature::v, 16, 1 << ('V' - 'A')},
+    {Feature::bf16, 26, 1 << 14},
 };
 
-std::string claimed_on_linux(Feature feature) {
-  for (const Hwcap& hwcap : hwcaps) {
-    if (hwcap.feature == feature)
-      return fmt::format("(getauxval({0}) & {1:#x}UL) == {1:#x}UL", hwcap.vector, hwcap.bits);
+std::string claimed_on_linux(int vector, uint64_t bits) {
+  return fmt::format("(getauxval({0}) & {1:#x}UL) == {1:#x}UL", vector, bits);
+}
+
+std::string claimed_on_arm(Feature feature) {
+  for (const Hwcap& hwcap : hwcaps_of_arm) {
+    if (hwcap.feature == feature) return claimed_on_linux(hwcap.vector, hwcap.bits);
   }
   return "0";
+}
+
+// RISC-V names an extension by a letter, and Linux has a bit for each.
+std::string claimed_on_riscv(Feature feature) {
+  return claimed_on_linux(16, uint64_t{1} << (row(feature).name.front() - 'a'));
 }
 
 std::string claimed_on_x86(Feature feature) {
@@ -107,8 +113,9 @@ std::string condition(const Target& target) {
   std::string text;
   for (const Feature feature : target.features)
     text += (text.empty() ? "" : " &&\n             ") + claimed_in_c(feature);
-  if (target.features.contains(Feature::sve))
-    text += fmt::format(" &&\n             (prctl(51) & 0xffff) * 8 >= {}", target.vector_bits);
+  // Code for SVE's wide vectors counts on their width. (PR_SVE_GET_VL)
+  if (target.features.contains(Feature::sve) && target.vector_bits > 128)
+    text += fmt::format(" &&\n             (prctl(51) & 0xffff) * 8 == {}", target.vector_bits);
   return text.empty() ? "1" : text;
 }
 
@@ -149,8 +156,8 @@ std::string prelude(const Bundle& bundle) {
 }
 
 constexpr std::string_view claims_begin = R"(
-/* 1 if the CPU and the system say that they can run {name}_bundle.targets[target]. It is their word: in a virtual
- * machine it can be wrong. (Tern itself believes a feature once it has executed an instruction of it.) */
+/* 1 if the CPU and the system say that they can run {name}_bundle.targets[target]. It is their word: in a
+ * virtual machine it can be wrong. (Tern itself believes a feature once it has executed an instruction of it.) */
 static inline int {name}_cpu_claims(int64_t target) {{
   switch (target) {{
 )";
@@ -185,8 +192,13 @@ std::string declaration(const Bundle& bundle, const Target& target, const ir::Ke
 }  // namespace
 
 std::string claimed_in_c(Feature feature) {
-  return row(feature).architecture == Architecture::x86_64 ? claimed_on_x86(feature)
-                                                           : claimed_on_linux(feature);
+  switch (row(feature).architecture) {
+    case Architecture::x86_64: return claimed_on_x86(feature);
+    case Architecture::aarch64: return claimed_on_arm(feature);
+    case Architecture::riscv64: return claimed_on_riscv(feature);
+    case Architecture::any: break;
+  }
+  return "0";
 }
 
 std::string bundle_header(const Bundle& bundle) {

@@ -123,7 +123,7 @@ Target arm_target(std::string target_name, targets::FeatureSet features) {
 TEST_F(BundleTest, CProgramsComputeWhatTheReferenceDoes) {
   for (const Target& target : testing::runnable_targets()) {
     SCOPED_TRACE(target.name);
-    build({"", "a test", {defaults_for(target)}}, TERN_C_COMPILER);
+    build({"", "a test", {defaults_for(target)}}, BUNDLE_CC);
     for (const ir::Kernel& kernel : defaults_for(target).kernels)
       EXPECT_EQ(run(kernel), kernel.name + " " + target.name + "\n");
   }
@@ -142,13 +142,13 @@ TEST_F(BundleTest, TheMostDemandingTargetThatTheCpuClaimsIsTaken) {
     if (!best && targets::can_run(entry.target, host)) best = &entry;
   }
   if (!best) GTEST_SKIP() << "no target for this machine";
-  build(bundle, TERN_C_COMPILER);
+  build(bundle, BUNDLE_CC);
   EXPECT_EQ(run(best->kernels[0]), best->kernels[0].name + " " + best->target.name + "\n");
 }
 
 TEST_F(BundleTest, FewerRowsThanAKernelHasAreFound) {
   const Target host = targets::host_target().take();
-  build({"", "a test", {defaults_for(host)}}, TERN_C_COMPILER);
+  build({"", "a test", {defaults_for(host)}}, BUNDLE_CC);
   const ir::Kernel kernel = defaults_for(host).kernels[1];
   run(kernel);  // leaves the inputs
   EXPECT_EQ(shell("./demo . trit 2 70 200"), 0);
@@ -161,13 +161,12 @@ TEST_F(BundleTest, FewerRowsThanAKernelHasAreFound) {
 
 TEST_F(BundleTest, HeadersAreForCPlusPlusToo) {
   const Target host = targets::host_target().take();
-  build({"", "a test", {defaults_for(host)}}, TERN_C_COMPILER);
+  build({"", "a test", {defaults_for(host)}}, BUNDLE_CC);
   write(
       "main.cpp",
       "#include \"demo.h\"\n#include \"demo.h\"\nint main() { return demo_find_named(\"x\") != nullptr; }\n");
-  EXPECT_EQ(shell(std::string(TERN_C_COMPILER) +
-                  " -x c++ -Wall -Wextra -Werror main.cpp -x none -L. -ldemo -o both"),
-            0)
+  EXPECT_EQ(
+      shell(std::string(BUNDLE_CC) + " -x c++ -Wall -Wextra -Werror main.cpp -x none -L. -ldemo -o both"), 0)
       << read("stderr");
   EXPECT_EQ(shell("./both"), 0);
 }
@@ -188,21 +187,21 @@ TEST_F(BundleTest, EveryFeatureCanBeAskedForInC) {
   write("all.h", bundle_header({"all", "a test", {defaults_for(target)}}));
   write("all.c", "#include \"all.h\"\nint main(void) { return all_cpu_claims(0) > 1; }\n");
   if (targets::host_architecture() != Architecture::x86_64) return;
-  EXPECT_EQ(shell(std::string(TERN_C_COMPILER) + " -std=c99 -Wall -Wextra -Wpedantic -Werror -c all.c"), 0)
+  EXPECT_EQ(shell(std::string(BUNDLE_CC) + " -std=c99 -Wall -Wextra -Wpedantic -Werror -c all.c"), 0)
       << read("stderr");
 }
 
 TEST_F(BundleTest, OtherArchitecturesRunUnderAnEmulator) {
-  if (std::string(TERN_ARM_C_COMPILER).empty() || std::string(TERN_ARM_EMULATOR).empty())
+  if (std::string(BUNDLE_ARM_CC).empty() || std::string(BUNDLE_ARM_EMULATOR).empty())
     GTEST_SKIP() << "no cross compiler, or no qemu-aarch64";
   const Bundle bundle{"",
                       "a test",
                       {defaults_for(arm_target("plain", {Feature::neon})),
                        defaults_for(arm_target("dots", {Feature::neon, Feature::dotprod}))}};
-  build(bundle, std::string(TERN_ARM_C_COMPILER) + " -static");
+  build(bundle, std::string(BUNDLE_ARM_CC) + " -static");
   const ir::Kernel plain = bundle.targets[0].kernels[0], dots = bundle.targets[1].kernels[0];
-  EXPECT_EQ(run(plain, std::string(TERN_ARM_EMULATOR) + " -cpu cortex-a72"), plain.name + " plain\n");
-  EXPECT_EQ(run(dots, std::string(TERN_ARM_EMULATOR) + " -cpu cortex-a76"), dots.name + " dots\n");
+  EXPECT_EQ(run(plain, std::string(BUNDLE_ARM_EMULATOR) + " -cpu cortex-a72"), plain.name + " plain\n");
+  EXPECT_EQ(run(dots, std::string(BUNDLE_ARM_EMULATOR) + " -cpu cortex-a76"), dots.name + " dots\n");
 }
 
 TEST(Bundle, TargetsAreArrangedFromTheMostDemanding) {
