@@ -14,7 +14,8 @@ using targets::Architecture;
 using targets::Feature;
 using targets::Target;
 
-constexpr std::string_view introduction = R"(/* {name}: kernels for models with ternary weights, compiled ahead of
+constexpr std::string_view introduction =
+    R"(/* {name}: kernels for models with ternary weights, compiled ahead of
  * time by {generator}. Link lib{name}.a; nothing else is needed.
  *
  *     const tern_kernel* kernel = {name}_find("trit", m, n, k);
