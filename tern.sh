@@ -11,6 +11,8 @@ Usage: ./tern.sh [COMMAND]
   test              set up, build everything with warnings as errors, run all tests
   sanitize          set up, then run the tests of what reads foreign input under ASan and UBSan
   build             set up and build everything
+  arm64             cross-build Tern for 64-bit ARM and run it by qemu: the text must be this machine's. The ARM
+                    libraries go to build/arm64-root, and nothing but a compiler and qemu is installed
   help              this text
 
 Setting up installs the Debian packages that are missing (as root, or by a sudo that asks for no password)
@@ -39,6 +41,12 @@ packages=(
 
 # What links those programs, unless the machine is ARM and its own compiler does.
 [[ $(uname -m) == aarch64 ]] || packages+=(g++-aarch64-linux-gnu)
+
+# For ./tern.sh arm64: what this machine needs besides, the ARM libraries with all that they need, and the
+# packages of which the headers are enough.
+arm64_packages=(g++-aarch64-linux-gnu qemu-user)
+arm64_libraries=(libllvm19 libyaml-cpp0.7 libhwloc15 libfmt9 libhwy1 libpcre2-8-0 libstdc++6)
+arm64_headers=(libyaml-cpp-dev libhwloc-dev libfmt-dev libhwy-dev libpcre2-dev libcli11-dev nlohmann-json3-dev)
 
 # Clones in other folders share what ccache keeps.
 export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
@@ -69,6 +77,52 @@ install_packages() {
   "${apt[@]}" update >&2 || say "the package lists could not be brought up to date; trying with those at hand"
   "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >&2 </dev/null ||
     fail "could not install ${missing[*]}"
+}
+
+# Unpacks Debian's arm64 packages into build/arm64-root. apt keeps its lists and its state in a folder of its own
+# meanwhile, so that this machine's packages know nothing of another architecture, and root is not needed.
+fetch_arm64_root() {
+  local arm64_root=$root/build/arm64-root work=$root/build/arm64-root.new
+  local wanted="${arm64_libraries[*]} ${arm64_headers[*]}"
+  [[ $(cat "$arm64_root/packages" 2>/dev/null) != "$wanted" ]] || return 0
+  say "fetching the arm64 packages $wanted"
+  rm -rf "$work" "$arm64_root"
+  mkdir -p "$work"/{root,headers,state/lists/partial,cache/archives/partial}
+  : >"$work/status"
+  local apt=(env LC_ALL=C.UTF-8 apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64
+    -o Dir::State="$work/state" -o Dir::State::status="$work/status" -o Dir::Cache="$work/cache"
+    -o Dir::Log="$work" -o Debug::NoLocking=true -o APT::Sandbox::User= -o APT::Install-Recommends=false
+    -o Acquire::Languages=none -o Acquire::Retries=3 -o Dpkg::Use-Pty=0)
+  "${apt[@]}" update >&2 || say "some package lists could not be read; trying with the others"
+  "${apt[@]}" install -y --download-only "${arm64_libraries[@]}" >&2 </dev/null ||
+    fail "could not fetch ${arm64_libraries[*]}"
+  (cd -- "$work/headers" && "${apt[@]}" download "${arm64_headers[@]}") >&2 ||
+    fail "could not fetch ${arm64_headers[*]}"
+  local package
+  for package in "$work"/cache/archives/*.deb "$work"/headers/*.deb; do
+    dpkg-deb --extract "$package" "$work/root" || fail "could not unpack $package"
+  done
+  printf '%s\n' "$wanted" >"$work/root/packages"
+  mv -- "$work/root" "$arm64_root"
+  rm -rf "$work"
+}
+
+# The ARM programs must write what this machine's does, on the plainest CPU and on the richest that qemu has.
+run_arm64() {
+  local arguments=(-p "It was" -n 40 --temp 0) expected actual cpu program
+  expected=$("$root/build/release/tern" run "${arguments[@]}")
+  for cpu in cortex-a72 max; do
+    for program in "tern run" tern-run; do
+      say "$program on qemu's $cpu"
+      # shellcheck disable=SC2086  # a program and its subcommand
+      actual=$(TERN_CACHE=$root/build/arm64/cache qemu-aarch64 -cpu "$cpu" -L "$root/build/arm64-root" \
+        "$root/build/arm64"/$program "${arguments[@]}") || fail "$program failed on $cpu"
+      [[ $actual == "$expected" ]] ||
+        fail "$program wrote on $cpu: $actual"$'\n'"where x86-64 writes: $expected"
+    done
+  done
+  printf '%s\n' "$expected"
+  say "64-bit ARM writes the same"
 }
 
 # How many compilers this machine's memory has room for: one takes up to 1 GiB where LLVM's headers are read.
@@ -129,6 +183,14 @@ main() {
       run_tests asan --label-regex '^(ir|targets|runtime)$'
       ;;
     build) build release all ;;
+    arm64)
+      packages+=("${arm64_packages[@]}")
+      install_packages
+      fetch_arm64_root
+      build release tern
+      build arm64 tern tern-run
+      run_arm64
+      ;;
     help | -h | --help) usage ;;
     *)
       usage >&2

@@ -66,19 +66,19 @@ Expected<CompiledKernel> Jit::compile(const ir::Kernel& kernel) const {
     return Error{fmt::format("kernel {} is not legal on {}: {}", kernel.name, state_->target.name,
                              fmt::join(reasons, "; ")),
                  {}};
-  Expected<CompiledKernel> compiled = compile(lower(kernel));
-  if (compiled) compiled->kernel_ = std::make_shared<const ir::Kernel>(kernel);
-  return compiled;
+  return load(lower(kernel), std::make_shared<const ir::Kernel>(kernel));
 }
 
 Expected<CompiledKernel> Jit::compile(const ir::Program& program) const {
+  return load(program, nullptr);
+}
+
+Expected<CompiledKernel> Jit::load(const ir::Program& program,
+                                   std::shared_ptr<const ir::Kernel> kernel) const {
   if (const std::vector<Error> errors = ir::verify(program); !errors.empty())
     return summary(fmt::format("program {} is wrong:", program.name), errors);
   if (!is_unrolled(program)) return Error{fmt::format("program {} has loops to unroll", program.name), {}};
-  return load(program);
-}
 
-Expected<CompiledKernel> Jit::load(const ir::Program& program) const {
   // The object is stored under everything that determines it; its symbol does not depend on the name.
   ir::Program named = program;
   named.name = "kernel";
@@ -99,8 +99,7 @@ Expected<CompiledKernel> Jit::load(const ir::Program& program) const {
   llvm::orc::LLJIT& engine = *state_->engine;
   llvm::orc::ExecutionSession& session = engine.getExecutionSession();
   llvm::orc::JITDylib& library = session.createBareJITDylib(fmt::format("kernel{}", state_->loaded++));
-  CompiledKernel kernel;
-  kernel.code_ = std::shared_ptr<void>(nullptr, [state = state_, &session, &library](void*) {
+  std::shared_ptr<void> code(nullptr, [state = state_, &session, &library](void*) {
     llvm::consumeError(session.removeJITDylib(library));
   });
   library.addToLinkOrder(engine.getMainJITDylib());
@@ -108,9 +107,8 @@ Expected<CompiledKernel> Jit::load(const ir::Program& program) const {
   if (llvm::Error error = engine.addObjectFile(library, std::move(buffer))) return to_error(std::move(error));
   auto symbol = engine.lookup(library, named.name);
   if (!symbol) return to_error(symbol.takeError());
-  kernel.function_ = symbol->toPtr<CompiledKernel::Function>();
-  kernel.program_ = std::make_shared<const ir::Program>(program);
-  return kernel;
+  return CompiledKernel(symbol->toPtr<CompiledKernel::Function>(), std::move(kernel),
+                        std::make_shared<const ir::Program>(program), std::move(code));
 }
 
 }  // namespace tern::codegen

@@ -2,7 +2,6 @@
 
 #include <chrono>
 
-#include "autotune/default_kernel.h"
 #include "runtime/vector_dispatch.h"
 
 namespace tern::runtime {
@@ -41,11 +40,12 @@ VectorLevel vector_level_of(const targets::Target& target) {
 
 Expected<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
   Stopwatch watch;
-  limit_vector_instructions(vector_level_of(options.target));
+  limit_vector_instructions(vector_level_of(options.kernels.target));
   // Values are checked by the plan, in parallel.
   Expected<Model> model = load_model(options.model, {options.i2s_order, false});
   if (!model) return model.error();
   std::unique_ptr<Engine> engine(new Engine(model.take()));
+  engine->target_ = options.kernels.target;
   engine->kv_element_ = options.kv_element;
   engine->load_times_.file = watch.lap();
 
@@ -54,17 +54,11 @@ Expected<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
   engine->tokenizer_.emplace(tokenizer.take());
   engine->load_times_.tokenizer = watch.lap();
 
-  Expected<codegen::Jit> jit = codegen::Jit::make(options.target, options.cache);
-  if (!jit) return jit.error();
-  engine->jit_.emplace(jit.take());
   Expected<std::unique_ptr<ThreadPool>> pool = ThreadPool::make(options.threads);
   if (!pool) return pool.error();
   PlanOptions plan_options;
   plan_options.most_rows = options.most_rows;
-  plan_options.choose = options.choose ? options.choose : [&](const ir::Problem& problem) {
-    return autotune::default_kernel(problem, options.target);
-  };
-  Expected<Plan> plan = Plan::make(engine->model_, *engine->jit_, **pool, plan_options);
+  Expected<Plan> plan = Plan::make(engine->model_, options.kernels, **pool, plan_options);
   if (!plan) return plan.error();
   engine->plan_.emplace(plan.take());
   engine->pool_ = pool.take();

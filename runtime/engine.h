@@ -1,28 +1,24 @@
-// A model that is ready to run: loaded, packed, compiled, with threads to run it on.
+// A model that is ready to run: loaded, packed, with kernels and threads to run it on.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "codegen/jit.h"
-#include "codegen/object_cache.h"
 #include "runtime/execute.h"
+#include "runtime/kernel_source.h"
 #include "runtime/model.h"
 #include "runtime/plan.h"
 #include "runtime/thread_pool.h"
 #include "runtime/tokenizer.h"
-#include "targets/target.h"
 
 namespace tern::runtime {
 
 struct EngineOptions {
-  std::string model;       // path of a GGUF file
-  targets::Target target;  // what generated and dispatched code may use; this machine must be able to run it
+  std::string model;     // path of a GGUF file
+  KernelSource kernels;  // this machine must be able to run its target
   size_t threads = 1;
-  int64_t most_rows = 256;                    // tokens a step; longer prompts take several
-  std::optional<codegen::ObjectCache> cache;  // of compiled kernels
-  KernelChoice choose;                        // none: the defaults for the target
+  int64_t most_rows = 256;  // tokens a step; longer prompts take several
   CacheElement kv_element = CacheElement::f16;
   I2sOrder i2s_order = I2sOrder::blocks_of_128;
   std::string pre_tokenizer;  // takes the place of what the file says; empty: as it says
@@ -32,7 +28,7 @@ struct EngineOptions {
 struct LoadTimes {
   double file = 0;  // mapping and checking the file's structure
   double tokenizer = 0;
-  double plan = 0;  // checking and packing weights, compiling kernels
+  double plan = 0;  // checking and packing weights, getting kernels
 };
 
 class Engine {
@@ -42,7 +38,7 @@ class Engine {
   const Model& model() const { return model_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   const Plan& plan() const { return *plan_; }
-  const codegen::Jit& jit() const { return *jit_; }
+  const targets::Target& target() const { return target_; }
   const LoadTimes& load_times() const { return load_times_; }
   size_t threads() const { return pool_->threads(); }
 
@@ -65,7 +61,7 @@ class Engine {
 
   Model model_;
   std::optional<Tokenizer> tokenizer_;
-  std::optional<codegen::Jit> jit_;
+  targets::Target target_;
   std::unique_ptr<ThreadPool> pool_;
   std::optional<Plan> plan_;
   std::unique_ptr<Executor> executor_;

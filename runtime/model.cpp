@@ -236,6 +236,15 @@ std::vector<const Tensor*> matrices(const Layer& layer) {
   return found;
 }
 
+std::vector<const Tensor*> matrices(const Model& model) {
+  std::vector<const Tensor*> all;
+  for (const Layer& layer : model.layers) {
+    for (const Tensor* tensor : matrices(layer)) all.push_back(tensor);
+  }
+  all.push_back(&model.head());
+  return all;
+}
+
 Expected<Model> load_model(GgufFile file, const LoadOptions& options) {
   return Loader(std::move(file), options).run();
 }

@@ -60,6 +60,9 @@ struct Model {
   const Tensor& head() const { return output ? *output : token_embedding; }
 };
 
+// Those of all layers, and the head.
+std::vector<const Tensor*> matrices(const Model& model);
+
 struct LoadOptions {
   // Nothing in a file tells which order its I2_S codes have; nearly all have blocks of 128.
   I2sOrder i2s_order = I2sOrder::blocks_of_128;

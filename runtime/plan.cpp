@@ -1,5 +1,7 @@
 #include "runtime/plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cassert>
@@ -31,20 +33,20 @@ Status run_tasks(ThreadPool& pool, const std::vector<Task>& tasks) {
   return first ? Status(*first) : Status();
 }
 
-std::vector<const Tensor*> all_matrices(const Model& model) {
-  std::vector<const Tensor*> all;
-  for (const Layer& layer : model.layers) {
-    for (const Tensor* tensor : matrices(layer)) all.push_back(tensor);
-  }
-  all.push_back(&model.head());
-  return all;
-}
-
 // The kernels of one matrix, by ascending rows: decoding one token, a few, many.
-std::vector<ir::Kernel> kernels_of(const Tensor& tensor, const PlanOptions& options) {
+Expected<std::vector<ir::Kernel>> kernels_of(const Tensor& tensor, const KernelChoice& choose,
+                                             int64_t most_rows) {
   std::vector<ir::Kernel> kernels;
-  for (int64_t rows : planned_rows(options.most_rows))
-    kernels.push_back(options.choose(problem_of(tensor, rows)));
+  for (int64_t rows : planned_rows(most_rows)) {
+    Expected<ir::Kernel> kernel = choose(problem_of(tensor, rows));
+    if (!kernel) return kernel.error();
+    kernels.push_back(kernel.take());
+    const ir::Kernel &first = kernels.front(), &last = kernels.back();
+    if (last.weights != first.weights || last.scales != first.scales)
+      return Error{fmt::format("kernels {} and {} cannot share the weights of {}: their layouts differ",
+                               first.name, last.name, tensor.name),
+                   {}};
+  }
   return kernels;
 }
 
@@ -68,11 +70,11 @@ const PlannedKernel& PlannedMatrix::kernel_for(int64_t rows) const {
   return kernels.back();
 }
 
-Expected<Plan> Plan::make(const Model& model, const codegen::Jit& jit, ThreadPool& pool,
+Expected<Plan> Plan::make(const Model& model, const KernelSource& source, ThreadPool& pool,
                           const PlanOptions& options) {
   Plan plan;
   plan.most_rows_ = options.most_rows;
-  const std::vector<const Tensor*> tensors = all_matrices(model);
+  const std::vector<const Tensor*> tensors = matrices(model);
 
   // Matrices of one shape and type share kernels, whatever their names.
   std::map<uint64_t, std::vector<size_t>> users;  // kernel hash -> where it goes in `slots`
@@ -89,14 +91,15 @@ Expected<Plan> Plan::make(const Model& model, const codegen::Jit& jit, ThreadPoo
   for (const Tensor* tensor : tensors) {
     PlannedMatrix& matrix = plan.matrices_[tensor];
     matrix.tensor = tensor;
-    const std::vector<ir::Kernel> kernels = kernels_of(*tensor, options);
+    const Expected<std::vector<ir::Kernel>> chosen = kernels_of(*tensor, source.choose, options.most_rows);
+    if (!chosen) return chosen.error();
+    const std::vector<ir::Kernel>& kernels = *chosen;
     for (const ir::Kernel& kernel : kernels) {
-      assert(kernel.weights == kernels[0].weights && kernel.scales == kernels[0].scales);
       plan.padded_rows_ = std::max(plan.padded_rows_, codegen::padded_rows(kernel));
       const uint64_t key = hash(kernel);
       if (users[key].empty()) {
         tasks.push_back([&, kernel, key]() -> Status {
-          Expected<codegen::CompiledKernel> code = jit.compile(kernel);
+          Expected<codegen::CompiledKernel> code = source.provide(kernel);
           if (!code) return code.error();
           const std::lock_guard lock(mutex);
           compiled.emplace(key, code.take());

@@ -1,22 +1,18 @@
 // Which kernel multiplies which matrix: chosen, packed and compiled once for a model on a machine.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
-#include "codegen/jit.h"
+#include "runtime/kernel_source.h"
 #include "runtime/model.h"
 #include "runtime/packed_weights.h"
 #include "runtime/thread_pool.h"
 
 namespace tern::runtime {
-
-// Chooses the kernel for a problem. All kernels of one matrix must have the same layouts, whatever m is.
-using KernelChoice = std::function<ir::Kernel(const ir::Problem& problem)>;
 
 // A kernel for up to `rows` tokens.
 struct PlannedKernel {
@@ -39,17 +35,17 @@ std::vector<int64_t> planned_rows(int64_t most_rows);
 
 struct PlanOptions {
   int64_t most_rows = 256;  // tokens that one step may have
-  KernelChoice choose;
   // Checks the values of each matrix before it is packed: for a model that was loaded without that.
   bool check_values = true;
 };
 
 class Plan {
  public:
-  // Packs every matrix of the model and compiles every distinct kernel once, sharing the work among the
-  // threads. `model` must outlive the plan, unmoved; the pages of its file that were packed are released.
-  // Errors: a value that check_values refuses, a kernel that cannot be compiled, not enough memory.
-  static Expected<Plan> make(const Model& model, const codegen::Jit& jit, ThreadPool& pool,
+  // Packs every matrix of the model and asks for the code of every distinct kernel once, sharing the work
+  // among the threads. `model` must outlive the plan, unmoved; the pages of its file that were packed are
+  // released. Errors: those of the source, kernels of one matrix that differ in their layouts, a
+  // value that check_values refuses, not enough memory.
+  static Expected<Plan> make(const Model& model, const KernelSource& source, ThreadPool& pool,
                              const PlanOptions& options);
 
   const PlannedMatrix& matrix(const Tensor& tensor) const { return matrices_.at(&tensor); }

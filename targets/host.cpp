@@ -145,16 +145,4 @@ Expected<Target> restricted(const Target& target, const Target& host) {
   return result;
 }
 
-Expected<Target> find_target(std::string_view name_or_path) {
-  return name_or_path == "host" ? host_target() : load_target(name_or_path);
-}
-
-Expected<Target> find_runnable_target(std::string_view name_or_path) {
-  const Expected<Target> host = host_target();
-  if (!host || name_or_path == "host") return host;
-  const Expected<Target> target = load_target(name_or_path);
-  if (!target) return target;
-  return restricted(*target, *host);
-}
-
 }  // namespace tern::targets

@@ -10,9 +10,8 @@
 #include "codegen/lower.h"
 #include "ir/verify.h"
 #include "targets/host.h"
-#include "targets/legal.h"
 #include "tools/commands.h"
-#include "tools/engine_options.h"
+#include "tools/kernel_file.h"
 #include "tools/output_file.h"
 #include "tools/target_option.h"
 
@@ -29,12 +28,6 @@ struct AsmOptions {
   std::string output;
 };
 
-Expected<ir::ParsedKernel> read_kernel(const std::string& file) {
-  const Expected<std::string> text = read_text(file);
-  if (!text) return text.error();
-  return ir::parse_kernel(*text, file == "-" ? "standard input" : file);
-}
-
 Expected<ir::Problem> problem_of(const AsmOptions& options) {
   ir::Problem problem = options.problem;
   constexpr ir::Element weights[] = {ir::Element::trit, ir::Element::i8, ir::Element::f16, ir::Element::bf16,
@@ -50,31 +43,15 @@ Expected<ir::Problem> problem_of(const AsmOptions& options) {
   return problem;
 }
 
-// All that verify found, one a line.
-Error joined(const std::vector<Error>& errors) {
-  std::string text;
-  for (const Error& error : errors) text += (text.empty() ? "" : "\n") + error.text();
-  return {text, {}};
-}
-
 Expected<ir::Kernel> kernel_of(const AsmOptions& options, const targets::Target& target) {
-  ir::ParsedKernel parsed;
-  if (!options.kernel_file.empty()) {
-    Expected<ir::ParsedKernel> read = read_kernel(options.kernel_file);
-    if (!read) return read.error();
-    parsed = read.take();
-  } else {
-    const Expected<ir::Problem> problem = problem_of(options);
-    if (!problem) return problem.error();
-    // Check the sizes before anything is derived from them.
-    for (int64_t size : {problem->m, problem->n, problem->k}) {
-      if (size < 1 || size > (1 << 20)) return Error{"-m, -n and -k must be between 1 and 1048576", {}};
-    }
-    parsed.kernel = autotune::default_kernel(*problem, target);
+  if (!options.kernel_file.empty()) return read_kernel(options.kernel_file);
+  const Expected<ir::Problem> problem = problem_of(options);
+  if (!problem) return problem.error();
+  // Check the sizes before anything is derived from them.
+  for (int64_t size : {problem->m, problem->n, problem->k}) {
+    if (size < 1 || size > (1 << 20)) return Error{"-m, -n and -k must be between 1 and 1048576", {}};
   }
-  if (const std::vector<Error> errors = ir::verify(parsed.kernel, parsed.places); !errors.empty())
-    return joined(errors);
-  return std::move(parsed.kernel);
+  return checked(autotune::default_kernel(*problem, target));
 }
 
 Expected<std::string> text_of(const AsmOptions& options) {
@@ -91,10 +68,7 @@ Expected<std::string> text_of(const AsmOptions& options) {
   if (options.emit == "passes") return passes;
   if (const std::vector<Error> errors = ir::verify(program); !errors.empty()) return joined(errors);
   if (options.emit == "program") return print(program);
-  if (const std::vector<std::string> reasons = targets::illegal(*kernel, *target); !reasons.empty())
-    return Error{
-        fmt::format("kernel {} is not legal on {}: {}", kernel->name, target->name, fmt::join(reasons, "; ")),
-        {}};
+  if (const Status status = check_legal(*kernel, *target); !status) return status.error();
   const codegen::Output output = options.emit == "llvm"       ? codegen::Output::llvm_ir
                                  : options.emit == "llvm-opt" ? codegen::Output::optimized_llvm_ir
                                  : options.emit == "object"   ? codegen::Output::object

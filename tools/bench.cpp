@@ -12,6 +12,7 @@
 #include "tools/commands.h"
 #include "tools/engine_options.h"
 #include "tools/output_file.h"
+#include "tools/process.h"
 
 namespace tern::tools {
 namespace {
@@ -165,7 +166,7 @@ Expected<int> bench(BenchFlags flags) {
   }
   if (show_progress) fmt::print(stderr, "\r\x1b[K");
   const std::string model = flags.engine.model.empty() ? "tern-small" : flags.engine.model;
-  const std::string target = engine.jit().target().name;
+  const std::string target = engine.target().name;
   const std::string text = flags.output == "json"  ? print_json(results, model, target)
                            : flags.output == "csv" ? print_csv(results)
                                                    : print_markdown(results, model, target);

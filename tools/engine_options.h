@@ -1,54 +1,35 @@
-// The options of all commands that run a model.
+// The options of the commands that compile kernels for a model and run it.
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "ir/expected.h"
 #include "runtime/engine.h"
+#include "tools/model_options.h"
 
 namespace tern::tools {
 
-struct EngineFlags {
-  std::string model;  // empty: the model in the box
+struct EngineFlags : ModelFlags {
   std::string target = "host";
-  size_t threads = 0;  // 0: one a core
   size_t batch = 256;
-  std::string kv = "f16";
-  std::string i2s_order = "128";
-  std::string pre_tokenizer;
   std::string cache;
   bool no_cache = false;
 };
 
-// Adds -m, -t (unless `with_threads` is false), --target, --batch, --kv, --i2s-order, --pre, --cache,
-// --no-cache.
+// Adds what add_model_options does, and --target, --batch, --cache, --no-cache.
 void add_engine_options(CLI::App& command, EngineFlags& flags, bool with_threads = true);
+
+// Adds --batch alone, the most rows of A that kernels are made for.
+void add_batch_option(CLI::App& command, size_t& batch);
 
 // Loads the model. Prints the model's warnings to standard error.
 Expected<std::unique_ptr<runtime::Engine>> load_engine(const EngineFlags& flags);
 
-// Threads to use where the user does not say: one a core.
-size_t default_threads();
-
-// The path of the model in the box.
-std::string default_model();
-
-// Ids separated by commas or white space, from a file. Errors name the place of what is no id.
-Expected<std::vector<uint32_t>> read_ids(const std::string& file);
-Expected<std::vector<uint32_t>> parse_ids(std::string_view text, const std::string& file);
-
-// A whole file; "-" is standard input.
-Expected<std::string> read_text(const std::string& file);
-
-// The most memory that this process has held, in bytes.
-size_t peak_memory();
-
-// Makes Ctrl-C set a flag instead of ending the process; a second one ends it.
-void catch_interrupts();
-bool interrupted();
+// Which kernel each problem gets on a target that this machine can run: one that was tuned on this CPU, if it
+// is legal on the target and fits those of the other `rows` (runtime::planned_rows), else the target's
+// default.
+Expected<runtime::KernelChoice> kernel_choice(const targets::Target& target, std::vector<int64_t> rows);
 
 }  // namespace tern::tools

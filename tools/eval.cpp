@@ -9,7 +9,9 @@
 #include "runtime/evaluate.h"
 #include "tools/commands.h"
 #include "tools/engine_options.h"
+#include "tools/input.h"
 #include "tools/output_file.h"
+#include "tools/process.h"
 
 namespace tern::tools {
 namespace {

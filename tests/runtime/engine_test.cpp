@@ -22,7 +22,7 @@ std::unique_ptr<Engine> load(const std::string& model, const std::string& target
                              int64_t most_rows = 64, CacheElement element = CacheElement::f16) {
   EngineOptions options;
   options.model = model;
-  options.target = targets::find_runnable_target(target).take();
+  options.kernels = jit_kernels(targets::find_runnable_target(target).take(), std::nullopt).take();
   options.threads = threads;
   options.most_rows = most_rows;
   options.kv_element = element;

@@ -42,9 +42,11 @@ class CommandTest : public ::testing::Test {
   }
 
   // Runs `tern` with arguments as a shell takes them.
-  Outcome run(const std::string& arguments) const {
+  Outcome run(const std::string& arguments) const { return run_program(TERN_PROGRAM, arguments); }
+
+  Outcome run_program(const std::string& program, const std::string& arguments) const {
     const std::string line =
-        fmt::format("'{}' {} >'{}' 2>'{}'", TERN_PROGRAM, arguments, path("stdout"), path("stderr"));
+        fmt::format("'{}' {} >'{}' 2>'{}'", program, arguments, path("stdout"), path("stderr"));
     const int status = std::system(line.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read("stdout"), read("stderr")};
   }

@@ -1,0 +1,157 @@
+// The parts of a bundle that LLVM makes: the objects of the kernels, the table, and the archive.
+#include <fmt/format.h>
+#include <llvm/IR/Constants.h>
+#include <llvm/IR/LegacyPassManager.h>
+#include <llvm/IR/Module.h>
+#include <llvm/Object/ArchiveWriter.h>
+
+#include "codegen/bundle.h"
+#include "codegen/bundle_abi.h"
+#include "codegen/compile.h"
+#include "codegen/lower.h"
+#include "codegen/target_machine.h"
+#include "ir/verify.h"
+
+namespace tern::codegen {
+namespace {
+
+Expected<ir::Program> lowered(const ir::Kernel& kernel) {
+  ir::Program program = lower(kernel);
+  const std::vector<Error> errors = ir::verify(program);
+  if (errors.empty()) return program;
+  return Error{fmt::format("kernel {}: {}", kernel.name, errors.front().text()), {}};
+}
+
+// Builds constants of the structures in bundle_abi.h, whose fields are pointers and 64-bit integers.
+class Table {
+ public:
+  explicit Table(llvm::Module& module) : module_(module) {}
+
+  llvm::Constant* integer(int64_t value) { return llvm::ConstantInt::get(type_of_integers(), value, true); }
+
+  llvm::Constant* string(std::string_view text) {
+    return global("", llvm::ConstantDataArray::getString(module_.getContext(), text),
+                  llvm::GlobalValue::PrivateLinkage);
+  }
+
+  static llvm::Constant* structure(std::initializer_list<llvm::Constant*> fields) {
+    return llvm::ConstantStruct::getAnon(fields);
+  }
+
+  // A pointer to the first of them; null if there are none.
+  llvm::Constant* array(const std::vector<llvm::Constant*>& elements) {
+    if (elements.empty())
+      return llvm::ConstantPointerNull::get(llvm::PointerType::get(module_.getContext(), 0));
+    auto* type = llvm::ArrayType::get(elements.front()->getType(), elements.size());
+    return global("", llvm::ConstantArray::get(type, elements), llvm::GlobalValue::PrivateLinkage);
+  }
+
+  // A function that another object defines.
+  llvm::Constant* function(const std::string& symbol) {
+    auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(module_.getContext()), false);
+    return llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, symbol, module_);
+  }
+
+  llvm::Constant* global(const std::string& symbol, llvm::Constant* value,
+                         llvm::GlobalValue::LinkageTypes linkage) {
+    return new llvm::GlobalVariable(module_, value->getType(), true, linkage, value, symbol);
+  }
+
+ private:
+  llvm::Type* type_of_integers() { return llvm::Type::getInt64Ty(module_.getContext()); }
+
+  llvm::Module& module_;
+};
+
+// Each function below writes its structure's fields in their order.
+static_assert(TERN_BUNDLE_ABI == 1 && sizeof(tern_buffer) == 6 * 8 && sizeof(tern_kernel) == 14 * 8 &&
+              sizeof(tern_target) == 5 * 8 && sizeof(tern_bundle) == 4 * 8);
+
+llvm::Constant* buffer_constant(Table& table, const ir::Buffer& buffer) {
+  return Table::structure(
+      {table.string(buffer.name), table.string(name(buffer.element)), table.integer(buffer.size),
+       table.integer(buffer.size * size_in_bytes(buffer.element)), table.integer(buffer.alignment),
+       table.integer(buffer.kind == ir::BufferKind::output)});
+}
+
+llvm::Constant* kernel_constant(Table& table, const ir::Kernel& kernel, const ir::Program& program,
+                                const std::string& target, const std::string& symbol) {
+  std::vector<llvm::Constant*> buffers, trips;
+  for (int i = 0; i < passed_buffers(program); ++i)
+    buffers.push_back(buffer_constant(table, program.buffers[i]));
+  for (const ir::Loop* loop : parallel_loops(program)) trips.push_back(table.integer(loop->trips));
+  const ir::Problem& problem = kernel.problem;
+  return Table::structure({table.string(kernel.name), table.string(target),
+                           table.string(name(problem.weight)), table.string(print(kernel)),
+                           table.integer(problem.m), table.integer(problem.n), table.integer(problem.k),
+                           table.integer(static_cast<int64_t>(ir::hash(kernel))),
+                           table.integer(static_cast<int64_t>(hash(program))), table.array(buffers),
+                           table.integer(static_cast<int64_t>(buffers.size())), table.array(trips),
+                           table.integer(static_cast<int64_t>(trips.size())), table.function(symbol)});
+}
+
+llvm::Constant* target_constant(Table& table, const targets::Target& target,
+                                const std::vector<llvm::Constant*>& kernels) {
+  return Table::structure({table.string(target.name), table.string(text(target.features)),
+                           table.integer(target.vector_bits), table.array(kernels),
+                           table.integer(static_cast<int64_t>(kernels.size()))});
+}
+
+Expected<std::string> object_of(llvm::Module& module, llvm::TargetMachine& machine) {
+  llvm::SmallString<0> code;
+  llvm::raw_svector_ostream stream(code);
+  llvm::legacy::PassManager manager;
+  if (machine.addPassesToEmitFile(manager, stream, nullptr, llvm::CodeGenFileType::ObjectFile))
+    return Error{"LLVM cannot write object files of " + module.getTargetTriple(), {}};
+  manager.run(module);
+  return std::string(code.str());
+}
+
+}  // namespace
+
+Expected<std::vector<ObjectFile>> compile_bundle(const Bundle& bundle) {
+  Expected<std::unique_ptr<llvm::TargetMachine>> machine = make_target_machine(bundle.targets.back().target);
+  if (!machine) return machine.error();
+  llvm::LLVMContext context;
+  llvm::Module module(bundle.name + "_bundle", context);
+  module.setTargetTriple((*machine)->getTargetTriple().str());
+  module.setDataLayout((*machine)->createDataLayout());
+  Table table(module);
+
+  std::vector<ObjectFile> objects;
+  std::vector<llvm::Constant*> targets;
+  for (const auto& [target, kernels] : bundle.targets) {
+    std::vector<llvm::Constant*> entries;
+    for (const ir::Kernel& kernel : kernels) {
+      Expected<ir::Program> program = lowered(kernel);
+      if (!program) return program.error();
+      program->name = symbol_of(bundle, target, kernel);
+      Expected<std::string> object = compile(*program, target, Output::object);
+      if (!object) return object.error();
+      entries.push_back(kernel_constant(table, kernel, *program, target.name, program->name));
+      objects.push_back({program->name + ".o", object.take()});
+    }
+    targets.push_back(target_constant(table, target, entries));
+  }
+  llvm::Constant* whole =
+      Table::structure({table.integer(TERN_BUNDLE_ABI), table.string(bundle.generator), table.array(targets),
+                        table.integer(static_cast<int64_t>(targets.size()))});
+  table.global(bundle.name + "_bundle", whole, llvm::GlobalValue::ExternalLinkage);
+  Expected<std::string> object = object_of(module, **machine);
+  if (!object) return object.error();
+  objects.push_back({bundle.name + "_bundle.o", object.take()});
+  return objects;
+}
+
+Expected<std::string> make_archive(const std::vector<ObjectFile>& objects) {
+  std::vector<llvm::NewArchiveMember> members;
+  for (const ObjectFile& object : objects)
+    members.emplace_back(llvm::MemoryBufferRef(object.content, object.name));
+  auto archive = llvm::writeArchiveToBuffer(members, llvm::SymtabWritingMode::NormalSymtab,
+                                            llvm::object::Archive::K_GNU, /*Deterministic=*/true,
+                                            /*Thin=*/false);
+  if (!archive) return Error{"cannot make a library: " + llvm::toString(archive.takeError()), {}};
+  return (*archive)->getBuffer().str();
+}
+
+}  // namespace tern::codegen

@@ -1,0 +1,17 @@
+#include "autotune/default_kernel.h"
+#include "codegen/jit.h"
+#include "runtime/kernel_source.h"
+
+namespace tern::runtime {
+
+Expected<KernelSource> jit_kernels(targets::Target target, std::optional<codegen::ObjectCache> cache,
+                                   KernelChoice choose) {
+  Expected<codegen::Jit> jit = codegen::Jit::make(target, std::move(cache));
+  if (!jit) return jit.error();
+  if (!choose)
+    choose = [target](const ir::Problem& problem) { return autotune::default_kernel(problem, target); };
+  return KernelSource{std::move(target), std::move(choose),
+                      [jit = jit.take()](const ir::Kernel& kernel) { return jit.compile(kernel); }};
+}
+
+}  // namespace tern::runtime

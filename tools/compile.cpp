@@ -1,0 +1,218 @@
+// tern compile: kernels as a static library and a C header, for programs that have no LLVM.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <span>
+
+#include "autotune/default_kernel.h"
+#include "codegen/bundle.h"
+#include "runtime/model.h"
+#include "runtime/packed_weights.h"
+#include "runtime/plan.h"
+#include "targets/host.h"
+#include "targets/legal.h"
+#include "tools/commands.h"
+#include "tools/engine_options.h"
+#include "tools/kernel_file.h"
+#include "tools/output_file.h"
+
+namespace tern::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct CompileFlags {
+  std::vector<std::string> kernel_files;
+  std::string model;
+  std::vector<std::string> targets;
+  size_t batch = 256;
+  std::string folder, name;
+  std::string emit = "library";
+};
+
+using Kernels = std::vector<ir::Kernel>;
+
+// The distinct problems of a model's matrices.
+Expected<std::vector<ir::Problem>> problems_of(const CompileFlags& flags) {
+  const Expected<runtime::Model> model = runtime::load_model(flags.model, {.check_values = false});
+  if (!model) return model.error();
+  std::vector<ir::Problem> problems;
+  for (const runtime::Tensor* tensor : runtime::matrices(*model)) {
+    for (const int64_t rows : runtime::planned_rows(static_cast<int64_t>(flags.batch))) {
+      const ir::Problem problem = runtime::problem_of(*tensor, rows);
+      if (std::ranges::find(problems, problem) == problems.end()) problems.push_back(problem);
+    }
+  }
+  return problems;
+}
+
+// The kernels that `tern run` would take for a model on the target.
+Expected<Kernels> chosen_kernels(const CompileFlags& flags, const std::vector<ir::Problem>& problems,
+                                 const std::string& target_name, const targets::Target& target) {
+  runtime::KernelChoice choose = [&](const ir::Problem& problem) {
+    return autotune::default_kernel(problem, target);
+  };
+  if (target_name == "host") {
+    Expected<runtime::KernelChoice> choice =
+        kernel_choice(target, runtime::planned_rows(static_cast<int64_t>(flags.batch)));
+    if (!choice) return choice.error();
+    choose = choice.take();
+  }
+  Kernels kernels;
+  for (const ir::Problem& problem : problems) {
+    Expected<ir::Kernel> kernel = choose(problem);
+    if (!kernel) return kernel.error();
+    kernels.push_back(kernel.take());
+  }
+  return kernels;
+}
+
+// Adds a kernel, unless it is there; one of the same name that differs gets its hash as a surname.
+void add_kernel(Kernels& kernels, ir::Kernel kernel) {
+  const auto has_its_name = [&](const ir::Kernel& other) {
+    return codegen::identifier(other.name) == codegen::identifier(kernel.name);
+  };
+  if (const auto same = std::ranges::find_if(kernels, has_its_name); same != kernels.end()) {
+    if (hash(*same) == hash(kernel)) return;
+    kernel.name += fmt::format("_{:016x}", hash(kernel));
+    if (std::ranges::any_of(kernels, has_its_name)) return;
+  }
+  kernels.push_back(std::move(kernel));
+}
+
+Expected<codegen::BundleTarget> kernels_for(const CompileFlags& flags, const std::string& target_name,
+                                            const Kernels& from_files,
+                                            const std::vector<ir::Problem>& problems) {
+  Expected<targets::Target> target = targets::find_target(target_name);
+  if (!target) return target.error();
+  codegen::BundleTarget result{target.take(), {}};
+  for (const ir::Kernel& kernel : from_files) {
+    if (targets::illegal(kernel, result.target).empty()) add_kernel(result.kernels, kernel);
+  }
+  Expected<Kernels> chosen = chosen_kernels(flags, problems, target_name, result.target);
+  if (!chosen) return chosen.error();
+  for (ir::Kernel& kernel : *chosen) {
+    if (const Status status = check_legal(kernel, result.target); !status) return status.error();
+    add_kernel(result.kernels, std::move(kernel));
+  }
+  return result;
+}
+
+// Every kernel that was asked for must be of use somewhere; where it is not, that is said.
+Status check_used(const Kernels& from_files, const codegen::Bundle& bundle) {
+  for (const ir::Kernel& kernel : from_files) {
+    std::vector<std::string> reasons;
+    for (const codegen::BundleTarget& entry : bundle.targets) {
+      if (const Status status = check_legal(kernel, entry.target); !status)
+        reasons.push_back(status.error().message);
+    }
+    if (reasons.size() == bundle.targets.size())
+      return Error{fmt::format("{}", fmt::join(reasons, "\n")), {}};
+    for (const std::string& reason : reasons) fmt::print(stderr, "tern: left out: {}\n", reason);
+  }
+  return {};
+}
+
+Expected<codegen::Bundle> plan_bundle(const CompileFlags& flags) {
+  if (flags.kernel_files.empty() && flags.model.empty())
+    return Error{"nothing to compile: name files with kernels, or a model with -m", {}};
+  Kernels from_files;
+  for (const std::string& file : flags.kernel_files) {
+    Expected<ir::Kernel> kernel = read_kernel(file);
+    if (!kernel) return kernel.error();
+    from_files.push_back(kernel.take());
+  }
+  std::vector<ir::Problem> problems;
+  if (!flags.model.empty()) {
+    Expected<std::vector<ir::Problem>> found = problems_of(flags);
+    if (!found) return found.error();
+    problems = found.take();
+  }
+  const std::string source = flags.model.empty() ? flags.kernel_files.front() : flags.model;
+  codegen::Bundle bundle;
+  bundle.name = codegen::identifier(flags.name.empty() ? fs::path(source).stem().string() : flags.name);
+  bundle.generator = TERN_VERSION;
+  for (const std::string& target : flags.targets) {
+    Expected<codegen::BundleTarget> entry = kernels_for(flags, target, from_files, problems);
+    if (!entry) return entry.error();
+    bundle.targets.push_back(entry.take());
+  }
+  if (const Status status = codegen::arrange_targets(bundle); !status) return status.error();
+  if (const Status status = check_used(from_files, bundle); !status) return status.error();
+  std::erase_if(bundle.targets, [](const codegen::BundleTarget& entry) { return entry.kernels.empty(); });
+  return bundle;
+}
+
+// The files of the folder: the header, and the library or the objects.
+Expected<std::vector<codegen::ObjectFile>> files_of(const codegen::Bundle& bundle, bool as_library) {
+  Expected<std::vector<codegen::ObjectFile>> objects = codegen::compile_bundle(bundle);
+  if (!objects) return objects.error();
+  std::vector<codegen::ObjectFile> files = {{bundle.name + ".h", codegen::bundle_header(bundle)}};
+  if (as_library) {
+    Expected<std::string> archive = codegen::make_archive(*objects);
+    if (!archive) return archive.error();
+    files.push_back({"lib" + bundle.name + ".a", archive.take()});
+  } else {
+    std::ranges::move(*objects, std::back_inserter(files));
+  }
+  return files;
+}
+
+Expected<int> compile(const CompileFlags& flags) {
+  const Expected<codegen::Bundle> bundle = plan_bundle(flags);
+  if (!bundle) return bundle.error();
+  const fs::path folder = flags.folder.empty() ? fs::path(bundle->name) : fs::path(flags.folder);
+  std::error_code problem;
+  fs::create_directories(folder, problem);
+  if (problem) return Error{problem.message(), {folder.string(), 0, 0}};
+  const Expected<std::vector<codegen::ObjectFile>> files = files_of(*bundle, flags.emit == "library");
+  if (!files) return files.error();
+  size_t bytes = 0;
+  for (const codegen::ObjectFile& file : *files) {
+    if (const int code = write_output((folder / file.name).string(), file.content); code != exit_ok)
+      return code;
+    bytes += file.content.size();
+  }
+  std::vector<std::string> counts;
+  for (const codegen::BundleTarget& entry : bundle->targets)
+    counts.push_back(fmt::format("{} kernels for {}", entry.kernels.size(), entry.target.name));
+  fmt::print("{}: {}, {:.1f} MB\n", folder.string(), fmt::join(counts, ", "),
+             static_cast<double>(bytes) / 1e6);
+  return exit_ok;
+}
+
+}  // namespace
+
+void add_compile(CLI::App& app, int& exit_code) {
+  auto flags = std::make_shared<CompileFlags>();
+  CLI::App* command = app.add_subcommand(
+      "compile", "Write kernels as a static library with a C header, for programs without LLVM");
+  command->add_option("kernels", flags->kernel_files,
+                      "Files with a kernel each, as `tern asm --emit kernel` prints them");
+  command->add_option("-m,--model", flags->model, "GGUF file: all the kernels that running it takes");
+  flags->targets = {"host"};
+  command
+      ->add_option("--target", flags->targets,
+                   "CPU to compile for, repeated for several of one architecture: a name that `tern targets` "
+                   "lists, a YAML file, or host")
+      ->allow_extra_args(false)  // what follows is a file
+      ->capture_default_str();
+  add_batch_option(*command, flags->batch);
+  command->add_option("-o,--output", flags->folder,
+                      "Folder to write to, made if need be (default: the name)");
+  command->add_option(
+      "--name", flags->name,
+      "What files and functions are called (default: as the model, or the first kernel's file)");
+  command->add_option("--emit", flags->emit, "A library, or its objects one by one")
+      ->check(CLI::IsMember({"library", "objects"}))
+      ->capture_default_str();
+  command->callback([flags, &exit_code] {
+    const Expected<int> code = compile(*flags);
+    exit_code = code ? *code : report(code.error());
+  });
+}
+
+}  // namespace tern::tools

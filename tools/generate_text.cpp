@@ -1,0 +1,173 @@
+#include "tools/generate_text.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "runtime/generate.h"
+#include "runtime/model_cost.h"
+#include "runtime/stream_decoder.h"
+#include "tools/commands.h"
+#include "tools/input.h"
+#include "tools/process.h"
+
+namespace tern::tools {
+namespace {
+
+Expected<std::vector<uint32_t>> prompt_tokens(const TextFlags& flags, const runtime::Tokenizer& tokenizer) {
+  if (!flags.ids.empty()) return read_ids(flags.ids);
+  std::string text = flags.prompt;
+  if (!flags.prompt_file.empty()) {
+    Expected<std::string> read = read_text(flags.prompt_file);
+    if (!read) return read.error();
+    text = read.take();
+  }
+  return tokenizer.encode_from_beginning(text, flags.parse_special);
+}
+
+// Room for the prompt and what follows, within what the model was trained for.
+size_t context_size(const TextFlags& flags, const runtime::Model& model, size_t prompt) {
+  const size_t trained = model.hyperparameters.context_length;
+  if (flags.context > trained)
+    fmt::print(stderr,
+               "tern: warning: the model was trained for {} tokens; beyond them it makes less sense\n",
+               trained);
+  const size_t limit = flags.context != 0 ? flags.context : trained;
+  return std::min(limit, std::max(prompt + flags.tokens, size_t{1}));
+}
+
+void print_stats(const runtime::Engine& engine, const runtime::Generation& result, double load_seconds) {
+  const auto rate = [](double count, double seconds) { return seconds > 0 ? count / seconds : 0.0; };
+  const runtime::LoadTimes& load = engine.load_times();
+  const auto length = static_cast<uint32_t>(result.prompt_tokens + result.tokens.size());
+  const runtime::ModelCost cost = cost_of(engine.model(), length);
+  fmt::print(stderr, "\nload     {:8.3f} s  (file {:.3f}, tokenizer {:.3f}, weights and kernels {:.3f})\n",
+             load_seconds, load.file, load.tokenizer, load.plan);
+  fmt::print(stderr, "prefill  {:8.3f} s  {} tokens, {:.1f} tokens/s\n", result.prefill_seconds,
+             result.prompt_tokens, rate(static_cast<double>(result.prompt_tokens), result.prefill_seconds));
+  fmt::print(stderr, "decode   {:8.3f} s  {} tokens, {:.1f} tokens/s\n", result.decode_seconds,
+             result.decode_steps, rate(static_cast<double>(result.decode_steps), result.decode_seconds));
+  fmt::print(stderr, "a token reads {:.2f} MB (layers {:.2f}, head {:.2f}, keys and values {:.2f})\n",
+             static_cast<double>(cost.token_bytes()) / 1e6, static_cast<double>(cost.layer_bytes) / 1e6,
+             static_cast<double>(cost.head_bytes) / 1e6, static_cast<double>(cost.key_value_bytes) / 1e6);
+  fmt::print(stderr, "memory   {:8.1f} MB at most, {:.1f} MB of packed weights\n",
+             static_cast<double>(peak_memory()) / 1e6,
+             static_cast<double>(engine.plan().packed_bytes()) / 1e6);
+  fmt::print(stderr, "kernels  {} distinct, for target {}, on {} threads\n", engine.plan().kernels().size(),
+             engine.target().name, engine.threads());
+}
+
+void explain_stop(const runtime::Generation& result, size_t context) {
+  switch (result.reason) {
+    case runtime::StopReason::context_full:
+      fmt::print(stderr, "tern: stopped: the context of {} tokens is full (-c sets its size)\n", context);
+      return;
+    case runtime::StopReason::interrupted:
+      fmt::print(stderr, "tern: interrupted after {} tokens\n", result.tokens.size());
+      return;
+    case runtime::StopReason::most_tokens:
+    case runtime::StopReason::end_token: return;
+  }
+}
+
+}  // namespace
+
+void add_text_options(CLI::App& command, TextFlags& flags) {
+  auto* prompt = command.add_option("-p,--prompt", flags.prompt, "Text to continue");
+  auto* file = command.add_option("-f,--prompt-file", flags.prompt_file,
+                                  "File with the text to continue ('-': standard input)");
+  auto* ids = command.add_option("--ids", flags.ids, "File with the token ids to continue");
+  prompt->excludes(file)->excludes(ids);
+  file->excludes(ids);
+  command.add_option("-n,--tokens", flags.tokens, "Most tokens to generate")->capture_default_str();
+  command
+      .add_option("-c,--context", flags.context,
+                  "Tokens of context (default: what the model was trained for)")
+      ->check(CLI::Range(1, 1 << 24));
+  runtime::SamplerOptions& sampling = flags.sampling;
+  command.add_option("--temp", sampling.temperature, "Temperature; 0 takes the likeliest token")
+      ->capture_default_str();
+  command.add_option("--top-k", sampling.top_k, "Keep the k likeliest tokens; 0: all")->capture_default_str();
+  command.add_option("--top-p", sampling.top_p, "Keep the likeliest tokens of this probability in all")
+      ->capture_default_str();
+  command.add_option("--min-p", sampling.min_p, "Keep tokens of this share of the likeliest's probability")
+      ->capture_default_str();
+  command
+      .add_option("--repeat-penalty", sampling.repetition_penalty, "Make recent tokens less likely; 1: no")
+      ->capture_default_str();
+  command.add_option("--repeat-window", sampling.repetition_window, "Tokens that count as recent")
+      ->capture_default_str();
+  command.add_option("--seed", sampling.seed, "Seed of the random choices")->capture_default_str();
+  command.add_flag("--ignore-end", flags.ignore_end, "Go on after tokens that end a text");
+  command.add_flag("--special", flags.parse_special, "Read special tokens such as <|eot_id|> in the prompt");
+  command.add_flag("--no-prompt", flags.no_prompt, "Print what is generated only");
+  command.add_flag("--stats", flags.stats, "Print speed and memory to standard error at the end");
+  command.add_flag("--json", flags.json, "Print {\"prompt\": ids, \"tokens\": ids, \"text\": string}");
+}
+
+Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
+  // Options first: nothing is loaded or printed for those that cannot work.
+  if (const Expected<runtime::Sampler> sampler = runtime::Sampler::make(flags.sampling); !sampler)
+    return sampler.error();
+  const auto start = std::chrono::steady_clock::now();
+  Expected<std::unique_ptr<runtime::Engine>> loaded = load();
+  if (!loaded) return loaded.error();
+  runtime::Engine& engine = **loaded;
+  const double load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  const Expected<std::vector<uint32_t>> prompt = prompt_tokens(flags, engine.tokenizer());
+  if (!prompt) return prompt.error();
+  if (const Status status = runtime::check_tokens(engine, *prompt); !status)
+    return Error{status.error().message, {flags.ids, 0, 0}};
+  const size_t context = context_size(flags, engine.model(), prompt->size());
+  if (prompt->size() > context)
+    return Error{fmt::format("the prompt has {} tokens, but the context holds {} (-c sets its size)",
+                             prompt->size(), context),
+                 {}};
+  Expected<runtime::KvCache> cache = engine.make_cache(context);
+  if (!cache) return cache.error();
+
+  runtime::GenerateOptions options;
+  options.most_tokens = flags.tokens;
+  options.sampling = flags.sampling;
+  options.stop_at_end = !flags.ignore_end;
+  catch_interrupts();
+
+  runtime::StreamDecoder stream(engine.tokenizer().adds_space_prefix());
+  std::string text;
+  const auto show = [&](const std::string& part) {
+    text += part;
+    if (flags.json) return;
+    std::fwrite(part.data(), 1, part.size(), stdout);
+    std::fflush(stdout);
+  };
+  std::string shown_prompt;
+  for (uint32_t id : *prompt) {
+    if (id < engine.tokenizer().size()) shown_prompt += stream.push(engine.tokenizer().decode(id));
+  }
+  if (!flags.json && !flags.no_prompt) std::fwrite(shown_prompt.data(), 1, shown_prompt.size(), stdout);
+  const Expected<runtime::Generation> result =
+      runtime::generate(engine, *cache, *prompt, options, [&](uint32_t token) {
+        show(stream.push(engine.tokenizer().decode(token)));
+        return !interrupted();
+      });
+  if (!result) {
+    if (!flags.json && !flags.no_prompt && !shown_prompt.empty()) std::fputc('\n', stdout);
+    return result.error();
+  }
+  show(stream.flush());
+  if (flags.json) {
+    const nlohmann::json object = {{"prompt", *prompt}, {"tokens", result->tokens}, {"text", text}};
+    fmt::print("{}\n", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  } else {
+    std::fputc('\n', stdout);
+  }
+  std::fflush(stdout);
+  explain_stop(*result, context);
+  if (flags.stats) print_stats(engine, *result, load_seconds);
+  return result->reason == runtime::StopReason::interrupted ? 130 : exit_ok;
+}
+
+}  // namespace tern::tools

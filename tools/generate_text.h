@@ -1,0 +1,32 @@
+// Text in, text out: what `tern run` and tern-run share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "ir/expected.h"
+#include "runtime/engine.h"
+#include "runtime/sampler.h"
+
+namespace tern::tools {
+
+struct TextFlags {
+  std::string prompt, prompt_file, ids;
+  size_t tokens = 128;
+  size_t context = 0;  // 0: what the model was trained for
+  runtime::SamplerOptions sampling;
+  bool ignore_end = false, no_prompt = false, parse_special = false;
+  bool stats = false, json = false;
+};
+
+// Adds the options for the prompt, for sampling and for what is printed.
+void add_text_options(CLI::App& command, TextFlags& flags);
+
+using EngineLoader = std::function<Expected<std::unique_ptr<runtime::Engine>>()>;
+
+// Checks the flags, loads the model, continues the prompt and prints. An exit code.
+Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load);
+
+}  // namespace tern::tools

@@ -1,0 +1,35 @@
+// The options of everything that runs a model, wherever its kernels come from.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "ir/expected.h"
+#include "runtime/engine.h"
+
+namespace tern::tools {
+
+struct ModelFlags {
+  std::string model;   // empty: the model in the box
+  size_t threads = 0;  // 0: one a core
+  std::string kv = "f16";
+  std::string i2s_order = "128";
+  std::string pre_tokenizer;
+};
+
+// Adds -m, -t (unless `with_threads` is false), --kv, --i2s-order, --pre.
+void add_model_options(CLI::App& command, ModelFlags& flags, bool with_threads = true);
+
+// Loads the model, for steps of up to `most_rows` tokens. Prints the model's warnings to standard error.
+Expected<std::unique_ptr<runtime::Engine>> load_model_with(const ModelFlags& flags,
+                                                           runtime::KernelSource kernels, int64_t most_rows);
+
+// Threads to use where the user does not say: one a core.
+size_t default_threads();
+
+// The path of the model in the box.
+std::string default_model();
+
+}  // namespace tern::tools
