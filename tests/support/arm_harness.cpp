@@ -131,11 +131,11 @@ void report(const std::string& where, const Outcome& outcome, const std::vector<
                   << (call ? call->label + "\n" + print(call->program) : std::string());
 }
 
+// Of the buffers that a call gets: scratch, which comes last, is the program's own.
 Contents contents_of(KernelCall& call, const ir::Program& program) {
   Contents contents;
-  for (size_t i = 0; i < program.buffers.size(); ++i) {
-    const ir::Buffer& buffer = program.buffers[i];
-    const std::byte* start = call.buffers()[i];
+  for (const std::byte* start : call.buffers()) {
+    const ir::Buffer& buffer = program.buffers[contents.size()];
     contents.emplace_back(start, start + buffer.size * size_in_bytes(buffer.element));
   }
   return contents;
