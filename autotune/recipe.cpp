@@ -1,9 +1,10 @@
 #include "autotune/recipe.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "autotune/tiling.h"
-#include "ir/kernel_shape.h"
 
 namespace tern::autotune {
 namespace {
@@ -131,6 +132,13 @@ int64_t widening_limit(const Recipe& recipe) {
   return two_bits ? 128 : 252;
 }
 
+// The same of sums that were looked up: a high byte of -2..1 for triples of activations, -1..0 for pairs,
+// with any low byte.
+int64_t lookup_limit(const Recipe& recipe) {
+  const int weights = row(recipe.packing).weights_per_code;
+  return weights * (weights == 2 ? 127 : 63);
+}
+
 int64_t multiple_below(int64_t limit, int64_t unit) {
   return std::max<int64_t>(limit / unit, 1) * unit;
 }
@@ -155,7 +163,6 @@ Tiling tiling_of(const Recipe& recipe, const targets::Target& target) {
     tiling = {std::max<int64_t>(target.vector_bits / 8, 16), many_registers ? 2 : 1, 2, 1};
   if (recipe.strategy == Strategy::addsub)
     tiling = {std::max<int64_t>(target.vector_bits / 16, 8), 4, many_registers ? 3 : 2, 2};
-  // A dense packing of two weights a byte.
   return tiling;
 }
 
@@ -208,17 +215,18 @@ ir::Kernel ternary_kernel(const Recipe& recipe, const ir::Problem& problem, cons
   switch (recipe.strategy) {
     case Strategy::dot:
       sizes.k_blocks = {k_block};
-      if (!quad && recipe.offset == 1) {
+      // Four digits in place are too large for 16 bits.
+      if (!quad && recipe.offset == 1 && recipe.in_place < 4) {
         // A block of the layout may be wider than what the sums hold.
-        const int64_t widen = std::min(k_block, multiple_below(widening_limit(recipe), leaf));
+        int64_t widen = std::min(k_block, multiple_below(widening_limit(recipe), leaf));
+        while (k_block % widen != 0) widen -= leaf;
         kernel.compute.widen_every_k = widen;
         if (widen != k_block) sizes.k_blocks.push_back(widen);
       }
       break;
     case Strategy::lookup:
       if (!recipe.quads) {
-        // Sums of `weights_per_code` activations, at most 128 each.
-        k_block = std::min(all_inputs, multiple_below(240, leaf));
+        k_block = std::min(all_inputs, multiple_below(lookup_limit(recipe), leaf));
         kernel.compute.widen_every_k = k_block;
       }
       sizes.k_blocks = {k_block};
@@ -249,8 +257,7 @@ ir::Kernel dense_kernel(const Recipe& recipe, const ir::Problem& problem, const 
   sizes.block = tiling.lanes * block_vectors(problem.n, tiling.lanes, tiling.block_vectors);
   const int64_t leaf = leaf_inputs(kernel);
   const bool grouped = problem.scaling == ir::Scaling::group;
-  const int64_t k_block =
-      grouped ? problem.scale_group : std::min<int64_t>(ir::round_up(problem.k, leaf), 8);
+  const int64_t k_block = grouped ? problem.scale_group : std::min<int64_t>(ir::round_up(problem.k, leaf), 8);
   sizes.k_blocks = {k_block};
   if (k_block > 8 && k_block % 8 == 0) sizes.k_blocks.push_back(8);
   sizes.k_step = leaf;
@@ -277,12 +284,12 @@ std::string_view name(TileUnit unit) {
 }  // namespace
 
 std::string print(const Recipe& recipe) {
-  std::string text = std::string(row(recipe.packing).name) + " " + std::string(ir::name(recipe.strategy));
+  std::string text = fmt::format("{} {}", row(recipe.packing).name, ir::name(recipe.strategy));
   const bool unpacks = recipe.strategy == Strategy::dot || recipe.strategy == Strategy::tile;
   if (recipe.quads) text += " quads";
-  if (recipe.strategy == Strategy::tile) text += " " + std::string(name(recipe.unit));
-  if (unpacks && recipe.unpack != Unpack::fields) text += " " + std::string(ir::name(recipe.unpack));
-  if (recipe.in_place != 1) text += " in place " + std::to_string(recipe.in_place);
+  if (recipe.strategy == Strategy::tile) text += fmt::format(" {}", name(recipe.unit));
+  if (unpacks && recipe.unpack != Unpack::fields) text += fmt::format(" {}", ir::name(recipe.unpack));
+  if (recipe.in_place != 1) text += fmt::format(" in place {}", recipe.in_place);
   if (unpacks && recipe.offset == 0) text += " signed";
   return text;
 }
@@ -306,10 +313,9 @@ std::vector<Recipe> recipes(ir::Element weight) {
 }
 
 ir::Kernel make_kernel(const Recipe& recipe, const ir::Problem& problem, const targets::Target& target) {
-  ir::Kernel kernel = problem.is_ternary() ? ternary_kernel(recipe, problem, target)
-                                           : dense_kernel(recipe, problem, target);
-  kernel.name = std::string(ir::name(recipe.strategy)) + "_m" + std::to_string(problem.m) + "_n" +
-                std::to_string(problem.n) + "_k" + std::to_string(problem.k);
+  ir::Kernel kernel =
+      problem.is_ternary() ? ternary_kernel(recipe, problem, target) : dense_kernel(recipe, problem, target);
+  kernel.name = fmt::format("{}_m{}_n{}_k{}", ir::name(recipe.strategy), problem.m, problem.n, problem.k);
   return kernel;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ir/kernel.h"
+#include "ir/kernel_shape.h"
 #include "targets/target.h"
 
 namespace tern::autotune {

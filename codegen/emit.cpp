@@ -332,7 +332,11 @@ class Emitter {
     return left ? builder_.CreateShl(value, count) : builder_.CreateLShr(value, count);
   }
 
-  llvm::Value* dot8(const DotOperands& operands) { return portable::dot8(builder_, operands); }
+  llvm::Value* dot8(const DotOperands& operands) {
+    llvm::Value* value = nullptr;
+    if (target_.architecture == Architecture::aarch64) value = arm::dot8(builder_, target_, operands);
+    return value ? value : portable::dot8(builder_, operands);
+  }
 
   llvm::Value* table(const Instruction& instruction) {
     const ir::Table& table = program_.tables[instruction.immediate];
@@ -347,6 +351,7 @@ class Emitter {
   llvm::Value* lookup(llvm::Value* table, llvm::Value* index) {
     llvm::Value* value = nullptr;
     if (target_.architecture == Architecture::x86_64) value = x86::lookup(builder_, target_, table, index);
+    if (target_.architecture == Architecture::aarch64) value = arm::lookup(builder_, target_, table, index);
     return value ? value : portable::lookup(builder_, table, index);
   }
 

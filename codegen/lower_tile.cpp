@@ -87,7 +87,8 @@ class TileLowering {
       row_sum_ = add_register(program_, "row_sum", sums, 1);
     }
     if (!matrices) return;
-    sums_ = add_buffer(program_, {"sums", Element::i32, 256, 64, ir::BufferKind::scratch});
+    const int64_t reach = shape_.inputs * largest * 128;
+    sums_ = add_buffer(program_, {"sums", Element::i32, 256, 64, ir::BufferKind::scratch, -reach, reach});
     row_sum_ = add_register(program_, "row_sum", {Element::i32, lanes});
   }
 

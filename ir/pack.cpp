@@ -75,7 +75,7 @@ class RowWriter {
     if (layout.packing != Packing::b2) fill_code_table();
   }
 
-  // `codes` is readable up to a multiple of 256; what is past k is ignored.
+  // `codes` has room for `word_padding` past k.
   void write(int64_t n, uint8_t* codes) const {
     if (word_k_ != 0) {
       // Padding is what bytes of 0 stand for.
@@ -167,8 +167,8 @@ class RowWriter {
   uint8_t code_table_[243];
 };
 
-// Codes of a row are kept in room for whole words of any packing.
-constexpr int64_t word_padding = 256;
+// Codes of a row are kept in room for whole words of any packing: 4 * weights_per_group at most.
+constexpr int64_t word_padding = 128;
 
 }  // namespace
 
@@ -176,7 +176,7 @@ void repack_trits(const Layout& from, std::span<const uint8_t> source, const Lay
                   std::span<uint8_t> destination, int64_t n, int64_t k, int64_t n_begin, int64_t n_end) {
   const RowReader reader(from, source, n, k);
   const RowWriter writer(to, destination, n, k);
-  std::vector<uint8_t> codes(round_up(k, word_padding));
+  std::vector<uint8_t> codes(k + word_padding);
   for (int64_t i = n_begin; i < n_end; ++i) {
     reader.read(i, codes.data());
     writer.write(i, codes.data());
@@ -187,7 +187,7 @@ void pack_trits(const Layout& to, std::span<const int8_t> trits, std::span<uint8
                 int64_t k) {
   std::fill(destination.begin(), destination.end(), uint8_t{0});
   const RowWriter writer(to, destination, n, k);
-  std::vector<uint8_t> codes(round_up(k, word_padding));
+  std::vector<uint8_t> codes(k + word_padding);
   for (int64_t i = 0; i < n; ++i) {
     for (int64_t j = 0; j < k; ++j) codes[j] = static_cast<uint8_t>(trits[i * k + j] + 1);
     writer.write(i, codes.data());

@@ -170,4 +170,40 @@ llvm::Value* PendingDot::finish(llvm::IRBuilderBase& builder, llvm::Value* x) co
   return add_pairs(builder, x, pair_sums(builder, halves_[0], halves_[1]));
 }
 
+llvm::Value* dot8(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands) {
+  if (!target.features.contains(Feature::i8mm)) return nullptr;
+  return each_128_bits(builder, {operands.x, operands.y, operands.z}, [&](auto& parts) {
+    return call(builder, llvm::Intrinsic::aarch64_neon_smmla, {parts[0]->getType(), parts[1]->getType()},
+                parts);
+  });
+}
+
+llvm::Value* lookup(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* table,
+                    llvm::Value* index) {
+  const auto masked = [&](llvm::Value* value, unsigned entries) {
+    return builder.CreateAnd(value, llvm::ConstantInt::get(value->getType(), entries - 1));
+  };
+  const unsigned lanes = lanes_of(index);
+  if (fills_sve(target, index) && lanes_of(table) <= lanes) {
+    llvm::Value* entries = scalable(builder, repeated(builder, table, lanes));
+    llvm::Value* within = scalable(builder, masked(index, lanes_of(table)));
+    llvm::Value* found =
+        call(builder, llvm::Intrinsic::aarch64_sve_tbl, {entries->getType()}, {entries, within});
+    return fixed(builder, found, index->getType());
+  }
+  // NEON's takes a table of one to four registers.
+  constexpr unsigned most_entries = 64;
+  return each_128_bits(builder, {index}, [&](auto& parts) {
+    return lookup_in_pieces(builder, table, parts[0], most_entries, [&](llvm::Value* piece) {
+      const unsigned registers = lanes_of(piece) / 16;
+      std::vector<llvm::Value*> arguments;
+      for (unsigned i = 0; i < registers; ++i) arguments.push_back(part(builder, piece, i, registers));
+      arguments.push_back(masked(parts[0], lanes_of(piece)));
+      constexpr ID by_registers[] = {llvm::Intrinsic::aarch64_neon_tbl1, llvm::Intrinsic::aarch64_neon_tbl2,
+                                     llvm::Intrinsic::not_intrinsic, llvm::Intrinsic::aarch64_neon_tbl4};
+      return call(builder, by_registers[registers - 1], {parts[0]->getType()}, arguments);
+    });
+  });
+}
+
 }  // namespace tern::codegen::arm
