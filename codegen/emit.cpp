@@ -434,9 +434,12 @@ class Emitter {
   }
 
   llvm::Value* arm_value(const Instruction& instruction) {
+    const auto operand = [&](int i) { return read(instruction.operands[i]); };
     if (instruction.op == Op::splat) return arm_splat(instruction);
-    if (instruction.op == Op::widen)
-      return arm::widen(builder_, read(instruction.operands[0]), read(instruction.operands[1]));
+    if (instruction.op == Op::widen) return arm::widen(builder_, operand(0), operand(1));
+    if (instruction.op == Op::lookup) return arm::lookup(builder_, target_, operand(0), operand(1));
+    if (instruction.op == Op::dot8)
+      return arm::dot8(builder_, target_, {operand(0), operand(1), operand(2), true, 128});
     if (instruction.op != Op::dot4 && instruction.op != Op::dot2) return nullptr;
     DotOperands operands = arm_operands(instruction);
     operands.x = read(instruction.operands[0]);

@@ -75,6 +75,9 @@ namespace arm {
 llvm::Value* dot4(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands);
 llvm::Value* dot2(llvm::IRBuilderBase& builder, const DotOperands& operands);
 llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y);
+llvm::Value* dot8(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands);
+llvm::Value* lookup(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* table,
+                    llvm::Value* index);
 
 // Several dot4 in a row that add to the same register, where NEON has no dot product of bytes: smlal adds up
 // products in 16 bits, and as long as those hold them the neighbours are summed once, not for each dot4.
