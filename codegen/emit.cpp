@@ -332,12 +332,6 @@ class Emitter {
     return left ? builder_.CreateShl(value, count) : builder_.CreateLShr(value, count);
   }
 
-  llvm::Value* dot8(const DotOperands& operands) {
-    llvm::Value* value = nullptr;
-    if (target_.architecture == Architecture::aarch64) value = arm::dot8(builder_, target_, operands);
-    return value ? value : portable::dot8(builder_, operands);
-  }
-
   llvm::Value* table(const Instruction& instruction) {
     const ir::Table& table = program_.tables[instruction.immediate];
     llvm::SmallVector<llvm::Constant*, 64> lanes;
@@ -351,7 +345,6 @@ class Emitter {
   llvm::Value* lookup(llvm::Value* table, llvm::Value* index) {
     llvm::Value* value = nullptr;
     if (target_.architecture == Architecture::x86_64) value = x86::lookup(builder_, target_, table, index);
-    if (target_.architecture == Architecture::aarch64) value = arm::lookup(builder_, target_, table, index);
     return value ? value : portable::lookup(builder_, table, index);
   }
 
@@ -439,9 +432,12 @@ class Emitter {
   }
 
   llvm::Value* arm_value(const Instruction& instruction) {
+    const auto operand = [&](int i) { return read(instruction.operands[i]); };
     if (instruction.op == Op::splat) return arm_splat(instruction);
-    if (instruction.op == Op::widen)
-      return arm::widen(builder_, read(instruction.operands[0]), read(instruction.operands[1]));
+    if (instruction.op == Op::widen) return arm::widen(builder_, operand(0), operand(1));
+    if (instruction.op == Op::lookup) return arm::lookup(builder_, target_, operand(0), operand(1));
+    if (instruction.op == Op::dot8)
+      return arm::dot8(builder_, target_, {operand(0), operand(1), operand(2), true, 128});
     if (instruction.op != Op::dot4 && instruction.op != Op::dot2) return nullptr;
     DotOperands operands = arm_operands(instruction);
     operands.x = read(instruction.operands[0]);
@@ -505,7 +501,7 @@ class Emitter {
       case Op::convert: return convert(instruction);
       case Op::low_byte: return byte_of(operand(0), 0, type);
       case Op::high_byte: return byte_of(operand(0), 8, type);
-      case Op::dot8: return dot8({operand(0), operand(1), operand(2), true, 128});
+      case Op::dot8: return portable::dot8(builder_, {operand(0), operand(1), operand(2), true, 128});
       case Op::dot4:
       case Op::dot2: return dot(instruction);
       case Op::widen: return widen(operand(0), operand(1));

@@ -117,6 +117,20 @@ llvm::Value* products(llvm::IRBuilderBase& builder, llvm::Value* y, llvm::Value*
   return call(builder, llvm::Intrinsic::aarch64_neon_smull, {words}, {y, z});
 }
 
+// The table fills one, two or four registers.
+llvm::Value* neon_tbl(llvm::IRBuilderBase& builder, llvm::Value* table, llvm::Value* index) {
+  const unsigned registers = lane_count(table) / 16;
+  const ID id = registers == 1   ? llvm::Intrinsic::aarch64_neon_tbl1
+                : registers == 2 ? llvm::Intrinsic::aarch64_neon_tbl2
+                                 : llvm::Intrinsic::aarch64_neon_tbl4;
+  return each_128_bits(builder, {index}, [&](const std::vector<llvm::Value*>& index_part) {
+    std::vector<llvm::Value*> arguments;
+    for (unsigned i = 0; i < registers; ++i) arguments.push_back(part(builder, table, i, registers));
+    arguments.push_back(index_part[0]);
+    return call(builder, id, {index_part[0]->getType()}, arguments);
+  });
+}
+
 bool counts_as_signed(const DotOperands& operands) {
   return operands.y_is_signed || operands.bound <= 127;
 }
@@ -152,6 +166,24 @@ llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y)
                        [&](const auto& part) { return add_pairs(builder, part[0], part[1]); });
 }
 
+llvm::Value* dot8(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands) {
+  if (!target.features.contains(Feature::i8mm) || fills_sve(target, operands.y)) return nullptr;
+  return each_128_bits(builder, {operands.x, operands.y, operands.z}, [&](const auto& part) {
+    return call(builder, llvm::Intrinsic::aarch64_neon_smmla, {part[0]->getType(), part[1]->getType()}, part);
+  });
+}
+
+llvm::Value* lookup(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* table,
+                    llvm::Value* index) {
+  if (bits_of(index) % 128 != 0 || fills_sve(target, index)) return nullptr;
+  // tbl takes up to four registers as a table.
+  constexpr unsigned most = 64;
+  const unsigned entries = std::min(lane_count(table), most);
+  llvm::Value* within = builder.CreateAnd(index, llvm::ConstantInt::get(index->getType(), entries - 1));
+  return lookup_in_pieces(builder, table, index, most,
+                          [&](llvm::Value* piece) { return neon_tbl(builder, piece, within); });
+}
+
 bool PendingDot::fits(const targets::Target& target, const DotOperands& operands) const {
   const int64_t pairs_of_lanes = 2 * (largest_ + operands.bound * 128);
   return !target.features.contains(Feature::dotprod) && bits_of(operands.y) == 128 &&
@@ -168,42 +200,6 @@ void PendingDot::add(llvm::IRBuilderBase& builder, const DotOperands& operands) 
 
 llvm::Value* PendingDot::finish(llvm::IRBuilderBase& builder, llvm::Value* x) const {
   return add_pairs(builder, x, pair_sums(builder, halves_[0], halves_[1]));
-}
-
-llvm::Value* dot8(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands) {
-  if (!target.features.contains(Feature::i8mm)) return nullptr;
-  return each_128_bits(builder, {operands.x, operands.y, operands.z}, [&](auto& parts) {
-    return call(builder, llvm::Intrinsic::aarch64_neon_smmla, {parts[0]->getType(), parts[1]->getType()},
-                parts);
-  });
-}
-
-llvm::Value* lookup(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* table,
-                    llvm::Value* index) {
-  const auto masked = [&](llvm::Value* value, unsigned entries) {
-    return builder.CreateAnd(value, llvm::ConstantInt::get(value->getType(), entries - 1));
-  };
-  const unsigned lanes = lanes_of(index);
-  if (fills_sve(target, index) && lanes_of(table) <= lanes) {
-    llvm::Value* entries = scalable(builder, repeated(builder, table, lanes));
-    llvm::Value* within = scalable(builder, masked(index, lanes_of(table)));
-    llvm::Value* found =
-        call(builder, llvm::Intrinsic::aarch64_sve_tbl, {entries->getType()}, {entries, within});
-    return fixed(builder, found, index->getType());
-  }
-  // NEON's takes a table of one to four registers.
-  constexpr unsigned most_entries = 64;
-  return each_128_bits(builder, {index}, [&](auto& parts) {
-    return lookup_in_pieces(builder, table, parts[0], most_entries, [&](llvm::Value* piece) {
-      const unsigned registers = lanes_of(piece) / 16;
-      std::vector<llvm::Value*> arguments;
-      for (unsigned i = 0; i < registers; ++i) arguments.push_back(part(builder, piece, i, registers));
-      arguments.push_back(masked(parts[0], lanes_of(piece)));
-      constexpr ID by_registers[] = {llvm::Intrinsic::aarch64_neon_tbl1, llvm::Intrinsic::aarch64_neon_tbl2,
-                                     llvm::Intrinsic::not_intrinsic, llvm::Intrinsic::aarch64_neon_tbl4};
-      return call(builder, by_registers[registers - 1], {parts[0]->getType()}, arguments);
-    });
-  });
 }
 
 }  // namespace tern::codegen::arm

@@ -21,7 +21,7 @@ TEST(Arm, RandomKernelsAgree) {
   for (const targets::Target& target : testing::distinct_arm_targets()) {
     Random random(1);
     std::vector<ArmCall> calls;
-    for (int round = 0; round < 60; ++round)
+    for (int round = 0; round < 25; ++round)
       calls.push_back(testing::kernel_call(testing::random_kernel(random, target), random.engine()));
     testing::expect_arm_agrees(target, calls);
   }
