@@ -42,12 +42,6 @@ packages=(
 # What links those programs, unless the machine is ARM and its own compiler does.
 [[ $(uname -m) == aarch64 ]] || packages+=(g++-aarch64-linux-gnu)
 
-# For ./tern.sh arm64: what this machine needs besides, the ARM libraries with all that they need, and the
-# packages of which the headers are enough.
-arm64_packages=(g++-aarch64-linux-gnu qemu-user)
-arm64_libraries=(libllvm19 libyaml-cpp0.7 libhwloc15 libfmt9 libhwy1 libpcre2-8-0 libstdc++6)
-arm64_headers=(libyaml-cpp-dev libhwloc-dev libfmt-dev libhwy-dev libpcre2-dev libcli11-dev nlohmann-json3-dev)
-
 # Clones in other folders share what ccache keeps.
 export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 
@@ -78,6 +72,10 @@ install_packages() {
   "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >&2 </dev/null ||
     fail "could not install ${missing[*]}"
 }
+
+# For ./tern.sh arm64: the ARM libraries with all that they need, and the packages of which the headers are enough.
+arm64_libraries=(libllvm19 libyaml-cpp0.7 libhwloc15 libfmt9 libhwy1 libpcre2-8-0 libstdc++6)
+arm64_headers=(libyaml-cpp-dev libhwloc-dev libfmt-dev libhwy-dev libpcre2-dev libcli11-dev nlohmann-json3-dev)
 
 # Unpacks Debian's arm64 packages into build/arm64-root. apt keeps its lists and its state in a folder of its own
 # meanwhile, so that this machine's packages know nothing of another architecture, and root is not needed.
@@ -184,7 +182,7 @@ main() {
       ;;
     build) build release all ;;
     arm64)
-      packages+=("${arm64_packages[@]}")
+      [[ $(uname -m) == x86_64 ]] || fail "arm64 builds on x86-64 for ARM; here, use build or test"
       install_packages
       fetch_arm64_root
       build release tern

@@ -16,6 +16,12 @@ namespace tern::codegen {
 namespace {
 
 Expected<ir::Program> lowered(const ir::Kernel& kernel) {
+  if (kernel.compute.strategy == ir::Strategy::lookup)
+    return Error{
+        fmt::format("kernel {} reads tables that a program of its own builds, and bundles hold no such "
+                    "programs yet",
+                    kernel.name),
+        {}};
   ir::Program program = lower(kernel);
   const std::vector<Error> errors = ir::verify(program);
   if (errors.empty()) return program;

@@ -12,6 +12,7 @@
 
 #include "autotune/default_kernel.h"
 #include "tests/support/matmul_case.h"
+#include "tests/support/random_kernel.h"
 #include "tests/support/runnable_targets.h"
 
 namespace tern::autotune {
@@ -231,6 +232,18 @@ TEST(Bundle, TargetsHaveDifferentNames) {
   const Status status = arrange_targets(bundle);
   ASSERT_FALSE(status);
   EXPECT_THAT(status.error().text(), HasSubstr("two targets called zen4"));
+}
+
+TEST(Bundle, KernelsThatReadTablesAreRefused) {
+  const Target target = targets::load_target("x86-64-v3").take();
+  testing::Random random(1);
+  ir::Kernel kernel;
+  for (int i = 0; i < 1000 && kernel.compute.strategy != ir::Strategy::lookup; ++i)
+    kernel = testing::random_kernel(random, target);
+  ASSERT_EQ(kernel.compute.strategy, ir::Strategy::lookup);
+  const auto objects = compile_bundle({"demo", "a test", {{target, {kernel}}}});
+  ASSERT_FALSE(objects);
+  EXPECT_THAT(objects.error().text(), HasSubstr("bundles hold no such programs yet"));
 }
 
 TEST(Bundle, IdentifiersAreThoseOfC) {
