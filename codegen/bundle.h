@@ -37,9 +37,9 @@ struct ObjectFile {
 };
 
 // One object for each kernel and target, which defines the function `symbol_of`, and one with the table,
-// which defines `NAME_bundle`. Fails if a program that comes from a kernel is refused by ir::verify, or LLVM
-// has no such target. Preconditions: arrange_targets succeeded; each kernel is verified, and legal on its
-// target.
+// which defines `NAME_bundle`. Fails if a program that comes from a kernel is refused by ir::verify, for
+// kernels of strategy lookup, whose tables a program of their own builds, and if LLVM has no such target.
+// Preconditions: arrange_targets succeeded; each kernel is verified, and legal on its target.
 Expected<std::vector<ObjectFile>> compile_bundle(const Bundle& bundle);
 
 // A static library, which linkers read.
