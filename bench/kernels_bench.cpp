@@ -1,23 +1,34 @@
-// Matrix products of the shapes of BitNet b1.58 2B4T with the default kernels of this machine: weights in
-// cache (one matrix again and again) and from memory (many copies in turn), on one thread.
+// Matrix products of the shapes of BitNet b1.58 2B4T on one thread, with the kernel of every recipe that is
+// legal on this machine, or on a target that it can run: weights in cache (one matrix again and again) and
+// from memory (many copies in turn). Names are recipe/m/n/k/place; `peak` is what the instruction of the
+// products does on registers alone, in the same units.
 //
-//   build/release/bench/kernels_bench --benchmark_filter=memory
+//   build/release/bench/kernels_bench --benchmark_filter='m1/.*n2560/k2560/cache'
+//   build/release/bench/kernels_bench --target=x86-64-v3 --benchmark_filter='dot.*m1/'
+//   build/release/bench/kernels_bench --prefetch=8192 --benchmark_filter='m1/.*memory'
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 
 #include <cstring>
+#include <iostream>
 #include <memory>
+#include <optional>
 #include <vector>
 
-#include "autotune/default_kernel.h"
+#include "autotune/recipe.h"
 #include "codegen/jit.h"
-#include "ir/layout.h"
+#include "codegen/lower.h"
+#include "ir/verify.h"
 #include "targets/host.h"
+#include "targets/legal.h"
 
 namespace {
 
 using namespace tern;
+
+// Instead of the recipes' own distance.
+std::optional<int64_t> prefetch_bytes;
 
 struct Unmap {
   size_t size;
@@ -25,74 +36,190 @@ struct Unmap {
 };
 using Memory = std::unique_ptr<void, Unmap>;
 
-// Zeroed memory on huge pages where the system grants them.
-Memory allocate(size_t size) {
+// Memory on huge pages where the system grants them.
+Memory allocate(size_t size, int value) {
   void* start = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   madvise(start, size, MADV_HUGEPAGE);
-  std::memset(start, 0x55, size);
+  std::memset(start, value, size);
   return Memory(start, Unmap{size});
 }
 
-const codegen::Jit& jit() {
-  static const codegen::Jit instance =
-      codegen::Jit::make(targets::detect_host()->target, std::nullopt).take();
-  return instance;
+size_t bytes_of(const ir::Buffer& buffer) {
+  return static_cast<size_t>(buffer.size * size_in_bytes(buffer.element));
 }
 
-void run(benchmark::State& state, ir::Problem problem, bool from_memory) {
-  const ir::Kernel kernel = autotune::default_kernel(problem, jit().target());
-  const Expected<codegen::CompiledKernel> compiled = jit().compile(kernel);
-  if (!compiled) return state.SkipWithError(compiled.error().text().c_str());
-  const ir::Program& program = compiled->program();
+// The buffers of a call, with so many copies of the first.
+struct Call {
   std::vector<Memory> memory;
   std::vector<void*> pointers;
-  const auto bytes_of = [](const ir::Buffer& buffer) {
-    return static_cast<size_t>(buffer.size * size_in_bytes(buffer.element));
-  };
+
+  Call(const ir::Program& program, size_t copies) {
+    for (int i = 0; i < passed_buffers(program); ++i) {
+      const size_t size = bytes_of(program.buffers[i]) * (i == 0 ? copies : 1) + 4096;
+      // Any bytes are weights, but for those of which a range is promised.
+      memory.push_back(allocate(size, program.buffers[i].has_promise() ? 0 : 0x55));
+      pointers.push_back(memory.back().get());
+    }
+  }
+};
+
+void run(benchmark::State& state, const codegen::Jit& jit, const ir::Kernel& kernel, bool from_memory) {
+  const Expected<codegen::CompiledKernel> compiled = jit.compile(kernel);
+  if (!compiled) return state.SkipWithError(compiled.error().text().c_str());
+  const ir::Program& program = compiled->program();
   const size_t weight_bytes = bytes_of(program.buffers[0]);
   const size_t copies = from_memory ? (size_t{1} << 29) / weight_bytes + 1 : 1;
-  for (size_t i = 0; i < program.buffers.size(); ++i) {
-    memory.push_back(allocate(bytes_of(program.buffers[i]) * (i == 0 ? copies : 1) + 4096));
-    pointers.push_back(memory.back().get());
-  }
-  std::byte* weights = static_cast<std::byte*>(pointers[0]);
+  Call call(program, copies);
+  std::byte* weights = static_cast<std::byte*>(call.pointers[0]);
   size_t copy = 0;
   const std::vector<ir::Range> ranges = full_ranges(program);
   for (auto _ : state) {
-    pointers[0] = weights + copy * weight_bytes;
-    (*compiled)(pointers, ranges);
+    call.pointers[0] = weights + copy * weight_bytes;
+    (*compiled)(call.pointers, ranges);
     copy = copy + 1 == copies ? 0 : copy + 1;
   }
+  const ir::Problem& problem = kernel.problem;
   const double weight_count = static_cast<double>(problem.m) * problem.n * problem.k;
-  state.counters["weights/s"] =
-      benchmark::Counter(weight_count, benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["bytes/s"] =
-      benchmark::Counter(static_cast<double>(weight_bytes), benchmark::Counter::kIsIterationInvariantRate);
+  const auto rate = benchmark::Counter::kIsIterationInvariantRate;
+  state.counters["weights/s"] = benchmark::Counter(weight_count, rate);
+  state.counters["bytes/s"] = benchmark::Counter(static_cast<double>(weight_bytes), rate);
 }
 
-void add(const std::string& kind, ir::Problem problem, bool from_memory) {
-  const std::string name = fmt::format("{}/m{}/n{}/k{}/{}", kind, problem.m, problem.n, problem.k,
-                                       from_memory ? "memory" : "cache");
-  benchmark::RegisterBenchmark(name.c_str(),
-                               [=](benchmark::State& state) { run(state, problem, from_memory); });
+// What building the look-up tables of one row costs: it is done once for all matrices that read the row.
+void run_tables(benchmark::State& state, const codegen::Jit& jit, const ir::Kernel& kernel) {
+  const Expected<codegen::CompiledKernel> compiled = jit.compile(codegen::lower_tables(kernel));
+  if (!compiled) return state.SkipWithError(compiled.error().text().c_str());
+  Call call(compiled->program(), 1);
+  const std::vector<ir::Range> ranges = full_ranges(compiled->program());
+  for (auto _ : state) (*compiled)(call.pointers, ranges);
+}
+
+// Independent chains of one instruction; each iteration of the loop counts `products` products.
+struct Peak {
+  std::string name, text;
+  double products;
+};
+
+constexpr int chains = 12, tile_chains = 4, peak_trips = 10000;
+
+Peak dot_peak(const targets::Target& target) {
+  const int lanes = std::max(target.vector_bits / 32, 4);
+  std::string text = fmt::format(
+      "program @peak {{\n  input A: i8[1024] align 64\n  input B: u8[1024] align 64 values 0..2\n"
+      "  output C: i32[1024] align 64\n  register sum: i32x{0}[{1}]\n  register a: i8x{2}\n"
+      "  register b: u8x{2}\n  a = load A[0]\n  b = load B[0]\n",
+      lanes, chains, 4 * lanes);
+  for (int i = 0; i < chains; ++i) text += fmt::format("  sum[{}] = constant 0\n", i);
+  text += fmt::format("  for i in 0..{} {{\n", peak_trips);
+  for (int i = 0; i < chains; ++i) text += fmt::format("    sum[{0}] = dot4 sum[{0}], b, a, 2\n", i);
+  text += "  }\n";
+  for (int i = 0; i < chains; ++i) text += fmt::format("  store C[{}], sum[{}]\n", i * lanes, i);
+  return {"peak/dot4", text + "}\n", 4.0 * lanes * chains * peak_trips};
+}
+
+Peak tile_peak() {
+  std::string text = fmt::format(
+      "program @peak {{\n  input A: i8[1024] align 64\n  output C: i32[1024] align 64\n"
+      "  register sum: i32x256[{}]\n  register a: i8x1024\n  register b: i8x1024\n"
+      "  a = tile_load A[0], 64\n  b = tile_load A[0], 64\n",
+      tile_chains);
+  for (int i = 0; i < tile_chains; ++i) text += fmt::format("  sum[{}] = constant 0\n", i);
+  text += fmt::format("  for i in 0..{} {{\n", peak_trips / 10);
+  for (int i = 0; i < tile_chains; ++i) text += fmt::format("    sum[{0}] = tile_dot sum[{0}], a, b\n", i);
+  text += "  }\n";
+  for (int i = 0; i < tile_chains; ++i) text += fmt::format("  tile_store C[{}], sum[{}], 16\n", 256 * i, i);
+  return {"peak/tile_dot", text + "}\n", 16.0 * 64 * 16 * tile_chains * peak_trips / 10};
+}
+
+void run_peak(benchmark::State& state, const codegen::Jit& jit, const Peak& peak) {
+  const Expected<ir::Program> program = ir::parse_program(peak.text);
+  if (!program) return state.SkipWithError(program.error().text().c_str());
+  const Expected<codegen::CompiledKernel> compiled = jit.compile(*program);
+  if (!compiled) return state.SkipWithError(compiled.error().text().c_str());
+  Call call(*program, 1);
+  for (auto _ : state) (*compiled)(call.pointers, {});
+  state.counters["weights/s"] =
+      benchmark::Counter(peak.products, benchmark::Counter::kIsIterationInvariantRate);
+}
+
+ir::Problem problem_of(ir::Element weight, int64_t m, int64_t n, int64_t k) {
+  ir::Problem problem{m, n, k, weight, ir::Scaling::tensor, 0};
+  if (problem.is_ternary()) return problem;
+  const bool whole = weight == ir::Element::i4 || weight == ir::Element::i8;
+  problem.scaling = whole ? ir::Scaling::group : ir::Scaling::none;
+  problem.scale_group = whole ? 32 : 0;
+  return problem;
+}
+
+std::string dashed(std::string text) {
+  for (char& c : text) c = c == ' ' ? '-' : c;
+  return text;
+}
+
+void add(const codegen::Jit& jit, const autotune::Recipe& recipe, const ir::Problem& problem) {
+  ir::Kernel kernel = autotune::make_kernel(recipe, problem, jit.target());
+  if (prefetch_bytes) kernel.schedule.prefetch_bytes = *prefetch_bytes;
+  if (!ir::verify(kernel).empty() || !targets::illegal(kernel, jit.target()).empty()) return;
+  for (const bool from_memory : {false, true}) {
+    // Rows share weights that are read once: where they are matters for one token.
+    if (from_memory && problem.m > 1) continue;
+    const std::string name = fmt::format("{}/m{}/n{}/k{}/{}", dashed(print(recipe)), problem.m, problem.n,
+                                         problem.k, from_memory ? "memory" : "cache");
+    benchmark::RegisterBenchmark(name.c_str(), [&jit, kernel, from_memory](benchmark::State& state) {
+      run(state, jit, kernel, from_memory);
+    });
+  }
+  if (recipe.strategy != ir::Strategy::lookup || problem.n != 2560 || problem.m != 1) return;
+  benchmark::RegisterBenchmark(
+      fmt::format("{}/tables/m{}/k{}", dashed(print(recipe)), problem.m, problem.k).c_str(),
+      [&jit, kernel](benchmark::State& state) { run_tables(state, jit, kernel); });
+}
+
+void add_all(const codegen::Jit& jit) {
+  using ir::Element;
+  benchmark::RegisterBenchmark(
+      "peak/dot4", [&jit](benchmark::State& state) { run_peak(state, jit, dot_peak(jit.target())); });
+  if (jit.target().features.contains(targets::Feature::amx_int8))
+    benchmark::RegisterBenchmark("peak/tile_dot",
+                                 [&jit](benchmark::State& state) { run_peak(state, jit, tile_peak()); });
+  const std::pair<int64_t, int64_t> shapes[] = {{2560, 2560}, {640, 2560}, {6912, 2560}, {2560, 6912}};
+  for (const Element weight : {Element::trit, Element::sign}) {
+    for (const autotune::Recipe& recipe : autotune::recipes(weight)) {
+      for (const int64_t m : {1, 4, 16, 512}) {
+        for (const auto& [n, k] : shapes) add(jit, recipe, problem_of(weight, m, n, k));
+      }
+    }
+  }
+  // The output head, whole from memory, a part of it in cache.
+  for (const Element weight : {Element::i4, Element::i8, Element::f16, Element::bf16, Element::f32}) {
+    for (const autotune::Recipe& recipe : autotune::recipes(weight)) {
+      for (const int64_t n : {256, 128256}) add(jit, recipe, problem_of(weight, 1, n, 2560));
+    }
+  }
+}
+
+// Takes a flag "--name=" with its value out of the arguments.
+std::optional<std::string> take(std::string_view flag, int& argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (std::string_view(argv[i]).substr(0, flag.size()) != flag) continue;
+    const std::string value = argv[i] + flag.size();
+    std::copy(argv + i + 1, argv + argc, argv + i);
+    --argc;
+    return value;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  using ir::Element, ir::Scaling;
-  const std::pair<int64_t, int64_t> shapes[] = {{2560, 2560}, {640, 2560}, {6912, 2560}, {2560, 6912}};
-  for (int64_t m : {1, 4, 64}) {
-    for (const auto& [n, k] : shapes) {
-      for (bool from_memory : {false, true})
-        add("b2", {m, n, k, Element::trit, Scaling::tensor, 0}, from_memory);
-    }
-  }
-  for (const auto& [name, weight, scaling, group] :
-       {std::tuple{"f16", Element::f16, Scaling::none, 0}, {"i8", Element::i8, Scaling::group, 16}}) {
-    for (bool from_memory : {false, true})
-      add(name, {1, from_memory ? 128256 : 256, 2560, weight, scaling, group}, from_memory);
-  }
+  const Expected<targets::Target> target =
+      targets::find_runnable_target(take("--target=", argc, argv).value_or("host"));
+  if (const auto bytes = take("--prefetch=", argc, argv)) prefetch_bytes = std::atoll(bytes->c_str());
+  if (!target) return std::cerr << "kernels_bench: " << target.error().text() << "\n", 1;
+  const Expected<codegen::Jit> jit = codegen::Jit::make(*target, std::nullopt);
+  if (!jit) return std::cerr << "kernels_bench: " << jit.error().text() << "\n", 1;
+  add_all(*jit);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "autotune/legality_table.h"
 #include "targets/host.h"
 #include "targets/probe.h"
 #include "tools/commands.h"
@@ -21,6 +22,7 @@ using nlohmann::ordered_json;
 struct Arguments {
   std::string name;
   bool json = false;
+  bool recipes = false;
 };
 
 int refuse(const Error& error) {
@@ -107,6 +109,24 @@ int list_targets(bool json) {
   return exit_code;
 }
 
+// Which recipe is legal on every target, or on the one that is named.
+int show_recipes(const Arguments& arguments) {
+  std::vector<targets::Target> wanted;
+  for (const std::string& name : targets::target_names()) {
+    if (!arguments.name.empty() && name != arguments.name) continue;
+    Expected<targets::Target> target = targets::load_target(name);
+    if (!target) return refuse(target.error());
+    wanted.push_back(target.take());
+  }
+  if (wanted.empty()) {
+    Expected<targets::Target> target = targets::find_target(arguments.name);
+    if (!target) return refuse(target.error());
+    wanted.push_back(target.take());
+  }
+  fmt::print("{}", autotune::legality_page(wanted));
+  return exit_ok;
+}
+
 int show_target(const Arguments& arguments) {
   const Expected<targets::Target> target = targets::find_target(arguments.name);
   if (!target) return refuse(target.error());
@@ -128,7 +148,15 @@ void add_targets(CLI::App& app, int& exit_code) {
   command->add_option("name", arguments->name,
                       "A target's name, a target file, or host; all names if not given");
   command->add_flag("--json", arguments->json, "Print JSON");
+  command
+      ->add_flag("--recipes", arguments->recipes,
+                 "Print which ways to pack and multiply weights are legal on which target, and why not")
+      ->excludes("--json");
   command->callback([arguments, &exit_code] {
+    if (arguments->recipes) {
+      exit_code = show_recipes(*arguments);
+      return;
+    }
     exit_code = arguments->name.empty() ? list_targets(arguments->json) : show_target(*arguments);
   });
 }
