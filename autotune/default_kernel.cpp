@@ -8,12 +8,22 @@ namespace {
 // Rows from which unpacking a panel for AMX pays.
 constexpr int64_t fewest_rows_of_matrices = 16;
 
+// A code of five bits is unpacked by one permute a trit, as quickly as memory delivers it.
+bool unpacks_triples_quickly(const targets::Target& target) {
+  using targets::Feature;
+  return target.vector_bits == 512 && target.features.contains({Feature::avx512vbmi, Feature::avx512vnni});
+}
+
 Recipe default_recipe(const ir::Problem& problem, const targets::Target& target) {
   Recipe recipe{default_packing(problem)};
   if (!problem.is_ternary()) {
     recipe.strategy = ir::Strategy::madd;
     recipe.offset = 0;
-  } else if (problem.m >= fewest_rows_of_matrices && target.features.contains(targets::Feature::amx_int8)) {
+    return recipe;
+  }
+  if (unpacks_triples_quickly(target) && problem.weight == ir::Element::trit)
+    recipe = {ir::Packing::g3b5, ir::Strategy::dot, ir::Unpack::table};
+  if (problem.m >= fewest_rows_of_matrices && target.features.contains(targets::Feature::amx_int8)) {
     recipe.strategy = ir::Strategy::tile;
     recipe.unit = ir::TileUnit::matrices;
   }

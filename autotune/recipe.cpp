@@ -80,11 +80,10 @@ class Loops {
   void add_plain() {
     const Tiling& tiling = sizes_.tiling;
     add(LoopKind::parallel, Axis::n, sizes_.block);
-    if (problem_.m > 1) {
-      add(LoopKind::parallel, Axis::m, std::min(problem_.m, tiling.row_tile));
-      const int64_t tile_outputs = std::min(sizes_.block, tiling.row_vectors * tiling.lanes);
-      if (tile_outputs != sizes_.block) add(LoopKind::sequential, Axis::n, tile_outputs);
-    }
+    if (problem_.m > 1) add(LoopKind::parallel, Axis::m, std::min(problem_.m, tiling.row_tile));
+    const int64_t vectors = problem_.m > 1 ? tiling.row_vectors : tiling.one_row_vectors;
+    const int64_t tile_outputs = vectors == 0 ? sizes_.block : std::min(sizes_.block, vectors * tiling.lanes);
+    if (tile_outputs != sizes_.block) add(LoopKind::sequential, Axis::n, tile_outputs);
     for (int64_t k_block : sizes_.k_blocks) add(LoopKind::sequential, Axis::k, k_block);
     add(problem_.m == 1 || tiling.unrolls_rows ? LoopKind::unroll : LoopKind::sequential, Axis::k,
         sizes_.k_step);
@@ -156,9 +155,12 @@ Tiling tiling_of(const Recipe& recipe, const targets::Target& target) {
   // The layout is the same for every strategy and way to unpack that can share it.
   if (row(recipe.packing).weights_per_code > 1 || row(recipe.packing).high_bits)
     tiling.block_vectors = std::min<int64_t>(tiling.block_vectors, many_registers ? 4 : 2);
-  if (has_wide_codes(recipe)) tiling.row_tile = std::min<int64_t>(tiling.row_tile, many_registers ? 8 : 4);
+  if (has_wide_codes(recipe)) tiling.row_tile = std::min<int64_t>(tiling.row_tile, many_registers ? 7 : 4);
   if (recipe.in_place > 1) tiling.row_tile = std::max<int64_t>(tiling.row_tile / recipe.in_place, 1);
-  if (recipe.strategy == Strategy::lookup && recipe.quads) tiling.row_tile = many_registers ? 2 : 1;
+  if (recipe.strategy == Strategy::lookup && recipe.quads) {
+    tiling.row_tile = many_registers ? 2 : 1;
+    tiling.one_row_vectors = 2;  // two sums each, and the tables
+  }
   if (recipe.strategy == Strategy::lookup && !recipe.quads)
     tiling = {std::max<int64_t>(target.vector_bits / 8, 16), many_registers ? 2 : 1, 2, 1};
   if (recipe.strategy == Strategy::addsub)

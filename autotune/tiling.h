@@ -8,11 +8,12 @@
 namespace tern::autotune {
 
 struct Tiling {
-  int64_t lanes;             // outputs a vector
-  int64_t block_vectors;     // vectors of outputs that lie together in memory
-  int64_t row_tile;          // rows of A that share unpacked weights, when there are many rows
-  int64_t row_vectors;       // vectors of outputs in that tile
-  bool unrolls_rows = true;  // whether that tile's steps of k are laid out, a block at a time
+  int64_t lanes;                // outputs a vector
+  int64_t block_vectors;        // vectors of outputs that lie together in memory
+  int64_t row_tile;             // rows of A that share unpacked weights, when there are many rows
+  int64_t row_vectors;          // vectors of outputs in that tile
+  int64_t one_row_vectors = 0;  // vectors of outputs in a tile of one row; 0: all of a block
+  bool unrolls_rows = true;     // whether that tile's steps of k are laid out, a block at a time
 };
 
 // Where four products of bytes are added to i32 at once.

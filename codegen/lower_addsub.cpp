@@ -57,8 +57,8 @@ class AddsubLowering {
     a_ = add_buffer(program_, {"A", Element::i8, rows * activation_stride(kernel_.problem), 64});
     sum_ = add_register(program_, "sum", {Element::i32, lanes}, nest_.accumulators());
     if (widens()) partial_ = add_register(program_, "partial", {narrow, lanes}, nest_.accumulators());
-    plus_ = add_register(program_, "plus", {Element::u8, lanes / 8}, nest_.outputs());
-    minus_ = add_register(program_, "minus", {Element::u8, lanes / 8}, nest_.outputs());
+    plus_ = add_register(program_, "plus", {Element::u8, lanes / 8});
+    minus_ = add_register(program_, "minus", {Element::u8, lanes / 8});
     byte_ = add_register(program_, "byte", {Element::i8, lanes});
     activation_ = add_register(program_, "activation", {narrow, lanes});
     if (widens()) wide_ = add_register(program_, "wide", {Element::i32, lanes});
@@ -66,24 +66,9 @@ class AddsubLowering {
   }
 
   void tile(Body& body) {
-    nest_.each_output(body, [&](Body& inner) {
-      Affine address = nest_.position(map_);
-      const ir::PackingRow& packing = row(kernel_.weights.packing);
-      for (Affine::Term& term : address.terms)
-        term.factor = term.factor / packing.weights_per_group * packing.bytes_per_group;
-      inner.push_back(Instruction{Op::load, {plus_, nest_.output()}, {}, w_, address});
-      address.constant += map_.byte_stride();
-      inner.push_back(Instruction{Op::load, {minus_, nest_.output()}, {}, w_, address});
-    });
     const RegisterUse activation{activation_, {}};
     nest_.each_accumulator(
-        body,
-        [&](Body& inner) {
-          inner.push_back(
-              Instruction{Op::add_where, partial(), {partial(), activation, {plus_, nest_.output()}}});
-          inner.push_back(
-              Instruction{Op::subtract_where, partial(), {partial(), activation, {minus_, nest_.output()}}});
-        },
+        body, [&](Body& inner) { add_masked(inner); },
         [&](Body& row) {
           Affine address = nest_.coordinate(ir::Axis::k);
           for (const Affine::Term& term : nest_.coordinate(ir::Axis::m).terms)
@@ -91,6 +76,20 @@ class AddsubLowering {
           row.push_back(Instruction{Op::splat, {byte_, {}}, {}, a_, address, 1});
           row.push_back(Instruction{Op::convert, activation, {{byte_, {}}}});
         });
+  }
+
+  // Masks are loaded where they are used: CPUs have few registers for them.
+  void add_masked(Body& body) {
+    const RegisterUse activation{activation_, {}}, plus{plus_, {}}, minus{minus_, {}};
+    const ir::PackingRow& packing = row(kernel_.weights.packing);
+    Affine address = nest_.position(map_);
+    for (Affine::Term& term : address.terms)
+      term.factor = term.factor / packing.weights_per_group * packing.bytes_per_group;
+    body.push_back(Instruction{Op::load, plus, {}, w_, address});
+    body.push_back(Instruction{Op::add_where, partial(), {partial(), activation, plus}});
+    address.constant += map_.byte_stride();
+    body.push_back(Instruction{Op::load, minus, {}, w_, address});
+    body.push_back(Instruction{Op::subtract_where, partial(), {partial(), activation, minus}});
   }
 
   const ir::Kernel& kernel_;

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "autotune/default_kernel.h"
+#include "autotune/recipe.h"
 #include "codegen/assembly_census.h"
 #include "codegen/compile.h"
 #include "codegen/lower.h"
@@ -22,6 +23,7 @@ struct AsmOptions {
   std::string kernel_file;
   ir::Problem problem{1, 2560, 2560, ir::Element::trit, ir::Scaling::tensor, 0};
   std::string weight = "trit";
+  std::string recipe;
   int64_t scale_group = 32;
   std::string target = "host";
   std::string emit = "asm";
@@ -29,18 +31,33 @@ struct AsmOptions {
 };
 
 Expected<ir::Problem> problem_of(const AsmOptions& options) {
+  using ir::Element;
   ir::Problem problem = options.problem;
-  constexpr ir::Element weights[] = {ir::Element::trit, ir::Element::i8, ir::Element::f16, ir::Element::bf16,
-                                     ir::Element::f32};
-  const std::optional<ir::Element> weight = ir::element_named(options.weight);
+  constexpr Element weights[] = {Element::trit, Element::sign, Element::i4, Element::i8,
+                                 Element::f16,  Element::bf16, Element::f32};
+  const std::optional<Element> weight = ir::element_named(options.weight);
   if (!weight || std::find(std::begin(weights), std::end(weights), *weight) == std::end(weights))
-    return Error{fmt::format("'{}' is no type of weight: trit, i8, f16, bf16 or f32", options.weight), {}};
+    return Error{
+        fmt::format("'{}' is no type of weight: trit, sign, i4, i8, f16, bf16 or f32", options.weight), {}};
   problem.weight = *weight;
-  problem.scaling = *weight == ir::Element::trit ? ir::Scaling::tensor
-                    : *weight == ir::Element::i8 ? ir::Scaling::group
-                                                 : ir::Scaling::none;
-  problem.scale_group = problem.scaling == ir::Scaling::group ? options.scale_group : 0;
+  const bool whole = *weight == Element::i4 || *weight == Element::i8;
+  problem.scaling = problem.is_ternary() ? ir::Scaling::tensor
+                    : whole              ? ir::Scaling::group
+                                         : ir::Scaling::none;
+  problem.scale_group = whole ? options.scale_group : 0;
   return problem;
+}
+
+// The recipe of that name, as `tern targets --recipes` writes it.
+Expected<autotune::Recipe> find_recipe(const std::string& wanted, ir::Element weight) {
+  std::vector<std::string> names;
+  for (const autotune::Recipe& recipe : autotune::recipes(weight)) {
+    names.push_back(print(recipe));
+    if (names.back() == wanted) return recipe;
+  }
+  return Error{fmt::format("'{}' is no recipe for weights of type {}: {}", wanted, name(weight),
+                           fmt::join(names, ", ")),
+               {}};
 }
 
 Expected<ir::Kernel> kernel_of(const AsmOptions& options, const targets::Target& target) {
@@ -51,7 +68,10 @@ Expected<ir::Kernel> kernel_of(const AsmOptions& options, const targets::Target&
   for (int64_t size : {problem->m, problem->n, problem->k}) {
     if (size < 1 || size > (1 << 20)) return Error{"-m, -n and -k must be between 1 and 1048576", {}};
   }
-  return checked(autotune::default_kernel(*problem, target));
+  if (options.recipe.empty()) return checked(autotune::default_kernel(*problem, target));
+  const Expected<autotune::Recipe> recipe = find_recipe(options.recipe, problem->weight);
+  if (!recipe) return recipe.error();
+  return checked(autotune::make_kernel(*recipe, *problem, target));
 }
 
 Expected<std::string> text_of(const AsmOptions& options) {
@@ -89,8 +109,14 @@ void add_asm(CLI::App& app, int& exit_code) {
   command->add_option("-m", options->problem.m, "Tokens, without --kernel")->capture_default_str();
   command->add_option("-n", options->problem.n, "Outputs, without --kernel")->capture_default_str();
   command->add_option("-k", options->problem.k, "Inputs, without --kernel")->capture_default_str();
-  command->add_option("--weight", options->weight, "trit, i8, f16, bf16 or f32")->capture_default_str();
-  command->add_option("--scale-group", options->scale_group, "Inputs a scale, for i8")->capture_default_str();
+  command->add_option("--weight", options->weight, "trit, sign, i4, i8, f16, bf16 or f32")
+      ->capture_default_str();
+  command->add_option("--scale-group", options->scale_group, "Inputs a scale, for i4 and i8")
+      ->capture_default_str();
+  command->add_option(
+      "--recipe", options->recipe,
+      "How weights are packed and multiplied, such as \"g3b5 dot table\" (see targets --recipes); "
+      "the default kernel if not given");
   add_target_option(*command, options->target);
   command->add_option("--emit", options->emit, "What to show")
       ->check(CLI::IsMember({"kernel", "passes", "program", "llvm", "llvm-opt", "asm", "census", "object"}))
