@@ -1,6 +1,7 @@
 #include "autotune/default_kernel.h"
 
 #include "autotune/recipe.h"
+#include "autotune/tiling.h"
 
 namespace tern::autotune {
 namespace {
@@ -23,6 +24,10 @@ Recipe default_recipe(const ir::Problem& problem, const targets::Target& target)
   }
   if (unpacks_triples_quickly(target) && problem.weight == ir::Element::trit)
     recipe = {ir::Packing::g3b5, ir::Strategy::dot, ir::Unpack::table};
+  // Where sums wait in 16 bits, few rows are bound by unpacking: masks in place save shifts.
+  const bool x86 = target.architecture == targets::Architecture::x86_64;
+  if (x86 && !has_quad_dot(target, target.vector_bits) && recipe.packing == ir::Packing::b2 && problem.m < 16)
+    recipe.in_place = 2;
   if (problem.m >= fewest_rows_of_matrices && target.features.contains(targets::Feature::amx_int8)) {
     recipe.strategy = ir::Strategy::tile;
     recipe.unit = ir::TileUnit::matrices;

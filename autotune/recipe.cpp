@@ -156,7 +156,10 @@ Tiling tiling_of(const Recipe& recipe, const targets::Target& target) {
   if (row(recipe.packing).weights_per_code > 1 || row(recipe.packing).high_bits)
     tiling.block_vectors = std::min<int64_t>(tiling.block_vectors, many_registers ? 4 : 2);
   if (has_wide_codes(recipe)) tiling.row_tile = std::min<int64_t>(tiling.row_tile, many_registers ? 7 : 4);
-  if (recipe.in_place > 1) tiling.row_tile = std::max<int64_t>(tiling.row_tile / recipe.in_place, 1);
+  if (recipe.in_place > 1) {
+    tiling.row_tile = std::max<int64_t>(tiling.row_tile / recipe.in_place, 1);
+    if (!many_registers) tiling.one_row_vectors = 2;
+  }
   if (recipe.strategy == Strategy::lookup && recipe.quads) {
     tiling.row_tile = many_registers ? 2 : 1;
     tiling.one_row_vectors = 2;  // two sums each, and the tables
@@ -183,10 +186,14 @@ int64_t leaf_inputs(const ir::Kernel& kernel) {
 void add_tiles(ir::Kernel& kernel, const Recipe& recipe, Sizes sizes, const targets::Target& target) {
   const bool many_registers = target.vector_registers >= 32;
   switch (recipe.unit) {
-    case TileUnit::quads:
-      sizes.k_step = 64;
+    case TileUnit::quads: {
+      const bool widens = !has_quad_dot(target, sizes.tiling.lanes * 32) && recipe.offset == 1;
+      sizes.k_step = widens ? 128 : 64;
+      if (widens) kernel.compute.widen_every_k = sizes.k_step;
+      const Tiling tiling = widens ? widening_tiling(target) : quad_tiling(target);
       return Loops(kernel.schedule, sizes, kernel.problem)
-          .add_panels({TileUnit::quads, 1, 4, 0, 0}, many_registers ? 10 : 4, 2);
+          .add_panels({TileUnit::quads, 1, 4, 0, 0}, tiling.row_tile, tiling.row_vectors);
+    }
     case TileUnit::pairs:
       sizes.k_step = 64;
       return Loops(kernel.schedule, sizes, kernel.problem)

@@ -40,11 +40,19 @@ class TileLowering {
     };
     steps.tile = [&](Body& body) { tile(body); };
     steps.finish = [&](Body& body) { finish(body); };
+    if (widens()) {
+      steps.block = kernel_.compute.widen_every_k;
+      steps.block_start = [&](Body& body) { body.push_back(Instruction{Op::constant, partial()}); };
+      steps.block_finish = [&](Body& body) {
+        body.push_back(Instruction{Op::widen, sum(0), {sum(0), partial()}});
+      };
+    }
     nest_.build(steps);
     return std::move(program_);
   }
 
  private:
+  bool widens() const { return kernel_.compute.widen_every_k != 0; }
   bool codes() const { return kernel_.compute.offset != 0; }
   // Accumulators of a vector of outputs: pairs have one for each half of a block's outputs.
   int sums_each() const { return shape_.unit == TileUnit::pairs ? 2 : 1; }
@@ -76,6 +84,8 @@ class TileLowering {
     const ir::VectorType bytes =
         matrices ? ir::VectorType{Element::i8, 1024} : ir::VectorType{Element::i8, vector_bytes()};
     sum_ = add_register(program_, "sum", sums, sums_each() * nest_.accumulators());
+    if (widens())
+      partial_ = add_register(program_, "partial", {Element::i16, 2 * lanes}, nest_.accumulators());
     weight_ =
         add_register(program_, "unpacked", {panel_element(), bytes.lanes}, sums_each() * nest_.outputs());
     activation_ =
@@ -98,6 +108,7 @@ class TileLowering {
     return affine;
   }
   RegisterUse sum(int half) const { return {sum_, times(nest_.accumulator(), sums_each(), half)}; }
+  RegisterUse partial() const { return {partial_, nest_.accumulator()}; }
   RegisterUse weight(int half) const { return {weight_, times(nest_.output(), sums_each(), half)}; }
 
   // --- The panel.
@@ -224,7 +235,10 @@ class TileLowering {
     nest_.each_accumulator(
         body,
         [&](Body& inner) {
-          inner.push_back(Instruction{Op::dot4, sum(0), {sum(0), weight(0), activation}, 0, {}, largest});
+          if (widens())
+            inner.push_back(Instruction{Op::dot2, partial(), {partial(), weight(0), activation}});
+          else
+            inner.push_back(Instruction{Op::dot4, sum(0), {sum(0), weight(0), activation}, 0, {}, largest});
         },
         [&](Body& row) {
           row.push_back(Instruction{Op::splat, activation, {}, a_, activation_address(0), 4});
@@ -313,7 +327,7 @@ class TileLowering {
   UnpackWeights weights_;
   Epilogue epilogue_;
   int a_ = 0, panel_ = 0, sums_ = 0;
-  int sum_ = 0, weight_ = 0, activation_ = 0, converted_ = 0, row_ = 0, row_sum_ = 0;
+  int sum_ = 0, partial_ = 0, weight_ = 0, activation_ = 0, converted_ = 0, row_ = 0, row_sum_ = 0;
 };
 
 }  // namespace
