@@ -431,11 +431,25 @@ class Emitter {
     return true;
   }
 
+  // Bytes of the two operands side by side are i16.
+  llvm::Value* arm_join(const Instruction& instruction) {
+    llvm::Value* bytes = arm::interleave(builder_, target_, read(instruction.operands[0]),
+                                         read(instruction.operands[1]), 1, instruction.immediate == 1);
+    return bytes ? builder_.CreateBitCast(bytes, type_of(ir_type(instruction.result))) : nullptr;
+  }
+
   llvm::Value* arm_value(const Instruction& instruction) {
     const auto operand = [&](int i) { return read(instruction.operands[i]); };
     if (instruction.op == Op::splat) return arm_splat(instruction);
     if (instruction.op == Op::widen) return arm::widen(builder_, operand(0), operand(1));
     if (instruction.op == Op::lookup) return arm::lookup(builder_, target_, operand(0), operand(1));
+    if (instruction.op == Op::join) return arm_join(instruction);
+    if (instruction.op == Op::interleave_low || instruction.op == Op::interleave_high)
+      return arm::interleave(builder_, target_, operand(0), operand(1), instruction.immediate,
+                             instruction.op == Op::interleave_high);
+    if (instruction.op == Op::add_where || instruction.op == Op::subtract_where)
+      return arm::add_where(builder_, operand(0), operand(1), operand(2),
+                            instruction.op == Op::subtract_where);
     if (instruction.op == Op::dot8)
       return arm::dot8(builder_, target_, {operand(0), operand(1), operand(2), true, 128});
     if (instruction.op != Op::dot4 && instruction.op != Op::dot2) return nullptr;

@@ -78,6 +78,10 @@ llvm::Value* dot8(llvm::IRBuilderBase& builder, const targets::Target& target, c
 llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y);
 llvm::Value* lookup(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* table,
                     llvm::Value* index);
+llvm::Value* interleave(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* x,
+                        llvm::Value* y, int64_t unit, bool high);
+llvm::Value* add_where(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y, llvm::Value* mask,
+                       bool subtract);
 
 // Several dot4 in a row that add to the same register, where NEON has no dot product of bytes: smlal adds up
 // products in 16 bits, and as long as those hold them the neighbours are summed once, not for each dot4.

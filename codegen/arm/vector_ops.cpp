@@ -127,8 +127,31 @@ llvm::Value* neon_tbl(llvm::IRBuilderBase& builder, llvm::Value* table, llvm::Va
     std::vector<llvm::Value*> arguments;
     for (unsigned i = 0; i < registers; ++i) arguments.push_back(part(builder, table, i, registers));
     arguments.push_back(index_part[0]);
-    return call(builder, id, {index_part[0]->getType()}, arguments);
+    llvm::Value* found = call(builder, id, {index_part[0]->getType()}, arguments);
+    // LLVM 19 makes one tbl4 of two tbl2 that a shuffle reads, as if their indices were sure to be constants,
+    // and crashes where they are not. It does not look through a freeze.
+    return registers == 2 ? builder.CreateFreeze(found) : found;
   });
+}
+
+// A whole register of SVE, whose table is one register too.
+llvm::Value* sve_tbl(llvm::IRBuilderBase& builder, llvm::Value* table, llvm::Value* index) {
+  llvm::Value* entries = scalable(builder, table);
+  llvm::Value* found = call(builder, llvm::Intrinsic::aarch64_sve_tbl, {entries->getType()},
+                            {entries, scalable(builder, index)});
+  return fixed(builder, found, index->getType());
+}
+
+// A lane of ones for each set bit of a mask, which the bits of an element hold.
+llvm::Value* lanes_of_bits(llvm::IRBuilderBase& builder, llvm::Value* bits, llvm::FixedVectorType* type) {
+  const unsigned lanes = type->getNumElements();
+  llvm::SmallVector<llvm::Constant*, 64> places;
+  for (unsigned lane = 0; lane < lanes; ++lane)
+    places.push_back(llvm::ConstantInt::get(type->getElementType(), uint64_t{1} << lane));
+  llvm::Value* copies =
+      builder.CreateVectorSplat(lanes, builder.CreateZExtOrTrunc(bits, type->getElementType()));
+  return builder.CreateICmpNE(builder.CreateAnd(copies, llvm::ConstantVector::get(places)),
+                              llvm::Constant::getNullValue(type));
 }
 
 bool counts_as_signed(const DotOperands& operands) {
@@ -167,21 +190,63 @@ llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y)
 }
 
 llvm::Value* dot8(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands) {
-  if (!target.features.contains(Feature::i8mm) || fills_sve(target, operands.y)) return nullptr;
+  if (!target.features.contains(Feature::i8mm)) return nullptr;
+  if (fills_sve(target, operands.y)) {
+    llvm::Value* x = scalable(builder, operands.x);
+    llvm::Value* sum = call(builder, llvm::Intrinsic::aarch64_sve_smmla, {x->getType()},
+                            {x, scalable(builder, operands.y), scalable(builder, operands.z)});
+    return fixed(builder, sum, operands.x->getType());
+  }
   return each_128_bits(builder, {operands.x, operands.y, operands.z}, [&](const auto& part) {
     return call(builder, llvm::Intrinsic::aarch64_neon_smmla, {part[0]->getType(), part[1]->getType()}, part);
   });
 }
 
+llvm::Value* interleave(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* x,
+                        llvm::Value* y, int64_t unit, bool high) {
+  if (!fills_sve(target, x)) return nullptr;
+  const auto as = [&](llvm::Value* vector, unsigned bits) {
+    llvm::Type* type = llvm::ScalableVectorType::get(builder.getIntNTy(bits), 128 / bits);
+    return builder.CreateBitCast(vector, type);
+  };
+  // SVE's zip takes the lower half of the register, not of each 128 bits: those are brought there first.
+  const ID halves = high ? llvm::Intrinsic::aarch64_sve_uzp2 : llvm::Intrinsic::aarch64_sve_uzp1;
+  const auto half_of_each = [&](llvm::Value* vector) {
+    llvm::Value* parts = as(scalable(builder, vector), 64);
+    return as(call(builder, halves, {parts->getType()}, {parts, parts}), static_cast<unsigned>(8 * unit));
+  };
+  llvm::Value *from_x = half_of_each(x), *from_y = half_of_each(y);
+  llvm::Value* both = call(builder, llvm::Intrinsic::aarch64_sve_zip1, {from_x->getType()}, {from_x, from_y});
+  const unsigned bits = x->getType()->getScalarSizeInBits();
+  return fixed(builder, as(both, bits), x->getType());
+}
+
+llvm::Value* add_where(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y, llvm::Value* mask,
+                       bool subtract) {
+  auto* type = llvm::cast<llvm::FixedVectorType>(x->getType());
+  const unsigned lanes = lanes_of(x), lanes_a_word = std::min(lanes, type->getScalarSizeInBits());
+  const unsigned words = lanes / lanes_a_word;
+  llvm::Type* word = builder.getIntNTy(lanes_a_word);
+  llvm::Value* bits = builder.CreateBitCast(mask, llvm::FixedVectorType::get(word, words));
+  std::vector<llvm::Value*> chosen;
+  for (unsigned i = 0; i < words; ++i)
+    chosen.push_back(lanes_of_bits(builder, builder.CreateExtractElement(bits, i),
+                                   llvm::FixedVectorType::get(type->getElementType(), lanes_a_word)));
+  llvm::Value* result = subtract ? builder.CreateSub(x, y) : builder.CreateAdd(x, y);
+  return builder.CreateSelect(llvm::concatenateVectors(builder, chosen), result, x);
+}
+
 llvm::Value* lookup(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* table,
                     llvm::Value* index) {
-  if (bits_of(index) % 128 != 0 || fills_sve(target, index)) return nullptr;
-  // tbl takes up to four registers as a table.
-  constexpr unsigned most = 64;
+  if (bits_of(index) % 128 != 0) return nullptr;
+  const bool is_sve = fills_sve(target, index);
+  // NEON's tbl takes up to four registers as a table.
+  const unsigned most = is_sve ? lane_count(index) : 64;
   const unsigned entries = std::min(lane_count(table), most);
   llvm::Value* within = builder.CreateAnd(index, llvm::ConstantInt::get(index->getType(), entries - 1));
-  return lookup_in_pieces(builder, table, index, most,
-                          [&](llvm::Value* piece) { return neon_tbl(builder, piece, within); });
+  return lookup_in_pieces(builder, table, index, most, [&](llvm::Value* piece) {
+    return is_sve ? sve_tbl(builder, piece, within) : neon_tbl(builder, piece, within);
+  });
 }
 
 bool PendingDot::fits(const targets::Target& target, const DotOperands& operands) const {
