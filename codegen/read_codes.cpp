@@ -56,16 +56,11 @@ void ReadCodes::read(Body& body, int number) {
   const int within = number % packing_.codes_per_byte();
   if (within == 0 && number != 0) load(body, packed(), number / packing_.codes_per_byte());
   const int first_bit = packing_.first_bit + packing_.bit_step * within;
-  RegisterUse low = packed();
-  if (first_bit != 0) {
-    shift(body, code(), low, first_bit);
-    low = code();
-  }
-  const int mask = (1 << packing_.code_bits) - 1;
-  if (!packing_.high_bits) {
-    body.push_back(Instruction{Op::bit_and, code(), {low}, 0, {}, mask});
-    return;
-  }
+  is_packed_ = first_bit == 0 && !packing_.high_bits;
+  if (is_packed_) return;
+  const RegisterUse low = first_bit == 0 ? packed() : code();
+  if (first_bit != 0) shift(body, low, packed(), first_bit);
+  if (!packing_.high_bits) return;
   // The high bit comes to its place above the others.
   const RegisterUse shifted{shifted_, {}};
   RegisterUse bits = high();
@@ -73,7 +68,7 @@ void ReadCodes::read(Body& body, int number) {
     shift(body, shifted, bits, number - packing_.code_bits);
     bits = shifted;
   }
-  body.push_back(Instruction{Op::blend, code(), {low, bits}, 0, {}, mask});
+  body.push_back(Instruction{Op::blend, code(), {low, bits}, 0, {}, (1 << packing_.code_bits) - 1});
 }
 
 }  // namespace tern::codegen

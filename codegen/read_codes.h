@@ -39,7 +39,8 @@ class ReadCodes {
   int codes() const { return packing_.codes_per_group(); }
   ir::RegisterUse packed() const { return {packed_, place_.output()}; }
   ir::RegisterUse high() const { return {high_, place_.output()}; }
-  ir::RegisterUse code() const { return {code_, place_.output()}; }
+  // The code that was read last.
+  ir::RegisterUse code() const { return {is_packed_ ? packed_ : code_, place_.output()}; }
 
   // Appends a shift to the right, or to the left by a negative count.
   static void shift(ir::Body& body, ir::RegisterUse into, ir::RegisterUse from, int right);
@@ -52,6 +53,7 @@ class ReadCodes {
   const ir::PackingRow& packing_;
   const ir::LayoutMap map_;
   const int64_t alignment_;
+  bool is_packed_ = false;  // the code lies in the low bits of its packed byte
   int w_ = 0, packed_ = 0, high_ = 0, code_ = 0, shifted_ = 0;
 };
 

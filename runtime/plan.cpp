@@ -136,6 +136,11 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
   return plan;
 }
 
+size_t Plan::packed_bytes_of(const Tensor& tensor) const {
+  const PackedWeights& packed = matrix(tensor).packed;
+  return packed.weights.size() + packed.scales.size();
+}
+
 size_t Plan::packed_bytes() const {
   size_t bytes = 0;
   for (const auto& [tensor, matrix] : matrices_)

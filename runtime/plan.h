@@ -52,7 +52,8 @@ class Plan {
   int64_t most_rows() const { return most_rows_; }
   // Rows that buffers of activations and outputs need so that every kernel may work on whole tiles.
   int64_t padded_rows() const { return padded_rows_; }
-  size_t packed_bytes() const;
+  size_t packed_bytes() const;  // of all matrices, scales included
+  size_t packed_bytes_of(const Tensor& tensor) const;
   // Distinct kernels, for people to look at.
   std::vector<ir::Kernel> kernels() const;
 

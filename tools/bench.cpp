@@ -84,12 +84,16 @@ Expected<Result> measure(runtime::Engine& engine, bool prefill, size_t count, co
   // The middle of the run stands for all of it.
   const auto context = static_cast<uint32_t>(flags.depth + count / 2);
   const runtime::ModelCost cost = cost_of(engine.model(), context);
-  result.bytes_per_token = cost.token_bytes();
+  // Weights are read as kernels have them packed, not as the file does.
+  const size_t packed_head = engine.plan().packed_bytes_of(engine.model().head());
+  const size_t packed_layers = engine.plan().packed_bytes() - packed_head;
+  result.bytes_per_token =
+      packed_layers + packed_head + cost.embedding_row_bytes + cost.norm_bytes + cost.key_value_bytes;
   result.bandwidth = bandwidth;
   const auto rows =
       static_cast<double>(std::min<size_t>(count, static_cast<size_t>(engine.plan().most_rows())));
   const double bytes =
-      prefill ? static_cast<double>(cost.layer_bytes) / rows : static_cast<double>(cost.token_bytes());
+      prefill ? static_cast<double>(packed_layers) / rows : static_cast<double>(result.bytes_per_token);
   result.roofline_fraction = result.tokens_per_second * bytes / bandwidth;
   return result;
 }

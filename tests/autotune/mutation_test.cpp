@@ -1,13 +1,17 @@
 // Are the proofs and the differential tests sharp enough? One number of a generated program is changed, be it
-// an offset, a stride, a trip count, a mask, a shift or a register's index: verify must refuse the program,
-// or its results must differ from the reference. What may change without either is listed in `is_harmless`.
+// an offset, a stride, a trip count, a mask, a shift, a value of a table or a register's index: verify must
+// refuse the program, or its results must differ from the reference. What may change without either is listed
+// in `is_harmless`.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <functional>
+#include <optional>
+#include <set>
 
 #include "autotune/default_kernel.h"
+#include "autotune/recipe.h"
 #include "ir/verify.h"
 #include "tests/support/matmul_case.h"
 #include "tests/support/random_kernel.h"
@@ -18,12 +22,12 @@ namespace {
 
 using testing::Random;
 
-enum class Part { trips, immediate, constant, factor };
+enum class Part { trips, immediate, constant, factor, table };
 
 // One number of a program.
 struct Place {
   Part part;
-  ir::Instruction* instruction;  // null for trips
+  ir::Instruction* instruction;  // null for trips and tables
   ir::Affine* affine;            // of a constant or factor
   int64_t* number;
 };
@@ -50,14 +54,54 @@ void find_places(ir::Body& body, std::vector<Place>& places) {
   }
 }
 
+// Values of tables, but for those of codes that stand for no trits.
+void find_table_values(const ir::Kernel& kernel, ir::Program& program, std::vector<Place>& places) {
+  const ir::PackingRow& packing = row(kernel.weights.packing);
+  std::set<int> codes;
+  int runs = 1;
+  for (int i = 0; i < packing.weights_per_code; ++i) runs *= 3;
+  for (int run = 0; run < runs; ++run) {
+    std::vector<int8_t> trits;
+    for (int i = 0, rest = run; i < packing.weights_per_code; ++i, rest /= 3)
+      trits.push_back(static_cast<int8_t>(rest % 3 - 1));
+    if (packing.holds.trits || trits[0] != 0) codes.insert(code_of_trits(packing.packing, trits));
+  }
+  for (ir::Table& table : program.tables) {
+    const bool of_codes = kernel.compute.unpack == ir::Unpack::table;
+    for (size_t i = 0; i < table.values.size(); ++i) {
+      if (!of_codes || codes.count(static_cast<int>(i)) == 1)
+        places.push_back({Part::table, nullptr, nullptr, &table.values[i]});
+    }
+  }
+}
+
+// Bits of an index that a look-up does not see: those above the largest table's.
+bool is_above_indices(const ir::Program& program, int64_t changed_bits) {
+  int entries = 1;
+  for (const ir::RegisterArray& array : program.registers) {
+    if (array.name.find("table") != std::string::npos) entries = std::max(entries, array.type.lanes);
+  }
+  return entries > 1 && (changed_bits & (entries - 1)) == 0;
+}
+
 // What a change may do without being seen, and why.
-bool is_harmless(const Place& place, int64_t before, const std::vector<int64_t>& trips) {
+bool is_harmless(const ir::Program& program, const Place& place, int64_t before,
+                 const std::vector<int64_t>& trips) {
+  // Of a lane's offset in the tables of a quad, the bits of the code are not looked at.
+  if (place.part == Part::table) {
+    const ir::Table& table = program.tables.back();
+    return table.name == "lanes" && (before ^ *place.number) < table.values[1] &&
+           place.number >= table.values.data() && place.number < table.values.data() + table.values.size();
+  }
   // A loop of one iteration that runs again: its weights do not depend on it, and what it computes lies past
   // the outputs, in the part of C that is scratch.
   if (place.part == Part::trips) return before == 1 && *place.number > before;
   const ir::Instruction& instruction = *place.instruction;
   // A prefetch has no effect but on time.
   if (instruction.op == ir::Op::prefetch) return true;
+  const bool masks = instruction.op == ir::Op::bit_and || instruction.op == ir::Op::blend;
+  if (masks && place.part == Part::immediate && is_above_indices(program, before ^ *place.number))
+    return true;
   // The bound of dot4 is a promise: verify refuses one that is too small, and any other is as true.
   if (instruction.op == ir::Op::dot4 && place.part == Part::immediate) return true;
   // The variable of a loop of one iteration is always 0.
@@ -101,11 +145,11 @@ bool is_caught(const ir::Kernel& kernel, const ir::Program& mutant,
   return false;
 }
 
-void mutate(const ir::Kernel& kernel, Random& random, Tally& tally) {
+void mutate(const ir::Kernel& kernel, Random& random, Tally& tally, int rounds = 25, size_t draws = 4) {
   ++tally.programs;
   std::vector<ir::MatmulInputs> inputs;
   std::vector<std::vector<float>> expected;
-  while (inputs.size() < 4) {
+  while (inputs.size() < draws) {
     ir::MatmulInputs drawn = testing::random_inputs(kernel.problem, random.engine());
     const std::vector<int8_t>& trits = drawn.trits;
     const bool all_equal =
@@ -119,17 +163,20 @@ void mutate(const ir::Kernel& kernel, Random& random, Tally& tally) {
   collect_trips(program.body, trips);
   std::vector<Place> places;
   find_places(program.body, places);
-  for (int round = 0; round < 25; ++round) {
-    const Place& place = random.choose(places);
+  std::vector<Place> values;
+  find_table_values(kernel, program, values);
+  for (int round = 0; round < rounds; ++round) {
+    const bool of_table = !values.empty() && random.pick(0, 4) == 0;
+    const Place place = random.choose(of_table ? values : places);
     const int64_t before = *place.number;
     const std::vector<int64_t> others = {before + 1, before - 1, before * 2, before / 2,
                                          before + random.pick(2, 40)};
     *place.number = random.choose(others);
     if (*place.number != before && !is_caught(kernel, program, inputs, expected, tally)) {
       ++tally.harmless;
-      EXPECT_TRUE(is_harmless(place, before, trips))
+      EXPECT_TRUE(is_harmless(program, place, before, trips))
           << before << " became " << *place.number << " unnoticed in `"
-          << (place.instruction ? print(program, *place.instruction) : "a loop") << "` of\n"
+          << (place.instruction ? print(program, *place.instruction) : "a loop or a table") << "` of\n"
           << print(kernel) << print(program);
     }
     *place.number = before;
@@ -145,6 +192,36 @@ TEST(Mutation, OfProgramsOfRandomKernelsIsCaught) {
     // In a matrix of a few weights a wrong one may be right by chance.
     if (!has_padding(kernel) && kernel.problem.n * kernel.problem.k >= 256) mutate(kernel, random, tally);
   }
+  EXPECT_GT(tally.refused, 100);
+  EXPECT_GT(tally.different, 100);
+}
+
+// A problem that the recipe's kernel covers without padding, of moderate size.
+std::optional<ir::Kernel> kernel_without_padding(const Recipe& recipe, ir::Element weight,
+                                                 const targets::Target& target) {
+  for (const int64_t k : {384, 480, 504, 768, 1920}) {
+    for (const int64_t n : {32, 64, 128}) {
+      const int64_t m = recipe.unit == ir::TileUnit::matrices ? 16 : 2;
+      const ir::Kernel kernel = make_kernel(recipe, {m, n, k, weight, ir::Scaling::tensor, 0}, target);
+      const bool panel = kernel.compute.strategy == ir::Strategy::tile;
+      if (!has_padding(kernel) && (!panel || tile_shape(kernel).inputs == k)) return kernel;
+    }
+  }
+  return std::nullopt;
+}
+
+TEST(Mutation, OfProgramsOfEveryRecipeIsCaught) {
+  Random random(3);
+  Tally tally;
+  const targets::Target target = testing::listed_target("generic");
+  for (const ir::Element weight : {ir::Element::trit, ir::Element::sign}) {
+    for (const Recipe& recipe : recipes(weight)) {
+      const std::optional<ir::Kernel> kernel = kernel_without_padding(recipe, weight, target);
+      ASSERT_TRUE(kernel) << print(recipe);
+      mutate(*kernel, random, tally, 40, 2);
+    }
+  }
+  EXPECT_GE(tally.programs, 50);
   EXPECT_GT(tally.refused, 100);
   EXPECT_GT(tally.different, 100);
 }
