@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "codegen/lower.h"
+
 namespace tern::codegen {
 namespace {
 
@@ -55,6 +57,11 @@ std::string identifier(std::string_view text) {
 
 std::string symbol_of(const Bundle& bundle, const Target& target, const ir::Kernel& kernel) {
   return identifier(fmt::format("{}_{}_{}", bundle.name, kernel.name, target.name));
+}
+
+std::string tables_symbol_of(const Bundle& bundle, const Target& target, const ir::Kernel& kernel) {
+  return identifier(
+      fmt::format("{}_tables_{:016x}_{}", bundle.name, hash(lower_tables(kernel)), target.name));
 }
 
 uint64_t hash(const ir::Program& program) {

@@ -2,7 +2,7 @@
  * copies this file into each header that it writes, so every change of these structures needs another number
  * here. */
 #ifndef TERN_BUNDLE_ABI
-#define TERN_BUNDLE_ABI 1
+#define TERN_BUNDLE_ABI 2
 
 #include <stdint.h>
 
@@ -15,13 +15,24 @@ extern "C" {
 typedef void (*tern_function)(void* const* buffers, const int64_t* ranges);
 
 typedef struct tern_buffer {
-  const char* name;    /* W, S, A, asum, sa, sw or C */
+  const char* name;    /* W, S, A, T, H, asum, sa, sw or C */
   const char* element; /* u8, i8, i16, i32, f16, bf16 or f32 */
   int64_t elements;
   int64_t bytes;
   int64_t alignment; /* of the pointer, in bytes */
   int64_t is_output; /* 1 if the kernel writes it */
 } tern_buffer;
+
+/* Builds the look-up tables T and H of activations A. Kernels of equal m and k with the same tables share
+ * them. */
+typedef struct tern_tables {
+  uint64_t program_hash;
+  const tern_buffer* buffers; /* A, T and H */
+  int64_t buffer_count;
+  const int64_t* trips;
+  int64_t loop_count;
+  tern_function function;
+} tern_tables;
 
 typedef struct tern_kernel {
   const char* name;
@@ -36,6 +47,7 @@ typedef struct tern_kernel {
   const int64_t* trips; /* iterations of each parallel loop, outermost first */
   int64_t loop_count;
   tern_function function;
+  const tern_tables* tables; /* null for a kernel that reads none */
 } tern_kernel;
 
 typedef struct tern_target {
@@ -57,6 +69,6 @@ typedef struct tern_bundle {
 }
 #endif
 
-#elif TERN_BUNDLE_ABI != 1
+#elif TERN_BUNDLE_ABI != 2
 #error "headers of bundles that different versions of Tern made cannot be included together"
 #endif

@@ -30,6 +30,9 @@ constexpr std::string_view introduction =
  *   S     if weights are scaled in groups of inputs: their scales, in the order of the S line
  *   A     the activations, row after row, k rounded up to 256 elements apart, zero past k. For weights of type
  *         trit they are i8: round(a * sa[m]), half to even
+ *   T, H  in place of A, for a kernel with kernel->tables: look-up tables of the activations, low and high bytes.
+ *         kernel->tables->function(buffers, ranges) builds them; its buffers are A as above, T and H. Build them once
+ *         for all kernels that read the same A and have the same kernel->tables
  *   asum  for trit: the sum of each row of A
  *   sa    for trit: the scale of each row of A, 127 / max(|a|, 1e-5)
  *   sw    for trit: the one scale of W
@@ -186,8 +189,12 @@ std::string declaration(const Bundle& bundle, const Target& target, const ir::Ke
   const std::vector<const ir::Loop*> loops = parallel_loops(program);
   for (size_t i = 0; i < loops.size(); ++i)
     text += fmt::format(" *   ranges[{}], ranges[{}]: from 0 to {}\n", 2 * i, 2 * i + 1, loops[i]->trips);
-  return text + fmt::format(" */\nvoid {}(void* const* buffers, const int64_t* ranges);\n",
-                            symbol_of(bundle, target, kernel));
+  constexpr std::string_view prototype = "void {}(void* const* buffers, const int64_t* ranges);\n";
+  const std::string function = fmt::format(prototype, symbol_of(bundle, target, kernel));
+  if (kernel.compute.strategy != ir::Strategy::lookup) return text + " */\n" + function;
+  const std::string tables = tables_symbol_of(bundle, target, kernel);
+  return text + fmt::format(" *   T and H are built by {} */\n{}", tables, fmt::format(prototype, tables)) +
+         function;
 }
 
 }  // namespace

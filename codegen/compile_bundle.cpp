@@ -5,6 +5,8 @@
 #include <llvm/IR/Module.h>
 #include <llvm/Object/ArchiveWriter.h>
 
+#include <map>
+
 #include "codegen/bundle.h"
 #include "codegen/bundle_abi.h"
 #include "codegen/compile.h"
@@ -15,17 +17,15 @@
 namespace tern::codegen {
 namespace {
 
-Expected<ir::Program> lowered(const ir::Kernel& kernel) {
-  if (kernel.compute.strategy == ir::Strategy::lookup)
-    return Error{
-        fmt::format("kernel {} reads tables that a program of its own builds, and bundles hold no such "
-                    "programs yet",
-                    kernel.name),
-        {}};
-  ir::Program program = lower(kernel);
-  const std::vector<Error> errors = ir::verify(program);
-  if (errors.empty()) return program;
-  return Error{fmt::format("kernel {}: {}", kernel.name, errors.front().text()), {}};
+// The object of a program, which defines the function `symbol`.
+Expected<ObjectFile> object_of_program(ir::Program program, const std::string& symbol,
+                                       const targets::Target& target) {
+  if (const std::vector<Error> errors = ir::verify(program); !errors.empty())
+    return Error{fmt::format("program {}: {}", program.name, errors.front().text()), {}};
+  program.name = symbol;
+  Expected<std::string> object = compile(program, target, Output::object);
+  if (!object) return object.error();
+  return ObjectFile{symbol + ".o", object.take()};
 }
 
 // Builds constants of the structures in bundle_abi.h, whose fields are pointers and 64-bit integers.
@@ -44,10 +44,13 @@ class Table {
     return llvm::ConstantStruct::getAnon(fields);
   }
 
+  llvm::Constant* null() {
+    return llvm::ConstantPointerNull::get(llvm::PointerType::get(module_.getContext(), 0));
+  }
+
   // A pointer to the first of them; null if there are none.
   llvm::Constant* array(const std::vector<llvm::Constant*>& elements) {
-    if (elements.empty())
-      return llvm::ConstantPointerNull::get(llvm::PointerType::get(module_.getContext(), 0));
+    if (elements.empty()) return null();
     auto* type = llvm::ArrayType::get(elements.front()->getType(), elements.size());
     return global("", llvm::ConstantArray::get(type, elements), llvm::GlobalValue::PrivateLinkage);
   }
@@ -70,8 +73,8 @@ class Table {
 };
 
 // Each function below writes its structure's fields in their order.
-static_assert(TERN_BUNDLE_ABI == 1 && sizeof(tern_buffer) == 6 * 8 && sizeof(tern_kernel) == 14 * 8 &&
-              sizeof(tern_target) == 5 * 8 && sizeof(tern_bundle) == 4 * 8);
+static_assert(TERN_BUNDLE_ABI == 2 && sizeof(tern_buffer) == 6 * 8 && sizeof(tern_kernel) == 15 * 8 &&
+              sizeof(tern_tables) == 6 * 8 && sizeof(tern_target) == 5 * 8 && sizeof(tern_bundle) == 4 * 8);
 
 llvm::Constant* buffer_constant(Table& table, const ir::Buffer& buffer) {
   return Table::structure(
@@ -80,20 +83,40 @@ llvm::Constant* buffer_constant(Table& table, const ir::Buffer& buffer) {
        table.integer(buffer.kind == ir::BufferKind::output)});
 }
 
-llvm::Constant* kernel_constant(Table& table, const ir::Kernel& kernel, const ir::Program& program,
-                                const std::string& target, const std::string& symbol) {
-  std::vector<llvm::Constant*> buffers, trips;
+std::vector<llvm::Constant*> buffer_constants(Table& table, const ir::Program& program) {
+  std::vector<llvm::Constant*> buffers;
   for (int i = 0; i < passed_buffers(program); ++i)
     buffers.push_back(buffer_constant(table, program.buffers[i]));
+  return buffers;
+}
+
+std::vector<llvm::Constant*> trip_constants(Table& table, const ir::Program& program) {
+  std::vector<llvm::Constant*> trips;
   for (const ir::Loop* loop : parallel_loops(program)) trips.push_back(table.integer(loop->trips));
-  const ir::Problem& problem = kernel.problem;
-  return Table::structure({table.string(kernel.name), table.string(target),
-                           table.string(name(problem.weight)), table.string(print(kernel)),
-                           table.integer(problem.m), table.integer(problem.n), table.integer(problem.k),
-                           table.integer(static_cast<int64_t>(ir::hash(kernel))),
-                           table.integer(static_cast<int64_t>(hash(program))), table.array(buffers),
+  return trips;
+}
+
+llvm::Constant* tables_constant(Table& table, const ir::Program& program, const std::string& symbol) {
+  const std::vector<llvm::Constant*> buffers = buffer_constants(table, program),
+                                     trips = trip_constants(table, program);
+  return Table::structure({table.integer(static_cast<int64_t>(hash(program))), table.array(buffers),
                            table.integer(static_cast<int64_t>(buffers.size())), table.array(trips),
                            table.integer(static_cast<int64_t>(trips.size())), table.function(symbol)});
+}
+
+llvm::Constant* kernel_constant(Table& table, const ir::Kernel& kernel, const ir::Program& program,
+                                const std::string& target, const std::string& symbol,
+                                llvm::Constant* tables) {
+  const std::vector<llvm::Constant*> buffers = buffer_constants(table, program),
+                                     trips = trip_constants(table, program);
+  const ir::Problem& problem = kernel.problem;
+  return Table::structure(
+      {table.string(kernel.name), table.string(target), table.string(name(problem.weight)),
+       table.string(print(kernel)), table.integer(problem.m), table.integer(problem.n),
+       table.integer(problem.k), table.integer(static_cast<int64_t>(ir::hash(kernel))),
+       table.integer(static_cast<int64_t>(hash(program))), table.array(buffers),
+       table.integer(static_cast<int64_t>(buffers.size())), table.array(trips),
+       table.integer(static_cast<int64_t>(trips.size())), table.function(symbol), tables});
 }
 
 llvm::Constant* target_constant(Table& table, const targets::Target& target,
@@ -128,14 +151,26 @@ Expected<std::vector<ObjectFile>> compile_bundle(const Bundle& bundle) {
   std::vector<llvm::Constant*> targets;
   for (const auto& [target, kernels] : bundle.targets) {
     std::vector<llvm::Constant*> entries;
+    std::map<std::string, llvm::Constant*> tables;  // by symbol
     for (const ir::Kernel& kernel : kernels) {
-      Expected<ir::Program> program = lowered(kernel);
-      if (!program) return program.error();
-      program->name = symbol_of(bundle, target, kernel);
-      Expected<std::string> object = compile(*program, target, Output::object);
+      llvm::Constant* own_tables = table.null();
+      if (kernel.compute.strategy == ir::Strategy::lookup) {
+        const ir::Program program = lower_tables(kernel);
+        const std::string symbol = tables_symbol_of(bundle, target, kernel);
+        if (!tables.contains(symbol)) {
+          Expected<ObjectFile> object = object_of_program(program, symbol, target);
+          if (!object) return object.error();
+          objects.push_back(object.take());
+          tables[symbol] = table.array({tables_constant(table, program, symbol)});
+        }
+        own_tables = tables[symbol];
+      }
+      const ir::Program program = lower(kernel);
+      const std::string symbol = symbol_of(bundle, target, kernel);
+      Expected<ObjectFile> object = object_of_program(program, symbol, target);
       if (!object) return object.error();
-      entries.push_back(kernel_constant(table, kernel, *program, target.name, program->name));
-      objects.push_back({program->name + ".o", object.take()});
+      objects.push_back(object.take());
+      entries.push_back(kernel_constant(table, kernel, program, target.name, symbol, own_tables));
     }
     targets.push_back(target_constant(table, target, entries));
   }

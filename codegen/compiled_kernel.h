@@ -47,8 +47,8 @@ class CompiledKernel {
   std::shared_ptr<void> code_;
 };
 
-// Gives the machine code of a kernel: a JIT compiles it, a bundle looks it up. May be called by several
-// threads at once.
+// Gives the machine code of a kernel, or of a program that goes with it: a JIT compiles it, a bundle looks it
+// up. May be called by several threads at once.
 using KernelProvider = std::function<Expected<CompiledKernel>(const ir::Kernel& kernel)>;
 
 }  // namespace tern::codegen

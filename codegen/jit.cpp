@@ -59,14 +59,24 @@ const targets::Target& Jit::target() const {
   return state_->target;
 }
 
-Expected<CompiledKernel> Jit::compile(const ir::Kernel& kernel) const {
+Status Jit::check(const ir::Kernel& kernel) const {
   if (const std::vector<Error> errors = ir::verify(kernel); !errors.empty())
     return summary(fmt::format("kernel {} is wrong:", kernel.name), errors);
   if (const std::vector<std::string> reasons = targets::illegal(kernel, state_->target); !reasons.empty())
     return Error{fmt::format("kernel {} is not legal on {}: {}", kernel.name, state_->target.name,
                              fmt::join(reasons, "; ")),
                  {}};
+  return {};
+}
+
+Expected<CompiledKernel> Jit::compile(const ir::Kernel& kernel) const {
+  if (const Status status = check(kernel); !status) return status.error();
   return load(lower(kernel), std::make_shared<const ir::Kernel>(kernel));
+}
+
+Expected<CompiledKernel> Jit::compile_tables(const ir::Kernel& kernel) const {
+  if (const Status status = check(kernel); !status) return status.error();
+  return load(lower_tables(kernel), nullptr);
 }
 
 Expected<CompiledKernel> Jit::compile(const ir::Program& program) const {

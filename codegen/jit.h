@@ -22,6 +22,10 @@ class Jit {
   // target. May be called by several threads.
   Expected<CompiledKernel> compile(const ir::Kernel& kernel) const;
 
+  // The code that builds a kernel's look-up tables (lower_tables). Fails as above.
+  // Precondition: the strategy is lookup.
+  Expected<CompiledKernel> compile_tables(const ir::Kernel& kernel) const;
+
   // The same for a program that was not lowered from a kernel, without loops to unroll; for tests of single
   // operations.
   Expected<CompiledKernel> compile(const ir::Program& program) const;
@@ -30,6 +34,7 @@ class Jit {
 
  private:
   struct State;
+  Status check(const ir::Kernel& kernel) const;
   Expected<CompiledKernel> load(const ir::Program& program, std::shared_ptr<const ir::Kernel> kernel) const;
   std::shared_ptr<State> state_;
 };

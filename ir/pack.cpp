@@ -67,12 +67,14 @@ class RowWriter {
   RowWriter(const Layout& layout, std::span<uint8_t> bytes, int64_t n, int64_t k)
       : layout_(layout), map_(layout, n, k), bytes_(bytes), k_(k) {
     assert(static_cast<int64_t>(bytes.size()) >= map_.size_in_bytes());
-    if (!ends_in_words(layout)) return;
     const PackingRow& packing = row(layout.packing);
-    word_k_ = 4 * packing.weights_per_group;
+    word_lanes_ = word_lanes(layout);
+    if (word_lanes_ == 0) find_steps();
+    if (word_lanes_ == 0) return;
+    word_k_ = word_lanes_ * packing.weights_per_group;
     for (int64_t word = 0; word < map_.padded_k() / word_k_; ++word)
       word_offsets_.push_back(map_.along_k(word * word_k_));
-    if (layout.packing != Packing::b2) fill_code_table();
+    if (!is_plain_b2()) fill_code_table();
   }
 
   // `codes` has room for `word_padding` past k.
@@ -81,8 +83,9 @@ class RowWriter {
       // Padding is what bytes of 0 stand for.
       const auto padding = static_cast<uint8_t>(trit_of_code(layout_.packing, 0, 0) + 1);
       std::fill(codes + k_, codes + round_up(k_, word_k_), padding);
-      return layout_.packing == Packing::b2 ? write_words_of_b2(n, codes) : write_words(n, codes);
+      return is_plain_b2() ? write_words_of_b2(n, codes) : write_words(n, codes);
     }
+    if (!step_offsets_.empty()) return write_steps(n, codes);
     const int64_t group = row(layout_.packing).weights_per_group;
     for (int64_t k = 0; k < k_; ++k) {
       const int64_t position = map_.position(n, k);
@@ -93,14 +96,54 @@ class RowWriter {
   }
 
  private:
-  // True for what kernels read: the groups of four neighbouring inputs side by side, the next four inputs in
-  // the next place of the same groups.
-  static bool ends_in_words(const Layout& layout) {
+  // How many groups of one output lie side by side in what kernels read: 4, of neighbouring inputs, with the
+  // next four inputs in the next place of the same groups; or 1, of neighbouring inputs itself; 0: neither.
+  static int64_t word_lanes(const Layout& layout) {
     const int64_t group = row(layout.packing).weights_per_group;
-    std::vector<Factor> wanted = {{Axis::k, 4, 1}};
-    if (group > 1) wanted.push_back({Axis::k, 4 * group, 4});
-    return layout.factors.size() > wanted.size() &&
-           std::equal(wanted.rbegin(), wanted.rend(), layout.factors.rbegin());
+    const auto ends_in = [&](std::vector<Factor> wanted) {
+      std::erase_if(wanted, [](const Factor& factor) { return factor.modulus == factor.divisor; });
+      return layout.factors.size() > wanted.size() &&
+             std::equal(wanted.rbegin(), wanted.rend(), layout.factors.rbegin());
+    };
+    if (ends_in({{Axis::k, 4, 1}, {Axis::k, 4 * group, 4}})) return 4;
+    return group > 1 && ends_in({{Axis::k, group, 1}}) ? 1 : 0;
+  }
+
+  // The most usual words have a way of their own.
+  bool is_plain_b2() const { return layout_.packing == Packing::b2 && word_lanes_ == 4; }
+
+  // If the groups are of several outputs, each weight a code of its own, all weights of an output have one
+  // place in their groups: finds how far apart these are.
+  void find_steps() {
+    const PackingRow& packing = row(layout_.packing);
+    if (map_.flattened() || packing.weights_per_code != 1) return;
+    const int64_t unit = map_.byte_stride() * packing.weights_per_group;
+    std::vector<int64_t> offsets;
+    for (int64_t k = 0; k < k_; ++k) {
+      const int64_t position = map_.along_k(k);
+      if (position % unit != 0) return;
+      offsets.push_back(map_.byte_offset(position));
+    }
+    step_offsets_ = std::move(offsets);
+  }
+
+  void write_steps(int64_t n, const uint8_t* codes) const {
+    const PackingRow& packing = row(layout_.packing);
+    const int64_t position = map_.along_n(n), byte_stride = map_.byte_stride();
+    const auto digit = static_cast<int>(position % packing.weights_per_group);
+    // The digit's bits in each byte of a group, by code.
+    uint8_t bits[3][8] = {};
+    for (int code = 0; code < 3; ++code) {
+      if (code != 1 || packing.holds.trits) encode_trit(layout_.packing, bits[code], 1, digit, code - 1);
+    }
+    for (int i = 0; i < packing.bytes_per_group; ++i) {
+      uint8_t* base = bytes_.data() + map_.byte_offset(position) + i * byte_stride;
+      const auto others = static_cast<uint8_t>(~(bits[0][i] | bits[1][i] | bits[2][i]));
+      for (int64_t k = 0; k < k_; ++k) {
+        uint8_t& byte = base[step_offsets_[k]];
+        byte = static_cast<uint8_t>((byte & others) | bits[codes[k]][i]);
+      }
+    }
   }
 
   // Codes by the base-3 number of their trits.
@@ -133,21 +176,24 @@ class RowWriter {
   void write_words(int64_t n, const uint8_t* codes) const {
     const PackingRow& packing = row(layout_.packing);
     const int64_t byte_stride = map_.byte_stride();
+    // Groups lie one after the other, or byte by byte.
+    const int64_t lane_stride = byte_stride == 1 ? packing.bytes_per_group : 1;
     for (int64_t word = 0; word < ceil_divide(k_, word_k_); ++word) {
       uint8_t* base = bytes_.data() + map_.byte_offset(map_.along_n(n) + word_offsets_[word]);
-      for (int64_t lane = 0; lane < 4; ++lane)
-        write_group(packing, base + lane, byte_stride, codes + word * word_k_ + lane);
+      for (int64_t lane = 0; lane < word_lanes_; ++lane)
+        write_group(packing, base + lane * lane_stride, byte_stride, codes + word * word_k_ + lane);
     }
   }
 
-  // A group of trits that are four inputs apart.
+  // A group of trits that are `word_lanes_` inputs apart.
   void write_group(const PackingRow& packing, uint8_t* group, int64_t byte_stride,
                    const uint8_t* codes) const {
     const int per_byte = packing.codes_per_byte();
     uint8_t bytes[8] = {};
     for (int i = 0; i < packing.codes_per_group(); ++i) {
       int number = 0;
-      for (int digit = 0; digit < packing.weights_per_code; ++digit, codes += 4) number = 3 * number + *codes;
+      for (int digit = 0; digit < packing.weights_per_code; ++digit, codes += word_lanes_)
+        number = 3 * number + *codes;
       const int code = code_table_[number];
       const int low = code & ((1 << packing.code_bits) - 1);
       bytes[i / per_byte] |=
@@ -162,8 +208,10 @@ class RowWriter {
   LayoutMap map_;
   std::span<uint8_t> bytes_;
   int64_t k_;
-  int64_t word_k_ = 0;                 // inputs of one word of groups; 0: the layout has no words
+  int64_t word_lanes_ = 0;             // groups of a word; 0: the layout has no words
+  int64_t word_k_ = 0;                 // inputs of a word
   std::vector<int64_t> word_offsets_;  // in positions
+  std::vector<int64_t> step_offsets_;  // in bytes, by k; empty where groups are not of several outputs
   uint8_t code_table_[243];
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "codegen/lower.h"
 #include "ir/problem.h"
 #include "runtime/attention.h"
 #include "runtime/float_ops.h"
@@ -55,6 +56,35 @@ Status Executor::allocate() {
       *memory = allocated.take();
     }
     buffers_.push_back(std::move(buffer));
+  }
+  for (const std::vector<Step>* steps : {&graph_.layers, &graph_.head}) {
+    if (const Status status = allocate_tables(*steps); !status) return status;
+  }
+  return {};
+}
+
+// Tables of each shape that a matrix reads, with room for as many rows as its kernels take.
+Status Executor::allocate_tables(const std::vector<Step>& steps) {
+  for (const Step& step : steps) {
+    if (step.kind != StepKind::matmul) continue;
+    for (const PlannedKernel& planned : plan_.matrix(*step.matrix).kernels) {
+      if (!planned.tables) continue;
+      std::vector<Tables>& all = buffers_[step.input].tables;
+      const ir::TableShape shape = table_shape(planned.kernel.kernel());
+      auto tables = std::ranges::find(all, shape, &Tables::shape);
+      if (tables == all.end()) tables = all.insert(all.end(), Tables{shape, {}, {}, {}, {}});
+      tables->planned_rows.insert(planned.rows);
+      const auto bytes =
+          static_cast<size_t>(codegen::padded_rows(planned.kernel.kernel()) * shape.row_bytes());
+      if (tables->low.size() >= bytes) continue;
+      // What builds the most rows builds fewer too.
+      tables->build = *planned.tables;
+      for (Memory* memory : {&tables->low, &tables->high}) {
+        Expected<Memory> allocated = Memory::allocate(bytes);
+        if (!allocated) return allocated.error();
+        *memory = allocated.take();
+      }
+    }
   }
   return {};
 }
@@ -151,6 +181,7 @@ void Executor::by_rows(const Step& step, int64_t rows, size_t thread) {
         output.scales.as<float>()[i] = quantize_row(
             row(step.input, index), width, static_cast<size_t>(output.stride),
             output.data.as<int8_t>().data() + index * output.stride, output.sums.as<int32_t>()[i]);
+        build_tables(output, index, plan_.planned_rows_for(rows));
         break;
       }
       case StepKind::rope:
@@ -169,6 +200,16 @@ void Executor::by_rows(const Step& step, int64_t rows, size_t thread) {
   }
 }
 
+// The tables of one row that kernels for so many planned rows read.
+void Executor::build_tables(Buffer& value, int64_t index, int64_t planned_rows) {
+  for (Tables& tables : value.tables) {
+    if (!tables.planned_rows.contains(planned_rows)) continue;
+    void* const pointers[] = {value.data.data(), tables.low.data(), tables.high.data()};
+    const ir::Range range = {index, index + 1};
+    tables.build(pointers, {&range, 1});
+  }
+}
+
 // Each thread computes a range of the outputs, for all rows.
 void Executor::multiply(const Step& step, int64_t rows, size_t thread) {
   const PlannedMatrix& matrix = plan_.matrix(*step.matrix);
@@ -176,18 +217,24 @@ void Executor::multiply(const Step& step, int64_t rows, size_t thread) {
   Buffer& input = buffers_[step.input];
   Buffer& output = buffers_[step.output];
 
+  Tables* tables = nullptr;
+  if (kernel.kernel().compute.strategy == ir::Strategy::lookup)
+    tables = &*std::ranges::find(input.tables, table_shape(kernel.kernel()), &Tables::shape);
   constexpr size_t most_buffers = 8;
   void* pointers[most_buffers] = {};
-  size_t count = 0;
-  for (const ir::Buffer& buffer : kernel.program().buffers) {
+  const auto count = static_cast<size_t>(passed_buffers(kernel.program()));
+  for (size_t i = 0; i < count; ++i) {
+    const ir::Buffer& buffer = kernel.program().buffers[i];
     const auto named = [&](std::string_view name) { return buffer.name == name; };
-    pointers[count++] = named("W")      ? static_cast<void*>(matrix.packed.weights.data())
-                        : named("S")    ? static_cast<void*>(matrix.packed.scales.data())
-                        : named("A")    ? static_cast<void*>(input.data.data())
-                        : named("asum") ? static_cast<void*>(input.sums.data())
-                        : named("sa")   ? static_cast<void*>(input.scales.data())
-                        : named("sw")   ? const_cast<float*>(&matrix.packed.scale)
-                                        : static_cast<void*>(output.data.data());
+    pointers[i] = named("W")      ? static_cast<void*>(matrix.packed.weights.data())
+                  : named("S")    ? static_cast<void*>(matrix.packed.scales.data())
+                  : named("A")    ? static_cast<void*>(input.data.data())
+                  : named("T")    ? static_cast<void*>(tables->low.data())
+                  : named("H")    ? static_cast<void*>(tables->high.data())
+                  : named("asum") ? static_cast<void*>(input.sums.data())
+                  : named("sa")   ? static_cast<void*>(input.scales.data())
+                  : named("sw")   ? const_cast<float*>(&matrix.packed.scale)
+                                  : static_cast<void*>(output.data.data());
   }
   ir::Range ranges[2];
   size_t loops = 0;

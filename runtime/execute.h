@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
 #include <vector>
 
 #include "ir/expected.h"
+#include "ir/kernel_shape.h"
 #include "runtime/graph.h"
 #include "runtime/kv_cache.h"
 #include "runtime/model.h"
@@ -48,10 +50,18 @@ class Executor {
   Logits step(std::span<const SequenceTokens> batch);
 
  private:
+  // Look-up tables of a quantised value, for all matrices that read them.
+  struct Tables {
+    ir::TableShape shape;
+    codegen::CompiledKernel build;
+    Memory low, high;                // T and H
+    std::set<int64_t> planned_rows;  // of the kernels that read them
+  };
   struct Buffer {
     Memory data;          // f32 or i8
     Memory scales, sums;  // of quantised rows
-    int64_t stride = 0;   // elements
+    std::vector<Tables> tables;
+    int64_t stride = 0;  // elements
   };
   struct Row {
     uint32_t token;
@@ -61,10 +71,12 @@ class Executor {
 
   Executor(const Model& model, const Plan& plan, ThreadPool& pool);
   Status allocate();
+  Status allocate_tables(const std::vector<Step>& steps);
   void place_rows(std::span<const SequenceTokens> batch);
   void run(const std::vector<Step>& steps, const std::vector<size_t>& groups, int64_t rows);
   void run_step(const Step& step, int64_t rows, size_t thread);
   void by_rows(const Step& step, int64_t rows, size_t thread);
+  void build_tables(Buffer& value, int64_t index, int64_t planned_rows);
   void multiply(const Step& step, int64_t rows, size_t thread);
   void store_heads(const Step& step, size_t thread);
   void attend(const Step& step, size_t thread);

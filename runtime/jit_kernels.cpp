@@ -11,7 +11,8 @@ Expected<KernelSource> jit_kernels(targets::Target target, std::optional<codegen
   if (!choose)
     choose = [target](const ir::Problem& problem) { return autotune::default_kernel(problem, target); };
   return KernelSource{std::move(target), std::move(choose),
-                      [jit = jit.take()](const ir::Kernel& kernel) { return jit.compile(kernel); }};
+                      [jit = *jit](const ir::Kernel& kernel) { return jit.compile(kernel); },
+                      [jit = *jit](const ir::Kernel& kernel) { return jit.compile_tables(kernel); }};
 }
 
 }  // namespace tern::runtime

@@ -83,6 +83,19 @@ Expected<codegen::CompiledKernel> provide(const tern_bundle& bundle, const Entri
       nullptr);
 }
 
+Expected<codegen::CompiledKernel> provide_tables(const tern_bundle& bundle, const Entries& entries,
+                                                 const ir::Kernel& kernel) {
+  const auto found = std::ranges::find(entries, kernel, &Entry::kernel);
+  if (found == entries.end()) return Error{fmt::format("this program has no kernel {}", kernel.name), {}};
+  ir::Program program = codegen::lower_tables(kernel);
+  const tern_tables* compiled = found->compiled->tables;
+  if (!compiled || codegen::hash(program) != compiled->program_hash)
+    return another_version(
+        bundle, fmt::format("the tables of kernel {} are computed in another way now", kernel.name));
+  return codegen::CompiledKernel(reinterpret_cast<codegen::CompiledKernel::Function>(compiled->function),
+                                 nullptr, std::make_shared<const ir::Program>(std::move(program)), nullptr);
+}
+
 Expected<BundleKernels> kernels_of(const tern_bundle& bundle, const tern_target& chosen,
                                    targets::Target target) {
   Expected<Entries> parsed = entries_of(bundle, chosen);
@@ -97,6 +110,9 @@ Expected<BundleKernels> kernels_of(const tern_bundle& bundle, const tern_target&
   result.source.provide = [entries, &bundle](const ir::Kernel& kernel) {
     return provide(bundle, *entries, kernel);
   };
+  result.source.provide_tables = [entries, &bundle](const ir::Kernel& kernel) {
+    return provide_tables(bundle, *entries, kernel);
+  };
   result.source.target = std::move(target);
   return result;
 }
@@ -105,6 +121,8 @@ Expected<BundleKernels> kernels_of(const tern_bundle& bundle, const tern_target&
 
 Expected<BundleKernels> bundle_kernels(const tern_bundle& bundle, const targets::Target& host,
                                        std::string_view target_name) {
+  if (bundle.abi != TERN_BUNDLE_ABI)
+    return another_version(bundle, fmt::format("form {} of bundles, not {}", bundle.abi, TERN_BUNDLE_ABI));
   std::string reasons, names;
   for (const tern_target& entry : std::span(bundle.targets, static_cast<size_t>(bundle.target_count))) {
     names += (names.empty() ? "" : ", ") + std::string(entry.name);

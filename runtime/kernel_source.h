@@ -21,6 +21,8 @@ struct KernelSource {
   targets::Target target;  // what the kernels are for, and what dispatched code may use
   KernelChoice choose;
   codegen::KernelProvider provide;  // of the chosen kernels
+  // The code of codegen::lower_tables for a chosen kernel of strategy lookup.
+  codegen::KernelProvider provide_tables;
 };
 
 // Kernels compiled on demand for a target that this machine can run, and kept in the cache if there is one.

@@ -6,7 +6,9 @@
 #include <atomic>
 #include <cassert>
 #include <mutex>
+#include <set>
 
+#include "codegen/bundle.h"
 #include "codegen/lower.h"
 
 namespace tern::runtime {
@@ -32,6 +34,29 @@ Status run_tasks(ThreadPool& pool, const std::vector<Task>& tasks) {
   });
   return first ? Status(*first) : Status();
 }
+
+// The code of distinct programs, gathered by several threads.
+class Code {
+ public:
+  // Adds the task of providing it, if this is the first to ask for `key`.
+  void want(uint64_t key, const codegen::KernelProvider& provide, const ir::Kernel& kernel,
+            std::vector<Task>& tasks) {
+    if (!wanted_.insert(key).second) return;
+    tasks.push_back([this, key, &provide, kernel]() -> Status {
+      Expected<codegen::CompiledKernel> code = provide(kernel);
+      if (!code) return code.error();
+      const std::lock_guard lock(mutex_);
+      code_.emplace(key, code.take());
+      return {};
+    });
+  }
+  const codegen::CompiledKernel& at(uint64_t key) const { return code_.at(key); }
+
+ private:
+  std::set<uint64_t> wanted_;
+  std::mutex mutex_;
+  std::map<uint64_t, codegen::CompiledKernel> code_;
+};
 
 // The kernels of one matrix, by ascending rows: decoding one token, a few, many.
 Expected<std::vector<ir::Kernel>> kernels_of(const Tensor& tensor, const KernelChoice& choose,
@@ -76,16 +101,16 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
   plan.most_rows_ = options.most_rows;
   const std::vector<const Tensor*> tensors = matrices(model);
 
-  // Matrices of one shape and type share kernels, whatever their names.
-  std::map<uint64_t, std::vector<size_t>> users;  // kernel hash -> where it goes in `slots`
+  // Matrices of one shape and type share kernels, whatever their names; kernels share what builds tables.
+  Code kernels_code, tables_code;
   struct Slot {
     PlannedMatrix* matrix;
     size_t index;
+    uint64_t kernel;
+    std::optional<uint64_t> tables;
   };
   std::vector<Slot> slots;
   std::vector<Task> checks, tasks;
-  std::mutex mutex;
-  std::map<uint64_t, codegen::CompiledKernel> compiled;
   std::vector<std::unique_ptr<std::atomic<int64_t>>> rows_left;  // to be packed, by tensor
 
   for (const Tensor* tensor : tensors) {
@@ -96,19 +121,14 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
     const std::vector<ir::Kernel>& kernels = *chosen;
     for (const ir::Kernel& kernel : kernels) {
       plan.padded_rows_ = std::max(plan.padded_rows_, codegen::padded_rows(kernel));
-      const uint64_t key = hash(kernel);
-      if (users[key].empty()) {
-        tasks.push_back([&, kernel, key]() -> Status {
-          Expected<codegen::CompiledKernel> code = source.provide(kernel);
-          if (!code) return code.error();
-          const std::lock_guard lock(mutex);
-          compiled.emplace(key, code.take());
-          return {};
-        });
+      Slot slot{&matrix, matrix.kernels.size(), hash(kernel), {}};
+      kernels_code.want(slot.kernel, source.provide, kernel, tasks);
+      if (kernel.compute.strategy == ir::Strategy::lookup) {
+        slot.tables = codegen::hash(codegen::lower_tables(kernel));
+        tables_code.want(*slot.tables, source.provide_tables, kernel, tasks);
       }
-      users[key].push_back(slots.size());
-      slots.push_back({&matrix, matrix.kernels.size()});
-      matrix.kernels.push_back({kernel.problem.m, {}});
+      slots.push_back(slot);
+      matrix.kernels.push_back({kernel.problem.m, {}, {}});
     }
     Expected<PackedWeights> packed = allocate_packed(*tensor, kernels[0]);
     if (!packed) return packed.error();
@@ -130,8 +150,10 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
   for (const std::vector<Task>* phase : {&checks, &tasks}) {
     if (const Status status = run_tasks(pool, *phase); !status) return status.error();
   }
-  for (const auto& [key, places] : users) {
-    for (size_t place : places) slots[place].matrix->kernels[slots[place].index].kernel = compiled.at(key);
+  for (const Slot& slot : slots) {
+    PlannedKernel& planned = slot.matrix->kernels[slot.index];
+    planned.kernel = kernels_code.at(slot.kernel);
+    if (slot.tables) planned.tables = tables_code.at(*slot.tables);
   }
   return plan;
 }
@@ -139,6 +161,10 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
 size_t Plan::packed_bytes_of(const Tensor& tensor) const {
   const PackedWeights& packed = matrix(tensor).packed;
   return packed.weights.size() + packed.scales.size();
+}
+
+int64_t Plan::planned_rows_for(int64_t rows) const {
+  return matrices_.begin()->second.kernel_for(rows).rows;
 }
 
 size_t Plan::packed_bytes() const {

@@ -18,6 +18,7 @@ namespace tern::runtime {
 struct PlannedKernel {
   int64_t rows;
   codegen::CompiledKernel kernel;
+  std::optional<codegen::CompiledKernel> tables;  // builds what a kernel of strategy lookup reads
 };
 
 // A matrix ready to be multiplied.
@@ -50,6 +51,8 @@ class Plan {
 
   const PlannedMatrix& matrix(const Tensor& tensor) const { return matrices_.at(&tensor); }
   int64_t most_rows() const { return most_rows_; }
+  // For how many rows the kernel was made that multiplies so many of them.
+  int64_t planned_rows_for(int64_t rows) const;
   // Rows that buffers of activations and outputs need so that every kernel may work on whole tiles.
   int64_t padded_rows() const { return padded_rows_; }
   size_t packed_bytes() const;  // of all matrices, scales included

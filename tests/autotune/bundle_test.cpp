@@ -11,8 +11,9 @@
 #include <fstream>
 
 #include "autotune/default_kernel.h"
+#include "autotune/recipe.h"
+#include "targets/legal.h"
 #include "tests/support/matmul_case.h"
-#include "tests/support/random_kernel.h"
 #include "tests/support/runnable_targets.h"
 
 namespace tern::autotune {
@@ -70,7 +71,9 @@ class BundleTest : public ::testing::Test {
   }
 
   // Runs `demo` for a kernel's problem on random inputs; what it printed. The result must be the reference's.
-  std::string run(const ir::Kernel& kernel, const std::string& emulator = "") const {
+  // The kernel is found by `kernel_name`, if there is one, else by its problem.
+  std::string run(const ir::Kernel& kernel, const std::string& emulator = "",
+                  const std::string& kernel_name = "") const {
     const ir::Program program = lower(kernel);
     std::mt19937 random(7);
     const ir::MatmulInputs inputs = testing::random_inputs(kernel.problem, random);
@@ -80,13 +83,24 @@ class BundleTest : public ::testing::Test {
       return std::string_view(reinterpret_cast<const char*>(call.buffers()[i]),
                               buffer.size * size_in_bytes(buffer.element));
     };
-    for (size_t i = 0; i < program.buffers.size(); ++i) write(program.buffers[i].name, bytes_of(i));
+    for (size_t i = 0; i < call.buffers().size(); ++i) {
+      const std::string& buffer = program.buffers[i].name;
+      if (buffer != "T" && buffer != "H") write(buffer, bytes_of(i));
+    }
+    if (kernel.compute.strategy == ir::Strategy::lookup) {
+      // The program builds its tables from the activations.
+      const ir::Program tables = lower_tables(kernel);
+      testing::KernelCall building(kernel, tables, inputs);
+      write("A", {reinterpret_cast<const char*>(building.buffers()[0]),
+                  static_cast<size_t>(tables.buffers[0].size)});
+    }
     const ir::Problem& problem = kernel.problem;
-    const std::string arguments = std::string(name(problem.weight)) + " " + std::to_string(problem.m) + " " +
-                                  std::to_string(problem.n) + " " + std::to_string(problem.k);
+    const std::string sizes = std::string(name(problem.weight)) + " " + std::to_string(problem.m) + " " +
+                              std::to_string(problem.n) + " " + std::to_string(problem.k);
+    const std::string arguments = kernel_name.empty() ? sizes : kernel_name;
     EXPECT_EQ(shell(emulator + " ./demo . " + arguments), 0) << read("stderr");
     const std::string printed = read("stdout"), result = read("C");
-    EXPECT_EQ(result.size(), bytes_of(program.buffers.size() - 1).size());
+    EXPECT_EQ(result.size(), bytes_of(call.buffers().size() - 1).size());
     std::memcpy(call.buffers().back(), result.data(), result.size());
     EXPECT_TRUE(testing::same_bits(call.result(), ir::reference(problem, inputs))) << print(kernel);
     return printed;
@@ -128,6 +142,38 @@ TEST_F(BundleTest, CProgramsComputeWhatTheReferenceDoes) {
     for (const ir::Kernel& kernel : defaults_for(target).kernels)
       EXPECT_EQ(run(kernel), kernel.name + " " + target.name + "\n");
   }
+}
+
+// One kernel of every recipe for trits that is legal here: among them those that read tables, and have
+// scratch.
+TEST_F(BundleTest, EveryRecipeCanBeBundled) {
+  const Target host = targets::host_target().take();
+  Bundle bundle{"", "a test", {{host, {}}}};
+  int with_tables = 0;
+  for (const Recipe& recipe : recipes(ir::Element::trit)) {
+    for (const int64_t m : {1, 3}) {
+      ir::Kernel kernel = make_kernel(recipe, {m, 70, 200, ir::Element::trit, ir::Scaling::tensor, 0}, host);
+      if (!targets::illegal(kernel, host).empty()) continue;
+      kernel.name = identifier(print(recipe) + " m" + std::to_string(m));
+      with_tables += recipe.strategy == ir::Strategy::lookup;
+      bundle.targets[0].kernels.push_back(kernel);
+    }
+  }
+  EXPECT_GT(with_tables, 0);
+  build(bundle, BUNDLE_CC);
+  for (const ir::Kernel& kernel : bundle.targets[0].kernels)
+    EXPECT_EQ(run(kernel, "", kernel.name), kernel.name + " host\n");
+}
+
+TEST(Bundle, TablesAreCompiledOnceForAllThatShareThem) {
+  const Target target = targets::load_target("x86-64-v3").take();
+  const Recipe recipe{ir::Packing::g2b4, ir::Strategy::lookup, ir::Unpack::fields, 0};
+  std::vector<ir::Kernel> kernels;
+  for (const int64_t n : {32, 64, 96})
+    kernels.push_back(make_kernel(recipe, {1, n, 64, ir::Element::trit, ir::Scaling::tensor, 0}, target));
+  const Expected<std::vector<ObjectFile>> objects = compile_bundle({"demo", "a test", {{target, kernels}}});
+  ASSERT_TRUE(objects) << objects.error().text();
+  EXPECT_EQ(objects->size(), 3u + 1u + 1u);  // kernels, tables, the list of all
 }
 
 TEST_F(BundleTest, TheMostDemandingTargetThatTheCpuClaimsIsTaken) {
@@ -232,18 +278,6 @@ TEST(Bundle, TargetsHaveDifferentNames) {
   const Status status = arrange_targets(bundle);
   ASSERT_FALSE(status);
   EXPECT_THAT(status.error().text(), HasSubstr("two targets called zen4"));
-}
-
-TEST(Bundle, KernelsThatReadTablesAreRefused) {
-  const Target target = targets::load_target("x86-64-v3").take();
-  testing::Random random(1);
-  ir::Kernel kernel;
-  for (int i = 0; i < 1000 && kernel.compute.strategy != ir::Strategy::lookup; ++i)
-    kernel = testing::random_kernel(random, target);
-  ASSERT_EQ(kernel.compute.strategy, ir::Strategy::lookup);
-  const auto objects = compile_bundle({"demo", "a test", {{target, {kernel}}}});
-  ASSERT_FALSE(objects);
-  EXPECT_THAT(objects.error().text(), HasSubstr("bundles hold no such programs yet"));
 }
 
 TEST(Bundle, IdentifiersAreThoseOfC) {

@@ -145,6 +145,34 @@ TEST(Pack, WordsOfEveryPackingByTheFastPath) {
   }
 }
 
+// What look-ups without quads and masks read: groups of one output, and groups of several.
+TEST(Pack, GroupsOfOneOutputAndOfSeveral) {
+  Random random(6);
+  for (const PackingRow& packing : packings) {
+    const int64_t group = packing.weights_per_group;
+    if (!packing.holds.trits || group == 1) continue;
+    for (const bool split_bytes : {false, true}) {
+      Layout along_k{packing.packing, {{Axis::n, 0, 8}, {Axis::k, 0, group}}, 64};
+      Layout along_n{packing.packing, {{Axis::n, 0, 4 * group}, {Axis::k, 0, 6}, {Axis::k, 6, 1}}, 64};
+      Layout words{packing.packing, {{Axis::n, 0, 8}, {Axis::k, 0, 4 * group}}, 64};
+      for (Layout* layout : {&along_k, &along_n, &words}) {
+        if (split_bytes && packing.bytes_per_group > 1) layout->factors.push_back({Axis::b});
+      }
+      along_k.factors.insert(along_k.factors.end(), {{Axis::n, 8, 1}, {Axis::k, group, 1}});
+      along_n.factors.insert(along_n.factors.end(), {{Axis::n, 4 * group, group}, {Axis::n, group, 1}});
+      words.factors.insert(words.factors.end(), {{Axis::n, 8, 1}, {Axis::k, 4, 1}, {Axis::k, 4 * group, 4}});
+      for (const Layout& kernel : {along_k, along_n, words}) {
+        ASSERT_TRUE(check(kernel).empty()) << print(kernel);
+        for (const int64_t k : {96, 101, 1}) {
+          const int64_t n = random.pick(1, 70);
+          const std::vector<int8_t> trits = random_trits(n * k, random);
+          EXPECT_EQ(packed(kernel, trits, n, k), packed_one_by_one(kernel, trits, n, k)) << print(kernel);
+        }
+      }
+    }
+  }
+}
+
 TEST(Pack, APartOfTheRowsLeavesTheOthersAlone) {
   Random random(3);
   const int64_t n = 70, k = 130;

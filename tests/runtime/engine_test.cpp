@@ -7,10 +7,13 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "autotune/default_kernel.h"
+#include "autotune/recipe.h"
 #include "runtime/evaluate.h"
 #include "runtime/generate.h"
 #include "runtime/vector_dispatch.h"
 #include "targets/host.h"
+#include "targets/legal.h"
 
 namespace tern::runtime {
 namespace {
@@ -36,6 +39,12 @@ std::vector<double> scores(Engine& engine, const std::vector<uint32_t>& tokens, 
   const Expected<std::vector<double>> result = log_probabilities(engine, cache, tokens, rows);
   EXPECT_TRUE(result) << result.error().text();
   return *result;
+}
+
+std::vector<uint32_t> some_tokens(uint32_t count) {
+  std::vector<uint32_t> tokens;
+  for (uint32_t i = 0; i < count; ++i) tokens.push_back(i * 37 % 640);
+  return tokens;
 }
 
 std::vector<std::string> runnable_targets() {
@@ -96,8 +105,7 @@ TEST(Engine, ContinuesAsTheIndependentReferenceDoes) {
 }
 
 TEST(Engine, SameBitsOnEveryTargetThreadCountAndBatchSize) {
-  std::vector<uint32_t> tokens;
-  for (uint32_t i = 0; i < 70; ++i) tokens.push_back(i * 37 % 640);
+  const std::vector<uint32_t> tokens = some_tokens(70);
   const std::vector<double> expected = scores(*load(oracle + ".gguf"), tokens);
   for (const std::string& target : runnable_targets()) {
     SCOPED_TRACE(target);
@@ -109,6 +117,77 @@ TEST(Engine, SameBitsOnEveryTargetThreadCountAndBatchSize) {
     EXPECT_EQ(scores(*engine, tokens), expected) << "three threads";
   }
   limit_vector_instructions(VectorLevel::best);
+}
+
+// All ternary matrices by the recipe for their number of rows.
+std::unique_ptr<Engine> load_with(const std::function<autotune::Recipe(int64_t rows)>& recipe_for,
+                                  size_t threads) {
+  const targets::Target target = targets::find_runnable_target("host").take();
+  EngineOptions options;
+  options.model = oracle + ".gguf";
+  options.threads = threads;
+  options.most_rows = 64;
+  options.kernels = jit_kernels(target, std::nullopt, [=](const ir::Problem& problem) {
+                      if (!problem.is_ternary()) return autotune::default_kernel(problem, target);
+                      return autotune::make_kernel(recipe_for(problem.m), problem, target);
+                    }).take();
+  Expected<std::unique_ptr<Engine>> engine = Engine::load(options);
+  EXPECT_TRUE(engine) << engine.error().text();
+  return engine ? engine.take() : nullptr;
+}
+
+// Every way to pack and multiply, in whole models: tables that Q, K and V share, scratch for panels, masks.
+TEST(Engine, SameBitsWithEveryRecipe) {
+  const std::vector<uint32_t> tokens = some_tokens(24);
+  const std::vector<double> expected = scores(*load(oracle + ".gguf"), tokens);
+  const targets::Target host = targets::find_runnable_target("host").take();
+  int run = 0;
+  for (const autotune::Recipe& recipe : autotune::recipes(ir::Element::trit)) {
+    SCOPED_TRACE(print(recipe));
+    const ir::Problem problem{1, 256, 256, ir::Element::trit, ir::Scaling::tensor, 0};
+    if (!targets::illegal(make_kernel(recipe, problem, host), host).empty()) continue;
+    const auto engine = load_with([&](int64_t) { return recipe; }, 1);
+    ASSERT_TRUE(engine);
+    for (const size_t threads : {1, 2}) {
+      ASSERT_TRUE(engine->set_threads(threads));
+      EXPECT_EQ(scores(*engine, tokens), expected) << threads << " threads, a prompt";
+      EXPECT_EQ(scores(*engine, tokens, 1), expected) << threads << " threads, token by token";
+    }
+    ++run;
+  }
+  EXPECT_GT(run, 10);
+}
+
+// Decoding may look up what prompts multiply, with the same packed weights.
+TEST(Engine, StrategiesMayDifferByTheNumberOfRows) {
+  const targets::Target host = targets::find_runnable_target("host").take();
+  const autotune::Recipe dots{ir::Packing::g2b4, ir::Strategy::dot, ir::Unpack::table};
+  const autotune::Recipe look_ups{ir::Packing::g2b4, ir::Strategy::lookup, ir::Unpack::fields, 0, 1, true};
+  const ir::Problem problem{1, 256, 256, ir::Element::trit, ir::Scaling::tensor, 0};
+  if (!targets::illegal(make_kernel(look_ups, problem, host), host).empty())
+    GTEST_SKIP() << "no look-ups of quads here";
+  const std::vector<uint32_t> tokens = some_tokens(24);
+  const std::vector<double> expected = scores(*load(oracle + ".gguf"), tokens);
+  for (const int64_t most_rows_looked_up : {1, 4}) {
+    const auto engine =
+        load_with([=](int64_t rows) { return rows <= most_rows_looked_up ? look_ups : dots; }, 2);
+    ASSERT_TRUE(engine);
+    for (const size_t rows : {0, 1, 3, 7}) EXPECT_EQ(scores(*engine, tokens, rows), expected) << rows;
+  }
+}
+
+TEST(Engine, KernelsOfOneMatrixMustShareItsWeights) {
+  const targets::Target target = targets::find_runnable_target("host").take();
+  EngineOptions options;
+  options.model = oracle + ".gguf";
+  options.kernels = jit_kernels(target, std::nullopt, [=](const ir::Problem& problem) {
+                      ir::Kernel kernel = autotune::default_kernel(problem, target);
+                      if (problem.m > 1) kernel.weights.alignment *= 2;
+                      return kernel;
+                    }).take();
+  const Expected<std::unique_ptr<Engine>> engine = Engine::load(options);
+  ASSERT_FALSE(engine);
+  EXPECT_NE(engine.error().text().find("cannot share the weights of"), std::string::npos);
 }
 
 TEST(Engine, SequencesOfABatchDoNotTouchEachOther) {

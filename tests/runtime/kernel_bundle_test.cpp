@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "autotune/default_kernel.h"
+#include "autotune/recipe.h"
 #include "codegen/bundle.h"
 #include "codegen/lower.h"
 #include "targets/host.h"
@@ -41,16 +42,26 @@ class MadeUpBundle {
   tern_target& target(size_t i) { return targets_[i]; }
 
   tern_bundle bundle;
+  tern_tables tables = {};
 
  private:
   void add(const ir::Problem& problem) {
-    const ir::Kernel kernel = autotune::default_kernel(problem, targets::load_target("generic").take());
+    const targets::Target generic = targets::load_target("generic").take();
+    // One row looks sums up, several multiply.
+    const autotune::Recipe recipe{ir::Packing::g2b4, ir::Strategy::lookup, ir::Unpack::fields, 0};
+    const ir::Kernel kernel =
+        problem.m == 1 ? make_kernel(recipe, problem, generic) : autotune::default_kernel(problem, generic);
     const std::string& text = texts_.emplace_back(print(kernel));
     tern_kernel entry = {};
     entry.name = "made-up";
     entry.text = text.c_str();
     entry.program_hash = codegen::hash(codegen::lower(kernel));
     entry.function = count_calls;
+    if (problem.m == 1) {
+      tables.program_hash = codegen::hash(codegen::lower_tables(kernel));
+      tables.function = count_calls;
+      entry.tables = &tables;
+    }
     kernels_.push_back(entry);
   }
   // More than any machine has.
@@ -102,6 +113,23 @@ TEST(KernelBundle, KernelsAreFoundByTheirProblem) {
   }
 }
 
+TEST(KernelBundle, KernelsBringWhatBuildsTheirTables) {
+  MadeUpBundle made_up;
+  const KernelSource source = open(made_up).take().source;
+  const ir::Kernel kernel = source.choose(one_row).take();
+  const Expected<codegen::CompiledKernel> code = source.provide_tables(kernel);
+  ASSERT_TRUE(code) << code.error().text();
+  EXPECT_EQ(code->program(), codegen::lower_tables(kernel));
+  calls = 0;
+  const std::vector<ir::Range> ranges = {{0, 1}};
+  (*code)(std::vector<void*>(3), ranges);
+  EXPECT_EQ(calls, 1);
+  ++made_up.tables.program_hash;
+  const Expected<codegen::CompiledKernel> changed = source.provide_tables(kernel);
+  ASSERT_FALSE(changed);
+  EXPECT_THAT(changed.error().text(), HasSubstr("computed in another way now"));
+}
+
 TEST(KernelBundle, WhatIsMissingIsSaid) {
   const MadeUpBundle made_up;
   const Expected<BundleKernels> kernels = open(made_up);
@@ -129,6 +157,9 @@ TEST(KernelBundle, BundlesOfOtherVersionsAreRefused) {
   MadeUpBundle made_up;
   made_up.kernel(1).text = "kernel @x { riddle }";
   EXPECT_THAT(refusal(made_up), HasSubstr("made by another version of Tern (a test)"));
+  MadeUpBundle form;
+  --form.bundle.abi;
+  EXPECT_THAT(refusal(form), HasSubstr("form 1 of bundles, not 2"));
   MadeUpBundle features;
   features.target(1).features = "telepathy";
   EXPECT_THAT(refusal(features), HasSubstr("telepathy is a feature unknown here"));
