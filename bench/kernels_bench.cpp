@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "autotune/recipe.h"
+#include "autotune/tiling.h"
 #include "codegen/jit.h"
 #include "codegen/lower.h"
 #include "ir/verify.h"
@@ -177,8 +178,11 @@ void add(const codegen::Jit& jit, const autotune::Recipe& recipe, const ir::Prob
 
 void add_all(const codegen::Jit& jit) {
   using ir::Element;
-  benchmark::RegisterBenchmark(
-      "peak/dot4", [&jit](benchmark::State& state) { run_peak(state, jit, dot_peak(jit.target())); });
+  // Where there is no one instruction, the products of two registers that do not change would be taken once.
+  if (autotune::has_quad_dot(jit.target(), jit.target().vector_bits)) {
+    benchmark::RegisterBenchmark(
+        "peak/dot4", [&jit](benchmark::State& state) { run_peak(state, jit, dot_peak(jit.target())); });
+  }
   if (jit.target().features.contains(targets::Feature::amx_int8))
     benchmark::RegisterBenchmark("peak/tile_dot",
                                  [&jit](benchmark::State& state) { run_peak(state, jit, tile_peak()); });
