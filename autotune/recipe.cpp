@@ -23,7 +23,7 @@ void add_dots(std::vector<Recipe>& all, ir::Packing packing) {
     if (!can_unpack(packing, unpack)) continue;
     all.push_back({packing, Strategy::dot, unpack});
     if (packing == ir::Packing::b2 && unpack == Unpack::fields) {
-      for (const int in_place : {2, 4}) all.push_back({packing, Strategy::dot, unpack, 1, in_place});
+      for (const int in_place : {2, 3, 4}) all.push_back({packing, Strategy::dot, unpack, 1, in_place});
     }
     all.push_back({packing, Strategy::dot, unpack, 0});
     for (const TileUnit unit : {TileUnit::quads, TileUnit::pairs, TileUnit::matrices}) {
@@ -224,8 +224,8 @@ ir::Kernel ternary_kernel(const Recipe& recipe, const ir::Problem& problem, cons
   switch (recipe.strategy) {
     case Strategy::dot:
       sizes.k_blocks = {k_block};
-      // Four digits in place are too large for 16 bits.
-      if (!quad && recipe.offset == 1 && recipe.in_place < 4) {
+      // Three digits in place are too large for 16 bits.
+      if (!quad && recipe.offset == 1 && recipe.in_place < 3) {
         // A block of the layout may be wider than what the sums hold.
         int64_t widen = std::min(k_block, multiple_below(widening_limit(recipe), leaf));
         while (k_block % widen != 0) widen -= leaf;
@@ -234,11 +234,18 @@ ir::Kernel ternary_kernel(const Recipe& recipe, const ir::Problem& problem, cons
       }
       break;
     case Strategy::lookup:
-      if (!recipe.quads) {
-        k_block = std::min(all_inputs, multiple_below(lookup_limit(recipe), leaf));
-        kernel.compute.widen_every_k = k_block;
-      }
       sizes.k_blocks = {k_block};
+      if (!recipe.quads) {
+        // A few steps laid out: more would crowd the registers.
+        const int64_t laid_out = std::min(all_inputs, multiple_below(32, leaf));
+        k_block = multiple_below(std::min(all_inputs, lookup_limit(recipe)), laid_out);
+        kernel.compute.widen_every_k = k_block;
+        sizes.k_blocks = {k_block};
+        if (laid_out != k_block) sizes.k_blocks.push_back(laid_out);
+      } else if (target.architecture == targets::Architecture::aarch64 && leaf != k_block) {
+        // Tables of 64 bytes and more fill four registers each.
+        sizes.k_blocks.push_back(leaf);
+      }
       break;
     case Strategy::addsub:
       k_block = std::min<int64_t>(ir::round_up(problem.k, 8), 128);

@@ -13,7 +13,7 @@ using targets::Feature;
 // each sum has two registers of products that wait in 16 bits.
 Tiling arm_tiling(const targets::Target& target, int64_t lanes) {
   if (lanes > 4) return {lanes, 4, 8, 2, 0, false};
-  return target.features.contains(Feature::dotprod) ? Tiling{lanes, 8, 8, 2} : Tiling{lanes, 4, 3, 2};
+  return target.features.contains(Feature::dotprod) ? Tiling{lanes, 4, 8, 2} : Tiling{lanes, 4, 3, 2};
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ struct Compute {
   int64_t widen_every_k = 0;
   Unpack unpack = Unpack::fields;
   // dot of b2 and b2h: so many digits of a byte are masked where they are between two shifts, each with sums
-  // of its own, four times as large as those of the digit below; 1, 2 or 4.
+  // of its own, four times as large as those of the digit below; 1 to 4.
   int in_place = 1;
   // lookup: the four bytes of a lane of sums have tables of their own, for inputs side by side, and no sums
   // in i16; otherwise each byte is another output.

@@ -275,9 +275,9 @@ class KernelVerifier {
     if (!can_unpack(packing.packing, compute.unpack))
       report(places_.compute, fmt::format("{} cannot be unpacked by {}", packing.name, name(compute.unpack)));
     if (compute.in_place == 1) return;
-    const bool fits = compute.in_place == 2 || compute.in_place == 4;
+    const bool fits = compute.in_place >= 2 && compute.in_place <= 4;
     if (!fits || packing.code_bits != 2 || compute.unpack != Unpack::fields || compute.offset == 0)
-      report(places_.compute, "1, 2 or 4 digits in place need fields of two bits and offset 1");
+      report(places_.compute, "2 to 4 digits in place need fields of two bits and offset 1");
   }
 
   // The panel: whole vectors, evenly spaced in the layout; units of 16 outputs, or of whole blocks.

@@ -150,7 +150,7 @@ class KernelMaker {
       if (random_.coin())
         compute.unpack =
             random_.choose(std::vector{ir::Unpack::fields, ir::Unpack::table, ir::Unpack::multiply});
-      if (random_.pick(0, 3) == 0) compute.in_place = random_.coin() ? 2 : 4;
+      if (random_.pick(0, 3) == 0) compute.in_place = static_cast<int>(random_.pick(2, 4));
     }
     const bool widens = compute.strategy == ir::Strategy::dot      ? compute.offset == 1 && random_.coin()
                         : compute.strategy == ir::Strategy::addsub ? random_.coin()
