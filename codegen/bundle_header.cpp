@@ -35,7 +35,8 @@ constexpr std::string_view introduction =
  *         for all kernels that read the same A and have the same kernel->tables
  *   asum  for trit: the sum of each row of A
  *   sa    for trit: the scale of each row of A, 127 / max(|a|, 1e-5)
- *   sw    for trit: the one scale of W
+ *   sw    for trit: the one scale of W, or if it is scaled per n, one for each output
+ *   R, G  what the epilogue adds or gates C with, laid out like C. R may be C itself
  *   C     the result, row after row, n rounded up to 256 elements apart. What lies past n is scratch
  *
  * A, asum, sa and C may have more rows than m: kernels work on whole tiles, and what they compute there is scratch.

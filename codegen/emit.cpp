@@ -512,6 +512,10 @@ class Emitter {
                                    instruction.op == Op::subtract_where);
       case Op::multiply: return builder_.CreateFMul(operand(0), operand(1));
       case Op::divide: return builder_.CreateFDiv(operand(0), operand(1));
+      case Op::relu: {
+        llvm::Value* zero = llvm::Constant::getNullValue(operand(0)->getType());
+        return builder_.CreateSelect(builder_.CreateFCmpOLT(operand(0), zero), zero, operand(0));
+      }
       case Op::convert: return convert(instruction);
       case Op::low_byte: return byte_of(operand(0), 0, type);
       case Op::high_byte: return byte_of(operand(0), 8, type);

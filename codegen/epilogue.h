@@ -7,13 +7,13 @@
 
 namespace tern::codegen {
 
-// C = f32(sum - correction) / sa * sw, in this order.
+// S = f32(sum - correction) / sa * sw, in this order; then what ir::Epilogue says.
 class Epilogue {
  public:
   // `kernel` and `program` must outlive this.
   Epilogue(const ir::Kernel& kernel, ir::Program& program) : kernel_(kernel), program_(program) {}
 
-  // Declares the buffers asum (if sums are `corrected` by the sum of the activations), sa, sw and C, and
+  // Declares the buffers asum (if sums are `corrected` by the sum of the activations), sa, sw, R or G, C, and
   // registers for sums of so many lanes.
   void declare(int lanes, bool corrected);
 
@@ -21,11 +21,13 @@ class Epilogue {
   void emit(ir::Body& body, const ir::RegisterUse& sum, const ir::Affine& m, const ir::Affine& n);
 
  private:
+  void add_finish(ir::Body& body, const ir::Affine& address);
+
   const ir::Kernel& kernel_;
   ir::Program& program_;
   bool corrected_ = false;
-  int asum_ = 0, sa_ = 0, sw_ = 0, c_ = 0;
-  int correction_ = 0, scale_ = 0, result_ = 0;
+  int asum_ = 0, sa_ = 0, sw_ = 0, other_ = 0, c_ = 0;
+  int correction_ = 0, scale_ = 0, other_value_ = 0, result_ = 0;
 };
 
 }  // namespace tern::codegen

@@ -290,6 +290,9 @@ class Interpreter {
       case Op::divide:
         for (int i = 0; i < lanes; ++i) write(result.lane(i), x.real(i) / y.real(i));
         return;
+      case Op::relu:
+        for (int i = 0; i < lanes; ++i) write(result.lane(i), x.real(i) < 0 ? 0.0f : x.real(i));
+        return;
       case Op::convert:
         for (int i = 0; i < lanes; ++i) {
           if (result.type.element == Element::f32)

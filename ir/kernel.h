@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "ir/epilogue.h"
 #include "ir/expected.h"
 #include "ir/layout.h"
 #include "ir/problem.h"
@@ -75,6 +76,7 @@ struct Kernel {
   std::optional<Layout> scales;  // of scaling `group`; its axis k counts groups
   Schedule schedule;
   Compute compute;
+  Epilogue epilogue = Epilogue::plain;
   bool operator==(const Kernel&) const = default;
 };
 
@@ -83,7 +85,7 @@ std::string print(const Kernel& kernel);
 
 // Where the parts of a parsed kernel stood, for messages of later checks.
 struct KernelPlaces {
-  Location problem, weights, scales, compute, prefetch;
+  Location problem, weights, scales, compute, epilogue, prefetch;
   std::vector<Location> loops;
 };
 

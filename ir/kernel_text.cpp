@@ -13,6 +13,7 @@ std::string print_weights(const Problem& problem) {
   switch (problem.scaling) {
     case Scaling::none: return fmt::format("{}[n,k]", name(problem.weight));
     case Scaling::tensor: return fmt::format("{}[n,k]  scale f32 per tensor", name(problem.weight));
+    case Scaling::row: return fmt::format("{}[n,k]  scale f32 per n", name(problem.weight));
     case Scaling::group:
       return fmt::format("{}[n,k]  scale f32 per k {}", name(problem.weight), problem.scale_group);
   }
@@ -57,8 +58,16 @@ std::string print_compute(const Compute& compute) {
   return fmt::format("  compute {} {}{}\n", name(compute.strategy), what, all);
 }
 
-constexpr std::string_view ternary_epilogue = "C = f32 ( acc ) / sa [ m ] * sw";
-constexpr std::string_view dense_epilogue = "C = acc";
+std::string print_epilogue(const Kernel& kernel) {
+  const std::string_view scale = kernel.problem.scaling == Scaling::row ? "sw[n]" : "sw";
+  const std::string sum = kernel.problem.is_ternary() ? fmt::format("f32(acc) / sa[m] * {}", scale) : "acc";
+  switch (kernel.epilogue) {
+    case Epilogue::plain: return fmt::format("  epilogue C = {}\n", sum);
+    case Epilogue::residual: return fmt::format("  epilogue C = R + {}\n", sum);
+    case Epilogue::gate: return fmt::format("  epilogue C = relu(G) * relu(G) * ({})\n", sum);
+  }
+  return {};
+}
 
 void parse_problem(Lexer& in, Problem& problem) {
   in.expect_all("matmul m =");
@@ -83,6 +92,8 @@ void parse_problem(Lexer& in, Problem& problem) {
     in.expect_all("f32 per");
     if (in.accept("tensor")) {
       problem.scaling = Scaling::tensor;
+    } else if (in.accept("n")) {
+      problem.scaling = Scaling::row;
     } else {
       in.expect("k");
       problem.scaling = Scaling::group;
@@ -211,6 +222,20 @@ void parse_compute(Lexer& in, Compute& compute) {
   in.expect("}");
 }
 
+void parse_epilogue(Lexer& in, Kernel& kernel) {
+  in.expect_all("C =");
+  if (in.accept("R")) {
+    kernel.epilogue = Epilogue::residual;
+    in.expect("+");
+  } else if (in.accept("relu")) {
+    kernel.epilogue = Epilogue::gate;
+    in.expect_all("( G ) * relu ( G ) * (");
+  }
+  in.expect_all(kernel.problem.is_ternary() ? "f32 ( acc ) / sa [ m ] * sw" : "acc");
+  if (kernel.problem.is_ternary() && kernel.problem.scaling == Scaling::row) in.expect_all("[ n ]");
+  if (kernel.epilogue == Epilogue::gate) in.expect(")");
+}
+
 }  // namespace
 
 std::string_view name(LoopKind kind) {
@@ -235,9 +260,7 @@ std::string print(const Kernel& kernel) {
   for (const ScheduledLoop& loop : kernel.schedule.loops) text += "    " + print(loop) + "\n";
   if (kernel.schedule.prefetch_bytes != 0)
     text += fmt::format("    prefetch W {} bytes ahead\n", kernel.schedule.prefetch_bytes);
-  text += "  }\n" + print_compute(kernel.compute);
-  text += kernel.problem.is_ternary() ? "  epilogue C = f32(acc) / sa[m] * sw\n" : "  epilogue C = acc\n";
-  return text + "}\n";
+  return text + "  }\n" + print_compute(kernel.compute) + print_epilogue(kernel) + "}\n";
 }
 
 Expected<ParsedKernel> parse_kernel(std::string_view text, std::string_view file) {
@@ -264,8 +287,9 @@ Expected<ParsedKernel> parse_kernel(std::string_view text, std::string_view file
   places.compute = in.here();
   in.expect("compute");
   parse_compute(in, kernel.compute);
+  places.epilogue = in.here();
   in.expect("epilogue");
-  in.expect_all(kernel.problem.is_ternary() ? ternary_epilogue : dense_epilogue);
+  parse_epilogue(in, kernel);
   in.expect("}");
   in.expect_end();
   if (in.failed()) return in.error();

@@ -31,6 +31,7 @@ enum class Op : uint8_t {
   subtract_where,
   multiply,
   divide,
+  relu,
   convert,
   low_byte,
   high_byte,
@@ -58,7 +59,7 @@ struct OpRow {
 //
 // Tiles are matrices of 16 rows of 64 bytes: registers i8x1024, and i32x256 for sums. tile_dot takes the rows
 // of y, and of z four rows of bytes in one: byte 4j + l of row p of z is row 4p + l, column j.
-inline constexpr std::array<OpRow, 32> ops = {{
+inline constexpr std::array<OpRow, 33> ops = {{
     {Op::constant, "constant", 0, true, false, true, "r[i] = c"},
     {Op::table, "table", 0, true, false, false, "r[i] = value i % size of a table of the program"},
     {Op::load, "load", 0, true, true, false, "r[i] = buffer[address + i]"},
@@ -83,6 +84,7 @@ inline constexpr std::array<OpRow, 32> ops = {{
     {Op::subtract_where, "subtract_where", 3, true, false, false, "r[i] = x[i] - (bit i of z ? y[i] : 0)"},
     {Op::multiply, "multiply", 2, true, false, false, "r[i] = x[i] * y[i], f32"},
     {Op::divide, "divide", 2, true, false, false, "r[i] = x[i] / y[i], f32"},
+    {Op::relu, "relu", 1, true, false, false, "r[i] = x[i] < 0 ? 0 : x[i], f32"},
     {Op::convert, "convert", 1, true, false, false, "r[i] = x[i] in r's type"},
     {Op::low_byte, "low_byte", 1, true, false, false, "r[i] = x[i] modulo 256, u8"},
     {Op::high_byte, "high_byte", 1, true, false, false, "r[i] = x[i] / 256 rounded down, i8"},

@@ -11,14 +11,15 @@ namespace tern::ir {
 enum class Scaling : uint8_t {
   none,    // W is used as it is stored
   tensor,  // one f32 for the whole matrix
+  row,     // one f32 for each output
   group,   // one f32 for every `scale_group` consecutive inputs of each output
 };
 
 // One matrix product. m: tokens (rows of A), n: outputs (rows of W), k: inputs (the axis summed over).
 //
 // Two kinds exist:
-// - ternary: W holds trits (or signs, trits that are never 0: the original BitNet) with one scale, each row
-// of A is quantised to i8 by its largest magnitude
+// - ternary: W holds trits (or signs, trits that are never 0: the original BitNet) with one scale, or one an
+// output, each row of A is quantised to i8 by its largest magnitude
 //   (s = 127 / max(|a|, 1e-5), round half to even), the sum is exact in i32, and
 //   C = f32(sum) / s[m] * scale, in this order. Source: BitNet b1.58 (arXiv 2402.17764), BitNet (2310.11453).
 // - dense: W holds f16, bf16, f32, i8 or i4 (whole numbers: with a scale per group), A is f32, and the sum

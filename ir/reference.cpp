@@ -12,6 +12,18 @@ float dense_weight(const Problem& problem, const MatmulInputs& inputs, int64_t n
   return stored * inputs.group_scales[n * groups + k / problem.scale_group];
 }
 
+float finish(Epilogue epilogue, float scaled, const MatmulInputs& inputs, int64_t place) {
+  switch (epilogue) {
+    case Epilogue::plain: break;
+    case Epilogue::residual: return inputs.other[place] + scaled;
+    case Epilogue::gate: {
+      const float gate = inputs.other[place] < 0 ? 0.0f : inputs.other[place];
+      return gate * gate * scaled;
+    }
+  }
+  return scaled;
+}
+
 }  // namespace
 
 std::vector<int32_t> reference_sums(const Problem& problem, const MatmulInputs& inputs) {
@@ -28,12 +40,16 @@ std::vector<int32_t> reference_sums(const Problem& problem, const MatmulInputs& 
   return sums;
 }
 
-std::vector<float> reference(const Problem& problem, const MatmulInputs& inputs) {
+std::vector<float> reference(const Problem& problem, const MatmulInputs& inputs, Epilogue epilogue) {
   std::vector<float> c(problem.m * problem.n);
   if (problem.is_ternary()) {
     const std::vector<int32_t> sums = reference_sums(problem, inputs);
-    for (int64_t i = 0; i < problem.m * problem.n; ++i)
-      c[i] = static_cast<float>(sums[i]) / inputs.activation_scales[i / problem.n] * inputs.weight_scale;
+    for (int64_t i = 0; i < problem.m * problem.n; ++i) {
+      const float scale =
+          problem.scaling == Scaling::row ? inputs.output_scales[i % problem.n] : inputs.weight_scale;
+      const float scaled = static_cast<float>(sums[i]) / inputs.activation_scales[i / problem.n] * scale;
+      c[i] = finish(epilogue, scaled, inputs, i);
+    }
     return c;
   }
   for (int64_t m = 0; m < problem.m; ++m) {

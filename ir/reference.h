@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "ir/epilogue.h"
 #include "ir/problem.h"
 
 namespace tern::ir {
@@ -16,6 +17,8 @@ struct MatmulInputs {
   std::vector<int8_t> quantized;
   std::vector<float> activation_scales;
   float weight_scale = 1;
+  std::vector<float> output_scales;  // [n], in its place if weights are scaled by row
+  std::vector<float> other;          // R or G, [m,n], of an epilogue that has one
   // Dense: stored weights [n,k], scales [n, ceil(k / scale_group)] if they are scaled by group, A f32 [m,k].
   std::vector<float> dense;
   std::vector<float> group_scales;
@@ -25,7 +28,8 @@ struct MatmulInputs {
 // Exact sums of ternary products, i32 [m,n]. Precondition: 128 * k < 2^31.
 std::vector<int32_t> reference_sums(const Problem& problem, const MatmulInputs& inputs);
 
-// C, f32 [m,n], of either kind of problem; see Problem for the order of the operations.
-std::vector<float> reference(const Problem& problem, const MatmulInputs& inputs);
+// C, f32 [m,n], of either kind of problem; see Problem and Epilogue for the order of the operations.
+std::vector<float> reference(const Problem& problem, const MatmulInputs& inputs,
+                             Epilogue epilogue = Epilogue::plain);
 
 }  // namespace tern::ir

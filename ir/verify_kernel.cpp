@@ -44,8 +44,9 @@ class KernelVerifier {
     switch (problem.weight) {
       case Element::trit:
       case Element::sign:
-        if (problem.scaling != Scaling::tensor)
-          report(places_.problem, fmt::format("{}s need one scale per tensor", name(problem.weight)));
+        if (problem.scaling != Scaling::tensor && problem.scaling != Scaling::row)
+          report(places_.problem,
+                 fmt::format("{}s need one scale per tensor, or one per n", name(problem.weight)));
         break;
       case Element::i4:
       case Element::i8:
@@ -241,6 +242,8 @@ class KernelVerifier {
     const Compute& compute = kernel_.compute;
     const Problem& problem = kernel_.problem;
     if (compute.strategy == Strategy::madd) {
+      if (kernel_.epilogue != Epilogue::plain)
+        report(places_.epilogue, "dense products are written as they are: C = acc");
       if (problem.scaling == Scaling::group && !has_k_loop_of(problem.scale_group))
         report(places_.compute, fmt::format("a scale every {} inputs needs a loop 'k by {}'",
                                             problem.scale_group, problem.scale_group));

@@ -277,6 +277,9 @@ class ProgramVerifier {
       case Op::divide:
         return require_here(operand(0) == result && operand(1) == result && result.element == Element::f32,
                             "all types must be f32 of the same lanes");
+      case Op::relu:
+        return require_here(operand(0) == result && result.element == Element::f32,
+                            "both types must be f32 of the same lanes");
       case Op::convert: {
         const Element from = operand(0).element;
         require_here(operand(0).lanes == result.lanes, "the lanes must be as many");

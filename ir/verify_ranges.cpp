@@ -153,6 +153,7 @@ class RangeVerifier {
       case Op::tile_dot: return plus(x, times(times(y, z), 64));
       case Op::multiply:
       case Op::divide:
+      case Op::relu:
       case Op::store:
       case Op::tile_store: {
         const Buffer& buffer = program_.buffers[instruction.buffer];

@@ -144,6 +144,8 @@ std::vector<Case> cases_of(int lanes) {
   for (const std::string op : {"add", "subtract", "multiply", "divide"})
     cases.push_back({{{"f32", 1}, {"f32_too", 1}}, op + " {}, {}", Element::f32});
 
+  cases.push_back({{{"f32", 1}}, "relu {}", Element::f32});
+
   const std::pair<std::string, std::vector<Element>> conversions[] = {
       {"u8", {Element::u8, Element::i16, Element::i32, Element::f32}},
       {"u8_low", {Element::i8}},

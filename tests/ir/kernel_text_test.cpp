@@ -123,7 +123,7 @@ Kernel arbitrary_kernel(Random& random) {
                     number(),
                     number(),
                     static_cast<Element>(random.pick(0, 7)),
-                    static_cast<Scaling>(random.pick(0, 2)),
+                    static_cast<Scaling>(random.pick(0, 3)),
                     0};
   if (kernel.problem.scaling == Scaling::group) kernel.problem.scale_group = number();
   kernel.weights = layout();
@@ -135,6 +135,7 @@ Kernel arbitrary_kernel(Random& random) {
   kernel.compute = random.coin() ? Compute{Strategy::madd, 0, 0}
                                  : Compute{Strategy::dot, static_cast<int>(random.pick(-3, 3)),
                                            random.coin() ? 0 : number()};
+  kernel.epilogue = static_cast<Epilogue>(random.pick(0, 2));
   return kernel;
 }
 

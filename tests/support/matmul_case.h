@@ -35,6 +35,8 @@ inline ir::MatmulInputs random_inputs(const ir::Problem& problem, std::mt19937& 
           static_cast<int8_t>(kind < 2 ? (i / problem.k % 2 ? 127 : -128) : uniform(-128, 127)));
     for (int64_t i = 0; i < problem.m; ++i) inputs.activation_scales.push_back(std::abs(real()) * 50 + 0.01f);
     inputs.weight_scale = std::abs(real()) + 0.01f;
+    for (int64_t i = 0; i < problem.n; ++i) inputs.output_scales.push_back(real());
+    for (int64_t i = 0; i < problem.m * problem.n; ++i) inputs.other.push_back(real());
     return inputs;
   }
   const ir::Packing packing = *ir::packing_named(name(problem.weight));
@@ -151,8 +153,13 @@ class KernelCall {
       }
     } else if (buffer.name == "sa") {
       std::copy(inputs.activation_scales.begin(), inputs.activation_scales.end(), floats);
+    } else if (buffer.name == "sw" && problem.scaling == ir::Scaling::row) {
+      std::copy(inputs.output_scales.begin(), inputs.output_scales.end(), floats);
     } else if (buffer.name == "sw") {
       floats[0] = inputs.weight_scale;
+    } else if (buffer.name == "R" || buffer.name == "G") {
+      for (int64_t m = 0; m < problem.m; ++m)
+        std::copy_n(&inputs.other[m * problem.n], problem.n, floats + m * output_stride(problem));
     }
   }
 

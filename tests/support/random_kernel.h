@@ -29,6 +29,9 @@ class KernelMaker {
     draw_loops();
     if (random_.coin()) kernel_.schedule.prefetch_bytes = random_.choose(std::vector<int64_t>{64, 4096});
     draw_compute();
+    if (kernel_.problem.is_ternary())
+      kernel_.epilogue = random_.choose(
+          std::vector{ir::Epilogue::plain, ir::Epilogue::plain, ir::Epilogue::residual, ir::Epilogue::gate});
     return kernel_;
   }
 
@@ -43,6 +46,7 @@ class KernelMaker {
     ir::Problem& problem = kernel_.problem;
     problem = {random_.coin() ? 1 : up_to(5), up_to(90), up_to(150), Element::trit, ir::Scaling::tensor, 0};
     if (random_.pick(0, 9) == 0) problem.weight = Element::sign;
+    if (random_.pick(0, 3) == 0) problem.scaling = ir::Scaling::row;
     if (random_.pick(0, 3) != 0) return;
     problem.weight =
         random_.choose(std::vector{Element::i4, Element::i8, Element::f16, Element::bf16, Element::f32});

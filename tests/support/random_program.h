@@ -233,6 +233,10 @@ class ProgramMaker {
         made.result = any({Element::f32, 16});
         made.operands = {any({Element::f32, 16}), any({Element::f32, 16})};
         break;
+      case Op::relu:
+        made.result = any({Element::f32, 16});
+        made.operands = {any({Element::f32, 16})};
+        break;
       case Op::convert: {
         const Element from =
             random_.choose(std::vector{Element::u8, Element::i8, Element::i16, Element::i32});
