@@ -35,8 +35,11 @@ inline ir::MatmulInputs random_inputs(const ir::Problem& problem, std::mt19937& 
           static_cast<int8_t>(kind < 2 ? (i / problem.k % 2 ? 127 : -128) : uniform(-128, 127)));
     for (int64_t i = 0; i < problem.m; ++i) inputs.activation_scales.push_back(std::abs(real()) * 50 + 0.01f);
     inputs.weight_scale = std::abs(real()) + 0.01f;
-    for (int64_t i = 0; i < problem.n; ++i) inputs.output_scales.push_back(real());
-    for (int64_t i = 0; i < problem.m * problem.n; ++i) inputs.other.push_back(real());
+    std::minstd_rand simple(
+        static_cast<unsigned>(problem.n + 1));  // so that `random` goes on as without them
+    const auto small = [&] { return static_cast<float>(simple() % 4001) / 1000 - 2; };
+    for (int64_t i = 0; i < problem.n; ++i) inputs.output_scales.push_back(small());
+    for (int64_t i = 0; i < problem.m * problem.n; ++i) inputs.other.push_back(small());
     return inputs;
   }
   const ir::Packing packing = *ir::packing_named(name(problem.weight));

@@ -29,9 +29,7 @@ class KernelMaker {
     draw_loops();
     if (random_.coin()) kernel_.schedule.prefetch_bytes = random_.choose(std::vector<int64_t>{64, 4096});
     draw_compute();
-    if (kernel_.problem.is_ternary())
-      kernel_.epilogue = random_.choose(
-          std::vector{ir::Epilogue::plain, ir::Epilogue::plain, ir::Epilogue::residual, ir::Epilogue::gate});
+    draw_end();
     return kernel_;
   }
 
@@ -46,7 +44,6 @@ class KernelMaker {
     ir::Problem& problem = kernel_.problem;
     problem = {random_.coin() ? 1 : up_to(5), up_to(90), up_to(150), Element::trit, ir::Scaling::tensor, 0};
     if (random_.pick(0, 9) == 0) problem.weight = Element::sign;
-    if (random_.pick(0, 3) == 0) problem.scaling = ir::Scaling::row;
     if (random_.pick(0, 3) != 0) return;
     problem.weight =
         random_.choose(std::vector{Element::i4, Element::i8, Element::f16, Element::bf16, Element::f32});
@@ -160,6 +157,14 @@ class KernelMaker {
                         : compute.strategy == ir::Strategy::addsub ? random_.coin()
                                                                    : is_lanewise_lookup();
     if (widens) compute.widen_every_k = random_.choose(std::vector<int64_t>{leaf_k_, 2 * leaf_k_, k_block_});
+  }
+
+  // By a generator of its own: ends do not change which kernels follow.
+  void draw_end() {
+    if (!kernel_.problem.is_ternary()) return;
+    Random random(static_cast<uint32_t>(hash(kernel_)));
+    kernel_.problem.scaling = random.coin() ? ir::Scaling::row : ir::Scaling::tensor;
+    kernel_.epilogue = static_cast<ir::Epilogue>(random.pick(0, 2));
   }
 
   Random& random_;
