@@ -28,14 +28,14 @@ Recipe default_recipe(const ir::Problem& problem, const targets::Target& target)
   const bool x86 = target.architecture == targets::Architecture::x86_64;
   if (x86 && !has_quad_dot(target, target.vector_bits) && recipe.packing == ir::Packing::b2 && problem.m < 16)
     recipe.in_place = 2;
+  // ARM's digits: one shift, of the one that needs no mask. Rows that share unpacked weights have better uses
+  // for registers.
+  if (problem.m == 1 && recipe.packing == ir::Packing::b2 &&
+      target.features.contains(targets::Feature::dotprod))
+    recipe.in_place = 3;
   if (problem.m >= fewest_rows_of_matrices && target.features.contains(targets::Feature::amx_int8)) {
     recipe.strategy = ir::Strategy::tile;
     recipe.unit = ir::TileUnit::matrices;
-  } else if (problem.m == 1 && recipe.packing == ir::Packing::b2 &&
-             target.features.contains(targets::Feature::dotprod)) {
-    // Eight instructions of arithmetic for 16 bytes, not ten: one shift, of the digit that needs no mask.
-    // Rows that share unpacked weights have better uses for registers.
-    recipe.in_place = 3;
   }
   return recipe;
 }

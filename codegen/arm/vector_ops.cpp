@@ -134,11 +134,19 @@ llvm::Value* neon_tbl(llvm::IRBuilderBase& builder, llvm::Value* table, llvm::Va
   });
 }
 
-// A whole register of SVE, whose table is one register too.
+// The same for a whole register of SVE. What one register of the table has not got is read as 0, so the
+// others' bytes are joined to it. In SVE's own types: LLVM 19 has no good code for choices by constants that
+// it finds in others.
 llvm::Value* sve_tbl(llvm::IRBuilderBase& builder, llvm::Value* table, llvm::Value* index) {
-  llvm::Value* entries = scalable(builder, table);
-  llvm::Value* found = call(builder, llvm::Intrinsic::aarch64_sve_tbl, {entries->getType()},
-                            {entries, scalable(builder, index)});
+  const unsigned most = lane_count(index), pieces = (lane_count(table) + most - 1) / most;
+  llvm::Value* place = scalable(builder, index);
+  llvm::Value* found = nullptr;
+  for (unsigned i = 0; i < pieces; ++i) {
+    llvm::Value* piece = scalable(builder, part(builder, table, i, pieces));
+    llvm::Value* within = builder.CreateSub(place, llvm::ConstantInt::get(place->getType(), i * most));
+    llvm::Value* bytes = call(builder, llvm::Intrinsic::aarch64_sve_tbl, {piece->getType()}, {piece, within});
+    found = found ? builder.CreateOr(found, bytes) : bytes;
+  }
   return fixed(builder, found, index->getType());
 }
 
@@ -239,14 +247,15 @@ llvm::Value* add_where(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value
 llvm::Value* lookup(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* table,
                     llvm::Value* index) {
   if (bits_of(index) % 128 != 0) return nullptr;
-  const bool is_sve = fills_sve(target, index);
+  const auto masked = [&](unsigned entries) {
+    return builder.CreateAnd(index, llvm::ConstantInt::get(index->getType(), entries - 1));
+  };
+  if (fills_sve(target, index)) return sve_tbl(builder, table, masked(lane_count(table)));
   // NEON's tbl takes up to four registers as a table.
-  const unsigned most = is_sve ? lane_count(index) : 64;
-  const unsigned entries = std::min(lane_count(table), most);
-  llvm::Value* within = builder.CreateAnd(index, llvm::ConstantInt::get(index->getType(), entries - 1));
-  return lookup_in_pieces(builder, table, index, most, [&](llvm::Value* piece) {
-    return is_sve ? sve_tbl(builder, piece, within) : neon_tbl(builder, piece, within);
-  });
+  constexpr unsigned most = 64;
+  llvm::Value* within = masked(std::min(lane_count(table), most));
+  return lookup_in_pieces(builder, table, index, most,
+                          [&](llvm::Value* piece) { return neon_tbl(builder, piece, within); });
 }
 
 bool PendingDot::fits(const targets::Target& target, const DotOperands& operands) const {
