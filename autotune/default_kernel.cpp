@@ -6,9 +6,6 @@
 namespace tern::autotune {
 namespace {
 
-// Rows from which unpacking a panel for AMX pays.
-constexpr int64_t fewest_rows_of_matrices = 16;
-
 // A code of five bits is unpacked by one permute a trit, as quickly as memory delivers it.
 bool unpacks_triples_quickly(const targets::Target& target) {
   using targets::Feature;
@@ -24,19 +21,17 @@ Recipe default_recipe(const ir::Problem& problem, const targets::Target& target)
   }
   if (unpacks_triples_quickly(target) && problem.weight == ir::Element::trit)
     recipe = {ir::Packing::g3b5, ir::Strategy::dot, ir::Unpack::table};
-  // Where sums wait in 16 bits, few rows are bound by unpacking: masks in place save shifts.
+  // Where sums wait in 16 bits, one row is bound by unpacking: masks in place save shifts. Several rows share
+  // what is unpacked, and lose more by having fewer registers for their sums.
   const bool x86 = target.architecture == targets::Architecture::x86_64;
-  if (x86 && !has_quad_dot(target, target.vector_bits) && recipe.packing == ir::Packing::b2 && problem.m < 16)
+  if (x86 && !has_quad_dot(target, target.vector_bits) && recipe.packing == ir::Packing::b2 && problem.m == 1)
     recipe.in_place = 2;
   // ARM's digits: one shift, of the one that needs no mask. Rows that share unpacked weights have better uses
   // for registers.
   if (problem.m == 1 && recipe.packing == ir::Packing::b2 &&
       target.features.contains(targets::Feature::dotprod))
     recipe.in_place = 3;
-  if (problem.m >= fewest_rows_of_matrices && target.features.contains(targets::Feature::amx_int8)) {
-    recipe.strategy = ir::Strategy::tile;
-    recipe.unit = ir::TileUnit::matrices;
-  }
+  // AMX's matrices are no default before a machine that has them has run and measured them.
   return recipe;
 }
 
