@@ -98,6 +98,12 @@ Affine LoopNest::coordinate(Axis axis, size_t from_level) const {
   return sum;
 }
 
+Affine LoopNest::row_address(Axis axis, int64_t stride) const {
+  Affine address = coordinate(axis);
+  for (const Affine::Term& term : coordinate(Axis::m).terms) address.add(term.variable, term.factor * stride);
+  return address;
+}
+
 Affine LoopNest::position(const ir::LayoutMap& map, int64_t k_unit) const {
   Affine sum;
   for (const OpenLoop& open : open_) {

@@ -55,6 +55,8 @@ class LoopNest {
 
   // The place of the present tile along an axis, in elements.
   ir::Affine coordinate(ir::Axis axis) const { return coordinate(axis, 0); }
+  // The present place along an axis in the present row of a matrix with rows m, so many elements apart.
+  ir::Affine row_address(ir::Axis axis, int64_t stride) const;
   // Where the present vector of weights starts, in positions of the layout.
   ir::Affine position(const ir::LayoutMap& map, int64_t k_unit = 1) const;
   // Index of the present accumulator, or of the present vector of outputs, in its register array.

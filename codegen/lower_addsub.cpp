@@ -70,9 +70,7 @@ class AddsubLowering {
     nest_.each_accumulator(
         body, [&](Body& inner) { add_masked(inner); },
         [&](Body& row) {
-          Affine address = nest_.coordinate(ir::Axis::k);
-          for (const Affine::Term& term : nest_.coordinate(ir::Axis::m).terms)
-            address.add(term.variable, term.factor * activation_stride(kernel_.problem));
+          const Affine address = nest_.row_address(ir::Axis::k, activation_stride(kernel_.problem));
           row.push_back(Instruction{Op::splat, {byte_, {}}, {}, a_, address, 1});
           row.push_back(Instruction{Op::convert, activation, {{byte_, {}}}});
         });

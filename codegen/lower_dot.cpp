@@ -83,9 +83,7 @@ class DotLowering {
       nest_.each_accumulator(
           body, [&](Body& inner) { multiply(inner, digit); },
           [&](Body& row) {
-            Affine address = nest_.coordinate(ir::Axis::k);
-            for (const Affine::Term& term : nest_.coordinate(ir::Axis::m).terms)
-              address.add(term.variable, term.factor * activation_stride(kernel_.problem));
+            Affine address = nest_.row_address(ir::Axis::k, activation_stride(kernel_.problem));
             address.constant += 4 * digit;
             row.push_back(Instruction{Op::splat, {activation_, {}}, {}, a_, address, 4});
           });

@@ -29,8 +29,8 @@ class MaddLowering {
     steps.start = [&](Body& body) { body.push_back(Instruction{Op::constant, sum()}); };
     steps.tile = [&](Body& body) { tile(body); };
     steps.finish = [&](Body& body) {
-      body.push_back(
-          Instruction{Op::store, {}, {sum()}, c_, row_address(ir::Axis::n, output_stride(kernel_.problem))});
+      body.push_back(Instruction{
+          Op::store, {}, {sum()}, c_, nest_.row_address(ir::Axis::n, output_stride(kernel_.problem))});
     };
     if (kernel_.scales) {
       steps.block = kernel_.problem.scale_group;
@@ -78,14 +78,6 @@ class MaddLowering {
   RegisterUse weight() const { return {weight_, nest_.output()}; }
   RegisterUse scale() const { return {scale_, nest_.output()}; }
 
-  // The present place along `axis` in the present row of a matrix with rows m.
-  Affine row_address(ir::Axis axis, int64_t stride) const {
-    Affine address = nest_.coordinate(axis);
-    for (const Affine::Term& term : nest_.coordinate(ir::Axis::m).terms)
-      address.add(term.variable, term.factor * stride);
-    return address;
-  }
-
   void tile(Body& body) {
     for (int digit = 0; digit < digits_; ++digit) tile(body, digit);
   }
@@ -101,7 +93,7 @@ class MaddLowering {
           inner.push_back(Instruction{Op::add, sum(), {sum(), product}});
         },
         [&](Body& row) {
-          Affine address = row_address(ir::Axis::k, activation_stride(kernel_.problem));
+          Affine address = nest_.row_address(ir::Axis::k, activation_stride(kernel_.problem));
           address.constant += digit;
           row.push_back(Instruction{Op::splat, activation, {}, a_, address, 1});
         });

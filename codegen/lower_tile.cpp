@@ -210,10 +210,8 @@ class TileLowering {
   }
 
   Affine activation_address(int64_t row) const {
-    Affine address = nest_.coordinate(Axis::k);
     const int64_t stride = activation_stride(kernel_.problem);
-    for (const Affine::Term& term : nest_.coordinate(Axis::m).terms)
-      address.add(term.variable, term.factor * stride);
+    Affine address = nest_.row_address(Axis::k, stride);
     address.constant += row * stride;
     return address;
   }
