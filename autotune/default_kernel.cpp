@@ -1,5 +1,6 @@
 #include "autotune/default_kernel.h"
 
+#include "autotune/knobs.h"
 #include "autotune/recipe.h"
 #include "autotune/tiling.h"
 

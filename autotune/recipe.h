@@ -1,6 +1,5 @@
-// Recipes: the ways in which a kind of weights can be packed and multiplied, and a kernel for each that is
-// good without tuning. What is legal where, the tuner's starting points, tests and benchmarks follow the
-// list.
+// Recipes: the ways in which a kind of weights can be packed and multiplied. What is legal where, the tuner,
+// tests and benchmarks follow the list. Sizes are knobs (autotune/knobs.h).
 #pragma once
 
 #include <string>
@@ -8,7 +7,6 @@
 
 #include "ir/kernel.h"
 #include "ir/kernel_shape.h"
-#include "targets/target.h"
 
 namespace tern::autotune {
 
@@ -29,9 +27,7 @@ std::string print(const Recipe& recipe);  // "g3b5 dot table", "b2 tile matrices
 // Every recipe for weights of that element, whatever the CPU.
 std::vector<Recipe> recipes(ir::Element weight);
 
-// The recipe's kernel for a problem, with tiles from the target's registers. It is right, but may not be
-// legal on the target: see targets/legal.h. Kernels of one recipe have one layout, whatever m is, and so have
-// those of strategies dot, tile and lookup of quads with the same packing.
-ir::Kernel make_kernel(const Recipe& recipe, const ir::Problem& problem, const targets::Target& target);
+// Inputs of the innermost tile: what one vector of packed weights of so many outputs holds.
+int64_t leaf_inputs(const Recipe& recipe, int64_t lanes);
 
 }  // namespace tern::autotune

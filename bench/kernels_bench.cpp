@@ -16,6 +16,7 @@
 #include <optional>
 #include <vector>
 
+#include "autotune/knobs.h"
 #include "autotune/recipe.h"
 #include "autotune/tiling.h"
 #include "codegen/jit.h"

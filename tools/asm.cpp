@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "autotune/default_kernel.h"
+#include "autotune/knobs.h"
 #include "autotune/recipe.h"
 #include "codegen/assembly_census.h"
 #include "codegen/compile.h"

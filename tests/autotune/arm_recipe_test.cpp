@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "autotune/knobs.h"
 #include "autotune/recipe.h"
 #include "ir/verify.h"
 #include "targets/legal.h"

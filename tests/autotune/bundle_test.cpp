@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "autotune/default_kernel.h"
+#include "autotune/knobs.h"
 #include "autotune/recipe.h"
 #include "targets/legal.h"
 #include "tests/support/matmul_case.h"

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "autotune/default_kernel.h"
+#include "autotune/knobs.h"
 #include "autotune/recipe.h"
 #include "codegen/assembly_census.h"
 #include "codegen/compile.h"

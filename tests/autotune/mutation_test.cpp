@@ -11,6 +11,7 @@
 #include <set>
 
 #include "autotune/default_kernel.h"
+#include "autotune/knobs.h"
 #include "autotune/recipe.h"
 #include "ir/verify.h"
 #include "tests/support/matmul_case.h"

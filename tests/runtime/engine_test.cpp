@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "autotune/default_kernel.h"
+#include "autotune/knobs.h"
 #include "autotune/recipe.h"
 #include "runtime/evaluate.h"
 #include "runtime/generate.h"

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "autotune/default_kernel.h"
+#include "autotune/knobs.h"
 #include "autotune/recipe.h"
 #include "codegen/bundle.h"
 #include "codegen/lower.h"
