@@ -1,0 +1,50 @@
+// Internal to codegen/: a CPU's pipeline as LLVM's scheduling models describe it, and llvm-mca's simulation
+// of it.
+#pragma once
+
+#include <llvm/ADT/ArrayRef.h>
+#include <llvm/MC/MCInst.h>
+#include <llvm/MC/MCInstrAnalysis.h>
+#include <llvm/MC/MCSubtargetInfo.h>
+#include <llvm/Target/TargetMachine.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ir/expected.h"
+#include "targets/target.h"
+
+namespace tern::codegen {
+
+// What one iteration of a loop takes once the pipeline is full.
+struct Simulation {
+  double cycles = 0;
+  double micro_operations = 0;
+  int instructions = 0;
+  int not_modelled = 0;                 // instructions that the model knows nothing of: left out
+  std::vector<double> resource_cycles;  // of one unit, by resource of the scheduling model
+};
+
+class PipelineModel {
+ public:
+  // `machine` must outlive the model. Fails if LLVM has no scheduling model for the target.
+  static Expected<PipelineModel> make(const targets::Target& target, const llvm::TargetMachine& machine);
+
+  // Runs the instructions again and again.
+  Simulation simulate(llvm::ArrayRef<llvm::MCInst> body);
+
+  // The processor that LLVM's model was written for, as near as can be told, and whether it is the target's.
+  const std::string& model() const { return model_; }
+  bool is_exact() const { return is_exact_; }
+  const llvm::MCSchedModel& schedule() const { return subtarget_->getSchedModel(); }
+
+ private:
+  const llvm::TargetMachine* machine_ = nullptr;
+  std::string model_;
+  bool is_exact_ = false;
+  std::unique_ptr<llvm::MCSubtargetInfo> subtarget_;
+  std::unique_ptr<llvm::MCInstrAnalysis> analysis_;
+};
+
+}  // namespace tern::codegen
