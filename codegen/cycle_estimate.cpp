@@ -41,6 +41,19 @@ std::vector<Section> sections_of(const MachineCode& code, bool& loops_known) {
   return sections;
 }
 
+// How many instructions it executes.
+double weight(const Section& section) {
+  return static_cast<double>(section.executions) * static_cast<double>(section.instructions.size());
+}
+
+// Enough for a steady state where it matters, few enough for milliseconds.
+int iterations_for(const Section& section, double heaviest) {
+  if (section.executions == 1) return 1;
+  if (weight(section) < 0.02 * heaviest) return 2;
+  constexpr int instructions = 1500, fewest = 4, most = 40;
+  return std::clamp(instructions / std::max(1, static_cast<int>(section.instructions.size())), fewest, most);
+}
+
 // Whether every loop of the program is a loop of the code: LLVM might have merged some.
 bool all_found(const ir::Program& program, const ir::Body& body, const std::set<std::string>& labels) {
   return std::all_of(body.begin(), body.end(), [&](const ir::Statement& statement) {
@@ -76,20 +89,20 @@ constexpr double tolerance = 1.1;
 
 void explain(const Simulation& simulation, unsigned dispatch_width, CycleEstimate& estimate) {
   const double dispatch = simulation.micro_operations / dispatch_width;
-  const double busiest = estimate.resources.empty() ? 0 : estimate.resources.front().cycles;
-  if (simulation.cycles > tolerance * std::max(dispatch, busiest)) {
+  const ResourceUse busiest = estimate.resources.empty() ? ResourceUse{} : estimate.resources.front();
+  if (simulation.cycles > tolerance * std::max(dispatch, busiest.cycles)) {
     estimate.limit = Limit::latency;
-    estimate.limit_detail = fmt::format(
-        "instructions wait for one another: {:.1f} cycles, where {} is busy for {:.1f}", simulation.cycles,
-        estimate.resources.empty() ? "nothing" : estimate.resources.front().name, busiest);
-  } else if (busiest >= dispatch) {
+    estimate.limit_detail =
+        fmt::format("instructions wait for one another; ports are busy for {:.1f} of {:.1f} cycles at most",
+                    busiest.cycles, simulation.cycles);
+  } else if (busiest.cycles >= dispatch) {
     estimate.limit = Limit::resource;
-    estimate.limit_detail = fmt::format("{}: busy for {:.1f} of {:.1f} cycles",
-                                        estimate.resources.front().name, busiest, simulation.cycles);
+    estimate.limit_detail = fmt::format("{} is busy for {:.1f} of {:.1f} cycles", busiest.name,
+                                        busiest.cycles, simulation.cycles);
   } else {
     estimate.limit = Limit::dispatch;
     estimate.limit_detail =
-        fmt::format("{:.0f} micro-operations, at most {} a cycle: {:.1f} of {:.1f} cycles",
+        fmt::format("{:.0f} micro-operations at {} a cycle take {:.1f} of {:.1f} cycles",
                     simulation.micro_operations, dispatch_width, dispatch, simulation.cycles);
   }
 }
@@ -132,13 +145,18 @@ Expected<CycleEstimate> CycleModel::estimate(const ir::Program& program) {
   if (!code) return code.error();
 
   CycleEstimate estimate;
-  estimate.model = state_->pipeline.model();
-  estimate.model_is_exact = state_->pipeline.is_exact();
+  estimate.model = state_->pipeline.name();
+  estimate.model_note = state_->pipeline.note();
   estimate.loops_known = all_found(program, program.body, labels_of(*code));
   const llvm::MCSchedModel& schedule = state_->pipeline.schedule();
   double most = -1;
-  for (const Section& section : sections_of(*code, estimate.loops_known)) {
-    const Simulation simulation = state_->pipeline.simulate(section.instructions);
+  const std::vector<Section> sections = sections_of(*code, estimate.loops_known);
+  const double heaviest =
+      weight(*std::max_element(sections.begin(), sections.end(),
+                               [](const Section& a, const Section& b) { return weight(a) < weight(b); }));
+  for (const Section& section : sections) {
+    const Simulation simulation =
+        state_->pipeline.simulate(section.instructions, iterations_for(section, heaviest));
     const double cycles = simulation.cycles * static_cast<double>(section.executions);
     estimate.cycles += cycles;
     estimate.not_modelled += simulation.not_modelled;
@@ -161,25 +179,29 @@ Expected<CycleEstimate> estimate_cycles(const ir::Program& program, const target
 }
 
 std::string print(const CycleEstimate& estimate, double weights) {
-  std::string text = fmt::format("one call        {:.0f} cycles, {:.2f} per 1000 weights\n", estimate.cycles,
-                                 1000 * estimate.cycles / weights);
-  text += fmt::format(
-      "its main loop   {} instructions in {:.1f} cycles, {} times: {:.0f} % of the call\n",
-      estimate.inner_instructions, estimate.inner_cycles, estimate.inner_iterations,
-      100 * estimate.inner_cycles * static_cast<double>(estimate.inner_iterations) / estimate.cycles);
-  text += fmt::format("                {} of them access spilled registers\n", estimate.inner_stack_accesses);
-  text += fmt::format("limited by      {}: {}\n", name(estimate.limit), estimate.limit_detail);
-  text += fmt::format("modelled as     {}{}\n", estimate.model,
-                      estimate.model_is_exact ? "" : ", the nearest that LLVM knows");
+  const double inner = estimate.inner_cycles * static_cast<double>(estimate.inner_iterations);
+  std::string text;
+  const auto line = [&](std::string_view what, const std::string& value) {
+    text += fmt::format("{:<12}{}\n", what, value);
+  };
+  line("one call", fmt::format("{:.0f} cycles, {:.2f} per 1000 weights, with all data in the first cache",
+                               estimate.cycles, 1000 * estimate.cycles / weights));
+  line("main loop", fmt::format("{} instructions in {:.1f} cycles, {} times: {:.0f} % of the call",
+                                estimate.inner_instructions, estimate.inner_cycles, estimate.inner_iterations,
+                                100 * inner / std::max(1.0, estimate.cycles)));
+  line("spills", fmt::format("{} of those instructions", estimate.inner_stack_accesses));
+  line("limit", fmt::format("{}: {}", name(estimate.limit), estimate.limit_detail));
+  line("model", estimate.model_is_exact() ? estimate.model : estimate.model_note);
   if (estimate.not_modelled > 0)
-    text +=
-        fmt::format("left out        {} instructions that the model does not know\n", estimate.not_modelled);
-  if (!estimate.loops_known) text += "how often each loop runs is not certain\n";
-  text += "\nbusy in an iteration of that loop:\n";
-  for (const ResourceUse& use : estimate.resources)
-    text +=
-        fmt::format("{:7.1f} cycles  {:3.0f} %  {}{}\n", use.cycles, 100 * use.cycles / estimate.inner_cycles,
-                    use.name, use.units == 1 ? "" : fmt::format(", each of {}", use.units));
+    line("", fmt::format("it knows nothing of {} of the instructions", estimate.not_modelled));
+  if (!estimate.loops_known) line("", "how often each loop runs is not certain");
+  text += "\nbusy in the main loop, of all its cycles:\n";
+  for (const ResourceUse& use : estimate.resources) {
+    const double share = use.cycles / std::max(1.0, estimate.inner_cycles);
+    if (share < 0.01) continue;
+    text += fmt::format("{:5.0f} %  {}{}\n", 100 * share, use.name,
+                        use.units == 1 ? "" : fmt::format(", each of {}", use.units));
+  }
   return text;
 }
 

@@ -30,20 +30,21 @@ struct CycleEstimate {
 
   double cycles = 0;  // of one call that does all iterations of all loops, parallel ones too, on one core
 
-  // The loop that takes most of that time, without the loops inside it; the whole function if it has none.
+  // The loop that takes most of that time, without the loops inside it; the function itself if that has none.
   double inner_cycles = 0;             // of an iteration
   int inner_instructions = 0;          // of an iteration
   int64_t inner_iterations = 0;        // in one call
   int inner_stack_accesses = 0;        // instructions that load or store registers that were spilled
-  std::vector<ResourceUse> resources;  // used by that loop, the busiest first
+  std::vector<ResourceUse> resources;  // that it uses, the busiest first
   Limit limit = Limit::latency;
-  std::string limit_detail;  // such as "HWPort5: 6.0 of 6.1 cycles"
+  std::string limit_detail;  // such as "HWPort0 is busy for 233.0 of 233.0 cycles"
 
   // How far to trust it.
-  int not_modelled = 0;     // instructions of all loops that the model does not know: they cost nothing here
-  bool loops_known = true;  // how often each loop runs is exact; else a loop that is not known counts once
-  std::string model;        // the processor that the model was written for, or as near as can be told
-  bool model_is_exact = false;  // it was written for the target's processor
+  int not_modelled = 0;  // instructions, wherever, that the model knows nothing of: they cost 0 or 100 cycles
+  bool loops_known = true;  // how often each loop runs is exact; else a loop of unknown trips counts once
+  std::string model;        // the processor whose model it is, by LLVM's name
+  std::string model_note;   // why that is not the target's processor; empty if it is
+  bool model_is_exact() const { return model_note.empty(); }
 };
 
 std::string_view name(CycleEstimate::Limit limit);

@@ -15,10 +15,6 @@
 namespace tern::codegen {
 namespace {
 
-// Enough for a steady state, few enough for milliseconds.
-constexpr int simulated_instructions = 4000;
-constexpr int fewest_iterations = 4, most_iterations = 60;
-
 using Instructions = std::vector<std::unique_ptr<llvm::mca::Instruction>>;
 
 // Keeps when iterations end, and how long the units of each resource were busy.
@@ -39,9 +35,10 @@ class Listener : public llvm::mca::HWEventListener {
     }
   }
 
-  // Of an iteration in the second half, when the pipeline is full.
+  // Of an iteration in the second half, when the pipeline is full; of all if there is but one.
   double steady_cycles() const {
     const size_t last = ends_.size() - 1, middle = last / 2;
+    if (last == 0) return static_cast<double>(cycle_);
     return static_cast<double>(ends_[last] - ends_[middle]) / static_cast<double>(last - middle);
   }
   double busy(size_t resource) const { return busy_[resource] / static_cast<double>(ends_.size()); }
@@ -72,26 +69,46 @@ constexpr ModelRow models[] = {
     {"Zn2FPU0", "znver2"},
     {"Zn3FP0", "znver3"},
     {"Zn4FP0", "znver4"},
-    {"CyUnitV", "cyclone"},
+    {"CyUnitV", "apple-a7"},
     {"A53UnitALU", "cortex-a53"},
     {"CortexA55UnitALU", "cortex-a55"},
-    {"A57UnitX", "cortex-a57"},
     {"CortexA510UnitALU0", "cortex-a510"},
-    {"N1UnitV", "neoverse-n1"},
-    {"N2UnitV", "neoverse-n2"},
-    {"V1UnitV", "neoverse-v1"},
-    {"V2UnitV", "neoverse-v2"},
+    {"A57UnitX", "cortex-a57"},
     {"Ampere1UnitX", "ampere1"},
+    {"N1UnitV0", "neoverse-n1"},
+    {"N2UnitV0", "neoverse-n2"},
+    {"V1UnitV0", "neoverse-v1"},
+    {"V2UnitV0", "neoverse-v2"},
 };
 
-std::string_view written_for(const llvm::MCSchedModel& schedule, std::string_view processor) {
+// The row of a model; null if it is not in the table.
+const ModelRow* find_row(const llvm::MCSchedModel& schedule) {
   for (unsigned i = 0; i < schedule.getNumProcResourceKinds(); ++i) {
     for (const ModelRow& row : models) {
-      if (row.resource == schedule.getProcResource(i)->Name) return row.processor;
+      if (row.resource == schedule.getProcResource(i)->Name) return &row;
     }
   }
-  return processor;
+  return nullptr;
 }
+
+// What is known to be wrong when the processor has the other's model.
+std::string_view known_difference(std::string_view model, std::string_view processor) {
+  if (model == "znver4" && processor == "znver5")
+    return "; where Zen 4 does 512 bits in two halves, most Zen 5 do them at once";
+  if (model == "apple-a7" && processor.starts_with("apple-"))
+    return "; that has 3 vector pipes, where those since the A14 have 4";
+  return {};
+}
+
+std::string note_on(const std::string& model, const std::string& processor) {
+  if (processor.empty()) return fmt::format("the target names no processor, and {} stands for it", model);
+  if (model == processor) return {};
+  return fmt::format("LLVM has no model of {} and takes that of {}{}", processor, model,
+                     known_difference(model, processor));
+}
+
+// What LLVM says of instructions that it knows nothing of, such as those of AMX.
+constexpr unsigned placeholder_latency = 100;
 
 }  // namespace
 
@@ -110,13 +127,14 @@ Expected<PipelineModel> PipelineModel::make(const targets::Target& target,
   if (!model.schedule().hasInstrSchedModel())
     return Error{fmt::format("LLVM has no model of how long instructions take on processor {}", processor),
                  {}};
-  model.model_ = written_for(model.schedule(), processor);
-  model.is_exact_ = model.model_ == target.llvm_cpu;
+  const ModelRow* row = find_row(model.schedule());
+  model.name_ = row ? row->processor : processor;
+  model.note_ = note_on(model.name_, target.llvm_cpu);
   model.analysis_.reset(machine.getTarget().createMCInstrAnalysis(machine.getMCInstrInfo()));
   return model;
 }
 
-Simulation PipelineModel::simulate(llvm::ArrayRef<llvm::MCInst> body) {
+Simulation PipelineModel::simulate(llvm::ArrayRef<llvm::MCInst> body, int iterations) {
   const llvm::MCInstrInfo& instruction_info = *machine_->getMCInstrInfo();
   const llvm::MCRegisterInfo& register_info = *machine_->getMCRegisterInfo();
   const llvm::mca::InstrumentManager instruments(*subtarget_, instruction_info);
@@ -138,6 +156,7 @@ Simulation PipelineModel::simulate(llvm::ArrayRef<llvm::MCInst> body) {
       ++result.not_modelled;
       continue;
     }
+    result.not_modelled += (*made)->getDesc().MaxLatency >= placeholder_latency;
     result.micro_operations += (*made)->getNumMicroOps();
     instructions.push_back(std::move(*made));
   }
@@ -145,8 +164,6 @@ Simulation PipelineModel::simulate(llvm::ArrayRef<llvm::MCInst> body) {
   result.resource_cycles.resize(resources);
   if (instructions.empty()) return result;
 
-  const int iterations = std::clamp(simulated_instructions / static_cast<int>(instructions.size()),
-                                    fewest_iterations, most_iterations);
   llvm::mca::CircularSourceMgr source(instructions, static_cast<unsigned>(iterations));
   llvm::mca::CustomBehaviour behaviour(*subtarget_, source, instruction_info);
   llvm::mca::Context context(register_info, *subtarget_);
@@ -163,10 +180,13 @@ Simulation PipelineModel::simulate(llvm::ArrayRef<llvm::MCInst> body) {
     result.not_modelled = result.instructions;
     return result;
   }
-  result.cycles = listener.steady_cycles();
+  result.cycles = std::max(listener.steady_cycles(), result.micro_operations / schedule().IssueWidth);
   for (unsigned resource = 0; resource < resources; ++resource) {
     const unsigned units = schedule().getProcResource(resource)->NumUnits;
-    if (units > 0) result.resource_cycles[resource] = listener.busy(resource) / units;
+    if (units == 0) continue;
+    result.resource_cycles[resource] = listener.busy(resource) / units;
+    // A few iterations may end sooner than work for the next ones lets them in the long run.
+    result.cycles = std::max(result.cycles, result.resource_cycles[resource]);
   }
   return result;
 }

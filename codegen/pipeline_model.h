@@ -17,12 +17,12 @@
 
 namespace tern::codegen {
 
-// What one iteration of a loop takes once the pipeline is full.
+// What one iteration of a loop takes once the pipeline is full, or the only one.
 struct Simulation {
   double cycles = 0;
   double micro_operations = 0;
   int instructions = 0;
-  int not_modelled = 0;                 // instructions that the model knows nothing of: left out
+  int not_modelled = 0;                 // instructions that the model knows nothing of
   std::vector<double> resource_cycles;  // of one unit, by resource of the scheduling model
 };
 
@@ -31,18 +31,18 @@ class PipelineModel {
   // `machine` must outlive the model. Fails if LLVM has no scheduling model for the target.
   static Expected<PipelineModel> make(const targets::Target& target, const llvm::TargetMachine& machine);
 
-  // Runs the instructions again and again.
-  Simulation simulate(llvm::ArrayRef<llvm::MCInst> body);
+  // Runs the instructions that many times (at least 1), one after the other.
+  Simulation simulate(llvm::ArrayRef<llvm::MCInst> body, int iterations);
 
-  // The processor that LLVM's model was written for, as near as can be told, and whether it is the target's.
-  const std::string& model() const { return model_; }
-  bool is_exact() const { return is_exact_; }
+  // The processor that LLVM's model was written for, by LLVM's name; and if it is not the target's, that in
+  // words.
+  const std::string& name() const { return name_; }
+  const std::string& note() const { return note_; }
   const llvm::MCSchedModel& schedule() const { return subtarget_->getSchedModel(); }
 
  private:
   const llvm::TargetMachine* machine_ = nullptr;
-  std::string model_;
-  bool is_exact_ = false;
+  std::string name_, note_;
   std::unique_ptr<llvm::MCSubtargetInfo> subtarget_;
   std::unique_ptr<llvm::MCInstrAnalysis> analysis_;
 };
