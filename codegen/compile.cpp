@@ -1,37 +1,17 @@
 #include "codegen/compile.h"
 
+#include <llvm/ADT/SmallString.h>
 #include <llvm/Config/llvm-config.h>
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Verifier.h>
-#include <llvm/Passes/PassBuilder.h>
 #include <llvm/Support/raw_ostream.h>
 
 #include "codegen/emit.h"
+#include "codegen/optimize.h"
 #include "codegen/target_machine.h"
 
 namespace tern::codegen {
 namespace {
-
-// The program says what is unrolled and what is a vector; LLVM only cleans up, moves what does not change out
-// of loops, and allocates registers.
-constexpr const char* passes =
-    "function(sroa,early-cse,instcombine<no-verify-fixpoint>,loop-mssa(licm),simplifycfg)";
-
-void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
-  llvm::PassBuilder builder(&machine);
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager call_graph;
-  llvm::ModuleAnalysisManager modules;
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(call_graph);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, call_graph, modules);
-  llvm::ModulePassManager manager;
-  llvm::cantFail(builder.parsePassPipeline(manager, passes));
-  manager.run(module, modules);
-}
 
 std::string print_module(const llvm::Module& module) {
   std::string text;

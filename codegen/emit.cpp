@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "codegen/emitter.h"
+#include "codegen/loop_label.h"
 
 namespace tern::codegen {
 
@@ -158,7 +159,8 @@ void Emitter::emit(const ir::Loop& loop) {
     ++parallel_seen_;
   }
   llvm::BasicBlock* before = builder_.GetInsertBlock();
-  auto* body = llvm::BasicBlock::Create(context(), "body", function_);
+  const std::string label = loop_label(program_.variables[loop.variable], loop.trips);
+  auto* body = llvm::BasicBlock::Create(context(), label, function_);
   auto* after = llvm::BasicBlock::Create(context(), "after", function_);
   if (parallel)
     builder_.CreateCondBr(builder_.CreateICmpSLT(begin, end), body, after);

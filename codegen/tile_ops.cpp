@@ -1,5 +1,7 @@
 #include "codegen/tile_ops.h"
 
+#include "codegen/loop_label.h"
+
 namespace tern::codegen {
 
 bool is_tile(ir::VectorType type) {
@@ -53,7 +55,7 @@ void tile_dot(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y, llvm
   // A loop over the rows of x and y: laid out, a tile would be 256 products.
   llvm::Function* function = builder.GetInsertBlock()->getParent();
   llvm::BasicBlock* before = builder.GetInsertBlock();
-  auto* body = llvm::BasicBlock::Create(builder.getContext(), "row", function);
+  auto* body = llvm::BasicBlock::Create(builder.getContext(), loop_label("row", rows), function);
   auto* after = llvm::BasicBlock::Create(builder.getContext(), "rows_done", function);
   builder.CreateBr(body);
   builder.SetInsertPoint(body);

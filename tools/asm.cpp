@@ -9,6 +9,7 @@
 #include "autotune/recipe.h"
 #include "codegen/assembly_census.h"
 #include "codegen/compile.h"
+#include "codegen/cycle_estimate.h"
 #include "codegen/lower.h"
 #include "ir/verify.h"
 #include "targets/host.h"
@@ -75,6 +76,13 @@ Expected<ir::Kernel> kernel_of(const AsmOptions& options, const targets::Target&
   return checked(autotune::make_kernel(*recipe, *problem, target));
 }
 
+Expected<std::string> cost_of(const ir::Kernel& kernel, const ir::Program& program,
+                              const targets::Target& target) {
+  const Expected<codegen::CycleEstimate> estimate = codegen::estimate_cycles(program, target);
+  if (!estimate) return estimate.error();
+  return print(*estimate, static_cast<double>(kernel.problem.n * kernel.problem.k));
+}
+
 Expected<std::string> text_of(const AsmOptions& options) {
   const Expected<targets::Target> target = targets::find_target(options.target);
   if (!target) return target.error();
@@ -90,6 +98,7 @@ Expected<std::string> text_of(const AsmOptions& options) {
   if (const std::vector<Error> errors = ir::verify(program); !errors.empty()) return joined(errors);
   if (options.emit == "program") return print(program);
   if (const Status status = check_legal(*kernel, *target); !status) return status.error();
+  if (options.emit == "cost") return cost_of(*kernel, program, *target);
   const codegen::Output output = options.emit == "llvm"       ? codegen::Output::llvm_ir
                                  : options.emit == "llvm-opt" ? codegen::Output::optimized_llvm_ir
                                  : options.emit == "object"   ? codegen::Output::object
@@ -120,7 +129,8 @@ void add_asm(CLI::App& app, int& exit_code) {
       "the default kernel if not given");
   add_target_option(*command, options->target);
   command->add_option("--emit", options->emit, "What to show")
-      ->check(CLI::IsMember({"kernel", "passes", "program", "llvm", "llvm-opt", "asm", "census", "object"}))
+      ->check(CLI::IsMember(
+          {"kernel", "passes", "program", "llvm", "llvm-opt", "asm", "census", "cost", "object"}))
       ->capture_default_str();
   command->add_option("-o,--output", options->output, "File to write; standard output if not given");
   command->callback([options, &exit_code] {

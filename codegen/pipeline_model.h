@@ -1,0 +1,50 @@
+// Internal to codegen/: a CPU's pipeline as LLVM's scheduling models describe it, and llvm-mca's simulation
+// of it.
+#pragma once
+
+#include <llvm/ADT/ArrayRef.h>
+#include <llvm/MC/MCInst.h>
+#include <llvm/MC/MCInstrAnalysis.h>
+#include <llvm/MC/MCSubtargetInfo.h>
+#include <llvm/Target/TargetMachine.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ir/expected.h"
+#include "targets/target.h"
+
+namespace tern::codegen {
+
+// What one iteration of a loop takes once the pipeline is full, or the only one.
+struct Simulation {
+  double cycles = 0;
+  double micro_operations = 0;
+  int instructions = 0;
+  int not_modelled = 0;                 // instructions that the model knows nothing of
+  std::vector<double> resource_cycles;  // of one unit, by resource of the scheduling model
+};
+
+class PipelineModel {
+ public:
+  // `machine` must outlive the model. Fails if LLVM has no scheduling model for the target.
+  static Expected<PipelineModel> make(const targets::Target& target, const llvm::TargetMachine& machine);
+
+  // Runs the instructions that many times (at least 1), one after the other.
+  Simulation simulate(llvm::ArrayRef<llvm::MCInst> body, int iterations);
+
+  // The processor that LLVM's model was written for, by LLVM's name; and if it is not the target's, that in
+  // words.
+  const std::string& name() const { return name_; }
+  const std::string& note() const { return note_; }
+  const llvm::MCSchedModel& schedule() const { return subtarget_->getSchedModel(); }
+
+ private:
+  const llvm::TargetMachine* machine_ = nullptr;
+  std::string name_, note_;
+  std::unique_ptr<llvm::MCSubtargetInfo> subtarget_;
+  std::unique_ptr<llvm::MCInstrAnalysis> analysis_;
+};
+
+}  // namespace tern::codegen
