@@ -34,7 +34,7 @@ packages=(
   libcli11-dev                   # tools/: the command line
   nlohmann-json3-dev             # tools/: JSON output
   libgtest-dev libgmock-dev      # tests/
-  libbenchmark-dev               # bench/
+  libbenchmark-dev               # autotune/, bench/: timing
   qemu-user                      # tests: runs programs that were generated for ARM
   clang-format                   # the test of formatting
 )
@@ -74,8 +74,9 @@ install_packages() {
 }
 
 # For ./tern.sh arm64: the ARM libraries with all that they need, and the packages of which the headers are enough.
-arm64_libraries=(libllvm19 libyaml-cpp0.7 libhwloc15 libfmt9 libhwy1 libpcre2-8-0 libstdc++6)
-arm64_headers=(libyaml-cpp-dev libhwloc-dev libfmt-dev libhwy-dev libpcre2-dev libcli11-dev nlohmann-json3-dev)
+arm64_libraries=(libllvm19 libyaml-cpp0.7 libhwloc15 libfmt9 libhwy1 libpcre2-8-0 libbenchmark1debian libstdc++6)
+arm64_headers=(libyaml-cpp-dev libhwloc-dev libfmt-dev libhwy-dev libpcre2-dev libcli11-dev nlohmann-json3-dev
+  libbenchmark-dev)
 
 # Unpacks Debian's arm64 packages into build/arm64-root. apt keeps its lists and its state in a folder of its own
 # meanwhile, so that this machine's packages know nothing of another architecture, and root is not needed.

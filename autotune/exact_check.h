@@ -1,0 +1,41 @@
+// Right before fast: whether a compiled kernel leaves exactly the bits that the reference defines.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "codegen/compiled_kernel.h"
+#include "ir/problem.h"
+
+namespace tern::autotune {
+
+// Code to be checked: of strategy lookup, what builds its tables too.
+struct Code {
+  codegen::CompiledKernel kernel;
+  std::optional<codegen::CompiledKernel> tables;
+};
+
+// Checks kernels of one problem by random weights and activations. Of very many outputs the first and the
+// last are computed and compared.
+class ExactCheck {
+ public:
+  explicit ExactCheck(const ir::Problem& problem);
+  ~ExactCheck();
+
+  // Runs each in a child process, so that one that crashes or never ends takes nothing with it. An empty text
+  // for one that is right, else what is wrong: "C[0,17] is 1.5 and should be 2", "crashed: Illegal
+  // instruction". Precondition: no other thread of this process is at work.
+  std::vector<std::string> check_guarded(std::span<const Code> codes);
+
+  // The same of one, in this process.
+  std::string check(const Code& code);
+
+ private:
+  struct Data;
+  std::unique_ptr<Data> data_;
+};
+
+}  // namespace tern::autotune

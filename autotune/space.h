@@ -1,0 +1,58 @@
+// The space that the tuner searches: every recipe with every sensible setting of its knobs, derived from the
+// problem and the target alone.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "autotune/knobs.h"
+
+namespace tern::autotune {
+
+struct Candidate {
+  Recipe recipe;
+  Knobs knobs;
+  ir::Kernel kernel;
+};
+
+// "b2 dot: 16 lanes x 8, ..."
+std::string print(const Candidate& candidate);
+
+// What the CPU cannot run, or what cannot be right, and why.
+struct Refusal {
+  Recipe recipe;
+  Knobs knobs;
+  std::string reason;
+};
+
+struct Space {
+  std::vector<Candidate> candidates;  // distinct kernels
+  std::vector<Refusal> refused;
+};
+
+// The values that a knob may take, ascending.
+struct KnobValues {
+  std::vector<int64_t> lanes, block_vectors, block_inputs, tile_rows, tile_vectors, unrolled_inputs,
+      panel_rows, rows_outside, prefetch_bytes;
+};
+KnobValues knob_values(const Recipe& recipe, const ir::Problem& problem, const targets::Target& target);
+
+// All of them. What only lowering shows (a sum that may overflow) is not refused here but by compiling.
+Space make_space(const ir::Problem& problem, const targets::Target& target);
+
+// Each recipe with its default knobs.
+Space default_space(const ir::Problem& problem, const targets::Target& target);
+
+// What one knob more or less makes of a candidate. With `keep_layout`, only those that can share its packed
+// weights.
+std::vector<Candidate> neighbours(const Candidate& candidate, const targets::Target& target,
+                                  bool keep_layout);
+
+// A candidate's recipe and knobs for another problem of the same weights; nothing if it is refused there.
+std::optional<Candidate> transferred(const Candidate& candidate, const ir::Problem& problem,
+                                     const targets::Target& target);
+
+bool same_layouts(const ir::Kernel& a, const ir::Kernel& b);
+
+}  // namespace tern::autotune
