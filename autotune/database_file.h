@@ -9,7 +9,8 @@
 namespace tern::autotune {
 
 // The folder of databases: $TERN_DATABASE, else $XDG_DATA_HOME/tern/kernels, else
-// ~/.local/share/tern/kernels.
+// ~/.local/share/tern/kernels. A TERN_DATABASE that ends in ".yaml" names one file instead, which is then
+// that of every provenance.
 std::filesystem::path database_folder();
 // The file in it for this provenance: "x86_64-AuthenticAMD-26-2-1-1a2b3c4d.yaml". The digits stand for all
 // the rest, so that another version of LLVM, or a feature more, has another file.
