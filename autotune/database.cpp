@@ -2,75 +2,185 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
-#include <fstream>
+#include <algorithm>
 #include <optional>
-#include <sstream>
+#include <unordered_map>
 
-#include "autotune/default_kernel.h"
-#include "targets/legal.h"
+#include "autotune/database_text.h"
+#include "autotune/documents.h"
 
 namespace tern::autotune {
 namespace {
 
-namespace fs = std::filesystem;
+constexpr std::string_view machine_kind = "machine", record_kind = "kernel", choice_kind = "choice",
+                           threads_kind = "threads";
 
-std::optional<ir::Kernel> record_for(const Database& database, const ir::Problem& problem,
-                                     const targets::Target& target) {
-  for (const ir::Kernel& kernel : database.kernels) {
-    if (kernel.problem == problem && targets::illegal(kernel, target).empty()) return kernel;
-  }
-  return std::nullopt;
+constexpr std::string_view preface =
+    "# Kernels that Tern measured. Each document has a checksum: delete whole ones, append other files, but "
+    "change\n"
+    "# nothing inside. ratio: time / that of the default kernel; spread: of the rounds' times, error: of the "
+    "ratio,\n"
+    "# both relative to 1; load: processes that others ran meanwhile.\n";
+
+std::string describe(const Provenance& provenance) {
+  return fmt::format("{} ({})", machine_digits(provenance), provenance.cpu);
 }
 
-bool same_layouts(const ir::Kernel& a, const ir::Kernel& b) {
-  return a.weights == b.weights && a.scales == b.scales;
+class DatabaseParser {
+ public:
+  DatabaseParser(std::string_view text, const std::string& file, bool with_records)
+      : stretches_(split(text)), file_(file), with_records_(with_records) {}
+
+  Expected<ParsedDatabase> run() {
+    if (!find_machine())
+      return Error{
+          "holds no undamaged document that says which machine was measured: it is no database, or one for "
+          "'tern db verify --repair'",
+          {file_, 0, 0}};
+    for (const Stretch& stretch : stretches_) {
+      if (!with_records_ && stretch.begins_as(record_kind)) continue;
+      if (const Status status = read(stretch); !status)
+        result_.quarantined.push_back({std::string(stretch.text), status.error()});
+    }
+    // Files that were joined may repeat themselves.
+    result_.database.provenance = found_.provenance;
+    merge(result_.database, found_);
+    return std::move(result_);
+  }
+
+ private:
+  bool find_machine() {
+    for (const Stretch& stretch : stretches_) {
+      if (!stretch.begins_as(machine_kind)) continue;
+      const Expected<Document> document = read_document(stretch, file_);
+      if (!document) continue;
+      Expected<Provenance> provenance = read_provenance(*document, file_);
+      if (!provenance) continue;
+      found_.provenance = provenance.take();
+      machine_ = machine_digits(found_.provenance);
+      return true;
+    }
+    return false;
+  }
+
+  // Adds what the document says, or fails if it cannot be believed.
+  Status read(const Stretch& stretch) {
+    const Expected<Document> document = read_document(stretch, file_);
+    if (!document) return document.error();
+    if (document->machine != machine_)
+      return Error{fmt::format("the document is of machine {}, and the others of {}", document->machine,
+                               describe(found_.provenance)),
+                   {file_, stretch.line, 0}};
+    if (document->kind == machine_kind) {
+      const Expected<Provenance> provenance = read_provenance(*document, file_);
+      if (!provenance) return provenance.error();
+      if (*provenance == found_.provenance) return {};
+      return Error{"another machine has the same digits", {file_, stretch.line, 0}};
+    }
+    if (document->kind == record_kind) return add(read_record(*document, file_), found_.records);
+    if (document->kind == choice_kind) return add(read_choice(*document, file_), found_.choices);
+    if (document->kind == threads_kind) return add(read_thread_choice(*document, file_), found_.threads);
+    return Error{fmt::format("this version of Tern does not know documents of kind '{}'", document->kind),
+                 {file_, stretch.line, 0}};
+  }
+
+  template <class T>
+  static Status add(Expected<T> value, std::vector<T>& values) {
+    if (!value) return value.error();
+    values.push_back(value.take());
+    return {};
+  }
+
+  std::vector<Stretch> stretches_;
+  const std::string& file_;
+  bool with_records_;
+  std::string machine_;
+  Database found_;  // as it stands, with repetitions
+  ParsedDatabase result_;
+};
+
+void merge_record(Record& into, const Record& other) {
+  for (const Timing& timing : other.timings) {
+    if (std::ranges::find(into.timings, timing) == into.timings.end()) into.timings.push_back(timing);
+  }
+  std::ranges::stable_sort(into.timings, {}, &Timing::date);
+  if (into.recipe.empty()) into.recipe = other.recipe;
+  if (into.refused.empty()) into.refused = other.refused;
+  if (other.predicted_seconds != 0) into.predicted_seconds = other.predicted_seconds;
+}
+
+// Equal for kernels that are equal but for their names.
+std::string key_of(const Record& record) {
+  return fmt::format("{:016x} {} {}", hash(record.kernel), record.conditions.threads,
+                     record.conditions.target);
+}
+
+bool same_shape(const ir::Problem& a, const ir::Problem& b) {
+  return a.n == b.n && a.k == b.k && a.weight == b.weight && a.scale_group == b.scale_group;
+}
+
+bool same_use(const Choice& a, const Choice& b) {
+  return a.conditions == b.conditions && same_shape(a.kernels.front().problem, b.kernels.front().problem);
+}
+
+// Whether a choice takes the place of an earlier one.
+bool supersedes(const Choice& next, const Choice& earlier) {
+  if (next.predicted != earlier.predicted) return earlier.predicted;
+  return next.date != earlier.date ? next.date > earlier.date : next.complete >= earlier.complete;
 }
 
 }  // namespace
 
-Expected<Database> load_database(const fs::path& file, const std::string& fingerprint) {
-  std::error_code problem;
-  if (!fs::exists(file, problem)) return Database{fingerprint, {}};
-  std::ifstream in(file);
-  if (!in || fs::is_directory(file, problem))
-    return Error{"the database of kernels cannot be read", {file, 0, 0}};
-  std::ostringstream text;
-  text << in.rdbuf();
-  Expected<Database> database = parse_database(text.str(), file);
-  if (!database) return database;
-  if (database->fingerprint != fingerprint)
-    return Error{
-        fmt::format(
-            "holds records of the CPU {}, but this one is {}: move the file away, or name another with "
-            "TERN_DATABASE",
-            database->fingerprint, fingerprint),
-        {file, 0, 0}};
-  return database;
+std::string machine_digits(const Provenance& provenance) {
+  return fmt::format("{:08x}", checksum(print_body(provenance)) >> 32);
 }
 
-fs::path default_database() {
-  if (const char* own = std::getenv("TERN_DATABASE"); own && *own) return own;
-  if (const char* data = std::getenv("XDG_DATA_HOME"); data && *data)
-    return fs::path(data) / "tern" / "kernels.yaml";
-  const char* home = std::getenv("HOME");
-  return fs::path(home ? home : ".") / ".local" / "share" / "tern" / "kernels.yaml";
+Expected<ParsedDatabase> parse_database(std::string_view text, const std::string& file) {
+  return DatabaseParser(text, file, true).run();
 }
 
-ir::Kernel choose_kernel(const Database& database, const ir::Problem& problem, const targets::Target& target,
-                         const std::vector<int64_t>& rows) {
-  const ir::Kernel fallback = default_kernel(problem, target);
-  const std::optional<ir::Kernel> own = record_for(database, problem, target);
-  if (!own || same_layouts(*own, fallback)) return own.value_or(fallback);
-  for (int64_t m : rows) {
-    ir::Problem other = problem;
-    other.m = m;
-    const std::optional<ir::Kernel> record = record_for(database, other, target);
-    if (!record || !same_layouts(*record, *own)) return fallback;
+Expected<ParsedDatabase> parse_choices(std::string_view text, const std::string& file) {
+  return DatabaseParser(text, file, false).run();
+}
+
+std::string print(const Database& database) {
+  const std::string machine = machine_digits(database.provenance);
+  std::string text(preface);
+  const auto add = [&](std::string_view kind, const std::string& body) {
+    text += print(Document{kind, machine, body});
+  };
+  add(machine_kind, print_body(database.provenance));
+  for (const Choice& choice : database.choices) add(choice_kind, print_body(choice));
+  for (const ThreadChoice& threads : database.threads) add(threads_kind, print_body(threads));
+  for (const Record& record : database.records) add(record_kind, print_body(record));
+  return text;
+}
+
+void merge(Database& into, const Database& other) {
+  std::unordered_map<std::string, size_t> places;
+  for (size_t i = 0; i < into.records.size(); ++i) places.emplace(key_of(into.records[i]), i);
+  for (const Record& record : other.records) {
+    const auto [place, is_new] = places.emplace(key_of(record), into.records.size());
+    if (is_new)
+      into.records.push_back(record);
+    else
+      merge_record(into.records[place->second], record);
   }
-  return *own;
+  for (const Choice& choice : other.choices) {
+    const auto same =
+        std::ranges::find_if(into.choices, [&](const Choice& c) { return same_use(c, choice); });
+    if (same == into.choices.end())
+      into.choices.push_back(choice);
+    else if (supersedes(choice, *same))
+      *same = choice;
+  }
+  for (const ThreadChoice& threads : other.threads) {
+    const auto same = std::ranges::find(into.threads, threads.model, &ThreadChoice::model);
+    if (same == into.threads.end())
+      into.threads.push_back(threads);
+    else if (threads.date >= same->date)
+      *same = threads;
+  }
 }
 
 }  // namespace tern::autotune

@@ -1,45 +1,56 @@
-// Kernels that were found to be good on one CPU, in a file that people can read.
+// The records of one machine, in a file that people can read, merge and edit.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "autotune/record.h"
 #include "ir/expected.h"
-#include "ir/kernel.h"
-#include "targets/target.h"
 
 namespace tern::autotune {
 
-// The records of one CPU:
-//
-//   fingerprint: x86_64/AuthenticAMD/26/2/1
-//   kernels:
-//     - |
-//       kernel @ternary_m1_n2560_k2560 { ... }
 struct Database {
-  std::string fingerprint;  // of the CPU that the kernels were measured on
-  std::vector<ir::Kernel> kernels;
+  Provenance provenance;
+  std::vector<Record> records;        // at most one a kernel and conditions
+  std::vector<Choice> choices;        // at most one a shape (n, k, weights) and conditions
+  std::vector<ThreadChoice> threads;  // at most one a model
   bool operator==(const Database&) const = default;
 };
 
-// Reads a database. Errors name the line: text that is not of this form, a kernel that does not parse or that
-// ir::verify refuses, two kernels for one problem.
-Expected<Database> parse_database(std::string_view yaml, const std::string& file);
+// Eight digits that stand for a provenance: every document of a file carries them, and its name does.
+std::string machine_digits(const Provenance& provenance);
+
+// A part of a database's text that cannot be believed.
+struct Quarantined {
+  std::string text;  // as it stood
+  Error reason;      // with its line
+};
+
+struct ParsedDatabase {
+  Database database;
+  std::vector<Quarantined> quarantined;
+};
+
+// The text is a stream of YAML documents (autotune/documents.h), each with a checksum of its own: who was
+// measured, then each choice and each record. So files can be joined by appending, and what is damaged takes
+// nothing else with it: it is given back as it stood. So are documents of another machine than the first that
+// is described. Fails if there is no document that says who was measured.
+Expected<ParsedDatabase> parse_database(std::string_view text, const std::string& file);
+// Choices and threads alone: for who only wants to run something. Records are neither parsed nor checked.
+Expected<ParsedDatabase> parse_choices(std::string_view text, const std::string& file);
 std::string print(const Database& database);
 
-// The database of the CPU with this fingerprint: empty if there is no file. Fails if the file cannot be read
-// or holds another CPU's records: what is good there may be slow, or illegal, here.
-Expected<Database> load_database(const std::filesystem::path& file, const std::string& fingerprint);
+// All that either knows: timings of the same kernel side by side by date, and of two choices the better
+// founded: measured before predicted, then the later. Precondition: equal provenance.
+void merge(Database& into, const Database& other);
 
-// $TERN_DATABASE, else $XDG_DATA_HOME/tern/kernels.yaml, else ~/.local/share/tern/kernels.yaml.
-std::filesystem::path default_database();
-
-// The kernel for a problem: the record if there is one that is legal on the target, else the default. All
-// rows m of one matrix get the same layouts, or packed weights could not be shared: records whose layouts are
-// not those of the default are used only if there is one for each number of rows in `rows`.
-ir::Kernel choose_kernel(const Database& database, const ir::Problem& problem, const targets::Target& target,
-                         const std::vector<int64_t>& rows);
+// The kernel for a problem: of the choice for its shape if that was made for this target and is legal there,
+// the one for the nearest number of rows (the fewest that are enough, else the most), resized to that of the
+// problem; nothing without such a choice. Of choices for several numbers of threads it is the one for the
+// nearest to `threads`, or if that is 0, the latest. The same choice answers for every m, so layouts agree;
+// and for every way to scale the tensor, which changes neither layout nor loops.
+std::optional<ir::Kernel> find_kernel(const Database& database, const ir::Problem& problem,
+                                      const targets::Target& target, int threads = 0);
 
 }  // namespace tern::autotune

@@ -1,75 +1,239 @@
-// The YAML form of the database: the one file of this floor that sees yaml-cpp.
+// Reads what autotune/database_text.cpp prints.
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
-#include "autotune/database.h"
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "autotune/database_text.h"
+#include "autotune/decimal.h"
 #include "ir/verify.h"
 
 namespace tern::autotune {
 namespace {
 
-Location place_of(const YAML::Mark& mark, const std::string& file) {
-  return mark.is_null() ? Location{file, 0, 0} : Location{file, mark.line + 1, mark.column + 1};
-}
+// Reads documents and maps by their keys. The first thing that is wrong is kept, and all after it is empty.
+class Reader {
+ public:
+  Reader(const Document& document, const std::string& file) : file_(file), first_line_(document.line) {}
 
-Expected<ir::Kernel> read_kernel(const YAML::Node& node, const std::string& file) {
-  const Location place = place_of(node.Mark(), file);
-  if (!node.IsScalar()) return Error{"a record must be the text of a kernel", place};
-  const Expected<ir::ParsedKernel> parsed = ir::parse_kernel(node.Scalar(), file);
-  // Lines of a kernel count from its own start: say where that is.
-  const auto within = [&](const Error& error) {
-    return Error{fmt::format("in the kernel that begins here, line {}: {}", error.where.line, error.message),
-                 place};
-  };
-  if (!parsed) return within(parsed.error());
-  if (const std::vector<Error> errors = ir::verify(parsed->kernel, parsed->places); !errors.empty())
-    return within(errors[0]);
-  return parsed->kernel;
-}
+  const std::optional<Error>& error() const { return error_; }
 
-Expected<Database> read_database(const YAML::Node& root, const std::string& file) {
-  if (!root.IsMap()) return Error{"a database must be a map with 'fingerprint' and 'kernels'", {file, 1, 1}};
-  Database database;
-  for (const auto& entry : root) {
-    const std::string key = entry.first.Scalar();
-    if (key == "fingerprint" && entry.second.IsScalar()) {
-      database.fingerprint = entry.second.Scalar();
-      continue;
-    }
-    if (key != "kernels" || !(entry.second.IsSequence() || entry.second.IsNull()))
-      return Error{fmt::format("'{}' is not 'fingerprint' (a text) or 'kernels' (a list)", key),
-                   place_of(entry.first.Mark(), file)};
-    for (const YAML::Node& node : entry.second) {
-      Expected<ir::Kernel> kernel = read_kernel(node, file);
-      if (!kernel) return kernel.error();
-      for (const ir::Kernel& earlier : database.kernels) {
-        if (earlier.problem == kernel->problem)
-          return Error{"an earlier record is for the same problem", place_of(node.Mark(), file)};
-      }
-      database.kernels.push_back(kernel.take());
-    }
+  void fail(std::string message, const YAML::Node& at) {
+    const YAML::Mark mark = at.Mark();
+    if (!error_) error_ = Error{std::move(message), {file_, first_line_ + std::max(mark.line, 0), 0}};
   }
-  if (database.fingerprint.empty()) return Error{"the fingerprint of the CPU is missing", {file, 0, 0}};
-  return database;
+
+  // Fails unless `map` is one, with these keys at most.
+  bool check(const YAML::Node& map, std::initializer_list<std::string_view> keys) {
+    if (!map.IsMap()) fail("a map is missing", map);
+    if (error_) return false;
+    for (const auto& entry : map) {
+      const std::string& key = entry.first.Scalar();
+      if (std::ranges::find(keys, key) == keys.end())
+        fail(fmt::format("'{}' is not known", key), entry.first);
+    }
+    return !error_;
+  }
+
+  std::string text(const YAML::Node& map, const char* key) {
+    const YAML::Node node = find(map, key);
+    if (!error_ && !node.IsScalar()) fail(fmt::format("'{}' is not a text", key), node);
+    return error_ ? "" : node.Scalar();
+  }
+
+  bool truth(const YAML::Node& map, const char* key) {
+    const std::string word = text(map, key);
+    if (!error_ && word != "true" && word != "false")
+      fail(fmt::format("'{}' is not true or false", key), map[key]);
+    return word == "true";
+  }
+
+  // A finite number that is not negative.
+  double number(const YAML::Node& map, const char* key, int shift = 0) {
+    const std::optional<double> value = parse_decimal(text(map, key), shift);
+    if (!error_ && (!value || *value < 0)) fail(fmt::format("'{}' is no number of 0 or more", key), map[key]);
+    return error_ ? 0 : *value;
+  }
+
+  int64_t integer(const YAML::Node& map, const char* key, int64_t most = std::numeric_limits<int>::max()) {
+    return whole(text(map, key), find(map, key), key, most);
+  }
+  int small(const YAML::Node& map, const char* key) { return static_cast<int>(integer(map, key)); }
+
+  // The items of a list; none if the key is not there.
+  std::vector<YAML::Node> items(const YAML::Node& map, const char* key) {
+    std::vector<YAML::Node> nodes;
+    const YAML::Node list = error_ ? YAML::Node() : map[key];
+    if (error_ || !list) return nodes;
+    if (!list.IsSequence()) fail(fmt::format("'{}' is not a list", key), list);
+    for (const YAML::Node& item : list) nodes.push_back(item);
+    return nodes;
+  }
+
+  std::string text(const YAML::Node& item) {
+    if (!item.IsScalar()) fail("a text is missing", item);
+    return item.IsScalar() ? item.Scalar() : "";
+  }
+  int small(const YAML::Node& item) {
+    return static_cast<int>(whole(text(item), item, "an item", std::numeric_limits<int>::max()));
+  }
+
+  ir::Kernel kernel(const YAML::Node& map) {
+    const std::string source = text(map, "kernel");
+    if (error_) return {};
+    const YAML::Node node = map["kernel"];
+    const auto within = [&](const Error& error) {
+      fail(fmt::format("in the kernel that begins here, line {}: {}", error.where.line, error.message), node);
+    };
+    const Expected<ir::ParsedKernel> parsed = ir::parse_kernel(source, file_);
+    if (!parsed) {
+      within(parsed.error());
+      return {};
+    }
+    if (const std::vector<Error> errors = ir::verify(parsed->kernel, parsed->places); !errors.empty())
+      within(errors[0]);
+    return parsed->kernel;
+  }
+
+ private:
+  YAML::Node find(const YAML::Node& map, const char* key) {
+    if (error_) return {};
+    const YAML::Node node = map[key];
+    if (!node) fail(fmt::format("'{}' is missing", key), map);
+    return node;
+  }
+
+  int64_t whole(const std::string& digits, const YAML::Node& at, const char* what, int64_t most) {
+    if (error_) return 0;
+    const bool is_number =
+        !digits.empty() && digits.size() <= 18 && digits.find_first_not_of("0123456789") == std::string::npos;
+    const int64_t value = is_number ? std::stoll(digits) : 0;
+    if (!is_number || value > most) fail(fmt::format("'{}' is no whole number up to {}", what, most), at);
+    return error_ ? 0 : value;
+  }
+
+  const std::string& file_;
+  int first_line_;
+  std::optional<Error> error_;
+};
+
+// What `read` makes of the document's map.
+template <class Read>
+auto read_map(const Document& document, const std::string& file, Read read)
+    -> Expected<decltype(read(std::declval<Reader&>(), YAML::Node()))> {
+  try {
+    Reader reader(document, file);
+    auto value = read(reader, YAML::Load(std::string(document.body)));
+    if (reader.error()) return *reader.error();
+    return value;
+  } catch (const YAML::Exception& problem) {
+    return Error{problem.msg, {file, document.line + std::max(problem.mark.line, 0), 0}};
+  }
+}
+
+Conditions read_conditions(Reader& in, const YAML::Node& map) {
+  return {in.text(map, "target"), in.small(map, "threads")};
+}
+
+Timing read_timing(Reader& in, const YAML::Node& map) {
+  if (!in.check(map, {"date", "microseconds", "spread", "ratio", "error", "rounds", "load", "microjoules"}))
+    return {};
+  Timing timing;
+  timing.seconds = in.number(map, "microseconds", 6);
+  timing.spread = in.number(map, "spread");
+  timing.ratio = in.number(map, "ratio");
+  timing.error = in.number(map, "error");
+  timing.rounds = in.small(map, "rounds");
+  timing.date = in.text(map, "date");
+  timing.load = in.number(map, "load");
+  if (map["microjoules"]) timing.joules = in.number(map, "microjoules", 6);
+  return timing;
+}
+
+bool share_weights(const ir::Kernel& a, const ir::Kernel& b) {
+  ir::Problem same = b.problem;
+  same.m = a.problem.m;
+  return same == a.problem && a.weights == b.weights && a.scales == b.scales;
+}
+
+Choice read_choice(Reader& in, const YAML::Node& map) {
+  if (!in.check(map, {"target", "threads", "date", "predicted", "complete", "kernels"})) return {};
+  Choice choice;
+  choice.conditions = read_conditions(in, map);
+  choice.date = in.text(map, "date");
+  choice.predicted = in.truth(map, "predicted");
+  choice.complete = in.truth(map, "complete");
+  for (const YAML::Node& item : in.items(map, "kernels")) {
+    if (!in.check(item, {"microseconds", "ratio", "kernel"})) return {};
+    choice.seconds.push_back(in.number(item, "microseconds", 6));
+    choice.ratios.push_back(in.number(item, "ratio"));
+    choice.kernels.push_back(in.kernel(item));
+    const ir::Kernel &first = choice.kernels.front(), &last = choice.kernels.back();
+    if (!share_weights(first, last)) in.fail("kernels of one choice must share packed weights", item);
+    if (choice.kernels.size() > 1 && last.problem.m <= choice.kernels.end()[-2].problem.m)
+      in.fail("the kernels of a choice come by ascending m", item);
+  }
+  if (choice.kernels.empty()) in.fail("a choice without kernels", map);
+  return choice;
 }
 
 }  // namespace
 
-Expected<Database> parse_database(std::string_view yaml, const std::string& file) {
-  try {
-    return read_database(YAML::Load(std::string(yaml)), file);
-  } catch (const YAML::Exception& problem) {
-    return Error{problem.msg, place_of(problem.mark, file)};
-  }
+Expected<Provenance> read_provenance(const Document& document, const std::string& file) {
+  return read_map(document, file, [](Reader& in, const YAML::Node& map) {
+    Provenance provenance;
+    if (!in.check(map, {"cpu", "features", "vector bits", "caches", "cores", "llvm", "generator"}))
+      return provenance;
+    provenance.cpu = in.text(map, "cpu");
+    for (const YAML::Node& name : in.items(map, "features")) provenance.features.push_back(in.text(name));
+    provenance.vector_bits = in.small(map, "vector bits");
+    for (const YAML::Node& item : in.items(map, "caches")) {
+      if (!in.check(item, {"level", "bytes", "line bytes", "shared by cores"})) break;
+      provenance.caches.push_back({in.small(item, "level"),
+                                   in.integer(item, "bytes", std::numeric_limits<int64_t>::max()),
+                                   in.small(item, "line bytes"), in.small(item, "shared by cores")});
+    }
+    provenance.cores = in.small(map, "cores");
+    provenance.llvm = in.text(map, "llvm");
+    provenance.generator = in.small(map, "generator");
+    return provenance;
+  });
 }
 
-std::string print(const Database& database) {
-  YAML::Emitter out;
-  out << YAML::BeginMap << YAML::Key << "fingerprint" << YAML::Value << database.fingerprint;
-  out << YAML::Key << "kernels" << YAML::Value << YAML::BeginSeq;
-  for (const ir::Kernel& kernel : database.kernels) out << YAML::Literal << print(kernel);
-  out << YAML::EndSeq << YAML::EndMap;
-  return std::string(out.c_str()) + "\n";
+Expected<Record> read_record(const Document& document, const std::string& file) {
+  return read_map(document, file, [](Reader& in, const YAML::Node& map) {
+    Record record;
+    if (!in.check(map,
+                  {"target", "threads", "recipe", "predicted microseconds", "refused", "timings", "kernel"}))
+      return record;
+    record.conditions = read_conditions(in, map);
+    record.kernel = in.kernel(map);
+    record.recipe = in.text(map, "recipe");
+    if (map["predicted microseconds"]) record.predicted_seconds = in.number(map, "predicted microseconds", 6);
+    if (map["refused"]) record.refused = in.text(map, "refused");
+    for (const YAML::Node& timing : in.items(map, "timings"))
+      record.timings.push_back(read_timing(in, timing));
+    return record;
+  });
+}
+
+Expected<Choice> read_choice(const Document& document, const std::string& file) {
+  return read_map(document, file, [](Reader& in, const YAML::Node& map) { return read_choice(in, map); });
+}
+
+Expected<ThreadChoice> read_thread_choice(const Document& document, const std::string& file) {
+  return read_map(document, file, [](Reader& in, const YAML::Node& map) {
+    ThreadChoice threads;
+    if (!in.check(map, {"model", "decode threads", "prefill threads", "processors", "date"})) return threads;
+    threads.model = in.text(map, "model");
+    threads.decode_threads = in.small(map, "decode threads");
+    threads.prefill_threads = in.small(map, "prefill threads");
+    for (const YAML::Node& item : in.items(map, "processors")) threads.processors.push_back(in.small(item));
+    threads.date = in.text(map, "date");
+    return threads;
+  });
 }
 
 }  // namespace tern::autotune

@@ -15,9 +15,6 @@
 namespace tern::codegen {
 namespace {
 
-// Raise it whenever the code generated for the same kernel changes.
-constexpr int generator_version = 2;
-
 Error to_error(llvm::Error error) {
   return {"cannot load generated code: " + llvm::toString(std::move(error)), {}};
 }

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "runtime/atomic_file.h"
+#include "autotune/atomic_file.h"
 #include "runtime/gguf.h"
 
 namespace tern::runtime {
@@ -109,7 +109,7 @@ HeaderBytes header_bytes(const GgufHeader& header, const std::vector<uint64_t>& 
 Status write_gguf(const std::string& path, const GgufHeader& header, const TensorSource& source) {
   const auto sizes = tensor_sizes(path, header);
   if (!sizes) return sizes.error();
-  auto file = AtomicFile::create(path);
+  auto file = autotune::AtomicFile::create(path);
   if (!file) return file.error();
   if (const Status status = file->write(header_bytes(header, *sizes).bytes()); !status) return status;
 

@@ -37,8 +37,8 @@ using TensorSource = std::function<Status(size_t index, const ByteSink& sink)>;
 
 // Writes the file at `path`, completely or not at all. Tensors lie one after the other in the order of the
 // header, each padded with zeros to 32 bytes. The memory needed is the header's; the source decides about the
-// data. Errors: those of AtomicFile, the source's, and a tensor whose size is not known or differs from what
-// the source produced.
+// data. Errors: those of autotune::AtomicFile, the source's, and a tensor whose size is not known or differs
+// from what the source produced.
 Status write_gguf(const std::string& path, const GgufHeader& header, const TensorSource& source);
 
 }  // namespace tern::runtime

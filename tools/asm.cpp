@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include "autotune/default_kernel.h"
 #include "autotune/knobs.h"
 #include "autotune/recipe.h"
 #include "codegen/assembly_census.h"
@@ -16,6 +15,7 @@
 #include "tools/commands.h"
 #include "tools/kernel_file.h"
 #include "tools/output_file.h"
+#include "tools/record_options.h"
 #include "tools/target_option.h"
 
 namespace tern::tools {
@@ -28,6 +28,7 @@ struct AsmOptions {
   std::string recipe;
   int64_t scale_group = 32;
   std::string target = "host";
+  RecordFlags records;
   std::string emit = "asm";
   std::string output;
 };
@@ -62,6 +63,16 @@ Expected<autotune::Recipe> find_recipe(const std::string& wanted, ir::Element we
                {}};
 }
 
+// What running a model on the target would take.
+Expected<ir::Kernel> tuned_kernel(const AsmOptions& options, const ir::Problem& problem,
+                                  const targets::Target& target) {
+  const Expected<autotune::Provenance> machine = machine_of(options.target, target);
+  if (!machine) return machine.error();
+  const Expected<TunedKernels> tuned = load_tuned(options.records, *machine, target);
+  if (!tuned) return tuned.error();
+  return checked(choose_kernel(*tuned, problem));
+}
+
 Expected<ir::Kernel> kernel_of(const AsmOptions& options, const targets::Target& target) {
   if (!options.kernel_file.empty()) return read_kernel(options.kernel_file);
   const Expected<ir::Problem> problem = problem_of(options);
@@ -70,7 +81,7 @@ Expected<ir::Kernel> kernel_of(const AsmOptions& options, const targets::Target&
   for (int64_t size : {problem->m, problem->n, problem->k}) {
     if (size < 1 || size > (1 << 20)) return Error{"-m, -n and -k must be between 1 and 1048576", {}};
   }
-  if (options.recipe.empty()) return checked(autotune::default_kernel(*problem, target));
+  if (options.recipe.empty()) return tuned_kernel(options, *problem, target);
   const Expected<autotune::Recipe> recipe = find_recipe(options.recipe, problem->weight);
   if (!recipe) return recipe.error();
   return checked(autotune::make_kernel(*recipe, *problem, target));
@@ -126,8 +137,9 @@ void add_asm(CLI::App& app, int& exit_code) {
   command->add_option(
       "--recipe", options->recipe,
       "How weights are packed and multiplied, such as \"g3b5 dot table\" (see targets --recipes); "
-      "the default kernel if not given");
+      "the tuned or else the default kernel if not given");
   add_target_option(*command, options->target);
+  add_record_options(*command, options->records);
   command->add_option("--emit", options->emit, "What to show")
       ->check(CLI::IsMember(
           {"kernel", "passes", "program", "llvm", "llvm-opt", "asm", "census", "cost", "object"}))

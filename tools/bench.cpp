@@ -99,11 +99,12 @@ Expected<Result> measure(runtime::Engine& engine, bool prefill, size_t count, co
 }
 
 std::string print_json(const std::vector<Result>& results, const std::string& model,
-                       const std::string& target) {
+                       const std::string& target, const std::string& kernels) {
   nlohmann::json array = nlohmann::json::array();
   for (const Result& result : results) {
     array.push_back({{"model", model},
                      {"target", target},
+                     {"kernels", kernels},
                      {"test", result.test},
                      {"threads", result.threads},
                      {"tokens_per_second", result.tokens_per_second},
@@ -126,8 +127,8 @@ std::string print_csv(const std::vector<Result>& results) {
 }
 
 std::string print_markdown(const std::vector<Result>& results, const std::string& model,
-                           const std::string& target) {
-  std::string text = fmt::format("model {}, target {}\n\n", model, target);
+                           const std::string& target, const std::string& kernels) {
+  std::string text = fmt::format("model {}, target {}, kernels: {}\n\n", model, target, kernels);
   text += "| test        | threads |       tokens/s | MB a token | bandwidth GB/s | of roofline |\n";
   text += "| ----------- | ------: | -------------: | ---------: | -------------: | ----------: |\n";
   for (const Result& result : results)
@@ -145,9 +146,9 @@ Expected<int> bench(BenchFlags flags) {
     flags.engine.threads = std::max(flags.engine.threads, threads);
   }
   if (flags.repetitions < 1) return Error{"-r: at least one run is needed", {}};
-  Expected<std::unique_ptr<runtime::Engine>> loaded = load_engine(flags.engine);
+  Expected<LoadedEngine> loaded = load_engine(flags.engine);
   if (!loaded) return loaded.error();
-  runtime::Engine& engine = **loaded;
+  runtime::Engine& engine = *loaded->engine;
   catch_interrupts();
   const bool show_progress = isatty(STDERR_FILENO) != 0;
   std::vector<Result> results;
@@ -171,9 +172,9 @@ Expected<int> bench(BenchFlags flags) {
   if (show_progress) fmt::print(stderr, "\r\x1b[K");
   const std::string model = flags.engine.model.empty() ? "tern-small" : flags.engine.model;
   const std::string target = engine.target().name;
-  const std::string text = flags.output == "json"  ? print_json(results, model, target)
+  const std::string text = flags.output == "json"  ? print_json(results, model, target, loaded->kernels)
                            : flags.output == "csv" ? print_csv(results)
-                                                   : print_markdown(results, model, target);
+                                                   : print_markdown(results, model, target, loaded->kernels);
   const int written = write_output("", text);
   return interrupted() ? 130 : written;
 }

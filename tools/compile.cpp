@@ -7,7 +7,6 @@
 #include <set>
 #include <span>
 
-#include "autotune/default_kernel.h"
 #include "codegen/bundle.h"
 #include "runtime/model.h"
 #include "runtime/packed_weights.h"
@@ -29,6 +28,7 @@ struct CompileFlags {
   std::string model;
   std::vector<std::string> targets;
   size_t batch = 256;
+  RecordFlags records;
   std::string folder, name;
   std::string emit = "library";
 };
@@ -52,21 +52,13 @@ Expected<std::vector<ir::Problem>> problems_of(const CompileFlags& flags) {
 // The kernels that `tern run` would take for a model on the target.
 Expected<Kernels> chosen_kernels(const CompileFlags& flags, const std::vector<ir::Problem>& problems,
                                  const std::string& target_name, const targets::Target& target) {
-  runtime::KernelChoice choose = [&](const ir::Problem& problem) {
-    return autotune::default_kernel(problem, target);
-  };
-  if (target_name == "host") {
-    Expected<runtime::KernelChoice> choice =
-        kernel_choice(target, runtime::planned_rows(static_cast<int64_t>(flags.batch)));
-    if (!choice) return choice.error();
-    choose = choice.take();
-  }
+  if (problems.empty()) return Kernels();
+  const Expected<autotune::Provenance> machine = machine_of(target_name, target);
+  if (!machine) return machine.error();
+  const Expected<TunedKernels> tuned = load_tuned(flags.records, *machine, target);
+  if (!tuned) return tuned.error();
   Kernels kernels;
-  for (const ir::Problem& problem : problems) {
-    Expected<ir::Kernel> kernel = choose(problem);
-    if (!kernel) return kernel.error();
-    kernels.push_back(kernel.take());
-  }
+  for (const ir::Problem& problem : problems) kernels.push_back(choose_kernel(*tuned, problem));
   return kernels;
 }
 
@@ -201,6 +193,7 @@ void add_compile(CLI::App& app, int& exit_code) {
       ->allow_extra_args(false)  // what follows is a file
       ->capture_default_str();
   add_batch_option(*command, flags->batch);
+  add_record_options(*command, flags->records);
   command->add_option("-o,--output", flags->folder,
                       "Folder to write to, made if need be (default: the name)");
   command->add_option(

@@ -8,6 +8,7 @@
 #include "ir/expected.h"
 #include "runtime/engine.h"
 #include "tools/model_options.h"
+#include "tools/record_options.h"
 
 namespace tern::tools {
 
@@ -16,20 +17,17 @@ struct EngineFlags : ModelFlags {
   size_t batch = 256;
   std::string cache;
   bool no_cache = false;
+  RecordFlags records;
 };
 
-// Adds what add_model_options does, and --target, --batch, --cache, --no-cache.
+// Adds what add_model_options does, and --target, --batch, --database, --untuned, --cache, --no-cache.
 void add_engine_options(CLI::App& command, EngineFlags& flags, bool with_threads = true);
 
 // Adds --batch alone, the most rows of A that kernels are made for.
 void add_batch_option(CLI::App& command, size_t& batch);
 
-// Loads the model. Prints the model's warnings to standard error.
-Expected<std::unique_ptr<runtime::Engine>> load_engine(const EngineFlags& flags);
-
-// Which kernel each problem gets on a target that this machine can run: one that was tuned on this CPU, if it
-// is legal on the target and fits those of the other `rows` (runtime::planned_rows), else the target's
-// default.
-Expected<runtime::KernelChoice> kernel_choice(const targets::Target& target, std::vector<int64_t> rows);
+// Loads the model, with the kernels that were tuned on this machine where there are such. Prints the model's
+// warnings to standard error.
+Expected<LoadedEngine> load_engine(const EngineFlags& flags);
 
 }  // namespace tern::tools

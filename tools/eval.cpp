@@ -84,9 +84,9 @@ Expected<int> score_text(const EvalFlags& flags, runtime::Engine& engine) {
 
 Expected<int> evaluate(const EvalFlags& flags) {
   if (flags.file.empty() == flags.ids.empty()) return Error{"give either a text file or --ids FILE", {}};
-  Expected<std::unique_ptr<runtime::Engine>> engine = load_engine(flags.engine);
-  if (!engine) return engine.error();
-  return flags.ids.empty() ? score_text(flags, **engine) : score_ids(flags, **engine);
+  Expected<LoadedEngine> loaded = load_engine(flags.engine);
+  if (!loaded) return loaded.error();
+  return flags.ids.empty() ? score_text(flags, *loaded->engine) : score_ids(flags, *loaded->engine);
 }
 
 }  // namespace

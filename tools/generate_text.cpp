@@ -38,7 +38,8 @@ size_t context_size(const TextFlags& flags, const runtime::Model& model, size_t 
   return std::min(limit, std::max(prompt + flags.tokens, size_t{1}));
 }
 
-void print_stats(const runtime::Engine& engine, const runtime::Generation& result, double load_seconds) {
+void print_stats(const LoadedEngine& loaded, const runtime::Generation& result, double load_seconds) {
+  const runtime::Engine& engine = *loaded.engine;
   const auto rate = [](double count, double seconds) { return seconds > 0 ? count / seconds : 0.0; };
   const runtime::LoadTimes& load = engine.load_times();
   const auto length = static_cast<uint32_t>(result.prompt_tokens + result.tokens.size());
@@ -55,8 +56,8 @@ void print_stats(const runtime::Engine& engine, const runtime::Generation& resul
   fmt::print(stderr, "memory   {:8.1f} MB at most, {:.1f} MB of packed weights\n",
              static_cast<double>(peak_memory()) / 1e6,
              static_cast<double>(engine.plan().packed_bytes()) / 1e6);
-  fmt::print(stderr, "kernels  {} distinct, for target {}, on {} threads\n", engine.plan().kernels().size(),
-             engine.target().name, engine.threads());
+  fmt::print(stderr, "kernels  {}; for target {}, on {} threads\n", loaded.kernels, engine.target().name,
+             engine.threads());
 }
 
 void explain_stop(const runtime::Generation& result, size_t context) {
@@ -112,9 +113,9 @@ Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
   if (const Expected<runtime::Sampler> sampler = runtime::Sampler::make(flags.sampling); !sampler)
     return sampler.error();
   const auto start = std::chrono::steady_clock::now();
-  Expected<std::unique_ptr<runtime::Engine>> loaded = load();
+  Expected<LoadedEngine> loaded = load();
   if (!loaded) return loaded.error();
-  runtime::Engine& engine = **loaded;
+  runtime::Engine& engine = *loaded->engine;
   const double load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   const Expected<std::vector<uint32_t>> prompt = prompt_tokens(flags, engine.tokenizer());
@@ -166,7 +167,7 @@ Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
   }
   std::fflush(stdout);
   explain_stop(*result, context);
-  if (flags.stats) print_stats(engine, *result, load_seconds);
+  if (flags.stats) print_stats(*loaded, *result, load_seconds);
   return result->reason == runtime::StopReason::interrupted ? 130 : exit_ok;
 }
 

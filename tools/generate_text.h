@@ -3,12 +3,11 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
-#include <memory>
 #include <string>
 
 #include "ir/expected.h"
-#include "runtime/engine.h"
 #include "runtime/sampler.h"
+#include "tools/model_options.h"
 
 namespace tern::tools {
 
@@ -24,7 +23,7 @@ struct TextFlags {
 // Adds the options for the prompt, for sampling and for what is printed.
 void add_text_options(CLI::App& command, TextFlags& flags);
 
-using EngineLoader = std::function<Expected<std::unique_ptr<runtime::Engine>>()>;
+using EngineLoader = std::function<Expected<LoadedEngine>()>;
 
 // Checks the flags, loads the model, continues the prompt and prints. An exit code.
 Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load);

@@ -22,6 +22,12 @@ struct ModelFlags {
 // Adds -m, -t (unless `with_threads` is false), --kv, --i2s-order, --pre.
 void add_model_options(CLI::App& command, ModelFlags& flags, bool with_threads = true);
 
+// A model that is ready to run, and where its kernels are from, for people: "15 default".
+struct LoadedEngine {
+  std::unique_ptr<runtime::Engine> engine;
+  std::string kernels;
+};
+
 // Loads the model, for steps of up to `most_rows` tokens. Prints the model's warnings to standard error.
 Expected<std::unique_ptr<runtime::Engine>> load_model_with(const ModelFlags& flags,
                                                            runtime::KernelSource kernels, int64_t most_rows);

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <span>
 
-#include "runtime/atomic_file.h"
+#include "autotune/atomic_file.h"
 #include "tools/commands.h"
 
 namespace tern::tools {
@@ -20,7 +20,7 @@ int write_output(const std::string& file, std::string_view content) {
     const bool written = std::fwrite(content.data(), 1, content.size(), stdout) == content.size();
     return written && std::fflush(stdout) == 0 ? exit_ok : exit_failed;
   }
-  auto out = runtime::AtomicFile::create(file);
+  auto out = autotune::AtomicFile::create(file);
   if (!out) return report(out.error());
   Status written = out->write(std::as_bytes(std::span(content)));
   if (written) written = out->commit();

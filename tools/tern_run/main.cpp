@@ -1,4 +1,6 @@
 // tern-run: text in, text out, with kernels that were compiled when this program was built. It needs no LLVM.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 
 #include "runtime/kernel_bundle.h"
@@ -20,13 +22,17 @@ struct Flags {
   std::string target;
 };
 
-Expected<std::unique_ptr<runtime::Engine>> load(const Flags& flags) {
+Expected<LoadedEngine> load(const Flags& flags) {
   const Expected<targets::Target> host = targets::host_target();
   if (!host) return host.error();
   Expected<runtime::BundleKernels> kernels =
       runtime::bundle_kernels(TERN_RUN_BUNDLE_SYMBOL, *host, flags.target);
   if (!kernels) return kernels.error();
-  return load_model_with(flags.model, std::move(kernels->source), kernels->most_rows);
+  Expected<std::unique_ptr<runtime::Engine>> engine =
+      load_model_with(flags.model, std::move(kernels->source), kernels->most_rows);
+  if (!engine) return engine.error();
+  const size_t count = (*engine)->plan().kernels().size();
+  return LoadedEngine{engine.take(), fmt::format("{} compiled ahead of time", count)};
 }
 
 int run(int argc, char** argv) {

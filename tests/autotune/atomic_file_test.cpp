@@ -1,14 +1,17 @@
-#include "runtime/atomic_file.h"
+#include "autotune/atomic_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "temporary_file.h"
+#include "tests/runtime/temporary_file.h"
 
-namespace tern::runtime {
+namespace tern::autotune {
 namespace {
 
-using testing::HasSubstr;
+using runtime::read_text;
+using runtime::TemporaryFolder;
+using runtime::to_bytes;
+using ::testing::HasSubstr;
 
 TEST(AtomicFile, IsInvisibleUntilItIsCommitted) {
   const TemporaryFolder folder;
@@ -53,4 +56,4 @@ TEST(AtomicFile, RefusesWhatIsNotAFile) {
 }
 
 }  // namespace
-}  // namespace tern::runtime
+}  // namespace tern::autotune

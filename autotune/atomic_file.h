@@ -7,7 +7,7 @@
 
 #include "ir/expected.h"
 
-namespace tern::runtime {
+namespace tern::autotune {
 
 // Collects bytes in a temporary file in the target's folder; commit() puts that file in the target's place.
 // Without a commit (an error, an exception) nothing is left behind and an older file stays as it was. Where
@@ -36,4 +36,4 @@ class AtomicFile {
   int descriptor_;
 };
 
-}  // namespace tern::runtime
+}  // namespace tern::autotune

@@ -1,4 +1,4 @@
-#include "runtime/atomic_file.h"
+#include "autotune/atomic_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -11,7 +11,7 @@
 #include <system_error>
 #include <utility>
 
-namespace tern::runtime {
+namespace tern::autotune {
 namespace {
 
 constexpr mode_t mode = 0666;  // less the user's umask
@@ -29,6 +29,17 @@ std::filesystem::path resolved(const std::string& path) {
   std::error_code ignored;
   std::filesystem::path target = std::filesystem::weakly_canonical(path, ignored);
   return target.empty() ? std::filesystem::path(path) : target;
+}
+
+// A name is kept by the folder that it is in.
+Status make_name_durable(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return {};  // a folder that may be written but not read; what can be done was done
+  const int problem = fsync(descriptor) == 0 ? 0 : errno;
+  close(descriptor);
+  if (problem == 0 || problem == EINVAL) return {};  // EINVAL: a file system that cannot do this
+  return Error{"cannot write: " + std::generic_category().message(problem), {folder.string()}};
 }
 
 }  // namespace
@@ -79,16 +90,19 @@ Status AtomicFile::commit() {
   if (fsync(descriptor_) != 0) return failure("cannot write");
   if (temporary_.empty()) {
     // A nameless file can be given a new name but cannot replace a file: hence a link, then a rename.
-    const std::string name = temporary_name(path_);
     const std::string source = "/proc/self/fd/" + std::to_string(descriptor_);
-    if (linkat(AT_FDCWD, source.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) != 0) {
-      return failure("cannot name the finished file");
-    }
+    std::string name;
+    int linked;
+    do {
+      name = temporary_name(path_);  // one may be taken: by a process of our number that was killed just here
+      linked = linkat(AT_FDCWD, source.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW);
+    } while (linked != 0 && errno == EEXIST);
+    if (linked != 0) return failure("cannot name the finished file");
     temporary_ = name;
   }
   if (rename(temporary_.c_str(), path_.c_str()) != 0) return failure("cannot replace the file");
   temporary_.clear();
-  return {};
+  return make_name_durable(path_);
 }
 
-}  // namespace tern::runtime
+}  // namespace tern::autotune
