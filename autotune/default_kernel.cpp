@@ -13,6 +13,8 @@ bool unpacks_triples_quickly(const targets::Target& target) {
   return target.vector_bits == 512 && target.features.contains({Feature::avx512vbmi, Feature::avx512vnni});
 }
 
+}  // namespace
+
 Recipe default_recipe(const ir::Problem& problem, const targets::Target& target) {
   Recipe recipe{default_packing(problem)};
   if (!problem.is_ternary()) {
@@ -35,8 +37,6 @@ Recipe default_recipe(const ir::Problem& problem, const targets::Target& target)
   // AMX's matrices are no default before a machine that has them has run and measured them.
   return recipe;
 }
-
-}  // namespace
 
 ir::Packing default_packing(const ir::Problem& problem) {
   switch (problem.weight) {

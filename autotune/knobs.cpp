@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "autotune/tiling.h"
 #include "ir/kernel_shape.h"
@@ -115,15 +116,42 @@ void set_panels(Knobs& knobs, const Recipe& recipe, const targets::Target& targe
 }  // namespace
 
 std::string print(const Knobs& knobs) {
-  std::string text = fmt::format("{} lanes x {}, {} inputs; tile {} x ", knobs.lanes, knobs.block_vectors,
+  std::string text = fmt::format("lanes {}, block {} x {}, tile {} x ", knobs.lanes, knobs.block_vectors,
                                  knobs.block_inputs, knobs.tile_rows);
   text += knobs.tile_vectors == 0 ? "all" : fmt::format("{}", knobs.tile_vectors);
-  text += fmt::format("; unroll {}", knobs.unrolled_inputs);
-  if (knobs.widen_every > 0) text += fmt::format("; widen every {}", knobs.widen_every);
-  if (knobs.panel_rows > 0) text += fmt::format("; panels of {} rows", knobs.panel_rows);
-  if (knobs.rows_outside) text += "; rows outside";
-  if (knobs.prefetch_bytes > 0) text += fmt::format("; prefetch {}", knobs.prefetch_bytes);
+  text += fmt::format(", unroll {}", knobs.unrolled_inputs);
+  if (knobs.widen_every > 0) text += fmt::format(", widen {}", knobs.widen_every);
+  if (knobs.panel_rows > 0) text += fmt::format(", panel {}", knobs.panel_rows);
+  if (knobs.rows_outside) text += ", rows outside";
+  if (knobs.prefetch_bytes > 0) text += fmt::format(", prefetch {}", knobs.prefetch_bytes);
   return text;
+}
+
+std::optional<Knobs> parse_knobs(std::string_view text) {
+  Knobs knobs;
+  std::istringstream words{std::string(text)};
+  std::string word, by, second;
+  const auto number = [&](int64_t& value) { return static_cast<bool>(words >> value); };
+  while (words >> word) {
+    bool good = false;
+    if (word == "lanes") good = number(knobs.lanes);
+    if (word == "block") good = number(knobs.block_vectors) && words >> by && number(knobs.block_inputs);
+    if (word == "tile") {
+      good = number(knobs.tile_rows) && words >> by >> second;
+      if (second.starts_with("all"))
+        knobs.tile_vectors = 0;
+      else
+        good = good && std::istringstream(second) >> knobs.tile_vectors;
+    }
+    if (word == "unroll") good = number(knobs.unrolled_inputs);
+    if (word == "widen") good = number(knobs.widen_every);
+    if (word == "panel") good = number(knobs.panel_rows);
+    if (word == "rows") good = knobs.rows_outside = static_cast<bool>(words >> by);
+    if (word == "prefetch") good = number(knobs.prefetch_bytes);
+    if (!good) return std::nullopt;
+    if (words.peek() == ',') words.get();
+  }
+  return print(knobs) == text ? std::optional(knobs) : std::nullopt;
 }
 
 Knobs default_knobs(const Recipe& recipe, const ir::Problem& problem, const targets::Target& target) {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "autotune/recipe.h"
 #include "ir/kernel.h"
@@ -33,7 +35,8 @@ struct Knobs {
   bool operator==(const Knobs&) const = default;
 };
 
-std::string print(const Knobs& knobs);  // "16 lanes x 8, 64 inputs; tile 1 x 8; unroll 64; prefetch 4096"
+std::string print(const Knobs& knobs);  // "lanes 16, block 8 x 64, tile 1 x all, unroll 64, prefetch 4096"
+std::optional<Knobs> parse_knobs(std::string_view text);  // of what print() gives; nothing of anything else
 
 // What the target's registers suggest. Of the problem only its kind matters, whether it has one row or more,
 // and the inputs of a scale.

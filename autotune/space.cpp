@@ -63,15 +63,25 @@ std::string reason_against(const Candidate& candidate, const targets::Target& ta
   return {};
 }
 
+// Rows share what is unpacked, so that few sums waste most of the work, where there are rows enough.
+std::string waste_of(const Candidate& candidate, const targets::Target& target) {
+  const Registers registers = sums(candidate.recipe, candidate.knobs, target);
+  if (candidate.kernel.problem.m < 16 || registers.needed >= registers.available / 3) return {};
+  return fmt::format("its sums use {} of {} registers: rows could share more", registers.needed,
+                     registers.available);
+}
+
 // Gathers candidates, each kernel once.
 class Gatherer {
  public:
   Gatherer(const ir::Problem& problem, const targets::Target& target) : problem_(problem), target_(target) {}
 
-  void add(const Recipe& recipe, const Knobs& knobs) {
+  enum class Thrift : uint8_t { no, yes };
+  void add(const Recipe& recipe, const Knobs& knobs, Thrift thrift = Thrift::no) {
     Candidate candidate{recipe, knobs, make_kernel(recipe, knobs, problem_)};
     if (!seen_.insert(hash(candidate.kernel)).second) return;
     std::string reason = reason_against(candidate, target_);
+    if (reason.empty() && thrift == Thrift::yes) reason = waste_of(candidate, target_);
     if (reason.empty())
       space_.candidates.push_back(std::move(candidate));
     else
@@ -118,7 +128,7 @@ constexpr Knob all_knobs[] = {
 
 void add_all(Gatherer& gatherer, const Recipe& recipe, Knobs knobs, const KnobValues& values,
              std::span<const Knob> left) {
-  if (left.empty()) return gatherer.add(recipe, knobs);
+  if (left.empty()) return gatherer.add(recipe, knobs, Gatherer::Thrift::yes);
   for (const int64_t value : values.*left[0].values) {
     left[0].set(knobs, value);
     add_all(gatherer, recipe, knobs, values, left.subspan(1));
@@ -129,6 +139,18 @@ void add_all(Gatherer& gatherer, const Recipe& recipe, Knobs knobs, const KnobVa
 
 std::string print(const Candidate& candidate) {
   return fmt::format("{}: {}", print(candidate.recipe), print(candidate.knobs));
+}
+
+std::optional<Candidate> parse_candidate(std::string_view text, const ir::Problem& problem,
+                                         const targets::Target& target) {
+  const size_t colon = text.find(": ");
+  if (colon == std::string_view::npos) return std::nullopt;
+  const std::optional<Knobs> knobs = parse_knobs(text.substr(colon + 2));
+  if (!knobs) return std::nullopt;
+  for (const Recipe& recipe : recipes(problem.weight)) {
+    if (print(recipe) == text.substr(0, colon)) return transferred({recipe, *knobs, {}}, problem, target);
+  }
+  return std::nullopt;
 }
 
 KnobValues knob_values(const Recipe& recipe, const ir::Problem& problem, const targets::Target& target) {
@@ -168,8 +190,8 @@ KnobValues knob_values(const Recipe& recipe, const ir::Problem& problem, const t
   if (!one_row) values.rows_outside.push_back(1);
   values.prefetch_bytes = {0};
   if (!panels) {
-    values.prefetch_bytes =
-        one_row ? std::vector<int64_t>{0, 2048, 4096, 8192, 16384} : std::vector<int64_t>{0, 4096};
+    // Several rows work on weights for longer than they take to come.
+    if (one_row) values.prefetch_bytes = {0, 2048, 4096, 8192, 16384};
     insert(values.prefetch_bytes, usual.prefetch_bytes);
   }
   return values;
@@ -229,6 +251,25 @@ std::optional<Candidate> transferred(const Candidate& candidate, const ir::Probl
   Space space = gatherer.take();
   if (space.candidates.empty()) return std::nullopt;
   return std::move(space.candidates[0]);
+}
+
+std::vector<Candidate> sharing_layout(const Candidate& candidate, const ir::Problem& problem,
+                                      const targets::Target& target) {
+  Gatherer gatherer(problem, target);
+  for (const Recipe& recipe : recipes(problem.weight)) {
+    if (recipe.packing != candidate.recipe.packing) continue;
+    Knobs knobs = default_knobs(recipe, problem, target);
+    for (const Knob& knob : all_knobs) {
+      if (knob.in_layout) knob.set(knobs, knob.get(candidate.knobs));
+    }
+    gatherer.add(recipe, knobs);
+    // All of a wide block may be more sums than there are registers.
+    knobs.tile_vectors = 1;
+    gatherer.add(recipe, knobs);
+  }
+  std::vector<Candidate> found = gatherer.take().candidates;
+  std::erase_if(found, [&](const Candidate& other) { return !same_layouts(other.kernel, candidate.kernel); });
+  return found;
 }
 
 bool same_layouts(const ir::Kernel& a, const ir::Kernel& b) {

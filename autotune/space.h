@@ -16,8 +16,11 @@ struct Candidate {
   ir::Kernel kernel;
 };
 
-// "b2 dot: 16 lanes x 8, ..."
-std::string print(const Candidate& candidate);
+std::string print(const Candidate& candidate);  // "b2 dot: lanes 16, ..."
+// The candidate that print() gave the text of, for this problem; nothing if no recipe or no knobs are so
+// called, or it is refused.
+std::optional<Candidate> parse_candidate(std::string_view text, const ir::Problem& problem,
+                                         const targets::Target& target);
 
 // What the CPU cannot run, or what cannot be right, and why.
 struct Refusal {
@@ -52,6 +55,11 @@ std::vector<Candidate> neighbours(const Candidate& candidate, const targets::Tar
 // A candidate's recipe and knobs for another problem of the same weights; nothing if it is refused there.
 std::optional<Candidate> transferred(const Candidate& candidate, const ir::Problem& problem,
                                      const targets::Target& target);
+
+// Candidates for another number of rows that can share the packed weights of `candidate`, with knobs as by
+// default otherwise.
+std::vector<Candidate> sharing_layout(const Candidate& candidate, const ir::Problem& problem,
+                                      const targets::Target& target);
 
 bool same_layouts(const ir::Kernel& a, const ir::Kernel& b);
 

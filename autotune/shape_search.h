@@ -1,0 +1,104 @@
+// The search for one matrix shape: which layout, and which kernel for each number of rows.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "autotune/cost_model.h"
+#include "autotune/exact_check.h"
+#include "autotune/kernel_timer.h"
+#include "autotune/race.h"
+#include "codegen/jit.h"
+
+namespace tern::autotune {
+
+// How many calls for m rows a typical session makes of each matrix.
+struct Use {
+  int64_t m = 1;
+  double calls = 1;
+};
+
+// One candidate, with all that became of it.
+struct Trial {
+  Candidate candidate;
+  std::optional<Prediction> prediction;
+  std::optional<Runner> runner;                   // if it was compiled and right
+  std::optional<codegen::CompiledKernel> tables;  // of strategy lookup
+  double tables_seconds = 0;                      // to build the tables of all rows
+  std::string refused;                            // why not
+  double seconds(double baseline_seconds) const { return runner->ratio().value * baseline_seconds; }
+};
+
+// All that is known for one number of rows.
+struct Bucket {
+  Use use;
+  ir::Problem problem;
+  Candidate fallback;  // the default kernel
+  double default_seconds = 0, noise = 0;
+  std::vector<Trial> trials;  // the default kernel is the first
+};
+
+// Kernels that share packed weights, one for each bucket.
+struct Option {
+  std::vector<size_t> trials;  // by bucket: indices into its trials
+  double seconds = 0;          // of a session: calls times seconds of each bucket
+};
+
+struct SearchTools {
+  const targets::Target& target;
+  const Crew& crew;
+  const codegen::Jit& jit;
+  CostModel& model;
+  KernelTimer& timer;
+  // Asked often: whether to end, for lack of time or because somebody wants it.
+  std::function<bool()> stop;
+  // Told after each race, so that nothing measured is lost.
+  std::function<void(const Bucket& bucket)> measured;
+};
+
+class ShapeSearch {
+ public:
+  // The problem's m does not matter. `uses` by ascending m. `tables_share`: see TuneTask.
+  ShapeSearch(const ir::Problem& problem, const std::vector<Use>& uses, double tables_share,
+              const SearchTools& tools, uint64_t seed);
+
+  // Kernels, by their hashes, that are not to be tried.
+  void leave_out(const std::vector<uint64_t>& kernels) { tried_.insert(kernels.begin(), kernels.end()); }
+
+  // The default kernels and what is to be tried first: the recipes, and what was best elsewhere. Fails if the
+  // default kernel itself cannot be compiled or is wrong.
+  Status begin(const std::vector<Candidate>& warm_starts);
+  // Goes on around the best until nothing gets better; true if it came to that end, false if it was stopped.
+  bool refine();
+  // Instead: measures the whole space.
+  bool exhaust(const std::function<void(size_t done, size_t all)>& progress);
+
+  // The best of all layouts, finally raced against each other. Ties go to the default kernels.
+  std::vector<Option> decide();
+
+  const std::vector<Bucket>& buckets() const { return buckets_; }
+  // Options by ascending seconds, of what is measured so far.
+  std::vector<Option> options() const;
+  // The best option's seconds, as a share of those of the default kernels.
+  double gain() const;
+
+ private:
+  // Compiles, checks and times what was not tried before.
+  void try_all(Bucket& bucket, const std::vector<Candidate>& candidates);
+  void race_with_best(Bucket& bucket, const std::vector<size_t>& trials, const RaceRules& rules);
+  void fill_layout(const Candidate& candidate);
+  std::vector<Candidate> most_promising(std::vector<Candidate> candidates, size_t count);
+
+  SearchTools tools_;
+  double tables_share_;
+  uint64_t seed_;
+  std::vector<Bucket> buckets_;
+  std::map<int64_t, std::unique_ptr<ExactCheck>> checks_;  // by m
+  std::set<uint64_t> tried_;
+};
+
+}  // namespace tern::autotune

@@ -1,0 +1,153 @@
+#include "tools/tune_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "autotune/default_kernel.h"
+#include "autotune/model_quality.h"
+#include "ir/layout.h"
+#include "tools/tune_setup.h"
+
+namespace tern::tools {
+namespace {
+
+using autotune::Bucket;
+using autotune::ShapeOutcome;
+using autotune::Trial;
+
+double megabytes(const ir::Kernel& kernel) {
+  const ir::LayoutMap map(kernel.weights, kernel.problem.n, kernel.problem.k);
+  return static_cast<double>(map.size_in_bytes()) / 1e6;
+}
+
+std::string time_text(double seconds) {
+  return seconds < 1e-3 ? fmt::format("{:.1f} us", seconds * 1e6) : fmt::format("{:.2f} ms", seconds * 1e3);
+}
+
+std::string row_text(const ShapeOutcome& shape, size_t b, const autotune::Machine& machine) {
+  const ir::Kernel& kernel = shape.choice.kernels[b];
+  const double seconds = shape.choice.seconds[b], ratio = shape.choice.ratios[b];
+  const double from_memory = megabytes(kernel) * 1e6 / machine.bytes_per_second / seconds;
+  std::string what = "(known)";
+  if (!shape.known())
+    what = print(shape.search->buckets()[b].trials[shape.options[0].trials[b]].candidate.recipe);
+  return fmt::format("| {:<18} | {:>4} | {:>10} | {:>10} | {:>7.2f}x | {:>8.0f}% | {:<22} |\n",
+                     b == 0 ? shape_text(shape.task.problem) : "", kernel.problem.m,
+                     time_text(seconds / ratio), time_text(seconds), 1 / ratio, 100 * from_memory, what);
+}
+
+// The winner of one number of rows and those behind it.
+std::string explanation(const ShapeOutcome& shape, size_t b) {
+  const Bucket& bucket = shape.search->buckets()[b];
+  const size_t winner = shape.options[0].trials[b];
+  const Trial& best = bucket.trials[winner];
+  std::string text =
+      fmt::format("\n{}, {} rows: {}\n", shape_text(shape.task.problem), bucket.use.m, print(best.candidate));
+  text += fmt::format("  layout {}\n", print(best.candidate.kernel.weights));
+  const autotune::Estimate ratio = best.runner->ratio();
+  text += fmt::format("  {}, {:.3f} +- {:.3f} of the default kernel's time, {} rounds\n",
+                      time_text(best.seconds(bucket.default_seconds)), ratio.value, ratio.error, ratio.count);
+  if (best.prediction)
+    text += fmt::format(
+        "  limit: {}; predicted {}{}\n", best.prediction->limit, time_text(best.prediction->seconds),
+        best.prediction->stack_accesses > 0
+            ? fmt::format(", {} stack accesses in the inner loop", best.prediction->stack_accesses)
+            : "");
+  std::vector<size_t> order;
+  for (size_t i = 0; i < bucket.trials.size(); ++i) {
+    if (i != winner && bucket.trials[i].runner && !bucket.trials[i].runner->ratios.empty())
+      order.push_back(i);
+  }
+  std::ranges::sort(order, {}, [&](size_t i) { return bucket.trials[i].runner->ratio().value; });
+  constexpr size_t shown = 5;
+  for (size_t i = 0; i < std::min(order.size(), shown); ++i) {
+    const Trial& trial = bucket.trials[order[i]];
+    const autotune::Estimate own = trial.runner->ratio();
+    text +=
+        fmt::format("  {} {:.3f} +- {:.3f} ({:+.1f} %)  {}\n",
+                    autotune::same_layouts(trial.candidate.kernel, best.candidate.kernel) ? "same layout "
+                                                                                          : "other layout",
+                    own.value, own.error, 100 * (own.value / ratio.value - 1), print(trial.candidate));
+  }
+  for (const Trial& trial : bucket.trials) {
+    if (!trial.refused.empty())
+      text += fmt::format("  refused: {}: {}\n", print(trial.candidate), trial.refused);
+  }
+  return text;
+}
+
+std::string quality_text(const autotune::TuneResult& result) {
+  std::vector<const autotune::ShapeSearch*> searches;
+  for (const ShapeOutcome& shape : result.shapes) {
+    if (!shape.known()) searches.push_back(shape.search.get());
+  }
+  if (searches.empty()) return {};
+  std::string text =
+      "\nthe cost model     kernels  rank correlation  best among its first ten  off by at most\n";
+  for (const autotune::ModelQuality& row : model_quality(searches)) {
+    if (row.count > 0)
+      text += fmt::format("  {:<15} {:>8} {:>17.2f} {:>23.0f} % {:>14.1f}x\n", row.kernels, row.count,
+                          row.rank_correlation, 100 * row.top_ten, row.worst_factor);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string space_text(const autotune::TuneTask& task, const targets::Target& target) {
+  std::string text;
+  for (const autotune::Use& use : task.uses) {
+    ir::Problem problem = task.problem;
+    problem.m = use.m;
+    const autotune::Space space = autotune::make_space(problem, target);
+    std::map<std::string, size_t> by_recipe;
+    for (const autotune::Candidate& candidate : space.candidates) ++by_recipe[print(candidate.recipe)];
+    text += fmt::format("{}, {} rows: {} candidates of {} recipes, {} refused\n", shape_text(problem), use.m,
+                        space.candidates.size(), by_recipe.size(), space.refused.size());
+    for (const auto& [recipe, count] : by_recipe) text += fmt::format("  {:>7}  {}\n", count, recipe);
+    std::map<std::string, size_t> reasons;
+    for (const autotune::Refusal& refusal : space.refused) ++reasons[refusal.reason];
+    for (const auto& [reason, count] : reasons) text += fmt::format("  {:>7}  refused: {}\n", count, reason);
+  }
+  return text;
+}
+
+std::string result_text(const autotune::TuneResult& result, const autotune::Machine& machine,
+                        const std::string& file, bool explain) {
+  std::string text;
+  text +=
+      "| shape              | rows |    default |      tuned | speed-up | of memory | kernel                 "
+      "|\n";
+  text +=
+      "| ------------------ | ---: | ---------: | ---------: | -------: | --------: | ---------------------- "
+      "|\n";
+  size_t seen = 0, compiled = 0, measured = 0, ended = 0;
+  for (const ShapeOutcome& shape : result.shapes) {
+    for (size_t b = 0; b < shape.choice.kernels.size(); ++b) text += row_text(shape, b, machine);
+    seen += shape.seen;
+    compiled += shape.compiled;
+    measured += shape.measured;
+    ended += shape.choice.complete;
+  }
+  text += fmt::format(
+      "\n{:.1f} s on {} threads; candidates: {} seen, {} compiled and right, {} measured; {} of {} searches "
+      "came to their end\n",
+      result.seconds, machine.threads, seen, compiled, measured, ended, result.shapes.size());
+  text +=
+      fmt::format("noise: one and the same kernel differs from itself by {:.1f} % from round to round{}\n",
+                  100 * result.noise,
+                  result.noise > 0.1 ? ": too much to tell close kernels apart; is the machine busy?" : "");
+  text += quality_text(result);
+  if (explain) {
+    for (const ShapeOutcome& shape : result.shapes) {
+      if (shape.known() || shape.options.empty()) continue;
+      for (size_t b = 0; b < shape.search->buckets().size(); ++b) text += explanation(shape, b);
+    }
+  }
+  text += fmt::format("\nrecords: {}\n", file);
+  return text;
+}
+
+}  // namespace tern::tools
