@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "codegen/corrected_schedule.h"
 #include "codegen/emit.h"
 #include "codegen/loop_label.h"
 #include "codegen/machine_blocks.h"
@@ -146,7 +147,8 @@ Expected<CycleEstimate> CycleModel::estimate(const ir::Program& program) {
 
   CycleEstimate estimate;
   estimate.model = state_->pipeline.name();
-  estimate.model_note = state_->pipeline.note();
+  estimate.model_is_exact = estimate.model == state_->target.llvm_cpu;
+  estimate.model_note = known_difference(estimate.model, state_->target.llvm_cpu);
   estimate.loops_known = all_found(program, program.body, labels_of(*code));
   const llvm::MCSchedModel& schedule = state_->pipeline.schedule();
   double most = -1;
@@ -191,7 +193,8 @@ std::string print(const CycleEstimate& estimate, double weights) {
                                 100 * inner / std::max(1.0, estimate.cycles)));
   line("spills", fmt::format("{} of those instructions", estimate.inner_stack_accesses));
   line("limit", fmt::format("{}: {}", name(estimate.limit), estimate.limit_detail));
-  line("model", estimate.model_is_exact() ? estimate.model : estimate.model_note);
+  line("model", estimate.model + (estimate.model_is_exact ? "" : ", the nearest that LLVM has"));
+  if (!estimate.model_note.empty()) line("", estimate.model_note);
   if (estimate.not_modelled > 0)
     line("", fmt::format("it knows nothing of {} of the instructions", estimate.not_modelled));
   if (!estimate.loops_known) line("", "how often each loop runs is not certain");

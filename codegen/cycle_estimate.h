@@ -41,10 +41,10 @@ struct CycleEstimate {
 
   // How far to trust it.
   int not_modelled = 0;  // instructions, wherever, that the model knows nothing of: they cost 0 or 100 cycles
-  bool loops_known = true;  // how often each loop runs is exact; else a loop of unknown trips counts once
-  std::string model;        // the processor whose model it is, by LLVM's name
-  std::string model_note;   // why that is not the target's processor; empty if it is
-  bool model_is_exact() const { return model_note.empty(); }
+  bool loops_known = true;      // how often each loop runs is exact; else a loop of unknown trips counts once
+  std::string model;            // the processor whose model it is, by LLVM's name
+  bool model_is_exact = false;  // that is the target's processor
+  std::string model_note;       // what is known to be different about the target's; may be empty
 };
 
 std::string_view name(CycleEstimate::Limit limit);

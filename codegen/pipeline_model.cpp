@@ -91,22 +91,6 @@ const ModelRow* find_row(const llvm::MCSchedModel& schedule) {
   return nullptr;
 }
 
-// What is known to be wrong when the processor has the other's model.
-std::string_view known_difference(std::string_view model, std::string_view processor) {
-  if (model == "znver4" && processor == "znver5")
-    return "; where Zen 4 does 512 bits in two halves, most Zen 5 do them at once";
-  if (model == "apple-a7" && processor.starts_with("apple-"))
-    return "; that has 3 vector pipes, where those since the A14 have 4";
-  return {};
-}
-
-std::string note_on(const std::string& model, const std::string& processor) {
-  if (processor.empty()) return fmt::format("the target names no processor, and {} stands for it", model);
-  if (model == processor) return {};
-  return fmt::format("LLVM has no model of {} and takes that of {}{}", processor, model,
-                     known_difference(model, processor));
-}
-
 // What LLVM says of instructions that it knows nothing of, such as those of AMX.
 constexpr unsigned placeholder_latency = 100;
 
@@ -129,7 +113,8 @@ Expected<PipelineModel> PipelineModel::make(const targets::Target& target,
                  {}};
   const ModelRow* row = find_row(model.schedule());
   model.name_ = row ? row->processor : processor;
-  model.note_ = note_on(model.name_, target.llvm_cpu);
+  model.schedule_ = std::make_unique<CorrectedSchedule>(*model.subtarget_, *machine.getMCInstrInfo(),
+                                                        model.name_, target.llvm_cpu);
   model.analysis_.reset(machine.getTarget().createMCInstrAnalysis(machine.getMCInstrInfo()));
   return model;
 }
@@ -137,8 +122,7 @@ Expected<PipelineModel> PipelineModel::make(const targets::Target& target,
 Simulation PipelineModel::simulate(llvm::ArrayRef<llvm::MCInst> body, int iterations) {
   const llvm::MCInstrInfo& instruction_info = *machine_->getMCInstrInfo();
   const llvm::MCRegisterInfo& register_info = *machine_->getMCRegisterInfo();
-  const llvm::mca::InstrumentManager instruments(*subtarget_, instruction_info);
-  llvm::mca::InstrBuilder builder(*subtarget_, instruction_info, register_info, analysis_.get(), instruments,
+  llvm::mca::InstrBuilder builder(*subtarget_, instruction_info, register_info, analysis_.get(), *schedule_,
                                   /*CallLatency=*/0);
   Simulation result;
   Instructions instructions;

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "codegen/corrected_schedule.h"
 #include "ir/expected.h"
 #include "targets/target.h"
 
@@ -34,17 +35,16 @@ class PipelineModel {
   // Runs the instructions that many times (at least 1), one after the other.
   Simulation simulate(llvm::ArrayRef<llvm::MCInst> body, int iterations);
 
-  // The processor that LLVM's model was written for, by LLVM's name; and if it is not the target's, that in
-  // words.
+  // The processor that LLVM's model was written for, by LLVM's name.
   const std::string& name() const { return name_; }
-  const std::string& note() const { return note_; }
   const llvm::MCSchedModel& schedule() const { return subtarget_->getSchedModel(); }
 
  private:
   const llvm::TargetMachine* machine_ = nullptr;
-  std::string name_, note_;
+  std::string name_;
   std::unique_ptr<llvm::MCSubtargetInfo> subtarget_;
   std::unique_ptr<llvm::MCInstrAnalysis> analysis_;
+  std::unique_ptr<CorrectedSchedule> schedule_;
 };
 
 }  // namespace tern::codegen
