@@ -6,18 +6,24 @@
 namespace tern::codegen {
 namespace {
 
-// Zen 4 starts two dot products of 256 bits a cycle, on the pipes that multiply and add floats. LLVM 19 says
-// so of those that read memory, or have VEX encoding, and gives four times the cost to the others.
-std::string like_a_float_product(llvm::StringRef name) {
+// Zen 4 and 5 multiply for dot products on the pipes that multiply and add floats. LLVM 19 says so of those
+// that read memory, or have VEX encoding, and gives four times the cost to the others. It lets broadcasts
+// from memory take a pipe, but the load is all there is.
+std::string as_on_zen(llvm::StringRef name) {
   for (const llvm::StringRef dot : {"VPDPBUSDZ", "VPDPWSSDZ"}) {
     if (name.consume_front(dot)) return ("VFMADD231PSZ" + name).str();
+  }
+  for (const llvm::StringRef broadcast : {"VPBROADCASTDZ", "VPBROADCASTQZ", "VBROADCASTSSZ"}) {
+    if (name.ends_with("rm") && name.consume_front(broadcast)) return ("VMOVDQA64Z" + name).str();
   }
   return name.str();
 }
 
-// Zen 5 does 512 bits at once. That the costs are those of 256 bits on Zen 4 was measured: dot products,
-// multiplications, shifts and permutes start twice a cycle, sums and logic four times, loads twice.
-std::string like_256_bits(const std::string& name) {
+// Zen 5 does 512 bits at once: what 256 bits cost on Zen 4. And it shifts on the pipes that add floats.
+std::string as_on_zen5(std::string name) {
+  for (const llvm::StringRef shift : {"VPSRLWZ", "VPSRLDZ", "VPSLLWZ", "VPSLLDZ", "VPSRAWZ", "VPSRADZ"}) {
+    if (llvm::StringRef(name).starts_with(shift)) name = "VADDPSZrr";
+  }
   for (size_t i = 1; i + 1 < name.size(); ++i) {
     if (name[i] == 'Z' && llvm::isLower(name[i + 1]))
       return name.substr(0, i + 1) + "256" + name.substr(i + 1);
@@ -36,8 +42,8 @@ CorrectedSchedule::CorrectedSchedule(const llvm::MCSubtargetInfo& subtarget,
   for (unsigned opcode = 0; opcode < instructions.getNumOpcodes(); ++opcode)
     opcodes[instructions.getName(opcode)] = opcode;
   for (unsigned opcode = 0; opcode < instructions.getNumOpcodes(); ++opcode) {
-    std::string name = like_a_float_product(instructions.getName(opcode));
-    if (processor == "znver5") name = like_256_bits(name);
+    std::string name = as_on_zen(instructions.getName(opcode));
+    if (processor == "znver5") name = as_on_zen5(std::move(name));
     const auto found = opcodes.find(name);
     if (found != opcodes.end() && found->second != opcode) stand_ins_[opcode] = found->second;
   }

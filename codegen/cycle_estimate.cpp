@@ -147,8 +147,8 @@ Expected<CycleEstimate> CycleModel::estimate(const ir::Program& program) {
 
   CycleEstimate estimate;
   estimate.model = state_->pipeline.name();
-  estimate.model_is_exact = estimate.model == state_->target.llvm_cpu;
-  estimate.model_note = known_difference(estimate.model, state_->target.llvm_cpu);
+  estimate.model_is_exact = estimate.model == state_->pipeline.processor();
+  estimate.model_note = known_difference(estimate.model, state_->pipeline.processor());
   estimate.loops_known = all_found(program, program.body, labels_of(*code));
   const llvm::MCSchedModel& schedule = state_->pipeline.schedule();
   double most = -1;

@@ -7,6 +7,7 @@
 #include <llvm/MCA/HWEventListener.h>
 #include <llvm/MCA/InstrBuilder.h>
 #include <llvm/MCA/SourceMgr.h>
+#include <llvm/TargetParser/Host.h>
 
 #include <algorithm>
 
@@ -91,6 +92,13 @@ const ModelRow* find_row(const llvm::MCSchedModel& schedule) {
   return nullptr;
 }
 
+// The processor whose costs a target has, by LLVM's name.
+std::string processor_of(const targets::Target& target) {
+  if (!target.llvm_cpu.empty()) return target.llvm_cpu;
+  if (target.name == "host") return llvm::sys::getHostCPUName().str();
+  return target.architecture == targets::Architecture::x86_64 ? "x86-64" : "generic";
+}
+
 // What LLVM says of instructions that it knows nothing of, such as those of AMX.
 constexpr unsigned placeholder_latency = 100;
 
@@ -102,9 +110,7 @@ Expected<PipelineModel> PipelineModel::make(const targets::Target& target,
   model.machine_ = &machine;
   const std::string triple = triple_of(target);
   const std::string features = targets::llvm_attributes(target.features);
-  std::string processor = target.llvm_cpu;
-  if (processor.empty())
-    processor = target.architecture == targets::Architecture::x86_64 ? "x86-64" : "generic";
+  const std::string& processor = model.processor_ = processor_of(target);
   if (!machine.getMCSubtargetInfo()->isCPUStringValid(processor))
     return Error{fmt::format("LLVM does not know the processor {}", processor), {}};
   model.subtarget_.reset(machine.getTarget().createMCSubtargetInfo(triple, processor, features));
@@ -114,7 +120,7 @@ Expected<PipelineModel> PipelineModel::make(const targets::Target& target,
   const ModelRow* row = find_row(model.schedule());
   model.name_ = row ? row->processor : processor;
   model.schedule_ = std::make_unique<CorrectedSchedule>(*model.subtarget_, *machine.getMCInstrInfo(),
-                                                        model.name_, target.llvm_cpu);
+                                                        model.name_, processor);
   model.analysis_.reset(machine.getTarget().createMCInstrAnalysis(machine.getMCInstrInfo()));
   return model;
 }

@@ -35,13 +35,14 @@ class PipelineModel {
   // Runs the instructions that many times (at least 1), one after the other.
   Simulation simulate(llvm::ArrayRef<llvm::MCInst> body, int iterations);
 
-  // The processor that LLVM's model was written for, by LLVM's name.
+  // The target's processor, and the one that its model was written for, by LLVM's names.
+  const std::string& processor() const { return processor_; }
   const std::string& name() const { return name_; }
   const llvm::MCSchedModel& schedule() const { return subtarget_->getSchedModel(); }
 
  private:
   const llvm::TargetMachine* machine_ = nullptr;
-  std::string name_;
+  std::string processor_, name_;
   std::unique_ptr<llvm::MCSubtargetInfo> subtarget_;
   std::unique_ptr<llvm::MCInstrAnalysis> analysis_;
   std::unique_ptr<CorrectedSchedule> schedule_;
