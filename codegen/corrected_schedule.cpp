@@ -6,24 +6,38 @@
 namespace tern::codegen {
 namespace {
 
+// Names that begin so have the costs of those that begin otherwise but go on alike.
+struct StandIn {
+  llvm::StringRef name, stand_in;
+};
+
 // Zen 4 and 5 multiply for dot products on the pipes that multiply and add floats. LLVM 19 says so of those
 // that read memory, or have VEX encoding, and gives four times the cost to the others. It lets broadcasts
 // from memory take a pipe, but the load is all there is.
-std::string as_on_zen(llvm::StringRef name) {
-  for (const llvm::StringRef dot : {"VPDPBUSDZ", "VPDPWSSDZ"}) {
-    if (name.consume_front(dot)) return ("VFMADD231PSZ" + name).str();
+const StandIn on_zen[] = {
+    {"VPDPBUSDZ", "VFMADD231PSZ"},         {"VPDPWSSDZ", "VFMADD231PSZ"},
+    {"VPBROADCASTDYrm", "VMOVDQAYrm"},     {"VPBROADCASTDZ256rm", "VMOVDQA64Z256rm"},
+    {"VPBROADCASTDZrm", "VMOVDQA64Zrm"},   {"VPBROADCASTQZrm", "VMOVDQA64Zrm"},
+    {"VBROADCASTI32X4rm", "VMOVDQA64Zrm"}, {"VBROADCASTI64X4rm", "VMOVDQA64Zrm"},
+};
+
+// Zen 5 shifts on the pipes that add floats, and interleaves on all four.
+const StandIn on_zen5[] = {
+    {"VPSRLWYri", "VADDPSYrr"}, {"VPSRLWZ256ri", "VADDPSZ256rr"}, {"VPSRLWZri", "VADDPSZrr"},
+    {"VPSLLWYri", "VADDPSYrr"}, {"VPSLLWZ256ri", "VADDPSZ256rr"}, {"VPSLLWZri", "VADDPSZrr"},
+    {"VPUNPCKLBWZ", "VPADDBZ"}, {"VPUNPCKHBWZ", "VPADDBZ"},
+};
+
+std::string replaced(const std::string& name, llvm::ArrayRef<StandIn> rows) {
+  for (const StandIn& row : rows) {
+    llvm::StringRef rest = name;
+    if (rest.consume_front(row.name)) return (row.stand_in + rest).str();
   }
-  for (const llvm::StringRef broadcast : {"VPBROADCASTDZ", "VPBROADCASTQZ", "VBROADCASTSSZ"}) {
-    if (name.ends_with("rm") && name.consume_front(broadcast)) return ("VMOVDQA64Z" + name).str();
-  }
-  return name.str();
+  return name;
 }
 
-// Zen 5 does 512 bits at once: what 256 bits cost on Zen 4. And it shifts on the pipes that add floats.
-std::string as_on_zen5(std::string name) {
-  for (const llvm::StringRef shift : {"VPSRLWZ", "VPSRLDZ", "VPSLLWZ", "VPSLLDZ", "VPSRAWZ", "VPSRADZ"}) {
-    if (llvm::StringRef(name).starts_with(shift)) name = "VADDPSZrr";
-  }
+// Zen 5 does 512 bits at once: what 256 bits cost on Zen 4.
+std::string with_256_bits(const std::string& name) {
   for (size_t i = 1; i + 1 < name.size(); ++i) {
     if (name[i] == 'Z' && llvm::isLower(name[i + 1]))
       return name.substr(0, i + 1) + "256" + name.substr(i + 1);
@@ -42,8 +56,8 @@ CorrectedSchedule::CorrectedSchedule(const llvm::MCSubtargetInfo& subtarget,
   for (unsigned opcode = 0; opcode < instructions.getNumOpcodes(); ++opcode)
     opcodes[instructions.getName(opcode)] = opcode;
   for (unsigned opcode = 0; opcode < instructions.getNumOpcodes(); ++opcode) {
-    std::string name = as_on_zen(instructions.getName(opcode));
-    if (processor == "znver5") name = as_on_zen5(std::move(name));
+    std::string name = replaced(instructions.getName(opcode).str(), on_zen);
+    if (processor == "znver5") name = with_256_bits(replaced(name, on_zen5));
     const auto found = opcodes.find(name);
     if (found != opcodes.end() && found->second != opcode) stand_ins_[opcode] = found->second;
   }
