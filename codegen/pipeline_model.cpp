@@ -16,8 +16,6 @@
 namespace tern::codegen {
 namespace {
 
-using Instructions = std::vector<std::unique_ptr<llvm::mca::Instruction>>;
-
 // Keeps when iterations end, and how long the units of each resource were busy.
 class Listener : public llvm::mca::HWEventListener {
  public:
@@ -108,33 +106,28 @@ Expected<PipelineModel> PipelineModel::make(const targets::Target& target,
                                             const llvm::TargetMachine& machine) {
   PipelineModel model;
   model.machine_ = &machine;
-  const std::string triple = triple_of(target);
-  const std::string features = targets::llvm_attributes(target.features);
   const std::string& processor = model.processor_ = processor_of(target);
   if (!machine.getMCSubtargetInfo()->isCPUStringValid(processor))
     return Error{fmt::format("LLVM does not know the processor {}", processor), {}};
-  model.subtarget_.reset(machine.getTarget().createMCSubtargetInfo(triple, processor, features));
+  model.subtarget_.reset(machine.getTarget().createMCSubtargetInfo(
+      triple_of(target), processor, targets::llvm_attributes(target.features)));
   if (!model.schedule().hasInstrSchedModel())
     return Error{fmt::format("LLVM has no model of how long instructions take on processor {}", processor),
                  {}};
   const ModelRow* row = find_row(model.schedule());
   model.name_ = row ? row->processor : processor;
-  model.schedule_ = std::make_unique<CorrectedSchedule>(*model.subtarget_, *machine.getMCInstrInfo(),
-                                                        model.name_, processor);
+  model.costs_ = std::make_unique<CorrectedSchedule>(*model.subtarget_, *machine.getMCInstrInfo(),
+                                                     model.name_, processor);
   model.analysis_.reset(machine.getTarget().createMCInstrAnalysis(machine.getMCInstrInfo()));
   return model;
 }
 
-Simulation PipelineModel::simulate(llvm::ArrayRef<llvm::MCInst> body, int iterations) {
-  const llvm::MCInstrInfo& instruction_info = *machine_->getMCInstrInfo();
-  const llvm::MCRegisterInfo& register_info = *machine_->getMCRegisterInfo();
-  llvm::mca::InstrBuilder builder(*subtarget_, instruction_info, register_info, analysis_.get(), *schedule_,
-                                  /*CallLatency=*/0);
-  Simulation result;
+PipelineModel::Instructions PipelineModel::read(llvm::ArrayRef<llvm::MCInst> body,
+                                                llvm::mca::InstrBuilder& builder, Simulation& result) const {
   Instructions instructions;
   for (const llvm::MCInst& instruction : body) {
-    const llvm::MCInstrDesc& description = instruction_info.get(instruction.getOpcode());
-    if (description.isReturn()) continue;
+    const llvm::MCInstrDesc& description = machine_->getMCInstrInfo()->get(instruction.getOpcode());
+    if (description.isReturn()) continue;  // llvm-mca warns of calls and returns on standard error
     ++result.instructions;
     if (description.isCall()) {
       ++result.not_modelled;
@@ -150,13 +143,22 @@ Simulation PipelineModel::simulate(llvm::ArrayRef<llvm::MCInst> body, int iterat
     result.micro_operations += (*made)->getNumMicroOps();
     instructions.push_back(std::move(*made));
   }
+  return instructions;
+}
+
+Simulation PipelineModel::simulate(llvm::ArrayRef<llvm::MCInst> body, int iterations) const {
+  Simulation result;
   const unsigned resources = schedule().getNumProcResourceKinds();
   result.resource_cycles.resize(resources);
+  // Keeps what its instructions have in common, so it outlives them.
+  llvm::mca::InstrBuilder builder(*subtarget_, *machine_->getMCInstrInfo(), *machine_->getMCRegisterInfo(),
+                                  analysis_.get(), *costs_, /*CallLatency=*/0);
+  const Instructions instructions = read(body, builder, result);
   if (instructions.empty()) return result;
 
   llvm::mca::CircularSourceMgr source(instructions, static_cast<unsigned>(iterations));
-  llvm::mca::CustomBehaviour behaviour(*subtarget_, source, instruction_info);
-  llvm::mca::Context context(register_info, *subtarget_);
+  llvm::mca::CustomBehaviour behaviour(*subtarget_, source, *machine_->getMCInstrInfo());
+  llvm::mca::Context context(*machine_->getMCRegisterInfo(), *subtarget_);
   // Widths and queues are the model's; loads and stores are independent.
   const llvm::mca::PipelineOptions options(0, 0, 0, 0, 0, 0, /*NoAlias=*/true);
   const std::unique_ptr<llvm::mca::Pipeline> pipeline =

@@ -6,6 +6,7 @@
 #include <llvm/MC/MCInst.h>
 #include <llvm/MC/MCInstrAnalysis.h>
 #include <llvm/MC/MCSubtargetInfo.h>
+#include <llvm/MCA/Instruction.h>
 #include <llvm/Target/TargetMachine.h>
 
 #include <memory>
@@ -15,6 +16,10 @@
 #include "codegen/corrected_schedule.h"
 #include "ir/expected.h"
 #include "targets/target.h"
+
+namespace llvm::mca {
+class InstrBuilder;
+}
 
 namespace tern::codegen {
 
@@ -33,7 +38,7 @@ class PipelineModel {
   static Expected<PipelineModel> make(const targets::Target& target, const llvm::TargetMachine& machine);
 
   // Runs the instructions that many times (at least 1), one after the other.
-  Simulation simulate(llvm::ArrayRef<llvm::MCInst> body, int iterations);
+  Simulation simulate(llvm::ArrayRef<llvm::MCInst> body, int iterations) const;
 
   // The target's processor, and the one that its model was written for, by LLVM's names.
   const std::string& processor() const { return processor_; }
@@ -41,11 +46,15 @@ class PipelineModel {
   const llvm::MCSchedModel& schedule() const { return subtarget_->getSchedModel(); }
 
  private:
+  using Instructions = std::vector<std::unique_ptr<llvm::mca::Instruction>>;
+  Instructions read(llvm::ArrayRef<llvm::MCInst> body, llvm::mca::InstrBuilder& builder,
+                    Simulation& result) const;
+
   const llvm::TargetMachine* machine_ = nullptr;
   std::string processor_, name_;
   std::unique_ptr<llvm::MCSubtargetInfo> subtarget_;
   std::unique_ptr<llvm::MCInstrAnalysis> analysis_;
-  std::unique_ptr<CorrectedSchedule> schedule_;
+  std::unique_ptr<CorrectedSchedule> costs_;
 };
 
 }  // namespace tern::codegen

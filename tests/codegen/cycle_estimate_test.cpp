@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <future>
+
 #include "codegen/loop_label.h"
 #include "codegen/lower.h"
 #include "ir/verify.h"
@@ -171,6 +173,47 @@ TEST(CycleEstimate, OneModelEstimatesManyPrograms) {
   const double first = model->estimate(product(10, 1000, 1))->cycles;
   EXPECT_LT(first, model->estimate(product(10, 1000, 8))->cycles);
   EXPECT_EQ(first, model->estimate(product(10, 1000, 1))->cycles);
+}
+
+TEST(CycleEstimate, ThreadsWithModelsOfTheirOwnDisturbNobody) {
+  const double alone = estimate_of(product(10, 1000, 4), "zen4").cycles;
+  std::vector<std::future<double>> results;
+  for (int i = 0; i < 4; ++i) {
+    results.push_back(
+        std::async(std::launch::async, [] { return estimate_of(product(10, 1000, 4), "zen4").cycles; }));
+  }
+  for (std::future<double>& result : results) EXPECT_EQ(result.get(), alone);
+}
+
+// What LLVM's own tables have wrong or do not have at all.
+TEST(CycleEstimate, KnowsZensDotProducts) {
+  const auto cycles = [](const char* target) {
+    std::string dots, stores;
+    for (int i = 0; i < 10; ++i) {
+      dots += fmt::format("    s[{0}] = dot4 s[{0}], y, z, 3\n", i);
+      stores += fmt::format("  store Y[{}], s[{}]\n", 16 * i, i);
+    }
+    std::string start;
+    for (int i = 0; i < 10; ++i) start += fmt::format("  s[{}] = constant 0\n", i);
+    const Expected<ir::Program> program = ir::parse_program(fmt::format(R"(program @dots {{
+  input W: u8[64] align 64 values 0..3
+  input A: i8[64000] align 64
+  output Y: i32[160] align 64
+  register y: u8x64
+  register z: i8x64
+  register s: i32x16[10]
+  y = load W[0]
+{}  for i in 0..1000 {{
+    z = load A[64 * i]
+{}  }}
+{}}}
+)",
+                                                                        start, dots, stores));
+    EXPECT_TRUE(program) << program.error().text();
+    return estimate_of(*program, target).inner_cycles;
+  };
+  EXPECT_NEAR(cycles("zen4"), 10, 0.5);  // two of 256 bits a cycle
+  EXPECT_NEAR(cycles("zen5"), 5, 0.5);   // two of 512
 }
 
 }  // namespace
