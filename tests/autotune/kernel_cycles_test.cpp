@@ -2,7 +2,7 @@
 // several sizes agree with one another.
 #include <gtest/gtest.h>
 
-#include "autotune/recipe.h"
+#include "autotune/knobs.h"
 #include "codegen/cycle_estimate.h"
 #include "codegen/lower.h"
 #include "targets/legal.h"
