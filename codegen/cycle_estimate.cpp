@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "codegen/corrected_schedule.h"
 #include "codegen/emit.h"
 #include "codegen/loop_label.h"
 #include "codegen/machine_blocks.h"
@@ -46,10 +47,16 @@ double weight(const Section& section) {
   return static_cast<double>(section.executions) * static_cast<double>(section.instructions.size());
 }
 
+double heaviest(const std::vector<Section>& sections) {
+  double result = 0;
+  for (const Section& section : sections) result = std::max(result, weight(section));
+  return result;
+}
+
 // Enough for a steady state where it matters, few enough for milliseconds.
-int iterations_for(const Section& section, double heaviest) {
+int iterations_for(const Section& section, double largest_weight) {
   if (section.executions == 1) return 1;
-  if (weight(section) < 0.02 * heaviest) return 2;
+  if (weight(section) < 0.02 * largest_weight) return 2;
   constexpr int instructions = 1500, fewest = 4, most = 40;
   return std::clamp(instructions / std::max(1, static_cast<int>(section.instructions.size())), fewest, most);
 }
@@ -107,6 +114,16 @@ void explain(const Simulation& simulation, unsigned dispatch_width, CycleEstimat
   }
 }
 
+void describe(const Section& section, const Simulation& simulation, const llvm::MCSchedModel& schedule,
+              CycleEstimate& estimate) {
+  estimate.inner_cycles = simulation.cycles;
+  estimate.inner_instructions = simulation.instructions;
+  estimate.inner_iterations = section.executions;
+  estimate.inner_stack_accesses = section.stack_accesses;
+  estimate.resources = resources_of(simulation, schedule);
+  explain(simulation, schedule.IssueWidth, estimate);
+}
+
 }  // namespace
 
 std::string_view name(Limit limit) {
@@ -146,28 +163,20 @@ Expected<CycleEstimate> CycleModel::estimate(const ir::Program& program) {
 
   CycleEstimate estimate;
   estimate.model = state_->pipeline.name();
-  estimate.model_note = state_->pipeline.note();
+  estimate.model_is_exact = estimate.model == state_->pipeline.processor();
+  estimate.model_note = known_difference(estimate.model, state_->pipeline.processor());
   estimate.loops_known = all_found(program, program.body, labels_of(*code));
-  const llvm::MCSchedModel& schedule = state_->pipeline.schedule();
-  double most = -1;
   const std::vector<Section> sections = sections_of(*code, estimate.loops_known);
-  const double heaviest =
-      weight(*std::max_element(sections.begin(), sections.end(),
-                               [](const Section& a, const Section& b) { return weight(a) < weight(b); }));
+  const double largest_weight = heaviest(sections);
+  double most = -1;
   for (const Section& section : sections) {
     const Simulation simulation =
-        state_->pipeline.simulate(section.instructions, iterations_for(section, heaviest));
+        state_->pipeline.simulate(section.instructions, iterations_for(section, largest_weight));
     const double cycles = simulation.cycles * static_cast<double>(section.executions);
     estimate.cycles += cycles;
     estimate.not_modelled += simulation.not_modelled;
-    if (cycles <= most) continue;
-    most = cycles;
-    estimate.inner_cycles = simulation.cycles;
-    estimate.inner_instructions = simulation.instructions;
-    estimate.inner_iterations = section.executions;
-    estimate.inner_stack_accesses = section.stack_accesses;
-    estimate.resources = resources_of(simulation, schedule);
-    explain(simulation, schedule.IssueWidth, estimate);
+    if (cycles > most) describe(section, simulation, state_->pipeline.schedule(), estimate);
+    most = std::max(most, cycles);
   }
   return estimate;
 }
@@ -191,7 +200,8 @@ std::string print(const CycleEstimate& estimate, double weights) {
                                 100 * inner / std::max(1.0, estimate.cycles)));
   line("spills", fmt::format("{} of those instructions", estimate.inner_stack_accesses));
   line("limit", fmt::format("{}: {}", name(estimate.limit), estimate.limit_detail));
-  line("model", estimate.model_is_exact() ? estimate.model : estimate.model_note);
+  line("model", estimate.model + (estimate.model_is_exact ? "" : ", the nearest that LLVM has"));
+  if (!estimate.model_note.empty()) line("", estimate.model_note);
   if (estimate.not_modelled > 0)
     line("", fmt::format("it knows nothing of {} of the instructions", estimate.not_modelled));
   if (!estimate.loops_known) line("", "how often each loop runs is not certain");

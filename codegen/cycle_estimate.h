@@ -1,5 +1,9 @@
 // What a call of a generated kernel costs by LLVM's scheduling models, as llvm-mca simulates them: the time
 // of instructions alone, with all data in the first cache. For any target, on any host.
+//
+// Known to be missing: an instruction that reads memory and accumulates seems to wait for its sum before it
+// reads; AMX instructions have placeholders for costs; mispredicted branches cost nothing. See also
+// corrected_schedule.h.
 #pragma once
 
 #include <cstdint>
@@ -41,10 +45,10 @@ struct CycleEstimate {
 
   // How far to trust it.
   int not_modelled = 0;  // instructions, wherever, that the model knows nothing of: they cost 0 or 100 cycles
-  bool loops_known = true;  // how often each loop runs is exact; else a loop of unknown trips counts once
-  std::string model;        // the processor whose model it is, by LLVM's name
-  std::string model_note;   // why that is not the target's processor; empty if it is
-  bool model_is_exact() const { return model_note.empty(); }
+  bool loops_known = true;      // how often each loop runs is exact; else a loop of unknown trips counts once
+  std::string model;            // the processor whose model it is, by LLVM's name
+  bool model_is_exact = false;  // that is the target's processor
+  std::string model_note;       // what is known to be different about the target's; may be empty
 };
 
 std::string_view name(CycleEstimate::Limit limit);

@@ -7,6 +7,7 @@
 #include <llvm/MCA/HWEventListener.h>
 #include <llvm/MCA/InstrBuilder.h>
 #include <llvm/MCA/SourceMgr.h>
+#include <llvm/TargetParser/Host.h>
 
 #include <algorithm>
 
@@ -14,8 +15,6 @@
 
 namespace tern::codegen {
 namespace {
-
-using Instructions = std::vector<std::unique_ptr<llvm::mca::Instruction>>;
 
 // Keeps when iterations end, and how long the units of each resource were busy.
 class Listener : public llvm::mca::HWEventListener {
@@ -91,20 +90,11 @@ const ModelRow* find_row(const llvm::MCSchedModel& schedule) {
   return nullptr;
 }
 
-// What is known to be wrong when the processor has the other's model.
-std::string_view known_difference(std::string_view model, std::string_view processor) {
-  if (model == "znver4" && processor == "znver5")
-    return "; where Zen 4 does 512 bits in two halves, most Zen 5 do them at once";
-  if (model == "apple-a7" && processor.starts_with("apple-"))
-    return "; that has 3 vector pipes, where those since the A14 have 4";
-  return {};
-}
-
-std::string note_on(const std::string& model, const std::string& processor) {
-  if (processor.empty()) return fmt::format("the target names no processor, and {} stands for it", model);
-  if (model == processor) return {};
-  return fmt::format("LLVM has no model of {} and takes that of {}{}", processor, model,
-                     known_difference(model, processor));
+// The processor whose costs a target has, by LLVM's name.
+std::string processor_of(const targets::Target& target) {
+  if (!target.llvm_cpu.empty()) return target.llvm_cpu;
+  if (target.name == "host") return llvm::sys::getHostCPUName().str();
+  return target.architecture == targets::Architecture::x86_64 ? "x86-64" : "generic";
 }
 
 // What LLVM says of instructions that it knows nothing of, such as those of AMX.
@@ -116,35 +106,28 @@ Expected<PipelineModel> PipelineModel::make(const targets::Target& target,
                                             const llvm::TargetMachine& machine) {
   PipelineModel model;
   model.machine_ = &machine;
-  const std::string triple = triple_of(target);
-  const std::string features = targets::llvm_attributes(target.features);
-  std::string processor = target.llvm_cpu;
-  if (processor.empty())
-    processor = target.architecture == targets::Architecture::x86_64 ? "x86-64" : "generic";
+  const std::string& processor = model.processor_ = processor_of(target);
   if (!machine.getMCSubtargetInfo()->isCPUStringValid(processor))
     return Error{fmt::format("LLVM does not know the processor {}", processor), {}};
-  model.subtarget_.reset(machine.getTarget().createMCSubtargetInfo(triple, processor, features));
+  model.subtarget_.reset(machine.getTarget().createMCSubtargetInfo(
+      triple_of(target), processor, targets::llvm_attributes(target.features)));
   if (!model.schedule().hasInstrSchedModel())
     return Error{fmt::format("LLVM has no model of how long instructions take on processor {}", processor),
                  {}};
   const ModelRow* row = find_row(model.schedule());
   model.name_ = row ? row->processor : processor;
-  model.note_ = note_on(model.name_, target.llvm_cpu);
+  model.costs_ = std::make_unique<CorrectedSchedule>(*model.subtarget_, *machine.getMCInstrInfo(),
+                                                     model.name_, processor);
   model.analysis_.reset(machine.getTarget().createMCInstrAnalysis(machine.getMCInstrInfo()));
   return model;
 }
 
-Simulation PipelineModel::simulate(llvm::ArrayRef<llvm::MCInst> body, int iterations) {
-  const llvm::MCInstrInfo& instruction_info = *machine_->getMCInstrInfo();
-  const llvm::MCRegisterInfo& register_info = *machine_->getMCRegisterInfo();
-  const llvm::mca::InstrumentManager instruments(*subtarget_, instruction_info);
-  llvm::mca::InstrBuilder builder(*subtarget_, instruction_info, register_info, analysis_.get(), instruments,
-                                  /*CallLatency=*/0);
-  Simulation result;
+PipelineModel::Instructions PipelineModel::read(llvm::ArrayRef<llvm::MCInst> body,
+                                                llvm::mca::InstrBuilder& builder, Simulation& result) const {
   Instructions instructions;
   for (const llvm::MCInst& instruction : body) {
-    const llvm::MCInstrDesc& description = instruction_info.get(instruction.getOpcode());
-    if (description.isReturn()) continue;
+    const llvm::MCInstrDesc& description = machine_->getMCInstrInfo()->get(instruction.getOpcode());
+    if (description.isReturn()) continue;  // llvm-mca warns of calls and returns on standard error
     ++result.instructions;
     if (description.isCall()) {
       ++result.not_modelled;
@@ -160,13 +143,22 @@ Simulation PipelineModel::simulate(llvm::ArrayRef<llvm::MCInst> body, int iterat
     result.micro_operations += (*made)->getNumMicroOps();
     instructions.push_back(std::move(*made));
   }
+  return instructions;
+}
+
+Simulation PipelineModel::simulate(llvm::ArrayRef<llvm::MCInst> body, int iterations) const {
+  Simulation result;
   const unsigned resources = schedule().getNumProcResourceKinds();
   result.resource_cycles.resize(resources);
+  // Keeps what its instructions have in common, so it outlives them.
+  llvm::mca::InstrBuilder builder(*subtarget_, *machine_->getMCInstrInfo(), *machine_->getMCRegisterInfo(),
+                                  analysis_.get(), *costs_, /*CallLatency=*/0);
+  const Instructions instructions = read(body, builder, result);
   if (instructions.empty()) return result;
 
   llvm::mca::CircularSourceMgr source(instructions, static_cast<unsigned>(iterations));
-  llvm::mca::CustomBehaviour behaviour(*subtarget_, source, instruction_info);
-  llvm::mca::Context context(register_info, *subtarget_);
+  llvm::mca::CustomBehaviour behaviour(*subtarget_, source, *machine_->getMCInstrInfo());
+  llvm::mca::Context context(*machine_->getMCRegisterInfo(), *subtarget_);
   // Widths and queues are the model's; loads and stores are independent.
   const llvm::mca::PipelineOptions options(0, 0, 0, 0, 0, 0, /*NoAlias=*/true);
   const std::unique_ptr<llvm::mca::Pipeline> pipeline =

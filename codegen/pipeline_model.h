@@ -6,14 +6,20 @@
 #include <llvm/MC/MCInst.h>
 #include <llvm/MC/MCInstrAnalysis.h>
 #include <llvm/MC/MCSubtargetInfo.h>
+#include <llvm/MCA/Instruction.h>
 #include <llvm/Target/TargetMachine.h>
 
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "codegen/corrected_schedule.h"
 #include "ir/expected.h"
 #include "targets/target.h"
+
+namespace llvm::mca {
+class InstrBuilder;
+}
 
 namespace tern::codegen {
 
@@ -32,19 +38,23 @@ class PipelineModel {
   static Expected<PipelineModel> make(const targets::Target& target, const llvm::TargetMachine& machine);
 
   // Runs the instructions that many times (at least 1), one after the other.
-  Simulation simulate(llvm::ArrayRef<llvm::MCInst> body, int iterations);
+  Simulation simulate(llvm::ArrayRef<llvm::MCInst> body, int iterations) const;
 
-  // The processor that LLVM's model was written for, by LLVM's name; and if it is not the target's, that in
-  // words.
+  // The target's processor, and the one that its model was written for, by LLVM's names.
+  const std::string& processor() const { return processor_; }
   const std::string& name() const { return name_; }
-  const std::string& note() const { return note_; }
   const llvm::MCSchedModel& schedule() const { return subtarget_->getSchedModel(); }
 
  private:
+  using Instructions = std::vector<std::unique_ptr<llvm::mca::Instruction>>;
+  Instructions read(llvm::ArrayRef<llvm::MCInst> body, llvm::mca::InstrBuilder& builder,
+                    Simulation& result) const;
+
   const llvm::TargetMachine* machine_ = nullptr;
-  std::string name_, note_;
+  std::string processor_, name_;
   std::unique_ptr<llvm::MCSubtargetInfo> subtarget_;
   std::unique_ptr<llvm::MCInstrAnalysis> analysis_;
+  std::unique_ptr<CorrectedSchedule> costs_;
 };
 
 }  // namespace tern::codegen

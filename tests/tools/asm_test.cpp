@@ -6,6 +6,7 @@
 namespace tern::tools {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -62,6 +63,11 @@ TEST_F(AsmTest, ShowsEveryStage) {
   EXPECT_EQ(census.exit_code, 0);
   EXPECT_THAT(census.output, StartsWith("innermost loop: "));
   EXPECT_THAT(census.output, HasSubstr("     4  vpmaddubsw\n"));
+  const Outcome cost = run("asm --emit cost " + kernel);
+  EXPECT_EQ(cost.exit_code, 0);
+  EXPECT_THAT(cost.output, ContainsRegex("one call +[0-9]+ cycles, [0-9.]+ per 1000 weights"));
+  EXPECT_THAT(cost.output, ContainsRegex("model +haswell, the nearest that LLVM has"));
+  EXPECT_THAT(cost.output, HasSubstr("HWPort"));
 }
 
 TEST_F(AsmTest, ReadsStandardInputAndWritesFiles) {
@@ -106,6 +112,11 @@ TEST_F(AsmTest, FilesThatCannotBeWritten) {
   const Outcome outcome = run("asm -o '" + path("no/such/folder/x.s") + "'");
   EXPECT_NE(outcome.exit_code, 0);
   EXPECT_THAT(outcome.errors, HasSubstr("no/such/folder"));
+}
+
+TEST_F(AsmTest, CostsOfProcessorsThatLlvmHasNoModelOf) {
+  expect_refused("--emit cost -n 64 -k 64 --target rv64gcv",
+                 "LLVM has no model of how long instructions take");
 }
 
 TEST_F(AsmTest, UnknownTargets) {

@@ -1,0 +1,82 @@
+#include "codegen/corrected_schedule.h"
+
+#include <llvm/ADT/StringExtras.h>
+#include <llvm/ADT/StringMap.h>
+
+namespace tern::codegen {
+namespace {
+
+// Names that begin so have the costs of those that begin otherwise but go on alike.
+struct StandIn {
+  llvm::StringRef name, stand_in;
+};
+
+// Zen 4 and 5 multiply for dot products on the pipes that multiply and add floats. LLVM 19 says so of those
+// that read memory, or have VEX encoding, and gives four times the cost to the others. It lets broadcasts
+// from memory take a pipe, but the load is all there is.
+const StandIn on_zen[] = {
+    {"VPDPBUSDZ", "VFMADD231PSZ"},         {"VPDPWSSDZ", "VFMADD231PSZ"},
+    {"VPBROADCASTDYrm", "VMOVDQAYrm"},     {"VPBROADCASTDZ256rm", "VMOVDQA64Z256rm"},
+    {"VPBROADCASTDZrm", "VMOVDQA64Zrm"},   {"VPBROADCASTQZrm", "VMOVDQA64Zrm"},
+    {"VBROADCASTI32X4rm", "VMOVDQA64Zrm"}, {"VBROADCASTI64X4rm", "VMOVDQA64Zrm"},
+};
+
+// Zen 5 shifts on the pipes that add floats, and interleaves on all four.
+const StandIn on_zen5[] = {
+    {"VPSRLWYri", "VADDPSYrr"}, {"VPSRLWZ256ri", "VADDPSZ256rr"}, {"VPSRLWZri", "VADDPSZrr"},
+    {"VPSLLWYri", "VADDPSYrr"}, {"VPSLLWZ256ri", "VADDPSZ256rr"}, {"VPSLLWZri", "VADDPSZrr"},
+    {"VPUNPCKLBWZ", "VPADDBZ"}, {"VPUNPCKHBWZ", "VPADDBZ"},
+};
+
+std::string replaced(const std::string& name, llvm::ArrayRef<StandIn> rows) {
+  for (const StandIn& row : rows) {
+    llvm::StringRef rest = name;
+    if (rest.consume_front(row.name)) return (row.stand_in + rest).str();
+  }
+  return name;
+}
+
+// Zen 5 does 512 bits at once: what 256 bits cost on Zen 4.
+std::string with_256_bits(const std::string& name) {
+  for (size_t i = 1; i + 1 < name.size(); ++i) {
+    if (name[i] == 'Z' && llvm::isLower(name[i + 1]))
+      return name.substr(0, i + 1) + "256" + name.substr(i + 1);
+  }
+  return name;
+}
+
+}  // namespace
+
+CorrectedSchedule::CorrectedSchedule(const llvm::MCSubtargetInfo& subtarget,
+                                     const llvm::MCInstrInfo& instructions, std::string_view model,
+                                     std::string_view processor)
+    : InstrumentManager(subtarget, instructions) {
+  if (model != "znver4") return;
+  llvm::StringMap<unsigned> opcodes;
+  for (unsigned opcode = 0; opcode < instructions.getNumOpcodes(); ++opcode)
+    opcodes[instructions.getName(opcode)] = opcode;
+  for (unsigned opcode = 0; opcode < instructions.getNumOpcodes(); ++opcode) {
+    std::string name = replaced(instructions.getName(opcode).str(), on_zen);
+    if (processor == "znver5") name = with_256_bits(replaced(name, on_zen5));
+    const auto found = opcodes.find(name);
+    if (found != opcodes.end() && found->second != opcode) stand_ins_[opcode] = found->second;
+  }
+}
+
+unsigned CorrectedSchedule::getSchedClassID(const llvm::MCInstrInfo& instructions,
+                                            const llvm::MCInst& instruction,
+                                            const llvm::SmallVector<llvm::mca::Instrument*>&) const {
+  const auto found = stand_ins_.find(instruction.getOpcode());
+  const unsigned opcode = found == stand_ins_.end() ? instruction.getOpcode() : found->second;
+  return instructions.get(opcode).getSchedClass();
+}
+
+std::string_view known_difference(std::string_view model, std::string_view processor) {
+  if (model == "znver4" && processor == "znver5") return "512 bits cost what 256 bits cost there";
+  if (model == "znver4") return "dot products of registers cost what those of memory do, unlike in LLVM";
+  if (model == "sapphirerapids") return "it multiplies 512 bits on one port, and servers on two";
+  if (model == "apple-a7") return "it has 3 vector pipes, and cores since the A14 have 4";
+  return {};
+}
+
+}  // namespace tern::codegen

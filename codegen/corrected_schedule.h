@@ -1,0 +1,29 @@
+// Internal to codegen/: LLVM's scheduling models, put right where they are known to be far off for the
+// instructions that kernels are made of.
+#pragma once
+
+#include <llvm/MCA/CustomBehaviour.h>
+
+#include <map>
+#include <string>
+
+namespace tern::codegen {
+
+// Gives instructions the costs of others.
+class CorrectedSchedule : public llvm::mca::InstrumentManager {
+ public:
+  // `model`: the processor that the model was written for; `processor`: the one that it stands for.
+  CorrectedSchedule(const llvm::MCSubtargetInfo& subtarget, const llvm::MCInstrInfo& instructions,
+                    std::string_view model, std::string_view processor);
+
+  unsigned getSchedClassID(const llvm::MCInstrInfo& instructions, const llvm::MCInst& instruction,
+                           const llvm::SmallVector<llvm::mca::Instrument*>& instruments) const override;
+
+ private:
+  std::map<unsigned, unsigned> stand_ins_;  // opcodes
+};
+
+// What is known of the difference between model and processor, in words, whether it is put right or not.
+std::string_view known_difference(std::string_view model, std::string_view processor);
+
+}  // namespace tern::codegen
