@@ -72,9 +72,9 @@ Machine described_machine(const targets::Target& target, int threads) {
   return {threads, target.memory_gigabytes_per_second.value_or(gigabytes_of_nobody_in_particular) * 1e9};
 }
 
-Expected<CostModel> CostModel::make(const targets::Target& target, const Machine& machine) {
+Expected<CostModel> CostModel::make(const targets::Target& target, const Machine& machine, int threads) {
   CostModel model(target, machine);
-  for (int i = 0; i < std::max(machine.threads, 1); ++i) {
+  for (int i = 0; i < std::max(threads, 1); ++i) {
     Expected<codegen::CycleModel> one = codegen::CycleModel::make(target);
     if (!one) return one.error();
     model.models_.push_back(one.take());

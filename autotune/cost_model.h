@@ -35,8 +35,9 @@ struct Prediction {
 
 class CostModel {
  public:
-  // Fails if LLVM has no scheduling model for the target.
-  static Expected<CostModel> make(const targets::Target& target, const Machine& machine);
+  // Predictions are made by up to so many threads at once. Fails if LLVM has no scheduling model for the
+  // target.
+  static Expected<CostModel> make(const targets::Target& target, const Machine& machine, int threads);
 
   // Compiles and simulates what was not asked for before; kernels that differ only in n and k are simulated
   // once, for a small matrix. Nothing where the kernel cannot be lowered or is not proved.
@@ -51,8 +52,6 @@ class CostModel {
   const std::map<std::string, std::vector<double>>& lessons() const { return lessons_; }
 
   const Machine& machine() const { return machine_; }
-  // Whose model it is, and what is not known; for people.
-  const std::string& note() const { return note_; }
 
  private:
   CostModel(const targets::Target& target, const Machine& machine) : target_(target), machine_(machine) {}
@@ -66,7 +65,6 @@ class CostModel {
 
   targets::Target target_;
   Machine machine_;
-  std::string note_;
   std::vector<codegen::CycleModel> models_;  // one a thread
   std::shared_ptr<std::mutex> mutex_ = std::make_shared<std::mutex>();
   std::map<uint64_t, std::optional<Cycles>> cycles_;  // by the small kernel

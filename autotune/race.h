@@ -17,6 +17,7 @@ struct Runner {
   std::vector<double> seconds;  // of one call, by round
   std::vector<double> ratios;   // to the default kernel in the same round
   bool dropped = false;         // it was clearly slower than the best
+  bool released = false;        // so much slower that its code is gone
 
   Estimate ratio() const { return estimate(ratios); }
 };

@@ -14,6 +14,8 @@ namespace {
 
 // Gains below this are not worth more search.
 constexpr double worth_searching = 0.005;
+// What is so many times slower than the best is not needed for any layout.
+constexpr double hopeless = 1.5;
 // Layouts within this of the best are compared once more in the end.
 constexpr double near_the_best = 0.04;
 // A difference that nobody would notice: the default kernel, which needs no record, wins such ties.
@@ -148,7 +150,7 @@ void ShapeSearch::try_all(Bucket& bucket, const std::vector<Candidate>& candidat
       trial.refused = timed.error().message;
       continue;
     }
-    trial.runner = Runner{timed.take(), {}, {}, false};
+    trial.runner = Runner{timed.take(), {}, {}, false, false};
     trial.tables = sound[i].tables;
     if (trial.tables)
       trial.tables_seconds = tables_share_ * time_tables(*trial.tables, tools_.timer.threads());
@@ -188,12 +190,15 @@ void ShapeSearch::race_with_best(Bucket& bucket, const std::vector<size_t>& tria
   const RaceResult result = race(tools_.timer, baseline, runners, own, seed_ += 1000);
   bucket.default_seconds = result.baseline_seconds;
   bucket.noise = std::max(bucket.noise, result.noise);
+  const double best_ratio = bucket.trials[best].runner->ratio().value;
   for (const size_t i : entered) {
     Trial& trial = bucket.trials[i];
     if (trial.prediction && trial.runner->ratios.size() >= 2)
       tools_.model.learn(trial.candidate.recipe, trial.seconds(bucket.default_seconds), *trial.prediction);
-    // Nobody runs it again: its code can go.
-    if (trial.runner->dropped && i != 0) trial.runner->kernel.kernel = {};
+    // Nobody will run it again.
+    if (i == 0 || !trial.runner->dropped || trial.runner->ratio().value < hopeless * best_ratio) continue;
+    trial.runner->released = true;
+    trial.runner->kernel.kernel = {};
   }
   tools_.measured(bucket);
 }
@@ -328,10 +333,9 @@ std::vector<Option> ShapeSearch::decide() {
     for (const Option& option : finalists) entered.push_back(option.trials[b]);
     std::ranges::sort(entered);
     entered.erase(std::unique(entered.begin(), entered.end()), entered.end());
-    // What was dropped in a race with another layout has no code left, and does not run again.
-    std::erase_if(entered, [&](size_t i) { return bucket.trials[i].runner->dropped && i != 0; });
+    std::erase_if(entered, [&](size_t i) { return bucket.trials[i].runner->released; });
     for (const size_t i : entered)
-      bucket.trials[i].runner = Runner{bucket.trials[i].runner->kernel, {}, {}, false};
+      bucket.trials[i].runner = Runner{bucket.trials[i].runner->kernel, {}, {}, false, false};
     RaceRules rules;
     rules.least_rounds = 8;
     rules.most_rounds = 24;

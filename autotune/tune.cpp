@@ -294,7 +294,11 @@ Expected<TuneResult> tune(const std::vector<TuneTask>& tasks, const TuneOptions&
                           const TuneMachine& machine, const Database& known, const TuneEvents& events) {
   const Expected<codegen::Jit> jit = codegen::Jit::make(machine.target, std::nullopt);
   if (!jit) return jit.error();
-  Expected<CostModel> model = CostModel::make(machine.target, machine.machine);
+  // Whatever features the code may use, this processor runs it.
+  targets::Target modelled = machine.target;
+  modelled.name = "host";
+  modelled.llvm_cpu.clear();
+  Expected<CostModel> model = CostModel::make(modelled, machine.machine, machine.crew.threads);
   if (!model) return model.error();
   return Session(tasks, options, machine, known, events, *jit, *model).run();
 }

@@ -18,5 +18,6 @@ void add_run(CLI::App& app, int& exit_code);
 void add_synth(CLI::App& app, int& exit_code);
 void add_targets(CLI::App& app, int& exit_code);
 void add_tune(CLI::App& app, int& exit_code);
+void add_why(CLI::App& app, int& exit_code);
 
 }  // namespace tern::tools

@@ -17,6 +17,7 @@
 #include "tools/output_file.h"
 #include "tools/process.h"
 #include "tools/target_option.h"
+#include "tools/tune_predict.h"
 #include "tools/tune_setup.h"
 #include "tools/tune_text.h"
 
@@ -31,7 +32,7 @@ struct TuneFlags {
   std::string uses = usual_uses, budget = "60s", target = "host", database, from;
   size_t threads = 0;
   uint64_t seed = 1;
-  bool exhaustive = false, again = false, space = false, explain = false;
+  bool exhaustive = false, again = false, space = false, predict = false, explain = false;
 };
 
 // "60s", "2m", "1h" or "90": seconds.
@@ -107,6 +108,9 @@ Expected<int> run_tune(const TuneFlags& flags) {
   if (!budget) return Error{fmt::format("--budget: {}", budget.error().message), {}};
   const Expected<std::vector<autotune::TuneTask>> tasks = tasks_of(flags);
   if (!tasks) return tasks.error();
+  if (flags.predict)
+    return predict(*tasks, flags.target, static_cast<int>(flags.threads == 0 ? 1 : flags.threads),
+                   flags.database);
   const Expected<targets::Target> target = targets::find_runnable_target(flags.target);
   if (!target) return target.error();
   const Expected<targets::Host>& host = targets::detect_host();
@@ -177,6 +181,8 @@ void add_tune(CLI::App& app, int& exit_code) {
   command->add_option("--seed", flags->seed, "Seed of the order of measurements")->capture_default_str();
   command->add_flag("--space", flags->space,
                     "Only count what would be searched, and say what cannot be and why");
+  command->add_flag("--predict", flags->predict,
+                    "Only rank by the cost model, which works for any --target, and keep that as predicted");
   command->add_flag("--explain", flags->explain, "Say of each winner what limits it, and what came next");
   command->callback([flags, &exit_code] {
     const Expected<int> code = run_tune(*flags);
