@@ -176,7 +176,7 @@ void mutate(const ir::Kernel& kernel, Random& random, Tally& tally, int rounds =
     const bool all_equal =
         std::adjacent_find(trits.begin(), trits.end(), std::not_equal_to<>()) == trits.end();
     if (!trits.empty() && all_equal) continue;  // any weight is as good as any other
-    expected.push_back(ir::reference(kernel.problem, drawn, kernel.epilogue));
+    expected.push_back(testing::expected_result(kernel, drawn));
     inputs.push_back(std::move(drawn));
   }
   ir::Program program = codegen::lower(kernel);
