@@ -65,7 +65,7 @@ template <class Emit>
 void QuantizeRows::walk(Body& body, const Affine& start, int64_t vectors, int64_t lanes, Emit emit) {
   if (vectors == 1) return emit(body, start);
   ir::Loop loop{ir::LoopKind::sequential, static_cast<int>(program_.variables.size()), vectors, {}};
-  program_.variables.push_back("q" + std::to_string(loops_++));
+  program_.variables.push_back("q");
   Affine address = start;
   address.add(loop.variable, lanes);
   emit(loop.body, address);
@@ -99,7 +99,7 @@ void QuantizeRows::find_scale(Body& body, const Affine& row) {
     body.push_back(Instruction{Op::absmax_across, scale, {largest}});
     body.push_back(Instruction{Op::absmax, all, {all, scale}});
   }
-  // 127 / all; but 0 times infinity or NaN is NaN, and stays it.
+  // 127 / all, but NaN if that is infinite or NaN: so is 0 times it.
   body.push_back(Instruction{Op::constant, scale});
   body.push_back(Instruction{Op::multiply, scale, {scale, all}});
   body.push_back(Instruction{Op::constant, number, {}, 0, {}, 127});

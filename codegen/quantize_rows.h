@@ -42,7 +42,6 @@ class QuantizeRows {
   std::vector<Part> parts_;
   int c_ = 0, q_ = 0, qsum_ = 0, sq_ = 0;
   int zeros_ = 0, largest_ = 0, number_ = 0, scale_ = 0, total_ = 0, part_total_ = 0;
-  int loops_ = 0;
 };
 
 }  // namespace tern::codegen
