@@ -13,7 +13,8 @@ ir::Kernel with_quantized_rows(ir::Kernel kernel) {
       loops, [&](const ir::ScheduledLoop& loop) { return is_parallel(loop) && loop.axis == ir::Axis::n; });
   if (shared_out != loops.end()) {
     shared_out->kind = LoopKind::sequential;
-    std::rotate(shared_out, shared_out + 1, std::ranges::find_if_not(shared_out + 1, loops.end(), is_parallel));
+    std::rotate(shared_out, shared_out + 1,
+                std::ranges::find_if_not(shared_out + 1, loops.end(), is_parallel));
   }
   // One row is shared out as a whole, so that a kernel called by many threads computes it once.
   if (std::ranges::find(loops, ir::Axis::m, &ir::ScheduledLoop::axis) == loops.end())

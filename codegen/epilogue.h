@@ -16,8 +16,8 @@ class Epilogue {
   Epilogue(const ir::Kernel& kernel, ir::Program& program)
       : kernel_(kernel), program_(program), rows_(kernel, program) {}
 
-  // Declares the buffers asum (if sums are `corrected` by the sum of the activations), sa, sw, R or G, C, those
-  // of QuantizeRows, and registers for sums of so many lanes.
+  // Declares the buffers asum (if sums are `corrected` by the sum of the activations), sa, sw, R or G, C,
+  // those of QuantizeRows, and registers for sums of so many lanes.
   void declare(int lanes, bool corrected);
 
   // What happens at places of the nest that are no strategy's: to begin a strategy's own steps with.

@@ -18,6 +18,7 @@ namespace tern::codegen {
 //     loops over k
 //       the tile: unrolled loops over m and n, one vector each
 //     end of the accumulators
+//   end of the rows, inside the loops that callers share out
 //
 // A strategy adds its instructions to the body it is given; addresses and register indices come from the
 // loops around that place.

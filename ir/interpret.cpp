@@ -219,7 +219,8 @@ class Interpreter {
 
   // The larger magnitude. As integers, the bits of magnitudes are in their order: infinity, then NaN, on top.
   static float absmax(float x, float y) {
-    const uint32_t x_bits = std::bit_cast<uint32_t>(std::abs(x)), y_bits = std::bit_cast<uint32_t>(std::abs(y));
+    const uint32_t x_bits = std::bit_cast<uint32_t>(std::abs(x)),
+                   y_bits = std::bit_cast<uint32_t>(std::abs(y));
     return std::bit_cast<float>(std::max(x_bits, y_bits));
   }
 

@@ -276,10 +276,11 @@ class KernelVerifier {
     for (size_t i = 0; i < extents.size(); ++i) {
       const LoopExtent& extent = extents[i];
       if (extent.kind == LoopKind::parallel && extent.axis == Axis::n && extent.trips > 1)
-        report(loop_place(i),
-               fmt::format("rows of C are quantised whole, but calls share them out: make this 'for n by {}', "
-                           "after all parallel loops",
-                           extent.step));
+        report(
+            loop_place(i),
+            fmt::format("rows of C are quantised whole, but calls share them out: make this 'for n by {}', "
+                        "after all parallel loops",
+                        extent.step));
     }
   }
 

@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "autotune/default_kernel.h"
 #include "autotune/recipe.h"
 #include "codegen/jit.h"
@@ -27,8 +30,8 @@ ir::Problem ternary(int64_t m, int64_t n, int64_t k) {
 
 // A problem that needs padding everywhere; its rows are shorter than a vector now and then.
 ir::Problem random_problem(ir::Element weight, bool one_row, Random& random) {
-  ir::Problem problem =
-      ternary(one_row ? 1 : random.pick(2, 20), random.pick(1, random.coin() ? 150 : 20), random.pick(1, 300));
+  ir::Problem problem = ternary(one_row ? 1 : random.pick(2, 20), random.pick(1, random.coin() ? 150 : 20),
+                                random.pick(1, 300));
   problem.weight = weight;
   if (random.coin()) problem.scaling = ir::Scaling::row;
   return problem;
@@ -90,6 +93,14 @@ TEST(WholeRows, ThreadsShareOutRowsAlone) {
       EXPECT_EQ(program.variables[loops[0]->variable], "m0");
     }
   }
+}
+
+// The longest rows that there are: 2^24 times 127 is all but 2^31.
+TEST(WholeRows, SumsOfTheLongestFit) {
+  const targets::Target target = testing::listed_target("generic");
+  const ir::Kernel kernel = with_quantized_rows(default_kernel(ternary(1, 1 << 24, 1), target));
+  for (const Error& error : ir::verify(kernel)) ADD_FAILURE() << error.text();
+  for (const Error& error : ir::verify(codegen::lower(kernel))) ADD_FAILURE() << error.text();
 }
 
 // C that is infinite or no number: the activations' scale is 0 or NaN, for some rows.

@@ -212,7 +212,8 @@ TEST(Interpret, Round) {
 )",
                            bound));
     const std::vector<int8_t> bytes = memory.get<int8_t>(1);
-    EXPECT_EQ(memory.get<int32_t>(2), std::vector<int32_t>(8, std::accumulate(bytes.begin(), bytes.end(), 0)));
+    EXPECT_EQ(memory.get<int32_t>(2),
+              std::vector<int32_t>(8, std::accumulate(bytes.begin(), bytes.end(), 0)));
     return bytes;
   };
   constexpr float infinity = std::numeric_limits<float>::infinity();
@@ -221,7 +222,8 @@ TEST(Interpret, Round) {
               ElementsAre(0, 2, 2, 0, -2, 1, 126, 0));
   EXPECT_THAT(rounded({nan, -nan, infinity, -infinity, 127.4f, 127.5f, -1e30f, 1e-40f}, 127),
               ElementsAre(0, 0, 127, -127, 127, 127, -127, 0));
-  EXPECT_THAT(rounded({nan, 2.4f, 2.6f, -2.6f, infinity, 3.5f, 0, 1}, 3), ElementsAre(0, 2, 3, -3, 3, 3, 0, 1));
+  EXPECT_THAT(rounded({nan, 2.4f, 2.6f, -2.6f, infinity, 3.5f, 0, 1}, 3),
+              ElementsAre(0, 2, 3, -3, 3, 3, 0, 1));
 }
 
 TEST(Interpret, AProductAndASumAreRoundedEachByItself) {

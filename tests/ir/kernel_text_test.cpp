@@ -202,8 +202,7 @@ TEST(KernelText, EachSyntaxErrorHasItsPlace) {
       {"partial i16", "partial i32", "f:17:57: expected 'i16' but found 'i32'"},
       {"f32(acc) / sa[m] * sw", "acc", "f:18:16: expected 'f32' but found 'acc'"},
       {"sa[m] * sw\n", "sa[m] * sw then C", "f:18:43: expected 'Q' but found 'C'"},
-      {"sa[m] * sw\n", "sa[m] * sw then Q = C quantize i4",
-       "f:18:58: expected 'i8' but found 'i4'"},
+      {"sa[m] * sw\n", "sa[m] * sw then Q = C quantize i4", "f:18:58: expected 'i8' but found 'i4'"},
       {"sa[m] * sw\n}", "sa[m] * sw\n", "f:20:1: expected '}' but found the end"},
       {"sa[m] * sw\n}", "sa[m] * sw\n}}", "f:19:2: expected the end but found '}'"},
   };
