@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "autotune/default_kernel.h"
+#include "autotune/knobs.h"
 #include "autotune/recipe.h"
 #include "codegen/jit.h"
 #include "ir/verify.h"
