@@ -28,7 +28,7 @@ constexpr std::string_view introduction =
  *         address, outermost first (n%8/4 is (n modulo 8) / 4). Padding is zero. Layouts differ between targets:
  *         pack for the kernel that {name}_find gives
  *   S     if weights are scaled in groups of inputs: their scales, in the order of the S line
- *   A     the activations, row after row, k rounded up to 256 elements apart, zero past k. For weights of type
+ *   A     the activations, row after row, k + 128 rounded up to 256 elements apart, zero past k. For weights of type
  *         trit they are i8: round(a * sa[m]), half to even
  *   T, H  in place of A, for a kernel with kernel->tables: look-up tables of the activations, low and high bytes.
  *         kernel->tables->function(buffers, ranges) builds them; its buffers are A as above, T and H. Build them once
@@ -37,9 +37,11 @@ constexpr std::string_view introduction =
  *   sa    for trit: the scale of each row of A, 127 / max(|a|, 1e-5)
  *   sw    for trit: the one scale of W, or if it is scaled per n, one for each output
  *   R, G  what the epilogue adds or gates C with, laid out like C. R may be C itself
- *   C     the result, row after row, n rounded up to 256 elements apart. What lies past n is scratch
+ *   C     the result, row after row, n + 128 rounded up to 256 elements apart. What lies past n is scratch
+ *   Q, qsum, sq
+ *         the rows of C quantised, if the epilogue says so: the A, asum and sa of a kernel with k of this n
  *
- * A, asum, sa and C may have more rows than m: kernels work on whole tiles, and what they compute there is scratch.
+ * All these may have more rows than m: kernels work on whole tiles, and what they compute there is scratch.
  *
  * `ranges` has begin and end of each parallel loop, outermost first: all of the work is 0 and kernel->trips[i] for
  * each i. Any division of it among threads gives the same result.

@@ -202,6 +202,10 @@ llvm::Value* Emitter::value_of(const Instruction& instruction) {
       llvm::Value* zero = llvm::Constant::getNullValue(operand(0)->getType());
       return builder_.CreateSelect(builder_.CreateFCmpOLT(operand(0), zero), zero, operand(0));
     }
+    case Op::absmax: return portable::absmax(builder_, operand(0), operand(1));
+    case Op::absmax_across: return portable::absmax_across(builder_, operand(0), type);
+    case Op::add_across: return portable::add_across(builder_, operand(0), type);
+    case Op::round: return portable::round(builder_, operand(0), immediate, type);
     case Op::convert: return convert(instruction);
     case Op::low_byte: return byte_of(operand(0), 0, type);
     case Op::high_byte: return byte_of(operand(0), 8, type);

@@ -25,9 +25,17 @@ void Epilogue::declare(int lanes, bool corrected) {
     other_value_ = add_register(program_, "other", {Element::f32, lanes});
   }
   c_ = add_buffer(program_, {"C", Element::f32, rows * outputs, 64, ir::BufferKind::output});
+  if (kernel_.quantizes_rows) rows_.declare(c_);
   if (corrected) correction_ = add_register(program_, "correction", {Element::i32, lanes});
   scale_ = add_register(program_, "scale", {Element::f32, lanes});
   result_ = add_register(program_, "result", {Element::f32, lanes});
+}
+
+LoopNest::Steps Epilogue::steps() {
+  LoopNest::Steps steps;
+  if (kernel_.quantizes_rows)
+    steps.row_end = [this](ir::Body& body, const ir::Affine& row) { rows_.emit(body, row); };
+  return steps;
 }
 
 void Epilogue::emit(ir::Body& body, const RegisterUse& sum, const ir::Affine& m, const ir::Affine& n) {

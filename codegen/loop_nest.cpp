@@ -2,6 +2,8 @@
 
 #include <cassert>
 
+#include "codegen/lower.h"
+
 namespace tern::codegen {
 
 using ir::Affine;
@@ -14,6 +16,8 @@ LoopNest::LoopNest(const ir::Kernel& kernel, ir::Program& program)
   while (extents_[first_k_].axis != Axis::k) ++first_k_;
   tile_begin_ = first_k_;
   panel_level_ = panel_level(kernel);
+  while (extents_[row_level_].kind == LoopKind::parallel || extents_[row_level_].axis == Axis::m)
+    ++row_level_;
   while (extents_[tile_begin_].axis == Axis::k) ++tile_begin_;
   for (size_t level = tile_begin_; in_tile(level); ++level)
     (extents_[level].axis == Axis::m ? tile_rows_ : tile_outputs_) *= extents_[level].trips;
@@ -32,13 +36,16 @@ void LoopNest::build(const Steps& steps) {
 void LoopNest::in_loop(size_t level, Body& body, const Emit& emit) {
   const ir::LoopExtent& extent = extents_[level];
   if (extent.trips == 1 && extent.kind != LoopKind::parallel) return emit(body);
-  ir::Loop loop{extent.kind, static_cast<int>(program_.variables.size()), extent.trips, {}};
-  program_.variables.push_back(name(extent.axis) +
-                               std::to_string(counters_[static_cast<int>(extent.axis)]++));
+  ir::Loop loop{extent.kind, add_variable(extent.axis), extent.trips, {}};
   open_.push_back({level, loop.variable});
   emit(loop.body);
   open_.pop_back();
   body.push_back(std::move(loop));
+}
+
+int LoopNest::add_variable(Axis axis) {
+  program_.variables.push_back(name(axis) + std::to_string(counters_[static_cast<int>(axis)]++));
+  return static_cast<int>(program_.variables.size()) - 1;
 }
 
 void LoopNest::each(Body& body, Axis axis, size_t skip, const Emit& emit) {
@@ -87,6 +94,20 @@ void LoopNest::descend(size_t level, Body& body) {
     around(steps_.block_finish);
   });
   if (level == first_k_) each_accumulator(body, steps_.finish);
+  if (level == row_level_ && steps_.row_end) each_finished_row(body);
+}
+
+void LoopNest::each_finished_row(Body& body) {
+  int64_t rows = padded_rows(kernel_);
+  for (size_t level = 0; level < row_level_; ++level) {
+    if (extents_[level].axis == Axis::m) rows = extents_[level].step;
+  }
+  Affine row = coordinate(Axis::m);
+  if (rows == 1) return steps_.row_end(body, row);
+  ir::Loop loop{LoopKind::sequential, add_variable(Axis::m), rows, {}};
+  row.add(loop.variable, 1);
+  steps_.row_end(loop.body, row);
+  body.push_back(std::move(loop));
 }
 
 Affine LoopNest::coordinate(Axis axis, size_t from_level) const {

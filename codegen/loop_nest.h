@@ -18,6 +18,7 @@ namespace tern::codegen {
 //     loops over k
 //       the tile: unrolled loops over m and n, one vector each
 //     end of the accumulators
+//   end of the rows, inside the loops that callers share out
 //
 // A strategy adds its instructions to the body it is given; addresses and register indices come from the
 // loops around that place.
@@ -25,6 +26,7 @@ class LoopNest {
  public:
   // Adds instructions at the present place of the nest.
   using Emit = std::function<void(ir::Body&)>;
+  using EmitRow = std::function<void(ir::Body&, const ir::Affine& row)>;
 
   // What a strategy does at each place.
   struct Steps {
@@ -38,6 +40,8 @@ class LoopNest {
     bool block_each_output = false;  // not for each row of A
     // Once for each panel of outputs, before the rows that are multiplied with it.
     Emit panel;
+    // For each row, by its number, once all its outputs are finished that a call computes.
+    EmitRow row_end;
   };
 
   // Precondition: verify(kernel) found nothing.
@@ -80,8 +84,10 @@ class LoopNest {
 
   ir::Affine coordinate(ir::Axis axis, size_t from_level) const;
   void descend(size_t level, ir::Body& body);
+  void each_finished_row(ir::Body& body);
   void each(ir::Body& body, ir::Axis axis, size_t skip, const Emit& emit);
   void in_loop(size_t level, ir::Body& body, const Emit& emit);
+  int add_variable(ir::Axis axis);
   ir::Affine tile_index(bool rows) const;
   bool in_tile(size_t level) const { return level >= tile_begin_ && level + 1 < extents_.size(); }
 
@@ -92,6 +98,7 @@ class LoopNest {
   size_t tile_begin_ = 0;  // the level after the last loop over k
   size_t block_level_ = 0;
   size_t panel_level_ = 0;  // see ir::panel_level
+  size_t row_level_ = 0;    // the first loop inside which rows of C are finished: over all of n in a call
   int64_t tile_rows_ = 1, tile_outputs_ = 1;
   std::vector<OpenLoop> open_;
   int counters_[3] = {};

@@ -19,9 +19,10 @@ using PassObserver = std::function<void(std::string_view pass, const ir::Program
 // - ternary: W (packed weights), A (i8 [m, activation_stride]; of lookup T and H in its place, see
 //   lower_tables), asum (i32 [m], sum of each row of A), sa (f32 [m], scale of each row of A), sw (f32 [1],
 //   or [output_stride] if weights are scaled by row), R or G (f32, as C; see ir::Epilogue), C (f32 [m,
-//   output_stride]);
+//   output_stride]); if rows are quantised, Q (i8, as C), qsum (i32 [m]) and sq (f32 [m]), which are A, asum
+//   and sa of a product with k of this n;
 // - dense: W, S (f32 scales, if they are scaled by group), A (f32 [m, activation_stride]), C.
-// Rows of A, asum, sa and C past m, up to a whole tile of rows, must exist; what A holds there is not used
+// Rows of all these past m, up to a whole tile of rows, must exist; what A holds there is not used
 // for the rows before.
 ir::Program lower(const ir::Kernel& kernel, const PassObserver& observe = {});
 

@@ -24,7 +24,7 @@ class AddsubLowering {
 
   ir::Program run() {
     declare();
-    LoopNest::Steps steps;
+    LoopNest::Steps steps = epilogue_.steps();
     steps.start = [&](Body& body) { body.push_back(Instruction{Op::constant, sum()}); };
     steps.tile = [&](Body& body) { tile(body); };
     steps.finish = [&](Body& body) {

@@ -27,7 +27,7 @@ class DotLowering {
 
   ir::Program run() {
     declare();
-    LoopNest::Steps steps;
+    LoopNest::Steps steps = epilogue_.steps();
     steps.start = [&](Body& body) {
       for (int i = 0; i < sums_; ++i) body.push_back(Instruction{Op::constant, sum(i)});
     };

@@ -31,7 +31,7 @@ class LookupLowering {
 
   ir::Program run() {
     declare();
-    LoopNest::Steps steps;
+    LoopNest::Steps steps = epilogue_.steps();
     steps.start = [&](Body& body) {
       for (int half = 0; half < halves; ++half) body.push_back(Instruction{Op::constant, sum(half)});
     };

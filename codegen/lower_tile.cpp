@@ -33,7 +33,7 @@ class TileLowering {
 
   ir::Program run() {
     declare();
-    LoopNest::Steps steps;
+    LoopNest::Steps steps = epilogue_.steps();
     steps.panel = [&](Body& body) { unpack_panel(body); };
     steps.start = [&](Body& body) {
       for (int half = 0; half < sums_each(); ++half) body.push_back(Instruction{Op::constant, sum(half)});

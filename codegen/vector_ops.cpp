@@ -73,6 +73,21 @@ llvm::Value* dot(llvm::IRBuilderBase& builder, const DotOperands& operands, int 
   return sum;
 }
 
+llvm::Type* words_like(llvm::IRBuilderBase& builder, llvm::Value* vector) {
+  return llvm::FixedVectorType::get(builder.getInt32Ty(), lanes(vector));
+}
+
+// The bits of |x|. As integers they are in the order of the magnitudes, with infinity and then NaN on top.
+llvm::Value* magnitude_bits(llvm::IRBuilderBase& builder, llvm::Value* x) {
+  llvm::Type* words = words_like(builder, x);
+  return builder.CreateAnd(builder.CreateBitCast(x, words), llvm::ConstantInt::get(words, 0x7fffffff));
+}
+
+llvm::Value* in_every_lane(llvm::IRBuilderBase& builder, llvm::Value* scalar, llvm::Type* type) {
+  const unsigned count = llvm::cast<llvm::FixedVectorType>(type)->getNumElements();
+  return builder.CreateBitCast(builder.CreateVectorSplat(count, scalar), type);
+}
+
 // Byte i of each i32, as an i32.
 llvm::Value* byte_of(llvm::IRBuilderBase& builder, llvm::Value* words, int i, bool is_signed) {
   const auto by = [&](int count) { return llvm::ConstantInt::get(words->getType(), count); };
@@ -171,6 +186,35 @@ llvm::Value* multiply_high(llvm::IRBuilderBase& builder, llvm::Value* bytes, int
   llvm::Value* product = builder.CreateMul(wide, llvm::ConstantInt::get(wide->getType(), factor));
   llvm::Value* high = builder.CreateLShr(product, llvm::ConstantInt::get(wide->getType(), 8));
   return builder.CreateTrunc(high, bytes->getType());
+}
+
+llvm::Value* absmax(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y) {
+  llvm::Value* x_bits = magnitude_bits(builder, x);
+  llvm::Value* y_bits = magnitude_bits(builder, y);
+  llvm::Value* is_larger = builder.CreateICmpSGT(x_bits, y_bits);
+  return builder.CreateBitCast(builder.CreateSelect(is_larger, x_bits, y_bits), x->getType());
+}
+
+llvm::Value* absmax_across(llvm::IRBuilderBase& builder, llvm::Value* vector, llvm::Type* type) {
+  return in_every_lane(builder, builder.CreateIntMaxReduce(magnitude_bits(builder, vector), true), type);
+}
+
+llvm::Value* add_across(llvm::IRBuilderBase& builder, llvm::Value* vector, llvm::Type* type) {
+  return in_every_lane(builder, builder.CreateAddReduce(vector), type);
+}
+
+llvm::Value* round(llvm::IRBuilderBase& builder, llvm::Value* vector, int64_t bound, llvm::Type* type) {
+  const auto real = [&](double value) { return llvm::ConstantFP::get(vector->getType(), value); };
+  const auto limit = static_cast<double>(bound);
+  llvm::Value* value = builder.CreateSelect(builder.CreateFCmpORD(vector, vector), vector, real(0));
+  value = builder.CreateSelect(builder.CreateFCmpOGT(value, real(limit)), real(limit), value);
+  value = builder.CreateSelect(builder.CreateFCmpOLT(value, real(-limit)), real(-limit), value);
+  // Beyond 2^23 f32 has no halves: the sum is rounded to even, and its low bits hold the number. It takes no
+  // instruction that a CPU may lack.
+  llvm::Type* words = words_like(builder, vector);
+  llvm::Value* sum = builder.CreateBitCast(builder.CreateFAdd(value, real(0x1.8p23)), words);
+  llvm::Value* whole = builder.CreateSub(sum, llvm::ConstantInt::get(words, 0x4b400000));
+  return builder.CreateSExtOrTrunc(whole, type);
 }
 
 llvm::Value* f16_to_f32(llvm::IRBuilderBase& builder, llvm::Value* bits) {

@@ -52,6 +52,12 @@ llvm::Value* add_where(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value
                        bool subtract);
 llvm::Value* multiply_low(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t factor);
 llvm::Value* multiply_high(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t factor);
+llvm::Value* absmax(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y);
+// Of all lanes of a vector, in every lane of `type`.
+llvm::Value* absmax_across(llvm::IRBuilderBase& builder, llvm::Value* vector, llvm::Type* type);
+llvm::Value* add_across(llvm::IRBuilderBase& builder, llvm::Value* vector, llvm::Type* type);
+// <L x float> to integers of `type`; `bound` is 2^22 at most.
+llvm::Value* round(llvm::IRBuilderBase& builder, llvm::Value* vector, int64_t bound, llvm::Type* type);
 // <L x i16>, the bits of f16, to <L x float>, by integer operations and one multiplication.
 llvm::Value* f16_to_f32(llvm::IRBuilderBase& builder, llvm::Value* bits);
 }  // namespace portable

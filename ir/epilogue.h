@@ -12,4 +12,10 @@ enum class Epilogue : uint8_t {
   gate,      // C = relu(G) * relu(G) * S
 };
 
+// After it, a kernel may quantise the rows of C: what the next ternary product takes for A, asum and sa, with
+// no step between. For each row of C, its n elements c, as Problem says of A:
+//   sq = 127 / max(|c|, 1e-5),  Q = c * sq rounded half to even (within -127 ... 127),  qsum = the sum of Q.
+// If an element is infinite or no number, all of Q is 0 and sq is NaN, and so is what is divided by it later.
+// Q has the row_stride of n, and zeros up to it.
+
 }  // namespace tern::ir

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cassert>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 
@@ -214,6 +217,19 @@ class Interpreter {
     }
   }
 
+  // The larger magnitude. As integers, the bits of magnitudes are in their order: infinity, then NaN, on top.
+  static float absmax(float x, float y) {
+    const uint32_t x_bits = std::bit_cast<uint32_t>(std::abs(x)),
+                   y_bits = std::bit_cast<uint32_t>(std::abs(y));
+    return std::bit_cast<float>(std::max(x_bits, y_bits));
+  }
+
+  static int64_t round(float x, int64_t bound) {
+    if (std::isnan(x)) return 0;
+    const auto limit = static_cast<float>(bound);
+    return static_cast<int64_t>(std::nearbyint(std::clamp(x, -limit, limit)));
+  }
+
   template <class Value_of>
   void each_lane(const Value& result, Value_of value_of) {
     for (int i = 0; i < result.type.lanes; ++i)
@@ -293,6 +309,21 @@ class Interpreter {
       case Op::relu:
         for (int i = 0; i < lanes; ++i) write(result.lane(i), x.real(i) < 0 ? 0.0f : x.real(i));
         return;
+      case Op::absmax:
+        for (int i = 0; i < lanes; ++i) write(result.lane(i), absmax(x.real(i), y.real(i)));
+        return;
+      case Op::absmax_across: {
+        float largest = 0;
+        for (int i = 0; i < x.type.lanes; ++i) largest = absmax(largest, x.real(i));
+        for (int i = 0; i < lanes; ++i) write(result.lane(i), largest);
+        return;
+      }
+      case Op::add_across: {
+        int64_t sum = 0;
+        for (int i = 0; i < x.type.lanes; ++i) sum += x.integer(i);
+        return each_lane(result, [&](int) { return sum; });
+      }
+      case Op::round: return each_lane(result, [&](int i) { return round(x.real(i), immediate); });
       case Op::convert:
         for (int i = 0; i < lanes; ++i) {
           if (result.type.element == Element::f32)

@@ -77,6 +77,7 @@ struct Kernel {
   Schedule schedule;
   Compute compute;
   Epilogue epilogue = Epilogue::plain;
+  bool quantizes_rows = false;  // of C, after the epilogue
   bool operator==(const Kernel&) const = default;
 };
 

@@ -61,10 +61,11 @@ std::string print_compute(const Compute& compute) {
 std::string print_epilogue(const Kernel& kernel) {
   const std::string_view scale = kernel.problem.scaling == Scaling::row ? "sw[n]" : "sw";
   const std::string sum = kernel.problem.is_ternary() ? fmt::format("f32(acc) / sa[m] * {}", scale) : "acc";
+  const std::string_view then = kernel.quantizes_rows ? " then Q = C quantize i8 absmax per m" : "";
   switch (kernel.epilogue) {
-    case Epilogue::plain: return fmt::format("  epilogue C = {}\n", sum);
-    case Epilogue::residual: return fmt::format("  epilogue C = R + {}\n", sum);
-    case Epilogue::gate: return fmt::format("  epilogue C = relu(G) * relu(G) * ({})\n", sum);
+    case Epilogue::plain: return fmt::format("  epilogue C = {}{}\n", sum, then);
+    case Epilogue::residual: return fmt::format("  epilogue C = R + {}{}\n", sum, then);
+    case Epilogue::gate: return fmt::format("  epilogue C = relu(G) * relu(G) * ({}){}\n", sum, then);
   }
   return {};
 }
@@ -234,6 +235,8 @@ void parse_epilogue(Lexer& in, Kernel& kernel) {
   in.expect_all(kernel.problem.is_ternary() ? "f32 ( acc ) / sa [ m ] * sw" : "acc");
   if (kernel.problem.is_ternary() && kernel.problem.scaling == Scaling::row) in.expect_all("[ n ]");
   if (kernel.epilogue == Epilogue::gate) in.expect(")");
+  kernel.quantizes_rows = in.accept("then");
+  if (kernel.quantizes_rows) in.expect_all("Q = C quantize i8 absmax per m");
 }
 
 }  // namespace

@@ -32,6 +32,10 @@ enum class Op : uint8_t {
   multiply,
   divide,
   relu,
+  absmax,
+  absmax_across,
+  add_across,
+  round,
   convert,
   low_byte,
   high_byte,
@@ -59,7 +63,7 @@ struct OpRow {
 //
 // Tiles are matrices of 16 rows of 64 bytes: registers i8x1024, and i32x256 for sums. tile_dot takes the rows
 // of y, and of z four rows of bytes in one: byte 4j + l of row p of z is row 4p + l, column j.
-inline constexpr std::array<OpRow, 33> ops = {{
+inline constexpr std::array<OpRow, 37> ops = {{
     {Op::constant, "constant", 0, true, false, true, "r[i] = c"},
     {Op::table, "table", 0, true, false, false, "r[i] = value i % size of a table of the program"},
     {Op::load, "load", 0, true, true, false, "r[i] = buffer[address + i]"},
@@ -85,6 +89,12 @@ inline constexpr std::array<OpRow, 33> ops = {{
     {Op::multiply, "multiply", 2, true, false, false, "r[i] = x[i] * y[i], f32"},
     {Op::divide, "divide", 2, true, false, false, "r[i] = x[i] / y[i], f32"},
     {Op::relu, "relu", 1, true, false, false, "r[i] = x[i] < 0 ? 0 : x[i], f32"},
+    {Op::absmax, "absmax", 2, true, false, false,
+     "r[i] = the larger of |x[i]| and |y[i]|, f32; NaN tops all"},
+    {Op::absmax_across, "absmax_across", 1, true, false, false, "r[i] = absmax of all lanes of x, f32"},
+    {Op::add_across, "add_across", 1, true, false, false, "r[i] = sum of all lanes of x, i32"},
+    {Op::round, "round", 1, true, false, true,
+     "r[i] = x[i], f32, as a whole number: half to even, no further than c from 0; NaN gives 0"},
     {Op::convert, "convert", 1, true, false, false, "r[i] = x[i] in r's type"},
     {Op::low_byte, "low_byte", 1, true, false, false, "r[i] = x[i] modulo 256, u8"},
     {Op::high_byte, "high_byte", 1, true, false, false, "r[i] = x[i] / 256 rounded down, i8"},

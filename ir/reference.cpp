@@ -1,6 +1,9 @@
 #include "ir/reference.h"
 
+#include <algorithm>
 #include <cassert>
+#include <cmath>
+#include <limits>
 
 namespace tern::ir {
 namespace {
@@ -61,6 +64,25 @@ std::vector<float> reference(const Problem& problem, const MatmulInputs& inputs,
     }
   }
   return c;
+}
+
+QuantizedRows reference_quantized(std::span<const float> rows, int64_t columns) {
+  QuantizedRows quantized;
+  for (; !rows.empty(); rows = rows.subspan(columns)) {
+    const std::span<const float> row = rows.first(columns);
+    const bool finite = std::ranges::all_of(row, [](float value) { return std::isfinite(value); });
+    float largest = 1e-5f;
+    for (const float value : row) largest = std::max(largest, std::abs(value));
+    const float scale = finite ? 127 / largest : std::numeric_limits<float>::quiet_NaN();
+    int32_t sum = 0;
+    for (const float value : row) {
+      quantized.values.push_back(finite ? static_cast<int8_t>(std::nearbyint(value * scale)) : int8_t{0});
+      sum += quantized.values.back();
+    }
+    quantized.sums.push_back(sum);
+    quantized.scales.push_back(scale);
+  }
+  return quantized;
 }
 
 }  // namespace tern::ir

@@ -32,4 +32,12 @@ std::vector<int32_t> reference_sums(const Problem& problem, const MatmulInputs& 
 std::vector<float> reference(const Problem& problem, const MatmulInputs& inputs,
                              Epilogue epilogue = Epilogue::plain);
 
+// Rows as the next ternary product takes them: see Epilogue.
+struct QuantizedRows {
+  std::vector<int8_t> values;  // as many as there were, without padding
+  std::vector<int32_t> sums;
+  std::vector<float> scales;
+};
+QuantizedRows reference_quantized(std::span<const float> rows, int64_t columns);
+
 }  // namespace tern::ir

@@ -242,13 +242,14 @@ class KernelVerifier {
     const Compute& compute = kernel_.compute;
     const Problem& problem = kernel_.problem;
     if (compute.strategy == Strategy::madd) {
-      if (kernel_.epilogue != Epilogue::plain)
+      if (kernel_.epilogue != Epilogue::plain || kernel_.quantizes_rows)
         report(places_.epilogue, "dense products are written as they are: C = acc");
       if (problem.scaling == Scaling::group && !has_k_loop_of(problem.scale_group))
         report(places_.compute, fmt::format("a scale every {} inputs needs a loop 'k by {}'",
                                             problem.scale_group, problem.scale_group));
       return;
     }
+    if (kernel_.quantizes_rows) check_rows();
     if (compute.widen_every_k != 0 && !has_k_loop_of(compute.widen_every_k))
       report(places_.compute, fmt::format("widening every {} inputs needs a loop 'k by {}'",
                                           compute.widen_every_k, compute.widen_every_k));
@@ -266,6 +267,20 @@ class KernelVerifier {
         if (leaf_of(kernel_).lanes % 8 != 0) report(places_.compute, "masks have whole bytes of outputs");
         break;
       case Strategy::madd: break;
+    }
+  }
+
+  // What a call has of a row of C must be all of it.
+  void check_rows() {
+    const std::vector<LoopExtent> extents = loop_extents(kernel_);
+    for (size_t i = 0; i < extents.size(); ++i) {
+      const LoopExtent& extent = extents[i];
+      if (extent.kind == LoopKind::parallel && extent.axis == Axis::n && extent.trips > 1)
+        report(
+            loop_place(i),
+            fmt::format("rows of C are quantised whole, but calls share them out: make this 'for n by {}', "
+                        "after all parallel loops",
+                        extent.step));
     }
   }
 

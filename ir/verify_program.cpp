@@ -20,6 +20,9 @@ constexpr int64_t largest_scratch = 1 << 20;
 // Whole numbers up to this are f32 values.
 constexpr int64_t largest_exact_f32 = 1 << 24;
 
+// f32 rounds whole numbers up to this by an addition.
+constexpr int64_t largest_rounded = 1 << 22;
+
 // Words that begin something else than an operation's result.
 bool starts_a_statement(std::string_view word) {
   return word == "register" || word == "table" || word == name(LoopKind::parallel) ||
@@ -280,6 +283,21 @@ class ProgramVerifier {
       case Op::relu:
         return require_here(operand(0) == result && result.element == Element::f32,
                             "both types must be f32 of the same lanes");
+      case Op::absmax:
+        return require_here(operand(0) == result && operand(1) == result && result.element == Element::f32,
+                            "all types must be f32 of the same lanes");
+      case Op::absmax_across:
+        return require_here(operand(0).element == Element::f32 && result.element == Element::f32,
+                            "both types must be f32");
+      case Op::add_across:
+        return require_here(operand(0).element == Element::i32 && result.element == Element::i32,
+                            "both types must be i32");
+      case Op::round:
+        require_here(operand(0) == VectorType{Element::f32, result.lanes} &&
+                         (result.element == Element::i8 || result.element == Element::i32),
+                     "f32 is rounded to i8 or i32 of the same lanes");
+        return require_here(immediate >= 1 && immediate <= largest_rounded,
+                            fmt::format("the bound must be between 1 and {}", largest_rounded));
       case Op::convert: {
         const Element from = operand(0).element;
         require_here(operand(0).lanes == result.lanes, "the lanes must be as many");

@@ -135,6 +135,8 @@ class RangeVerifier {
       case Op::shift_right: return Interval{x.low >> immediate, x.high >> immediate};
       case Op::add: return plus(x, y);
       case Op::subtract: return minus(x, y);
+      case Op::add_across: return times(x, program_.registers[instruction.operands[0].array].type.lanes);
+      case Op::round: return Interval{-immediate, immediate};
       case Op::convert: return x;
       case Op::dot4:
         if (!within(y, {-immediate, immediate}))
@@ -154,6 +156,8 @@ class RangeVerifier {
       case Op::multiply:
       case Op::divide:
       case Op::relu:
+      case Op::absmax:
+      case Op::absmax_across:
       case Op::store:
       case Op::tile_store: {
         const Buffer& buffer = program_.buffers[instruction.buffer];

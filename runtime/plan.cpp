@@ -65,6 +65,11 @@ Expected<std::vector<ir::Kernel>> kernels_of(const Tensor& tensor, const KernelC
   for (int64_t rows : planned_rows(most_rows)) {
     Expected<ir::Kernel> kernel = choose(problem_of(tensor, rows));
     if (!kernel) return kernel.error();
+    if (kernel->epilogue != ir::Epilogue::plain || kernel->quantizes_rows)
+      return Error{
+          fmt::format("kernel {} does more than the product of {}: what follows it has steps of its own",
+                      kernel->name, tensor.name),
+          {}};
     kernels.push_back(kernel.take());
     const ir::Kernel &first = kernels.front(), &last = kernels.back();
     if (last.weights != first.weights || last.scales != first.scales)

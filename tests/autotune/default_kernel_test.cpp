@@ -38,7 +38,7 @@ void expect_all_agree(const ir::Kernel& kernel, const codegen::Jit& jit, std::mt
   ASSERT_TRUE(compiled) << compiled.error().text();
 
   const ir::MatmulInputs inputs = testing::random_inputs(kernel.problem, random);
-  const std::vector<float> expected = ir::reference(kernel.problem, inputs, kernel.epilogue);
+  const std::vector<float> expected = testing::expected_result(kernel, inputs);
   if (interpret) {
     EXPECT_TRUE(testing::same_bits(testing::run_interpreted(kernel, program, inputs), expected))
         << "interpreter";

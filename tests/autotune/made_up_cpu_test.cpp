@@ -84,7 +84,7 @@ TEST(MadeUpCpu, OfX86IsOneFile) {
   std::mt19937 random(2);
   const ir::MatmulInputs inputs = testing::random_inputs(kernel.problem, random);
   EXPECT_TRUE(testing::same_bits(testing::run_compiled(*compiled, kernel, inputs),
-                                 ir::reference(kernel.problem, inputs, kernel.epilogue)));
+                                 testing::expected_result(kernel, inputs)));
 }
 
 TEST(MadeUpCpu, OfAnArchitectureWithoutInstructionsOfItsOwnIsOneFile) {

@@ -13,6 +13,7 @@
 #include "autotune/default_kernel.h"
 #include "autotune/knobs.h"
 #include "autotune/recipe.h"
+#include "autotune/whole_rows.h"
 #include "ir/verify.h"
 #include "tests/support/matmul_case.h"
 #include "tests/support/random_kernel.h"
@@ -125,6 +126,8 @@ bool is_harmless(const ir::Program& program, const Place& place, int64_t before,
     return true;
   // The bound of dot4 is a promise: verify refuses one that is too small, and any other is as true.
   if (instruction.op == ir::Op::dot4 && place.part == Part::immediate) return true;
+  // Rows are scaled so that nothing is further from 0 than the bound.
+  if (instruction.op == ir::Op::round && place.part == Part::immediate && *place.number > before) return true;
   // The variable of a loop of one iteration is always 0.
   if (place.part == Part::factor) {
     for (const ir::Affine::Term& term : place.affine->terms) {
@@ -176,7 +179,9 @@ void mutate(const ir::Kernel& kernel, Random& random, Tally& tally, int rounds =
     const bool all_equal =
         std::adjacent_find(trits.begin(), trits.end(), std::not_equal_to<>()) == trits.end();
     if (!trits.empty() && all_equal) continue;  // any weight is as good as any other
-    expected.push_back(ir::reference(kernel.problem, drawn, kernel.epilogue));
+    // What rows are no larger than shows in rows of zeros.
+    if (kernel.quantizes_rows && inputs.empty()) drawn.weight_scale = 0;
+    expected.push_back(testing::expected_result(kernel, drawn));
     inputs.push_back(std::move(drawn));
   }
   ir::Program program = codegen::lower(kernel);
@@ -243,6 +248,22 @@ TEST(Mutation, OfProgramsOfEveryRecipeIsCaught) {
     }
   }
   EXPECT_GE(tally.programs, 50);
+  EXPECT_GT(tally.refused, 100);
+  EXPECT_GT(tally.different, 100);
+}
+
+// With many draws: which column holds a row's largest value is chance.
+TEST(Mutation, OfProgramsThatQuantizeRowsIsCaught) {
+  Random random(4);
+  Tally tally;
+  const targets::Target target = testing::listed_target("generic");
+  for (const Recipe& recipe : recipes(ir::Element::trit)) {
+    if (recipe.unpack != ir::Unpack::fields) continue;  // ends in the same way as the others
+    const std::optional<ir::Kernel> kernel = kernel_without_padding(recipe, ir::Element::trit, target);
+    ASSERT_TRUE(kernel) << print(recipe);
+    mutate(with_quantized_rows(*kernel), random, tally, 40, 8);
+  }
+  EXPECT_GE(tally.programs, 15);
   EXPECT_GT(tally.refused, 100);
   EXPECT_GT(tally.different, 100);
 }

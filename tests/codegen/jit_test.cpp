@@ -54,7 +54,7 @@ void expect_right(const CompiledKernel& compiled, const ir::Kernel& kernel, uint
   Random random(seed);
   const ir::MatmulInputs inputs = testing::random_inputs(kernel.problem, random.engine());
   EXPECT_TRUE(testing::same_bits(testing::run_compiled(compiled, kernel, inputs),
-                                 ir::reference(kernel.problem, inputs, kernel.epilogue)));
+                                 testing::expected_result(kernel, inputs)));
 }
 
 TEST(Jit, KeepsTheKernelAndTheProgramWithTheCode) {

@@ -47,7 +47,7 @@ TEST(Lower, RandomKernelsAgreeOnEveryTarget) {
       const ir::Kernel kernel = testing::random_kernel(random, target);
       SCOPED_TRACE(target.name + "\n" + print(kernel));
       const ir::MatmulInputs inputs = testing::random_inputs(kernel.problem, random.engine());
-      const std::vector<float> expected = ir::reference(kernel.problem, inputs, kernel.epilogue);
+      const std::vector<float> expected = testing::expected_result(kernel, inputs);
       lower(kernel, [&](std::string_view pass, const ir::Program& stage) {
         ASSERT_TRUE(testing::same_bits(testing::run_interpreted(kernel, stage, inputs), expected)) << pass;
       });
@@ -68,7 +68,7 @@ TEST(Lower, ManyRandomKernelsAgreeWithTheReference) {
     const ir::Kernel kernel = testing::random_kernel(random, target);
     const ir::MatmulInputs inputs = testing::random_inputs(kernel.problem, random.engine());
     ASSERT_TRUE(testing::same_bits(testing::run_interpreted(kernel, lower(kernel), inputs),
-                                   ir::reference(kernel.problem, inputs, kernel.epilogue)))
+                                   testing::expected_result(kernel, inputs)))
         << print(kernel);
     ++seen[std::string(row(kernel.weights.packing).name) + (kernel.problem.is_ternary() ? "" : " dense")];
     ++seen[std::string(name(kernel.compute.strategy))];
@@ -79,6 +79,7 @@ TEST(Lower, ManyRandomKernelsAgreeWithTheReference) {
     if (kernel.problem.scaling == ir::Scaling::row) ++seen["a scale an output"];
     if (kernel.epilogue == ir::Epilogue::residual) ++seen["residual"];
     if (kernel.epilogue == ir::Epilogue::gate) ++seen["gate"];
+    if (kernel.quantizes_rows) ++seen[kernel.problem.m > 1 ? "rows quantised" : "a row quantised"];
     if (kernel.compute.in_place != 1) ++seen["in place"];
     if (kernel.problem.is_ternary()) ++seen["unpack " + std::string(name(kernel.compute.unpack))];
     if (kernel.compute.widen_every_k != 0) ++seen["widen"];
@@ -106,6 +107,8 @@ TEST(Lower, ManyRandomKernelsAgreeWithTheReference) {
                                    "a scale an output",
                                    "residual",
                                    "gate",
+                                   "rows quantised",
+                                   "a row quantised",
                                    "tile",
                                    "addsub",
                                    "madd",
@@ -189,7 +192,7 @@ TEST(Lower, AStepOfKMayBeRepeated) {
   Random random(4);
   const ir::MatmulInputs inputs = testing::random_inputs(parsed->kernel.problem, random.engine());
   EXPECT_TRUE(testing::same_bits(testing::run_interpreted(parsed->kernel, lower(parsed->kernel), inputs),
-                                 ir::reference(parsed->kernel.problem, inputs, parsed->kernel.epilogue)));
+                                 testing::expected_result(parsed->kernel, inputs)));
 }
 
 }  // namespace

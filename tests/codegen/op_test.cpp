@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <set>
 
@@ -52,6 +53,7 @@ const std::vector<Source> sources = {
     {"bf16", Element::bf16, every_half},
     {"f32", Element::f32, size},
     {"f32_too", Element::f32, size},
+    {"f32_near", Element::f32, size},  // to whole numbers and the halves between them
 };
 
 // One operation: what it reads (a source, and how many of its lanes belong to one of the result; or,
@@ -145,6 +147,17 @@ std::vector<Case> cases_of(int lanes) {
     cases.push_back({{{"f32", 1}, {"f32_too", 1}}, op + " {}, {}", Element::f32});
 
   cases.push_back({{{"f32", 1}}, "relu {}", Element::f32});
+  for (const std::string source : {"f32", "f32_near"}) {
+    cases.push_back({{{source, 1}, {"f32_too", 1}}, "absmax {}, {}", Element::f32});
+    cases.push_back({{{source, 1}}, "absmax_across {}", Element::f32});
+    cases.push_back({{{source, -7}}, "absmax_across {}", Element::f32});
+    for (const int bound : {127, 1, 100})
+      cases.push_back({{{source, 1}}, fmt::format("round {{}}, {}", bound), Element::i8});
+    for (const int bound : {200, 5000, 1 << 22})
+      cases.push_back({{{source, 1}}, fmt::format("round {{}}, {}", bound), Element::i32});
+  }
+  cases.push_back({{{"i32_small", 1}}, "add_across {}", Element::i32});
+  cases.push_back({{{"i32_small", -7}}, "add_across {}", Element::i32});
 
   const std::pair<std::string, std::vector<Element>> conversions[] = {
       {"u8", {Element::u8, Element::i16, Element::i32, Element::f32}},
@@ -246,6 +259,12 @@ std::vector<std::byte> content_of(const ir::Buffer& buffer, Random& random) {
       case Element::f16:
       case Element::bf16: put(content, i, static_cast<uint16_t>(i)); continue;
       case Element::f32:
+        if (buffer.name == "f32_near") {
+          const float half = static_cast<float>(random.pick(-600, 600)) / 2;
+          const float toward = random.choose(std::vector<float>{half, half - 1, half + 1});
+          put(content, i, std::nextafter(half, toward));
+          continue;
+        }
         put(content, i,
             random.pick(0, 2) == 0 ? random.choose(real_corners)
                                    : static_cast<uint32_t>(random.pick(0, 0xffffffff)));

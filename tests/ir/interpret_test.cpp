@@ -1,10 +1,13 @@
 // The meaning of every operation, against values worked out by hand.
 #include "ir/interpret.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "ir/half.h"
 #include "ir/verify.h"
@@ -173,6 +176,54 @@ TEST(Interpret, FloatingPoint) {
   EXPECT_THAT(real_result_of("r = convert b"), ElementsAre(1.5f, 0x1p-133f, -infinity, 0));
   EXPECT_THAT(real_result_of("r = convert i"), ElementsAre(16777216, -2147483648.0f, 0, -3))
       << "ties to even";
+}
+
+TEST(Interpret, AbsmaxPutsNaNOnTop) {
+  EXPECT_THAT(real_result_of("r = absmax x, y"), ElementsAre(2, 3, 1e30f, 5));
+  EXPECT_THAT(real_result_of("r = absmax_across y"), ElementsAre(1e30f, 1e30f, 1e30f, 1e30f));
+  EXPECT_FALSE(std::signbit(real_result_of("r = absmax x, x")[3])) << "of -0";
+  // The infinities of H, and 0 / 0.
+  const std::string divide = "x = convert h r = constant 0 r = divide r, r ";
+  EXPECT_THAT(real_result_of("x = convert h r = absmax y, x"),
+              ElementsAre(2, 65504, 1e30f, std::numeric_limits<float>::infinity()));
+  for (const std::string absmax : {"r = absmax r, x", "r = absmax x, r", "r = absmax_across r"}) {
+    for (const float value : real_result_of(divide + absmax)) EXPECT_TRUE(std::isnan(value)) << absmax;
+  }
+}
+
+TEST(Interpret, Round) {
+  const auto rounded = [](std::vector<float> values, int bound) {
+    Memory memory;
+    memory.add<float>(values).add<int8_t>(std::vector<int8_t>(8)).add<int32_t>(std::vector<int32_t>(8));
+    memory.run(fmt::format(R"(program @p {{
+  input X: f32[8] align 1
+  output B: i8[8] align 1
+  output S: i32[8] align 1
+  register x: f32x8
+  register b: i8x8
+  register i: i32x8
+  x = load X[0]
+  b = round x, {0}
+  store B[0], b
+  i = round x, {0}
+  i = add_across i
+  store S[0], i
+}}
+)",
+                           bound));
+    const std::vector<int8_t> bytes = memory.get<int8_t>(1);
+    EXPECT_EQ(memory.get<int32_t>(2),
+              std::vector<int32_t>(8, std::accumulate(bytes.begin(), bytes.end(), 0)));
+    return bytes;
+  };
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_THAT(rounded({0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 0.50000006f, 126.5f, -0.0f}, 127),
+              ElementsAre(0, 2, 2, 0, -2, 1, 126, 0));
+  EXPECT_THAT(rounded({nan, -nan, infinity, -infinity, 127.4f, 127.5f, -1e30f, 1e-40f}, 127),
+              ElementsAre(0, 0, 127, -127, 127, 127, -127, 0));
+  EXPECT_THAT(rounded({nan, 2.4f, 2.6f, -2.6f, infinity, 3.5f, 0, 1}, 3),
+              ElementsAre(0, 2, 3, -3, 3, 3, 0, 1));
 }
 
 TEST(Interpret, AProductAndASumAreRoundedEachByItself) {

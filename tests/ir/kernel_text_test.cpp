@@ -106,6 +106,16 @@ TEST(KernelText, SpaceAndCommentsDoNotMatter) {
   EXPECT_EQ(print(parsed->kernel), decode);
 }
 
+TEST(KernelText, RowsAreQuantisedAfterAnyEpilogue) {
+  for (const Epilogue epilogue : {Epilogue::plain, Epilogue::residual, Epilogue::gate}) {
+    Kernel kernel = parse_kernel(decode)->kernel;
+    kernel.epilogue = epilogue;
+    const std::string before = print(kernel);
+    kernel.quantizes_rows = true;
+    EXPECT_EQ(print(kernel), replaced(before, "\n}\n", " then Q = C quantize i8 absmax per m\n}\n"));
+  }
+}
+
 // Any kernel that the grammar has words for, sensible or not.
 Kernel arbitrary_kernel(Random& random) {
   const auto number = [&] { return random.coin() ? random.pick(-5, 100) : random.pick(0, int64_t{1} << 62); };
@@ -136,6 +146,7 @@ Kernel arbitrary_kernel(Random& random) {
                                  : Compute{Strategy::dot, static_cast<int>(random.pick(-3, 3)),
                                            random.coin() ? 0 : number()};
   kernel.epilogue = static_cast<Epilogue>(random.pick(0, 2));
+  kernel.quantizes_rows = random.coin();
   return kernel;
 }
 
@@ -190,6 +201,8 @@ TEST(KernelText, EachSyntaxErrorHasItsPlace) {
       {", correct -sum_k A", "", "f:17:31: expected 'correct' but found 'partial'"},
       {"partial i16", "partial i32", "f:17:57: expected 'i16' but found 'i32'"},
       {"f32(acc) / sa[m] * sw", "acc", "f:18:16: expected 'f32' but found 'acc'"},
+      {"sa[m] * sw\n", "sa[m] * sw then C", "f:18:43: expected 'Q' but found 'C'"},
+      {"sa[m] * sw\n", "sa[m] * sw then Q = C quantize i4", "f:18:58: expected 'i8' but found 'i4'"},
       {"sa[m] * sw\n}", "sa[m] * sw\n", "f:20:1: expected '}' but found the end"},
       {"sa[m] * sw\n}", "sa[m] * sw\n}}", "f:19:2: expected the end but found '}'"},
   };
@@ -244,6 +257,7 @@ TEST(KernelHash, DependsOnEverythingButTheName) {
       {"W 4096", "W 4032"},
       {"offset 1,", "offset 2,"},
       {"widen every k 64", "widen every k 16"},
+      {"/ sa[m] * sw", "/ sa[m] * sw then Q = C quantize i8 absmax per m"},
   };
   for (const auto& [from, to] : changes)
     hashes.insert(hash(parse_kernel(replaced(std::string(decode), from, to))->kernel));

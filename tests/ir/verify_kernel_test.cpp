@@ -283,6 +283,26 @@ TEST(VerifyKernel, Compute) {
       });
 }
 
+TEST(VerifyKernel, RowsAreQuantisedWhole) {
+  const std::pair<std::string_view, std::string_view> then = {
+      "/ sa[m] * sw", "/ sa[m] * sw then Q = C quantize i8 absmax per m"};
+  expect_refused(ternary,
+                 {
+                     {{then},
+                      "f:11:5: rows of C are quantised whole, but calls share them out: make this 'for "
+                      "n by 32', after all parallel loops"},
+                 });
+  const std::string quantized = replaced(std::string(ternary), then.first, then.second);
+  for (const std::string loops : {"for n by 32\n    for m by 2", "parallel m by 2\n    for n by 32",
+                                  "parallel n by 64\n    parallel m by 2\n    for n by 32"})
+    EXPECT_THAT(found_in(replaced(quantized, "parallel n by 32\n    for m by 2", loops)),
+                ::testing::IsEmpty());
+  expect_refused(grouped, {
+                              {{{"C = acc", "C = acc then Q = C quantize i8 absmax per m"}},
+                               "f:18:3: dense products are written as they are: C = acc"},
+                          });
+}
+
 TEST(VerifyKernel, MessagesDoWithoutPlaces) {
   Kernel kernel = parse_kernel(ternary)->kernel;
   kernel.schedule.loops[0].step = 12;

@@ -147,6 +147,8 @@ std::vector<std::string> verdict(std::string_view statements) {
   register h: i16x8
   register i: i32x4
   register j: i32x4
+  register x: f32x16
+  x = constant 0
   u = load U[0]
   b = load B[0]
   h = load H[0]
@@ -160,25 +162,31 @@ std::vector<std::string> verdict(std::string_view statements) {
 
 TEST(VerifyRanges, EachOperation) {
   EXPECT_THAT(verdict("v = add u, u"),
-              ElementsAre("line 18:3: `v = add u, u` may overflow u8: its values reach 0..510"));
+              ElementsAre("line 20:3: `v = add u, u` may overflow u8: its values reach 0..510"));
   EXPECT_THAT(verdict("v = subtract u, u"),
-              ElementsAre("line 18:3: `v = subtract u, u` may overflow u8: its values reach -255..255"));
+              ElementsAre("line 20:3: `v = subtract u, u` may overflow u8: its values reach -255..255"));
   EXPECT_THAT(verdict("v = and u, 127 u = add v, v"), IsEmpty());
   EXPECT_THAT(verdict("v = and u, 128 u = add v, v"), ::testing::SizeIs(1));
   EXPECT_THAT(verdict("v = shift_right u, 1 u = add v, v"), IsEmpty());
   EXPECT_THAT(verdict("v = shift_right u, 7 c = convert v b = add c, c"), IsEmpty());
   EXPECT_THAT(verdict("c = convert u"),
-              ElementsAre("line 18:3: `c = convert u` may overflow i8: its values reach 0..255"));
+              ElementsAre("line 20:3: `c = convert u` may overflow i8: its values reach 0..255"));
   EXPECT_THAT(verdict("v = and u, 127 c = convert v"), IsEmpty());
   EXPECT_THAT(verdict("v = convert b"),
-              ElementsAre("line 18:3: `v = convert b` may overflow u8: its values reach -128..127"));
+              ElementsAre("line 20:3: `v = convert b` may overflow u8: its values reach -128..127"));
   EXPECT_THAT(verdict("c = constant 127 b = add c, c"), ::testing::SizeIs(1));
   EXPECT_THAT(verdict("c = constant 63 b = add c, c"), IsEmpty());
   EXPECT_THAT(verdict("j = widen i, h"), IsEmpty());
   EXPECT_THAT(
       verdict("j = constant 2147483647 i = widen j, h"),
-      ElementsAre("line 19:3: `i = widen j, h` may overflow i32: its values reach 2147418111..2147549181"));
+      ElementsAre("line 21:3: `i = widen j, h` may overflow i32: its values reach 2147418111..2147549181"));
   EXPECT_THAT(verdict("c = splat B[0], 4 c = add c, b"), ::testing::SizeIs(1));
+  EXPECT_THAT(verdict("j = constant 536870911 i = add_across j"), IsEmpty());
+  EXPECT_THAT(verdict("j = constant -536870913 i = add_across j"),
+              ElementsAre("line 21:3: `i = add_across j` may overflow i32: its values reach "
+                          "-2147483652..-2147483652"));
+  EXPECT_THAT(verdict("c = round x, 63 c = add c, c"), IsEmpty());
+  EXPECT_THAT(verdict("c = round x, 64 b = add c, c"), ::testing::SizeIs(1));
 }
 
 TEST(VerifyRanges, OneOverflowIsReportedOnce) {
@@ -196,7 +204,7 @@ TEST(VerifyRanges, SumsThatStartAnewDoNotGrow) {
 
 TEST(VerifyRanges, AccumulatorsThatFeedOnThemselvesAreRefused) {
   EXPECT_THAT(verdict("for t in 0..3 { i = add i, i }"),
-              ElementsAre("line 18:3: i grows in this loop in a way that cannot be bounded"));
+              ElementsAre("line 20:3: i grows in this loop in a way that cannot be bounded"));
   EXPECT_THAT(verdict("for t in 0..3 { j = add j, i i = add i, j }"), ::testing::Not(IsEmpty()));
   EXPECT_THAT(verdict("for t in 0..3 { j = subtract i, j }"), ::testing::Not(IsEmpty()));
   EXPECT_THAT(verdict("for t in 0..3 { j = add i, j }"), ::testing::Not(IsEmpty()))

@@ -10,6 +10,7 @@
 #include "autotune/default_kernel.h"
 #include "autotune/knobs.h"
 #include "autotune/recipe.h"
+#include "autotune/whole_rows.h"
 #include "runtime/evaluate.h"
 #include "runtime/generate.h"
 #include "runtime/vector_dispatch.h"
@@ -189,6 +190,26 @@ TEST(Engine, KernelsOfOneMatrixMustShareItsWeights) {
   const Expected<std::unique_ptr<Engine>> engine = Engine::load(options);
   ASSERT_FALSE(engine);
   EXPECT_NE(engine.error().text().find("cannot share the weights of"), std::string::npos);
+}
+
+TEST(Engine, KernelsMustEndWithTheirProduct) {
+  const targets::Target target = targets::find_runnable_target("host").take();
+  EngineOptions options;
+  options.model = oracle + ".gguf";
+  const auto gate = [](ir::Kernel kernel) {
+    kernel.epilogue = ir::Epilogue::gate;
+    return kernel;
+  };
+  for (const auto& change :
+       std::vector<std::function<ir::Kernel(ir::Kernel)>>{gate, autotune::with_quantized_rows}) {
+    options.kernels = jit_kernels(target, std::nullopt, [=](const ir::Problem& problem) {
+                        const ir::Kernel kernel = autotune::default_kernel(problem, target);
+                        return problem.is_ternary() ? change(kernel) : kernel;
+                      }).take();
+    const Expected<std::unique_ptr<Engine>> engine = Engine::load(options);
+    ASSERT_FALSE(engine);
+    EXPECT_NE(engine.error().text().find("what follows it has steps of its own"), std::string::npos);
+  }
 }
 
 TEST(Engine, SequencesOfABatchDoNotTouchEachOther) {

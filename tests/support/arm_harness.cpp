@@ -211,7 +211,7 @@ ArmCall kernel_call(const ir::Kernel& kernel, std::mt19937& random) {
   KernelCall call(kernel, program, inputs);
   const Contents before = contents_of(call, program);
   interpret(program, call.buffers(), full_ranges(program));
-  EXPECT_TRUE(same_bits(call.result(), ir::reference(kernel.problem, inputs, kernel.epilogue)));
+  EXPECT_TRUE(same_bits(call.result(), expected_result(kernel, inputs)));
   return {print(kernel), program, before, contents_of(call, program)};
 }
 

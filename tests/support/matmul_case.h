@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <random>
+#include <string_view>
 #include <vector>
 
 #include "codegen/jit.h"
@@ -70,20 +71,34 @@ class KernelCall {
       storage_.emplace_back(bytes + 2 * guard, std::byte{0xa5});
       const size_t misalignment = reinterpret_cast<uintptr_t>(storage_.back().data()) % guard;
       starts_.push_back(storage_.back().data() + guard - misalignment);
-      std::memset(starts_.back(), 0, bytes);
+      // What is not written must not look as if it were.
+      std::memset(starts_.back(), buffer.kind == ir::BufferKind::output ? 0x5a : 0, bytes);
       fill(buffer, starts_.back(), inputs);
     }
   }
 
   std::vector<std::byte*> buffers() { return starts_; }
 
-  // C, f32 [m,n] without padding.
+  // C, f32 [m,n] without padding; behind it, if rows are quantised, what they are as numbers: Q with its
+  // padding, qsum and sq. See expected_result.
   std::vector<float> result() const {
     const ir::Problem& problem = kernel_.problem;
-    std::vector<float> c(problem.m * problem.n);
+    std::vector<float> all;
+    const std::byte* c = find("C");
     for (int64_t m = 0; m < problem.m; ++m)
-      std::memcpy(&c[m * problem.n], starts_.back() + m * output_stride(problem) * 4, problem.n * 4);
-    return c;
+      append<float>(all, c + m * output_stride(problem) * sizeof(float), problem.n);
+    if (!kernel_.quantizes_rows) return all;
+    append<int8_t>(all, find("Q"), problem.m * output_stride(problem));
+    append<int32_t>(all, find("qsum"), problem.m);
+    append<float>(all, find("sq"), problem.m);
+    return all;
+  }
+
+  // The start of the buffer of that name.
+  std::byte* find(std::string_view name) const {
+    size_t i = 0;
+    while (program_.buffers[i].name != name) ++i;
+    return starts_[i];
   }
 
   bool guards_are_whole() const {
@@ -100,6 +115,15 @@ class KernelCall {
 
  private:
   static constexpr size_t guard = 64;
+
+  template <class T>
+  static void append(std::vector<float>& all, const std::byte* start, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) {
+      T value;
+      std::memcpy(&value, start + i * sizeof(T), sizeof value);
+      all.push_back(static_cast<float>(value));
+    }
+  }
 
   template <class T>
   void fill_rows(std::byte* start, const std::vector<T>& values, int64_t stride) {
@@ -185,6 +209,21 @@ class KernelCall {
   std::vector<std::vector<std::byte>> storage_;
   std::vector<std::byte*> starts_;
 };
+
+// What KernelCall::result must be.
+inline std::vector<float> expected_result(const ir::Kernel& kernel, const ir::MatmulInputs& inputs) {
+  const ir::Problem& problem = kernel.problem;
+  std::vector<float> all = ir::reference(problem, inputs, kernel.epilogue);
+  if (!kernel.quantizes_rows) return all;
+  const ir::QuantizedRows rows = ir::reference_quantized(all, problem.n);
+  for (int64_t m = 0; m < problem.m; ++m) {
+    all.insert(all.end(), &rows.values[m * problem.n], &rows.values[m * problem.n] + problem.n);
+    all.insert(all.end(), output_stride(problem) - problem.n, 0);
+  }
+  all.insert(all.end(), rows.sums.begin(), rows.sums.end());
+  all.insert(all.end(), rows.scales.begin(), rows.scales.end());
+  return all;
+}
 
 inline std::vector<float> run_interpreted(const ir::Kernel& kernel, const ir::Program& program,
                                           const ir::MatmulInputs& inputs) {

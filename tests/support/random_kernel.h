@@ -165,6 +165,8 @@ class KernelMaker {
     Random random(static_cast<uint32_t>(hash(kernel_)));
     kernel_.problem.scaling = random.coin() ? ir::Scaling::row : ir::Scaling::tensor;
     kernel_.epilogue = static_cast<ir::Epilogue>(random.pick(0, 2));
+    kernel_.quantizes_rows = random.coin();
+    if (!ir::verify(kernel_).empty()) kernel_.quantizes_rows = false;  // rows are not whole
   }
 
   Random& random_;

@@ -233,6 +233,23 @@ class ProgramMaker {
         made.result = any({Element::f32, 16});
         made.operands = {any({Element::f32, 16}), any({Element::f32, 16})};
         break;
+      case Op::absmax:
+        made.result = any({Element::f32, 16});
+        made.operands = {random_.coin() ? made.result : any({Element::f32, 16}), any({Element::f32, 16})};
+        break;
+      case Op::absmax_across:
+        made.result = any({Element::f32, 16});
+        made.operands = {any({Element::f32, 16})};
+        break;
+      case Op::add_across:
+        made.result = any(random_.coin() ? i32 : ir::VectorType{Element::i32, 16});
+        made.operands = {any(random_.coin() ? i32 : ir::VectorType{Element::i32, 16})};
+        break;
+      case Op::round:
+        made.result = any(random_.coin() ? i8 : ir::VectorType{Element::i32, 16});
+        made.operands = {any({Element::f32, 16})};
+        made.immediate = random_.pick(1, 127);
+        break;
       case Op::relu:
         made.result = any({Element::f32, 16});
         made.operands = {any({Element::f32, 16})};
