@@ -97,6 +97,7 @@ TEST(Lower, ManyRandomKernelsAgreeWithTheReference) {
                                    "g3b5",
                                    "g3b5s",
                                    "g5b8",
+                                   "g5b8s",
                                    "g5b8x",
                                    "planes",
                                    "b1",
