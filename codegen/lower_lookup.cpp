@@ -69,11 +69,8 @@ class LookupLowering {
     codes_.declare(bytes(), true);
     const Element low = tables_.low_element();
     const int64_t lowest = tables_.lowest_low();
-    t_ = add_buffer(program_, {"T", low, rows * tables_.row_bytes(), 64});
-    if (tables_.mirrored()) {
-      program_.buffers[t_].lowest = lowest;
-      program_.buffers[t_].highest = lowest + (1 << tables_.radix_bits()) - 1;
-    }
+    t_ = add_buffer(program_, {"T", low, rows * tables_.row_bytes(), 64, ir::BufferKind::input, lowest,
+                               lowest + radix() - 1});
     // Sums of `digits` activations lie in -128 * digits .. 127 * digits.
     const auto high_of = [&](int64_t sum) { return (sum - lowest) >> tables_.radix_bits(); };
     h_ = add_buffer(program_, {"H", Element::i8, rows * tables_.row_bytes(), 64, ir::BufferKind::input,

@@ -37,7 +37,8 @@ struct Holds {
 // A group of weights is a run of codes, each for `weights_per_code` weights. Code i has its low `code_bits`
 // bits in byte i * code_bits / 8, at `first_bit` + `bit_step` times its place there; with `high_bits`, its
 // highest bit is bit i of the group's last byte. Tables for mirrored codes hold the lower half of them: the
-// others, with a sign in the highest bit, stand for the same trits negated.
+// others, with a sign in the highest bit, stand for the same trits negated. (Signs of g3b5s are part of what
+// is looked up: sums of a group's eight codes do not fit the bytes that mirrored ones are added in.)
 struct PackingRow {
   Packing packing;
   std::string_view name;

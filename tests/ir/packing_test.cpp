@@ -82,7 +82,7 @@ TEST(Packing, CodesAreTheFormats) {
   EXPECT_EQ(code(Packing::g5b8_signed, {0, 0, 0, 0, 0}), 0);
   EXPECT_EQ(code(Packing::g5b8_signed, {1, 1, 1, 1, 1}), 121);
   EXPECT_EQ(code(Packing::g5b8_signed, {0, -1, 0, 0, 1}), 128 + 26);  // -27 + 1
-  EXPECT_EQ(code(Packing::g5b8_fixed, {0, 0, 0, 0, 0}), 128);  // ceil(121 * 256 / 243)
+  EXPECT_EQ(code(Packing::g5b8_fixed, {0, 0, 0, 0, 0}), 128);         // ceil(121 * 256 / 243)
   EXPECT_EQ(code(Packing::planes, {-1}), 2);
   EXPECT_EQ(code(Packing::b1, {1}), 1);
 }
