@@ -24,9 +24,10 @@ int64_t widening_limit(const Recipe& recipe) {
 }
 
 // The same of sums that were looked up: a high byte of -2..1 for triples of activations, -1..0 for pairs,
-// with any low byte.
+// with any low byte; or 8 bits, for mirrored codes of five: parts of up to 20.
 int64_t lookup_limit(const Recipe& recipe) {
   const int weights = row(recipe.packing).weights_per_code;
+  if (row(recipe.packing).mirrored) return weights * 6;
   return weights * (weights == 2 ? 127 : 63);
 }
 
@@ -56,8 +57,13 @@ Tiling tiling_of(const Recipe& recipe, const targets::Target& target) {
     tiling.row_tile = many_registers ? 2 : 1;
     tiling.one_row_vectors = 2;  // two sums each, and the tables
   }
-  if (recipe.strategy == Strategy::lookup && !recipe.quads)
-    tiling = {std::max<int64_t>(target.vector_bits / 8, 16), many_registers ? 2 : 1, 2, 1};
+  if (recipe.strategy == Strategy::lookup && !recipe.quads) {
+    const int64_t lanes = std::max<int64_t>(target.vector_bits / 8, 16);
+    tiling = {lanes, many_registers ? 2 : 1, 2, 1};
+    // Tables of 256 bytes for each code come from the second level of caches: as many outputs as there are
+    // registers for share them.
+    if (row(recipe.packing).mirrored) tiling = {lanes, many_registers ? 4 : 1, 1, many_registers ? 4 : 1};
+  }
   if (recipe.strategy == Strategy::addsub)
     tiling = {std::max<int64_t>(target.vector_bits / 16, 8), 4, many_registers ? 3 : 2, 2};
   // Matrices have 16 outputs.
@@ -164,7 +170,8 @@ Knobs default_knobs(const Recipe& recipe, const ir::Problem& problem, const targ
   knobs.tile_vectors = one_row ? tiling.one_row_vectors : tiling.row_vectors;
   // Groups of several vectors are read in larger steps. (Distances compared on Zen 5 by kernels_bench.)
   const bool planes = problem.is_ternary() && row(recipe.packing).bytes_per_group > 1;
-  knobs.prefetch_bytes = !one_row ? 0 : planes ? 8192 : 4096;
+  const int64_t distance = planes ? 8192 : row(recipe.packing).mirrored ? 6144 : 4096;
+  knobs.prefetch_bytes = one_row ? distance : 0;
 
   switch (recipe.strategy) {
     case Strategy::lookup:

@@ -47,7 +47,8 @@ Knobs fit(Knobs knobs, const ir::Problem& problem, int64_t leaf) {
   knobs.block_vectors = block_vectors(problem.n, knobs.lanes, knobs.block_vectors);
   knobs.tile_vectors = knobs.tile_vectors == 0 ? knobs.block_vectors
                                                : divisor_below(knobs.tile_vectors, knobs.block_vectors, 1);
-  const bool grouped = problem.scaling == ir::Scaling::group;
+  // A group of nothing is for ir::verify to refuse.
+  const bool grouped = problem.scaling == ir::Scaling::group && problem.scale_group > 0;
   const int64_t all_inputs = ir::round_up(problem.k, leaf);
   // Inputs that share a scale stay together.
   knobs.block_inputs = grouped ? problem.scale_group : std::min(all_inputs, knobs.block_inputs);

@@ -26,10 +26,9 @@ void add_dots(std::vector<Recipe>& all, ir::Packing packing) {
 }
 
 void add_lookups(std::vector<Recipe>& all, ir::Packing packing) {
-  const ir::PackingRow& codes = row(packing);
-  if (codes.weights_per_code < 2 || codes.code_count() > 64) return;
-  for (const bool quads : {false, true})
-    all.push_back({packing, Strategy::lookup, Unpack::fields, 0, 1, quads});
+  for (const bool quads : {false, true}) {
+    if (can_look_up(packing, quads)) all.push_back({packing, Strategy::lookup, Unpack::fields, 0, 1, quads});
+  }
 }
 
 std::string_view name(TileUnit unit) {

@@ -196,6 +196,7 @@ llvm::Value* Emitter::value_of(const Instruction& instruction) {
     case Op::subtract_where:
       return portable::add_where(builder_, operand(0), operand(1), operand(2),
                                  instruction.op == Op::subtract_where);
+    case Op::apply_sign: return portable::apply_sign(builder_, operand(0), operand(1));
     case Op::multiply: return builder_.CreateFMul(operand(0), operand(1));
     case Op::divide: return builder_.CreateFDiv(operand(0), operand(1));
     case Op::relu: {

@@ -38,7 +38,8 @@ class TablesLowering {
     const int64_t rows = padded_rows(kernel_);
     program_.name = kernel_.name + "_tables";
     a_ = add_buffer(program_, {"A", Element::i8, rows * activation_stride(kernel_.problem), 64});
-    t_ = add_buffer(program_, {"T", Element::u8, rows * shape_.row_bytes(), 64, ir::BufferKind::output});
+    t_ = add_buffer(program_,
+                    {"T", shape_.low_element(), rows * shape_.row_bytes(), 64, ir::BufferKind::output});
     h_ = add_buffer(program_, {"H", Element::i8, rows * shape_.row_bytes(), 64, ir::BufferKind::output});
     sum_ = add_register(program_, "sum", {Element::i16, lanes_});
     narrow_ = add_register(program_, "narrow", {Element::i8, lanes_});
@@ -46,6 +47,10 @@ class TablesLowering {
     mask_ = add_register(program_, "mask", {Element::u8, lanes_ / 8});
     low_ = add_register(program_, "low", {Element::u8, lanes_});
     high_ = add_register(program_, "high", {Element::i8, lanes_});
+    if (shape_.mirrored()) {
+      signed_low_ = add_register(program_, "signed_low", {Element::i8, lanes_});
+      lowest_ = add_register(program_, "lowest", {Element::i8, lanes_});
+    }
     if (shape_.quads) {
       four_ = add_register(program_, "four", {Element::i8, 16});
       lane_ = add_register(program_, "lane", {Element::u8, lanes_});
@@ -75,9 +80,8 @@ class TablesLowering {
   }
 
   void add_code(Body& body, int code, int row, int word) {
-    const RegisterUse sum{sum_, {}}, narrow{narrow_, {}}, wide{wide_, {}}, mask{mask_, {}}, low{low_, {}},
-        high{high_, {}};
-    body.push_back(Instruction{Op::constant, sum});
+    const RegisterUse sum{sum_, {}}, narrow{narrow_, {}}, wide{wide_, {}}, mask{mask_, {}};
+    body.push_back(Instruction{Op::constant, sum, {}, 0, {}, -shape_.lowest_low()});
     for (int digit = 0; digit < shape_.digits; ++digit) {
       read_activation(body, code * shape_.digits + digit, row, word);
       body.push_back(Instruction{Op::convert, wide, {narrow}});
@@ -89,10 +93,24 @@ class TablesLowering {
     Affine address{code * shape_.code_bytes(), {}};
     address.add(word, shape_.codes * shape_.code_bytes());
     address.add(row, shape_.row_bytes());
-    body.push_back(Instruction{Op::low_byte, low, {sum}});
-    body.push_back(Instruction{Op::store, {}, {low}, t_, address});
-    body.push_back(Instruction{Op::high_byte, high, {sum}});
-    body.push_back(Instruction{Op::store, {}, {high}, h_, address});
+    if (shape_.mirrored())
+      body.push_back(Instruction{Op::shift_left, sum, {sum}, 0, {}, 8 - shape_.radix_bits()});
+    body.push_back(Instruction{Op::store, {}, {low_part(body)}, t_, address});
+    body.push_back(Instruction{Op::high_byte, {high_, {}}, {sum}});
+    body.push_back(Instruction{Op::store, {}, {{high_, {}}}, h_, address});
+  }
+
+  // The low byte of the sum. Of a mirrored code's, which ends where the high byte begins, the part that is
+  // left.
+  RegisterUse low_part(Body& body) {
+    const RegisterUse low{low_, {}}, signed_low{signed_low_, {}}, lowest{lowest_, {}};
+    body.push_back(Instruction{Op::low_byte, low, {{sum_, {}}}});
+    if (!shape_.mirrored()) return low;
+    body.push_back(Instruction{Op::shift_right, low, {low}, 0, {}, 8 - shape_.radix_bits()});
+    body.push_back(Instruction{Op::convert, signed_low, {low}});
+    body.push_back(Instruction{Op::constant, lowest, {}, 0, {}, shape_.lowest_low()});
+    body.push_back(Instruction{Op::add, signed_low, {signed_low, lowest}});
+    return signed_low;
   }
 
   // The activation that weight number `weight` of a word's groups stands for, in each entry's lane.
@@ -116,7 +134,8 @@ class TablesLowering {
   const int lanes_;  // entries of all tables of a code
   ir::Program program_;
   int a_ = 0, t_ = 0, h_ = 0;
-  int sum_ = 0, narrow_ = 0, wide_ = 0, mask_ = 0, low_ = 0, high_ = 0, four_ = 0, lane_ = 0, lane_table_ = 0;
+  int sum_ = 0, narrow_ = 0, wide_ = 0, mask_ = 0, low_ = 0, high_ = 0, four_ = 0, lane_ = 0, lane_table_ = 0,
+      signed_low_ = 0, lowest_ = 0;
   std::vector<int> plus_, minus_;
 };
 

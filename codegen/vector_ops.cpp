@@ -171,6 +171,11 @@ llvm::Value* add_where(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value
   return builder.CreateSelect(bits, result, x);
 }
 
+llvm::Value* apply_sign(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* signs) {
+  llvm::Value* is_negative = builder.CreateICmpSLT(signs, llvm::Constant::getNullValue(signs->getType()));
+  return builder.CreateSelect(is_negative, builder.CreateNeg(x), x);
+}
+
 llvm::Value* multiply_low(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t factor) {
   // By doubling: few CPUs multiply bytes.
   llvm::Value* sum = nullptr;

@@ -50,6 +50,7 @@ llvm::Value* interleave(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Valu
                         bool high);
 llvm::Value* add_where(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y, llvm::Value* mask,
                        bool subtract);
+llvm::Value* apply_sign(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* signs);
 llvm::Value* multiply_low(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t factor);
 llvm::Value* multiply_high(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t factor);
 llvm::Value* absmax(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y);

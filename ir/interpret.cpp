@@ -300,6 +300,8 @@ class Interpreter {
           const int64_t amount = z.integer(i / 8) >> i % 8 & 1 ? y.integer(i) : 0;
           return instruction.op == Op::add_where ? x.integer(i) + amount : x.integer(i) - amount;
         });
+      case Op::apply_sign:
+        return each_lane(result, [&](int i) { return y.integer(i) < 128 ? x.integer(i) : -x.integer(i); });
       case Op::multiply:
         for (int i = 0; i < lanes; ++i) write(result.lane(i), x.real(i) * y.real(i));
         return;

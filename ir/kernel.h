@@ -56,15 +56,15 @@ struct Compute {
   // dot, tile: 1 if weights are unpacked to codes 0, 1, 2 and the sum of the activations is taken off at the
   // end; 0 if they are unpacked to -1, 0, +1.
   int offset = 1;
-  // dot, lookup, addsub, tiles of one row: sums stay in i16 lanes for `widen_every_k` inputs before they are
-  // added to the i32 accumulator; 0: every sum goes straight to i32.
+  // dot, lookup, addsub, tiles of one row: sums stay in lanes of i16 (see partial_element) for
+  // `widen_every_k` inputs before they are added to the i32 accumulator; 0: every sum goes straight to i32.
   int64_t widen_every_k = 0;
   Unpack unpack = Unpack::fields;
   // dot of b2 and b2h: so many digits of a byte are masked where they are between two shifts, each with sums
   // of its own, four times as large as those of the digit below; 1 to 4.
   int in_place = 1;
-  // lookup: the four bytes of a lane of sums have tables of their own, for inputs side by side, and no sums
-  // in i16; otherwise each byte is another output.
+  // lookup: the four bytes of a lane of sums have tables of their own, for inputs side by side, and no
+  // partial sums; otherwise each byte is another output.
   bool quads = false;
   bool operator==(const Compute&) const = default;
 };

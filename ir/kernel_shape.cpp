@@ -30,6 +30,15 @@ std::vector<Factor> leaf_factors(const Compute& compute, const PackingRow& packi
       // A byte an output. Halves of blocks of 16 bytes are joined to sums, so one half of the outputs lies in
       // the low halves.
       const int64_t half = std::max<int64_t>(lanes / 2, 8);
+      if (packing.mirrored) {
+        // Parts of sums take turns in the halves of blocks, and two outputs are in each lane of four bytes.
+        const int64_t quarter = half / 2;
+        return {{Axis::n, quarter, 4},
+                {Axis::n, lanes, half},
+                {Axis::n, 4, 1},
+                {Axis::n, half, quarter},
+                {Axis::k, group, 1}};
+      }
       return {{Axis::n, half, 8}, {Axis::n, lanes, half}, {Axis::n, 8, 1}, {Axis::k, group, 1}};
     }
     case Strategy::dot:
@@ -88,9 +97,19 @@ TableShape table_shape(const Kernel& kernel) {
   const PackingRow& packing = row(kernel.weights.packing);
   const int64_t word_k = leaf_of(kernel).k;
   const LayoutMap map(kernel.weights, kernel.problem.n, kernel.problem.k);
-  return {packing.packing,          kernel.compute.quads,      packing.code_count(),
+  return {packing.packing,          kernel.compute.quads,      packing.table_entries(),
           packing.weights_per_code, packing.codes_per_group(), word_k,
           map.padded_k() / word_k};
+}
+
+Element partial_element(const Kernel& kernel) {
+  const bool bytes = kernel.compute.strategy == Strategy::lookup && row(kernel.weights.packing).mirrored;
+  return bytes ? Element::i8 : Element::i16;
+}
+
+bool can_look_up(Packing packing, bool quads) {
+  const PackingRow& codes = row(packing);
+  return codes.weights_per_code > 1 && codes.table_entries() <= (quads ? 64 : 128);
 }
 
 Unpack plain_unpack(Packing packing) {

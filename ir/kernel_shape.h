@@ -27,6 +27,12 @@ struct Leaf {
 };
 Leaf leaf_of(const Kernel& kernel);
 
+// What partial sums, where there are any, are held in: i16, or of mirrored codes that are looked up i8.
+Element partial_element(const Kernel& kernel);
+
+// True if strategy lookup has tables for a packing: codes of several trits, and not too many of them.
+bool can_look_up(Packing packing, bool quads);
+
 // What strategy tile multiplies with one instruction, or as good as one: told by the innermost step of m.
 enum class TileUnit : uint8_t {
   quads,     // 1 row: four inputs of all outputs of a vector
@@ -51,18 +57,25 @@ TileShape tile_shape(const Kernel& kernel);
 // The look-up tables of a row of activations, for kernels of strategy lookup. For every code of a word of
 // groups (see LayoutMap), in the order of k, there are two tables: the low bytes of the sums of activations
 // that each code stands for, u8, and the high bytes, i8; a table has `entries` sums, and with `quads` there
-// are four, one for each input of a quad. Digit d of code c in word w stands for input
-// quads: w * word_k + 4 * (c * digits + d) + lane;  otherwise: w * word_k + c * digits + d.
+// are four, one for each input of a quad. Sums of mirrored codes are split so that both parts can be negated,
+// and small enough to be added in bytes: sum = low + 32 * high, low in -16..15, both i8. Digit d of code c in
+// word w stands for input quads: w * word_k + 4 * (c * digits + d) + lane;  otherwise: w * word_k + c *
+// digits + d.
 struct TableShape {
   Packing packing;
   bool quads;
-  int entries;     // of one table: the codes that the packing's bits can hold
+  int entries;     // of one table: PackingRow::table_entries
   int digits;      // weights a code
   int codes;       // of a group
   int64_t word_k;  // inputs of a word
   int64_t words;   // of a row, padding included
   bool operator==(const TableShape&) const = default;
 
+  bool mirrored() const { return row(packing).mirrored; }
+  // How sums are split: high = (sum - lowest_low) >> radix_bits.
+  int radix_bits() const { return mirrored() ? 5 : 8; }
+  int lowest_low() const { return mirrored() ? -16 : 0; }
+  Element low_element() const { return mirrored() ? Element::i8 : Element::u8; }
   int lanes() const { return quads ? 4 : 1; }
   // Bytes of one code's low bytes, and of a row's: the same for its high bytes.
   int64_t code_bytes() const { return int64_t{entries} * lanes(); }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ir/kernel.h"
+#include "ir/kernel_shape.h"
 #include "ir/lexer.h"
 
 namespace tern::ir {
@@ -31,11 +32,13 @@ std::string print_problem(const Problem& problem) {
       print_weights(problem), problem.is_ternary() ? "i32" : "f32");
 }
 
-std::string print_compute(const Compute& compute) {
+std::string print_compute(const Kernel& kernel) {
+  const Compute& compute = kernel.compute;
   std::vector<std::string> parts;
   const auto add_widening = [&] {
     if (compute.widen_every_k != 0)
-      parts.push_back(fmt::format("partial i16, widen every k {}", compute.widen_every_k));
+      parts.push_back(
+          fmt::format("partial {}, widen every k {}", name(partial_element(kernel)), compute.widen_every_k));
   };
   switch (compute.strategy) {
     case Strategy::madd: return "  compute madd W*A\n";
@@ -170,7 +173,8 @@ int small_number(Lexer& in, std::string_view what) {
 }
 
 // One of the parts between the braces of `compute`.
-void parse_part(Lexer& in, Compute& compute) {
+void parse_part(Lexer& in, Kernel& kernel) {
+  Compute& compute = kernel.compute;
   const bool unpacks = compute.strategy == Strategy::dot || compute.strategy == Strategy::tile;
   if (compute.strategy == Strategy::lookup && in.accept("quads")) {
     compute.quads = true;
@@ -187,12 +191,15 @@ void parse_part(Lexer& in, Compute& compute) {
     in.expect("place");
     compute.in_place = small_number(in, "a number of digits");
   } else {
-    in.expect_all("partial i16 , widen every k");
+    in.expect("partial");
+    in.expect(name(partial_element(kernel)));
+    in.expect_all(", widen every k");
     compute.widen_every_k = in.integer("the inputs between widenings");
   }
 }
 
-void parse_compute(Lexer& in, Compute& compute) {
+void parse_compute(Lexer& in, Kernel& kernel) {
+  Compute& compute = kernel.compute;
   const Location place = in.here();
   const std::string strategy = in.word("a strategy");
   bool known = false;
@@ -218,7 +225,7 @@ void parse_compute(Lexer& in, Compute& compute) {
     in.expect(",");
   }
   do {
-    parse_part(in, compute);
+    parse_part(in, kernel);
   } while (in.accept(","));
   in.expect("}");
 }
@@ -263,7 +270,7 @@ std::string print(const Kernel& kernel) {
   for (const ScheduledLoop& loop : kernel.schedule.loops) text += "    " + print(loop) + "\n";
   if (kernel.schedule.prefetch_bytes != 0)
     text += fmt::format("    prefetch W {} bytes ahead\n", kernel.schedule.prefetch_bytes);
-  return text + "  }\n" + print_compute(kernel.compute) + print_epilogue(kernel) + "}\n";
+  return text + "  }\n" + print_compute(kernel) + print_epilogue(kernel) + "}\n";
 }
 
 Expected<ParsedKernel> parse_kernel(std::string_view text, std::string_view file) {
@@ -289,7 +296,7 @@ Expected<ParsedKernel> parse_kernel(std::string_view text, std::string_view file
   parse_schedule(in, kernel.schedule, places);
   places.compute = in.here();
   in.expect("compute");
-  parse_compute(in, kernel.compute);
+  parse_compute(in, kernel);
   places.epilogue = in.here();
   in.expect("epilogue");
   parse_epilogue(in, kernel);

@@ -29,6 +29,7 @@ enum class Op : uint8_t {
   subtract,
   add_where,
   subtract_where,
+  apply_sign,
   multiply,
   divide,
   relu,
@@ -63,7 +64,7 @@ struct OpRow {
 //
 // Tiles are matrices of 16 rows of 64 bytes: registers i8x1024, and i32x256 for sums. tile_dot takes the rows
 // of y, and of z four rows of bytes in one: byte 4j + l of row p of z is row 4p + l, column j.
-inline constexpr std::array<OpRow, 37> ops = {{
+inline constexpr std::array<OpRow, 38> ops = {{
     {Op::constant, "constant", 0, true, false, true, "r[i] = c"},
     {Op::table, "table", 0, true, false, false, "r[i] = value i % size of a table of the program"},
     {Op::load, "load", 0, true, true, false, "r[i] = buffer[address + i]"},
@@ -86,6 +87,7 @@ inline constexpr std::array<OpRow, 37> ops = {{
     {Op::subtract, "subtract", 2, true, false, false, "r[i] = x[i] - y[i]"},
     {Op::add_where, "add_where", 3, true, false, false, "r[i] = x[i] + (bit i of z ? y[i] : 0)"},
     {Op::subtract_where, "subtract_where", 3, true, false, false, "r[i] = x[i] - (bit i of z ? y[i] : 0)"},
+    {Op::apply_sign, "apply_sign", 2, true, false, false, "r[i] = y[i] < 128 ? x[i] : -x[i]"},
     {Op::multiply, "multiply", 2, true, false, false, "r[i] = x[i] * y[i], f32"},
     {Op::divide, "divide", 2, true, false, false, "r[i] = x[i] / y[i], f32"},
     {Op::relu, "relu", 1, true, false, false, "r[i] = x[i] < 0 ? 0 : x[i], f32"},

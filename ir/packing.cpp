@@ -60,7 +60,18 @@ int base_3_digit(int number, int digits, int digit) {
   return number % 3 - 1;
 }
 
-constexpr int middle_triple = 13;  // (0, 0, 0)
+// The distance of a base-3 number from that of zeros in `bits` bits, and a sign above them; and back. A
+// distance that no trits have wraps around.
+int to_signed(int number, int count, int bits) {
+  const int value = number - count / 2;
+  return std::abs(value) | (value < 0) << bits;
+}
+int from_signed(int code, int count, int bits) {
+  const int distance = code & ((1 << bits) - 1);
+  return (count / 2 + (code >> bits & 1 ? -distance : distance) + count) % count;
+}
+
+constexpr int triples = 27, fives = 243;
 
 }  // namespace
 
@@ -90,10 +101,8 @@ int code_of_trits(Packing packing, std::span<const int8_t> trits) {
     case Packing::g2b4:
     case Packing::g3b5:
     case Packing::g5b8: return to_base_3(trits);
-    case Packing::g3b5_signed: {
-      const int value = to_base_3(trits) - middle_triple;
-      return std::abs(value) | (value < 0) << 4;
-    }
+    case Packing::g3b5_signed: return to_signed(to_base_3(trits), triples, 4);
+    case Packing::g5b8_signed: return to_signed(to_base_3(trits), fives, 7);
     case Packing::g5b8_fixed: return (256 * to_base_3(trits) + 242) / 243;
     case Packing::planes: return (trits[0] > 0) | (trits[0] < 0) << 1;
     case Packing::b1: return trits[0] > 0;
@@ -113,13 +122,9 @@ int trit_of_code(Packing packing, int code, int digit) {
     case Packing::b2_high_first: return code - 1;
     case Packing::g2b4: return base_3_digit(code, 2, digit);
     case Packing::g3b5: return base_3_digit(code, 3, digit);
-    case Packing::g3b5_signed: {
-      const int magnitude = code & 15;
-      // A magnitude past 13 wraps around.
-      const int number = middle_triple + (code >> 4 & 1 ? -magnitude : magnitude);
-      return base_3_digit((number + 27) % 27, 3, digit);
-    }
+    case Packing::g3b5_signed: return base_3_digit(from_signed(code, triples, 4), 3, digit);
     case Packing::g5b8: return base_3_digit(code, 5, digit);
+    case Packing::g5b8_signed: return base_3_digit(from_signed(code, fives, 7), 5, digit);
     case Packing::g5b8_fixed: return base_3_digit(code * 243 >> 8, 5, digit);
     case Packing::planes: return (code & 1) - (code >> 1);
     case Packing::b1: return 2 * code - 1;

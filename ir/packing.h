@@ -18,6 +18,7 @@ enum class Packing : uint8_t {
   g3b5,           // triples as base-3 numbers, the highest bits in a byte of their own
   g3b5_signed,    // triples as distance from (0, 0, 0) in 4 bits, and a sign in a byte of their own: TL2
   g5b8,           // five trits as one base-3 number
+  g5b8_signed,    // five trits as distance from (0, 0, 0, 0, 0) in 7 bits, and a sign above them
   g5b8_fixed,     // five trits as the fraction number / 243 in 8 bits: TQ1_0
   planes,         // a byte of +1 bits, then a byte of -1 bits
   b1,             // signs, a bit each: set for +1
@@ -35,7 +36,9 @@ struct Holds {
 
 // A group of weights is a run of codes, each for `weights_per_code` weights. Code i has its low `code_bits`
 // bits in byte i * code_bits / 8, at `first_bit` + `bit_step` times its place there; with `high_bits`, its
-// highest bit is bit i of the group's last byte.
+// highest bit is bit i of the group's last byte. Tables for mirrored codes hold the lower half of them: the
+// others, with a sign in the highest bit, stand for the same trits negated. (Signs of g3b5s are part of what
+// is looked up: sums of a group's eight codes do not fit the bytes that mirrored ones are added in.)
 struct PackingRow {
   Packing packing;
   std::string_view name;
@@ -47,13 +50,15 @@ struct PackingRow {
   int first_bit, bit_step;  // bit_step is negative if the first code is in the high bits
   bool high_bits;
   std::string_view meaning;
+  bool mirrored = false;
 
   int codes_per_group() const { return weights_per_group / weights_per_code; }
   int codes_per_byte() const { return 8 / code_bits; }
   int code_count() const { return 1 << (code_bits + high_bits); }  // codes that the bits can hold
+  int table_entries() const { return mirrored ? code_count() / 2 : code_count(); }  // of a look-up table
 };
 
-inline constexpr std::array<PackingRow, 14> packings = {{
+inline constexpr std::array<PackingRow, 15> packings = {{
     {Packing::b2, "b2", 4, 1, {.trits = true}, 1, 2, 0, 2, false, "4 trits a byte, first in the low bits"},
     {Packing::b2_high_first,
      "b2h",
@@ -90,6 +95,18 @@ inline constexpr std::array<PackingRow, 14> packings = {{
      true,
      "8 triples in 4 bytes of magnitudes and one of signs"},
     {Packing::g5b8, "g5b8", 5, 1, {.trits = true}, 5, 8, 0, 8, false, "5 trits a byte, base 3"},
+    {Packing::g5b8_signed,
+     "g5b8s",
+     5,
+     1,
+     {.trits = true},
+     5,
+     8,
+     0,
+     8,
+     false,
+     "5 trits a byte, a magnitude and a sign",
+     true},
     {Packing::g5b8_fixed,
      "g5b8x",
      5,

@@ -233,9 +233,9 @@ class KernelVerifier {
     if (compute.strategy == Strategy::addsub && packing.packing != Packing::planes)
       report(places_.compute, "addsub needs masks: packing planes");
     if (compute.strategy != Strategy::lookup) return;
-    if (packing.weights_per_code < 2 || packing.code_count() > 64)
-      report(places_.compute,
-             fmt::format("lookup needs codes of two or three trits, unlike {}'s", packing.name));
+    if (!can_look_up(packing.packing, compute.quads))
+      report(places_.compute, fmt::format("there are no tables{} for the codes of {}",
+                                          compute.quads ? " of quads" : "", packing.name));
   }
 
   void check_compute() {
@@ -319,9 +319,9 @@ class KernelVerifier {
   void check_lookup() {
     const Compute& compute = kernel_.compute;
     if (compute.quads && compute.widen_every_k != 0)
-      report(places_.compute, "sums of quads are never in i16");
+      report(places_.compute, "sums of quads are never partial");
     if (!compute.quads && compute.widen_every_k == 0)
-      report(places_.compute, "sums of look-ups stay in i16 for a while: widen every k");
+      report(places_.compute, "sums of look-ups are partial for a while: widen every k");
     if (!compute.quads && leaf_of(kernel_).lanes % 16 != 0)
       report(places_.compute, "look-ups work on whole blocks of 16 outputs");
   }

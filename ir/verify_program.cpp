@@ -233,9 +233,9 @@ class ProgramVerifier {
       case Op::shift_left:
       case Op::shift_right:
         require_here(
-            operand(0) == result && (result.element == Element::u8 || result.element == Element::i32 ||
-                                     (instruction.op == Op::shift_right && result.element == Element::i16)),
-            "u8 and i32 are shifted, i16 to the right");
+            operand(0) == result && (result.element == Element::u8 || result.element == Element::i16 ||
+                                     result.element == Element::i32),
+            "u8, i16 and i32 are shifted");
         return require_here(immediate >= 0 && immediate < 8 * size_in_bytes(result.element),
                             "a shift is by fewer bits than the type has");
       case Op::multiply_low:
@@ -276,6 +276,10 @@ class ProgramVerifier {
                      "the sum and what is added must be integers of one type");
         return require_here(result.lanes % 8 == 0 && operand(2) == VectorType{Element::u8, result.lanes / 8},
                             "a mask has a bit of u8 for each lane");
+      case Op::apply_sign:
+        return require_here(operand(0) == result && result.element == Element::i8 &&
+                                operand(1) == VectorType{Element::u8, result.lanes},
+                            "signs are the highest bits of as many u8 as there are i8");
       case Op::multiply:
       case Op::divide:
         return require_here(operand(0) == result && operand(1) == result && result.element == Element::f32,

@@ -2,6 +2,8 @@
 // same bits on every target, as a whole and range by range.
 #include "codegen/lower.h"
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -98,6 +100,7 @@ TEST(Lower, ManyRandomKernelsAgreeWithTheReference) {
                                    "g3b5",
                                    "g3b5s",
                                    "g5b8",
+                                   "g5b8s",
                                    "g5b8x",
                                    "planes",
                                    "b1",
@@ -193,6 +196,38 @@ TEST(Lower, AStepOfKMayBeRepeated) {
   const ir::MatmulInputs inputs = testing::random_inputs(parsed->kernel.problem, random.engine());
   EXPECT_TRUE(testing::same_bits(testing::run_interpreted(parsed->kernel, lower(parsed->kernel), inputs),
                                  testing::expected_result(parsed->kernel, inputs)));
+}
+
+// Six codes of five trits fit the bytes that they are added in, and verify can prove it of no more.
+TEST(Lower, SumsOfMirroredCodesAreWidenedBeforeTheyOverflow) {
+  const auto overflows = [](int64_t inputs) {
+    const Expected<ir::ParsedKernel> parsed = ir::parse_kernel(fmt::format(R"(kernel @mirrored {{
+  problem matmul m=1 n=16 k=210 {{
+    A: f32[m,k]  quantize i8 absmax per m
+    W: trit[n,k]  scale f32 per tensor
+    C: f32[m,n]  accumulate i32
+  }}
+  layout {{
+    W: g5b8s [n/16, k/{0}, k%{0}/5, n%16/8, n%4, n%8/4, k%5] align 64
+  }}
+  schedule {{
+    for k by {0}
+    unroll k by 5
+    vector n by 16
+  }}
+  compute lookup T by W {{ partial i8, widen every k {0} }}
+  epilogue C = f32(acc) / sa[m] * sw
+}}
+)",
+                                                                           inputs));
+    EXPECT_TRUE(parsed) << parsed.error().text();
+    EXPECT_TRUE(ir::verify(parsed->kernel).empty());
+    std::string found;
+    for (const Error& error : ir::verify(lower(parsed->kernel))) found += error.text();
+    return found;
+  };
+  EXPECT_EQ(overflows(30), "");
+  EXPECT_THAT(overflows(35), ::testing::HasSubstr("may overflow i8: its values reach -140..140"));
 }
 
 }  // namespace

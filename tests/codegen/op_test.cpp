@@ -89,6 +89,8 @@ std::vector<Case> cases_of(int lanes) {
     cases.push_back({{{"u8", -entries}, {"u8_too", 1}}, "lookup {}, {}", Element::u8});
     cases.push_back({{{"i8", -entries}, {"u8_too", 1}}, "lookup {}, {}", Element::i8});
   }
+  cases.push_back({{{"i8_low", 1}, {"u8_too", 1}}, "apply_sign {}, {}", Element::i8});
+  cases.push_back({{{"i16_small", 1}}, "shift_left {}, 7", Element::i16});
   if (lanes % 8 == 0) {
     cases.push_back({{{"u8", 2}, {"i8", 2}}, "join {}, {}, 0", Element::i16});
     cases.push_back({{{"u8", 2}, {"i8", 2}}, "join {}, {}, 1", Element::i16});

@@ -25,6 +25,7 @@ TEST(Packing, BitsPerWeight) {
   EXPECT_EQ(bits_per_weight(Packing::b2_high_first), 2.0);
   EXPECT_DOUBLE_EQ(bits_per_weight(Packing::g3b5), 5.0 / 3);
   EXPECT_DOUBLE_EQ(bits_per_weight(Packing::g5b8), 1.6);
+  EXPECT_DOUBLE_EQ(bits_per_weight(Packing::g5b8_signed), 1.6);
   EXPECT_EQ(bits_per_weight(Packing::b1), 1.0);
   EXPECT_EQ(bits_per_weight(Packing::i8), 8.0);
   EXPECT_EQ(bits_per_weight(Packing::bf16), 16.0);
@@ -78,9 +79,26 @@ TEST(Packing, CodesAreTheFormats) {
   EXPECT_EQ(code(Packing::g3b5_signed, {-1, 0, 1}), 16 + 8);  // -9 + 1
   EXPECT_EQ(code(Packing::g3b5_signed, {1, 0, -1}), 8);
   EXPECT_EQ(code(Packing::g5b8, {0, 0, 0, 0, 0}), 121);
-  EXPECT_EQ(code(Packing::g5b8_fixed, {0, 0, 0, 0, 0}), 128);  // ceil(121 * 256 / 243)
+  EXPECT_EQ(code(Packing::g5b8_signed, {0, 0, 0, 0, 0}), 0);
+  EXPECT_EQ(code(Packing::g5b8_signed, {1, 1, 1, 1, 1}), 121);
+  EXPECT_EQ(code(Packing::g5b8_signed, {0, -1, 0, 0, 1}), 128 + 26);  // -27 + 1
+  EXPECT_EQ(code(Packing::g5b8_fixed, {0, 0, 0, 0, 0}), 128);         // ceil(121 * 256 / 243)
   EXPECT_EQ(code(Packing::planes, {-1}), 2);
   EXPECT_EQ(code(Packing::b1, {1}), 1);
+}
+
+TEST(Packing, TheHighestBitOfAMirroredCodeNegates) {
+  for (const PackingRow& packing : packings) {
+    if (!packing.mirrored) continue;
+    EXPECT_EQ(packing.table_entries(), 1 << 7) << "the sign is the highest bit of a byte";
+    for (int code = 0; code < packing.table_entries(); ++code) {
+      const int mirrored = code + packing.table_entries();
+      for (int digit = 0; digit < packing.weights_per_code; ++digit) {
+        EXPECT_EQ(trit_of_code(packing.packing, mirrored, digit), -trit_of_code(packing.packing, code, digit))
+            << packing.name << " " << code;
+      }
+    }
+  }
 }
 
 TEST(Packing, DigitsOfAFractionComeOutByMultiplication) {

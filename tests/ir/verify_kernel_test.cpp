@@ -56,6 +56,26 @@ constexpr std::string_view grouped = R"(kernel @grouped {
 }
 )";
 
+constexpr std::string_view mirrored = R"(kernel @mirrored {
+  problem matmul m=1 n=32 k=60 {
+    A: f32[m,k]  quantize i8 absmax per m
+    W: trit[n,k]  scale f32 per tensor
+    C: f32[m,n]  accumulate i32
+  }
+  layout {
+    W: g5b8s [n/16, k/30, k%30/5, n%16/8, n%4, n%8/4, k%5] align 64
+  }
+  schedule {
+    parallel n by 16
+    for k by 30
+    unroll k by 5
+    vector n by 16
+  }
+  compute lookup T by W { partial i8, widen every k 30 }
+  epilogue C = f32(acc) / sa[m] * sw
+}
+)";
+
 std::vector<std::string> found_in(const std::string& text) {
   const Expected<ParsedKernel> parsed = parse_kernel(text, "f");
   EXPECT_TRUE(parsed) << parsed.error().text();
@@ -301,6 +321,19 @@ TEST(VerifyKernel, RowsAreQuantisedWhole) {
                               {{{"C = acc", "C = acc then Q = C quantize i8 absmax per m"}},
                                "f:18:3: dense products are written as they are: C = acc"},
                           });
+}
+
+TEST(VerifyKernel, LookUps) {
+  expect_refused(mirrored, {
+                               {{{"partial i8, widen every k 30", "quads"}},
+                                "f:16:3: there are no tables of quads for the codes of g5b8s"},
+                               {{{"g5b8s", "g5b8"}, {"partial i8", "partial i16"}},
+                                "f:16:3: there are no tables for the codes of g5b8"},
+                               {{{" { partial i8, widen every k 30 }", ""}},
+                                "f:16:3: sums of look-ups are partial for a while: widen every k"},
+                               {{{"n%16/8, n%4, n%8/4, k%5", "n%16, k%5"}},
+                                "f:8:5: for 16 lanes the layout must end in [n%16/8, n%4, n%8/4, k%5]"},
+                           });
 }
 
 TEST(VerifyKernel, MessagesDoWithoutPlaces) {

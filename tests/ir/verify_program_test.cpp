@@ -132,7 +132,7 @@ TEST(VerifyProgram, Types) {
       {"store C[4 * n0], sum[0]", "store C[4 * n0], real",
        "line 30:5: `store C[4 * n0], real`: the buffer's elements are of another type"},
       {"code = shift_right code", "byte = shift_right byte",
-       "line 22:7: `byte = shift_right byte, 2`: u8 and i32 are shifted, i16 to the right"},
+       "line 22:7: `byte = shift_right byte, 2`: u8, i16 and i32 are shifted"},
       {"code = and code", "code = and byte", "line 23:7: `code = and byte, 3`: masks work on u8"},
       {"subtract sum[1], sum[1]", "subtract sum[1], real",
        "line 29:5: `sum[1] = subtract sum[1], real`: all types must be the same"},

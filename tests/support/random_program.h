@@ -211,6 +211,10 @@ class ProgramMaker {
         made.operands = {random_.coin() ? made.result : any(arrays[made.result.array].type),
                          any(arrays[made.result.array].type), any({Element::u8, 2})};
         break;
+      case Op::apply_sign:
+        made.result = any(i8);
+        made.operands = {any(i8), any(u8)};
+        break;
       case Op::low_byte:
       case Op::high_byte:
         made.result = any(made.op == Op::low_byte ? u8 : i8);

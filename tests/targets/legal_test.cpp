@@ -43,6 +43,20 @@ ir::Kernel madd_kernel(int lanes) {
   return parsed->kernel;
 }
 
+// Five trits a code; a lane is a byte.
+ir::Kernel lookup_kernel(int lanes) {
+  const Expected<ir::ParsedKernel> parsed = ir::parse_kernel(fmt::format(
+      "kernel @lookup {{ problem matmul m=1 n={0} k=30 {{ A: f32[m,k] quantize i8 absmax per m W: "
+      "trit[n,k] scale f32 per tensor C: f32[m,n] accumulate i32 }} layout {{ W: g5b8s [n/{0}, "
+      "k/30, k%30/5, n%{2}/4, n%{0}/{1}, n%4, n%{1}/{2}, k%5] align 64 }} schedule {{ for k by 30 "
+      "for k by 5 vector n by {0} }} compute lookup T by W {{ partial i8, widen every k 30 }} "
+      "epilogue C = f32(acc) / sa[m] * sw }}",
+      lanes, lanes / 2, lanes / 4));
+  EXPECT_TRUE(parsed) << parsed.error().text();
+  for (const Error& error : ir::verify(parsed->kernel)) ADD_FAILURE() << error.text();
+  return parsed->kernel;
+}
+
 Target x86(FeatureSet features) {
   Target target;
   target.name = "test";
@@ -96,6 +110,16 @@ TEST(Legal, SignedWeights) {
   EXPECT_THAT(illegal(dot_kernel(8, 0), x86({Feature::avxvnniint8})), IsEmpty());
   EXPECT_THAT(illegal(dot_kernel(16, 0), x86({Feature::avx512vnni})),
               ElementsAre("x86 multiplies signed by signed bytes on 128 and 256 bits only"));
+}
+
+TEST(Legal, LookUps) {
+  EXPECT_THAT(illegal(lookup_kernel(64), x86({Feature::avx512bw})), IsEmpty());
+  EXPECT_THAT(illegal(lookup_kernel(64), x86({Feature::avx512f})),
+              ElementsAre("looking sums up on 512 bits needs avx512bw"));
+  EXPECT_THAT(illegal(lookup_kernel(32), x86({Feature::avx2})), IsEmpty());
+  EXPECT_THAT(illegal(lookup_kernel(64), x86({Feature::avx2})),
+              ElementsAre("vectors of 512 bits are wider than the target's 256",
+                          "looking sums up on 512 bits needs avx512bw"));
 }
 
 TEST(Legal, PortableCodeTakesEverything) {
