@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 #include <hwy/cache_control.h>
+#include <pthread.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <cassert>
@@ -40,7 +42,7 @@ void await_change(const std::atomic<uint32_t>& word, uint32_t old, int64_t spin_
 
 }  // namespace
 
-Expected<std::unique_ptr<ThreadPool>> ThreadPool::make(size_t threads) {
+Expected<std::unique_ptr<ThreadPool>> ThreadPool::make(size_t threads, const std::vector<int>& processors) {
   if (threads == 0 || threads > most_threads) {
     return Error{fmt::format("the number of threads must be 1 to {}, not {}", most_threads, threads), {}};
   }
@@ -52,7 +54,33 @@ Expected<std::unique_ptr<ThreadPool>> ThreadPool::make(size_t threads) {
   } catch (const std::system_error& error) {
     return Error{fmt::format("cannot start {} threads: {}", threads, error.what()), {}};
   }
+  if (const Status status = pool->bind(processors); !status) return status.error();
   return pool;
+}
+
+Status ThreadPool::bind(const std::vector<int>& processors) {
+  if (processors.empty()) return {};
+  if (processors.size() < threads())
+    return Error{fmt::format("{} threads need as many processors, and only {} are named", threads(),
+                             processors.size()),
+                 {}};
+  cpu_set_t before;
+  if (pthread_getaffinity_np(pthread_self(), sizeof before, &before) == 0) {
+    const auto* bytes = reinterpret_cast<const std::byte*>(&before);
+    processors_before_.assign(bytes, bytes + sizeof before);
+  }
+  for (size_t thread = 0; thread < threads(); ++thread) {
+    const int processor = processors[thread];
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    if (processor >= 0 && processor < CPU_SETSIZE) CPU_SET(static_cast<size_t>(processor), &one);
+    const pthread_t handle = thread == 0 ? pthread_self() : workers_[thread - 1].native_handle();
+    if (pthread_setaffinity_np(handle, sizeof one, &one) != 0)
+      return Error{fmt::format("thread {} cannot be bound to processor {}: this process may not use it",
+                               thread, processor),
+                   {}};
+  }
+  return {};
 }
 
 ThreadPool::ThreadPool(size_t threads) : spin_nanoseconds_(spin_budget(threads)) {
@@ -64,6 +92,9 @@ ThreadPool::~ThreadPool() {
   generation_.fetch_add(1);
   generation_.notify_all();
   for (std::thread& worker : workers_) worker.join();
+  if (!processors_before_.empty())
+    pthread_setaffinity_np(pthread_self(), processors_before_.size(),
+                           reinterpret_cast<const cpu_set_t*>(processors_before_.data()));
 }
 
 void ThreadPool::run_region(Region region, void* context) {

@@ -18,8 +18,11 @@ namespace tern::runtime {
 // from inside a region.
 class ThreadPool {
  public:
-  // `threads` counts the caller. Fails unless it is 1 to 1024, and where the system refuses a thread.
-  static Expected<std::unique_ptr<ThreadPool>> make(size_t threads);
+  // `threads` counts the caller. Thread i stays on the i-th of `processors`, as the system numbers them, the
+  // caller too until the pool's end; if there are none, the system moves threads as it likes. Fails unless
+  // threads is 1 to 1024, where the system refuses a thread or a processor, and if these are fewer than
+  // threads.
+  static Expected<std::unique_ptr<ThreadPool>> make(size_t threads, const std::vector<int>& processors = {});
   ~ThreadPool();
 
   size_t threads() const { return workers_.size() + 1; }
@@ -38,10 +41,12 @@ class ThreadPool {
   using Region = void (*)(void* context, size_t thread);
 
   explicit ThreadPool(size_t threads);
+  Status bind(const std::vector<int>& processors);
   void run_region(Region region, void* context);
   void work(size_t thread);
 
   std::vector<std::thread> workers_;
+  std::vector<std::byte> processors_before_;  // of the caller, if it was bound: a cpu_set_t
   const int64_t spin_nanoseconds_;
   Region region_ = nullptr;
   void* context_ = nullptr;

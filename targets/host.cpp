@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <tuple>
 
 #include "targets/probe.h"
 
@@ -65,6 +66,29 @@ std::vector<Cache> find_caches(hwloc_topology_t topology) {
   return caches;
 }
 
+std::vector<int> find_processors(hwloc_topology_t topology) {
+  struct Place {
+    int thread_of_core, thrift, core, processor;
+  };
+  const int kinds = std::max(hwloc_cpukinds_get_nr(topology, 0), 0);
+  std::vector<Place> places;
+  hwloc_obj_t unit = nullptr;
+  while ((unit = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_PU, unit))) {
+    hwloc_obj_t core = hwloc_get_ancestor_obj_by_type(topology, HWLOC_OBJ_CORE, unit);
+    // Kinds are numbered by their efficiency, the fastest last; -1 is unknown.
+    const int kind = hwloc_cpukinds_get_by_cpuset(topology, unit->cpuset, 0);
+    places.push_back({core ? static_cast<int>(unit->sibling_rank) : 0, kinds - kind,
+                      static_cast<int>(core ? core->logical_index : unit->logical_index),
+                      static_cast<int>(unit->os_index)});
+  }
+  std::ranges::sort(places, {}, [](const Place& place) {
+    return std::tuple(place.thread_of_core, place.thrift, place.core);
+  });
+  std::vector<int> processors;
+  for (const Place& place : places) processors.push_back(place.processor);
+  return processors;
+}
+
 int host_vector_bits(FeatureSet features) {
 #if defined(__aarch64__)
   if (features.contains(Feature::sve)) return (prctl(PR_SVE_GET_VL) & PR_SVE_VL_LEN_MASK) * 8;
@@ -80,6 +104,7 @@ Expected<Host> detect() {
   Host host;
   host.fingerprint = identify(package);
   host.hardware_threads = count(topology.get(), usable, HWLOC_OBJ_PU);
+  host.processors = find_processors(topology.get());
   Target& target = host.target;
   target.name = "host";
   target.description = "This machine: " + fact(package, "CPUModel");

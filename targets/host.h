@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ir/expected.h"
 #include "targets/target.h"
@@ -26,6 +27,9 @@ struct Host {
   Target target;
   Fingerprint fingerprint;
   int hardware_threads = 1;  // that this process may use; more than cores with simultaneous multithreading
+  // These threads as the system numbers them, in the order in which to take them: one of each core before a
+  // core's second, and of cores that differ the fast ones before the thrifty ones.
+  std::vector<int> processors;
 };
 
 // Detects the machine, once. Fails if hwloc finds no processors.

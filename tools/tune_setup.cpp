@@ -9,6 +9,7 @@
 #include "runtime/graph.h"
 #include "runtime/model.h"
 #include "runtime/packed_weights.h"
+#include "targets/host.h"
 
 namespace tern::tools {
 namespace {
@@ -124,7 +125,12 @@ PoolCrew::PoolCrew(std::unique_ptr<runtime::ThreadPool> pool) : pool_(std::move(
 }
 
 Expected<std::unique_ptr<PoolCrew>> PoolCrew::make(size_t threads) {
-  Expected<std::unique_ptr<runtime::ThreadPool>> pool = runtime::ThreadPool::make(threads);
+  // Bound to processors of their own: a system that puts two on one for a moment halves what is measured.
+  const Expected<targets::Host>& host = targets::detect_host();
+  if (!host) return host.error();
+  std::vector<int> processors = host->processors;
+  if (processors.size() < threads) processors.clear();
+  Expected<std::unique_ptr<runtime::ThreadPool>> pool = runtime::ThreadPool::make(threads, processors);
   if (!pool) return pool.error();
   return std::unique_ptr<PoolCrew>(new PoolCrew(pool.take()));
 }
