@@ -1,7 +1,9 @@
 #include "runtime/engine.h"
 
+#include <cassert>
 #include <chrono>
 
+#include "runtime/bandwidth.h"
 #include "runtime/vector_dispatch.h"
 
 namespace tern::runtime {
@@ -54,16 +56,14 @@ Expected<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
   engine->tokenizer_.emplace(tokenizer.take());
   engine->load_times_.tokenizer = watch.lap();
 
-  Expected<std::unique_ptr<ThreadPool>> pool = ThreadPool::make(options.threads);
-  if (!pool) return pool.error();
+  if (const Status status = engine->make_pools(options.threads); !status) return status.error();
   PlanOptions plan_options;
   plan_options.most_rows = options.most_rows;
-  Expected<Plan> plan = Plan::make(engine->model_, options.kernels, **pool, plan_options);
+  Expected<Plan> plan = Plan::make(engine->model_, options.kernels, *engine->pool_, plan_options);
   if (!plan) return plan.error();
   engine->plan_.emplace(plan.take());
-  engine->pool_ = pool.take();
   Expected<std::unique_ptr<Executor>> executor =
-      Executor::make(engine->model_, *engine->plan_, *engine->pool_);
+      Executor::make(engine->model_, *engine->plan_, engine->pools());
   if (!executor) return executor.error();
   engine->executor_ = executor.take();
   engine->load_times_.plan = watch.lap();
@@ -75,15 +75,35 @@ Expected<KvCache> Engine::make_cache(size_t capacity) const {
   return KvCache::make({shape.block_count, shape.head_count_kv, shape.head_dimension, capacity, kv_element_});
 }
 
-Status Engine::set_threads(size_t threads) {
-  if (threads == pool_->threads()) return {};
-  Expected<std::unique_ptr<ThreadPool>> pool = ThreadPool::make(threads);
+Status Engine::make_pools(const EngineThreads& threads) {
+  // New threads may run where the caller may: first it gets back what it had.
+  decode_pool_.reset();
+  pool_.reset();
+  Expected<std::unique_ptr<ThreadPool>> pool = ThreadPool::make(threads.prefill, threads.processors);
   if (!pool) return pool.error();
-  Expected<std::unique_ptr<Executor>> executor = Executor::make(model_, *plan_, **pool);
-  if (!executor) return executor.error();
-  executor_ = executor.take();
   pool_ = pool.take();
+  if (threads.decode != threads.prefill) {
+    Expected<std::unique_ptr<ThreadPool>> own = ThreadPool::make(threads.decode, threads.processors);
+    if (!own) return own.error();
+    decode_pool_ = own.take();
+  }
+  threads_ = threads;
   return {};
+}
+
+Status Engine::set_threads(const EngineThreads& threads) {
+  if (threads == threads_) return {};
+  const Status status = make_pools(threads);
+  if (!status) {
+    [[maybe_unused]] const Status alone = make_pools(1);
+    assert(alone && "one thread, the caller, is always to be had");
+  }
+  executor_->use(pools());
+  return status;
+}
+
+Expected<double> Engine::read_bandwidth() {
+  return runtime::read_bandwidth(*pool_);
 }
 
 Logits Engine::append(KvCache& cache, std::span<const uint32_t> tokens, size_t rows) {

@@ -1,9 +1,12 @@
 // A model that is ready to run: loaded, packed, with kernels and threads to run it on.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "runtime/execute.h"
 #include "runtime/kernel_source.h"
@@ -14,10 +17,23 @@
 
 namespace tern::runtime {
 
+// How many threads run a model, and where. No number of them changes a bit of what is computed.
+struct EngineThreads {
+  // So many for everything.
+  EngineThreads(size_t threads = 1) : decode(threads), prefill(threads) {}
+  EngineThreads(size_t to_decode, size_t to_prefill, std::vector<int> on)
+      : decode(to_decode), prefill(to_prefill), processors(std::move(on)) {}
+  size_t most() const { return std::max(decode, prefill); }
+  bool operator==(const EngineThreads&) const = default;
+
+  size_t decode, prefill;       // for steps of up to most_decode_rows rows, and for others
+  std::vector<int> processors;  // thread i stays on the i-th; empty: the system moves them
+};
+
 struct EngineOptions {
   std::string model;     // path of a GGUF file
   KernelSource kernels;  // this machine must be able to run its target
-  size_t threads = 1;
+  EngineThreads threads;
   int64_t most_rows = 256;  // tokens a step; longer prompts take several
   CacheElement kv_element = CacheElement::f16;
   I2sOrder i2s_order = I2sOrder::blocks_of_128;
@@ -40,13 +56,16 @@ class Engine {
   const Plan& plan() const { return *plan_; }
   const targets::Target& target() const { return target_; }
   const LoadTimes& load_times() const { return load_times_; }
-  size_t threads() const { return pool_->threads(); }
+  const EngineThreads& threads() const { return threads_; }
 
   // An empty cache for a sequence of up to `capacity` tokens.
   Expected<KvCache> make_cache(size_t capacity) const;
 
-  // Runs on another number of threads from now on.
-  Status set_threads(size_t threads);
+  // Runs on other threads from now on. After an error, see ThreadPool::make, it runs on one.
+  Status set_threads(const EngineThreads& threads);
+
+  // Bytes a second that the threads of prompts read; see bandwidth.h.
+  Expected<double> read_bandwidth();
 
   // Appends tokens to a sequence in steps of at most `rows` (0: as many as a step takes), and gives the
   // logits after the last. They are valid until the next step.
@@ -58,11 +77,16 @@ class Engine {
 
  private:
   explicit Engine(Model model) : model_(std::move(model)) {}
+  Status make_pools(const EngineThreads& threads);
+  StepPools pools() const { return {decode_pool_ ? *decode_pool_ : *pool_, *pool_}; }
 
   Model model_;
   std::optional<Tokenizer> tokenizer_;
   targets::Target target_;
-  std::unique_ptr<ThreadPool> pool_;
+  EngineThreads threads_;
+  // The second is there if decoding has a number of its own. In this order: each gives the caller back the
+  // processors that it had before.
+  std::unique_ptr<ThreadPool> pool_, decode_pool_;
   std::optional<Plan> plan_;
   std::unique_ptr<Executor> executor_;
   CacheElement kv_element_ = CacheElement::f16;

@@ -23,21 +23,26 @@ std::span<const std::byte> embedding_row(const Tensor& table, uint32_t token) {
 
 }  // namespace
 
-Executor::Executor(const Model& model, const Plan& plan, ThreadPool& pool)
+Executor::Executor(const Model& model, const Plan& plan)
     : model_(model),
       plan_(plan),
-      pool_(pool),
       graph_(build_graph(model)),
       layer_groups_(step_groups(graph_, graph_.layers)),
       head_groups_(step_groups(graph_, graph_.head)),
-      angles_(model.hyperparameters.rope_dimension, model.hyperparameters.rope_base),
-      scratch_(pool.threads()),
-      barrier_(pool.threads()) {}
+      angles_(model.hyperparameters.rope_dimension, model.hyperparameters.rope_base) {}
 
-Expected<std::unique_ptr<Executor>> Executor::make(const Model& model, const Plan& plan, ThreadPool& pool) {
-  std::unique_ptr<Executor> executor(new Executor(model, plan, pool));
+Expected<std::unique_ptr<Executor>> Executor::make(const Model& model, const Plan& plan,
+                                                   const StepPools& pools) {
+  std::unique_ptr<Executor> executor(new Executor(model, plan));
+  executor->use(pools);
   if (const Status status = executor->allocate(); !status) return status.error();
   return executor;
+}
+
+void Executor::use(const StepPools& pools) {
+  decode_ = std::make_unique<Team>(pools.decode);
+  prefill_ = std::make_unique<Team>(pools.prefill);
+  scratch_.resize(std::max(pools.decode.threads(), pools.prefill.threads()));
 }
 
 Status Executor::allocate() {
@@ -136,11 +141,13 @@ void Executor::gather_hidden(std::span<const SequenceTokens> batch) {
 }
 
 void Executor::run(const std::vector<Step>& steps, const std::vector<size_t>& groups, int64_t rows) {
-  pool_.run([&](size_t thread) {
+  Team& team = rows <= most_decode_rows ? *decode_ : *prefill_;
+  threads_ = team.pool.threads();
+  team.pool.run([&](size_t thread) {
     for (size_t group = 0; group < groups.size(); ++group) {
       const size_t end = group + 1 < groups.size() ? groups[group + 1] : steps.size();
       for (size_t i = groups[group]; i < end; ++i) run_step(steps[i], rows, thread);
-      if (group + 1 < groups.size()) barrier_.wait();
+      if (group + 1 < groups.size()) team.barrier.wait();
     }
   });
 }
@@ -161,7 +168,7 @@ void Executor::run_step(const Step& step, int64_t rows, size_t thread) {
 
 void Executor::by_rows(const Step& step, int64_t rows, size_t thread) {
   const Hyperparameters& shape = model_.hyperparameters;
-  const Range range = split(static_cast<size_t>(rows), thread, pool_.threads());
+  const Range range = split(static_cast<size_t>(rows), thread, threads_);
   const size_t pairs = angles_.pairs();
   for (size_t i = range.begin; i < range.end; ++i) {
     const auto index = static_cast<int64_t>(i);
@@ -242,7 +249,7 @@ void Executor::multiply(const Step& step, int64_t rows, size_t thread) {
     if (loop.kind != ir::LoopKind::parallel) continue;
     if (loop.axis == ir::Axis::n) {
       const auto blocks = static_cast<size_t>(ir::ceil_divide(kernel.kernel().problem.n, loop.step));
-      const Range share = split(blocks, thread, pool_.threads());
+      const Range share = split(blocks, thread, threads_);
       ranges[loops++] = {static_cast<int64_t>(share.begin), static_cast<int64_t>(share.end)};
     } else {
       ranges[loops++] = {0, ir::ceil_divide(rows, loop.step)};
@@ -257,7 +264,7 @@ void Executor::store_heads(const Step& step, size_t thread) {
   for (size_t sequence = 0; sequence < batch_.size(); ++sequence) {
     KvCache& cache = *batch_[sequence].cache;
     const auto first = static_cast<int64_t>(first_rows_[sequence]);
-    const Range range = split(heads, thread, pool_.threads());
+    const Range range = split(heads, thread, threads_);
     for (size_t head = range.begin; head < range.end; ++head) {
       cache.store(static_cast<size_t>(step.layer), head, cache.length(), batch_[sequence].tokens.size(),
                   row(step.input, first) + head * dimension, row(step.second, first) + head * dimension,
@@ -275,7 +282,7 @@ void Executor::attend(const Step& step, size_t thread) {
     const size_t tokens = batch_[sequence].tokens.size();
     for (size_t first = 0; first < tokens; first += attention_rows) {
       for (size_t head = 0; head < shape.head_count_kv; ++head) {
-        if (task++ % pool_.threads() != thread) continue;
+        if (task++ % threads_ != thread) continue;
         AttentionRows rows;
         rows.rows = std::min(attention_rows, tokens - first);
         rows.heads = sharing;

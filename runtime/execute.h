@@ -38,10 +38,23 @@ class Logits {
   size_t rows_, size_, stride_;
 };
 
+// Who runs a step. Decoding waits for memory, which a few threads can keep busy; more rows take all there
+// are.
+struct StepPools {
+  ThreadPool& decode;   // steps of at most most_decode_rows rows
+  ThreadPool& prefill;  // all others; may be the same
+};
+inline constexpr int64_t most_decode_rows = 4;
+
 class Executor {
  public:
-  // All three must outlive the executor, unmoved. Fails where there is not enough memory for the activations.
-  static Expected<std::unique_ptr<Executor>> make(const Model& model, const Plan& plan, ThreadPool& pool);
+  // Model and plan must outlive the executor, unmoved; so must the pools, until it gets others. Fails where
+  // there is not enough memory for the activations.
+  static Expected<std::unique_ptr<Executor>> make(const Model& model, const Plan& plan,
+                                                  const StepPools& pools);
+
+  // Runs on other threads from now on.
+  void use(const StepPools& pools);
 
   // One step of a batch: runs the tokens of every sequence through the model and adds them to the caches. The
   // logits are valid until the next step. Same tokens and caches: same bits, whatever else is in the batch
@@ -69,7 +82,14 @@ class Executor {
     size_t position;
   };
 
-  Executor(const Model& model, const Plan& plan, ThreadPool& pool);
+  // The threads of one region at a time.
+  struct Team {
+    explicit Team(ThreadPool& threads) : pool(threads), barrier(threads.threads()) {}
+    ThreadPool& pool;
+    Barrier barrier;
+  };
+
+  Executor(const Model& model, const Plan& plan);
   Status allocate();
   Status allocate_tables(const std::vector<Step>& steps);
   void place_rows(std::span<const SequenceTokens> batch);
@@ -87,7 +107,6 @@ class Executor {
 
   const Model& model_;
   const Plan& plan_;
-  ThreadPool& pool_;
   Graph graph_;
   std::vector<size_t> layer_groups_, head_groups_;
   std::vector<Buffer> buffers_;
@@ -97,7 +116,8 @@ class Executor {
   std::span<const SequenceTokens> batch_;
   std::vector<size_t> first_rows_;           // of each sequence
   std::vector<std::vector<float>> scratch_;  // for attention, by thread
-  Barrier barrier_;
+  std::unique_ptr<Team> decode_, prefill_;
+  size_t threads_ = 1;  // of the present region
 };
 
 }  // namespace tern::runtime

@@ -63,7 +63,7 @@ Expected<Result> measure(runtime::Engine& engine, bool prefill, size_t count, co
   Result result;
   result.test = fmt::format("{}{}", prefill ? "pp" : "tg", count);
   if (flags.depth > 0) result.test += fmt::format("@d{}", flags.depth);
-  result.threads = engine.threads();
+  result.threads = prefill ? engine.threads().prefill : engine.threads().decode;
   // Once to warm up, which shows nothing.
   const Expected<double> warm =
       time_once(engine, prefill, std::min<size_t>(count, prefill ? 64 : 4), flags.depth);
@@ -140,7 +140,6 @@ std::string print_markdown(const std::vector<Result>& results, const std::string
 }
 
 Expected<int> bench(BenchFlags flags) {
-  if (flags.threads.empty()) flags.threads = {default_threads()};
   for (size_t threads : flags.threads) {
     if (threads < 1 || threads > 1024) return Error{"-t: threads must be between 1 and 1024", {}};
     flags.engine.threads = std::max(flags.engine.threads, threads);
@@ -152,17 +151,17 @@ Expected<int> bench(BenchFlags flags) {
   catch_interrupts();
   const bool show_progress = isatty(STDERR_FILENO) != 0;
   std::vector<Result> results;
-  for (size_t threads : flags.threads) {
+  std::vector<runtime::EngineThreads> all(flags.threads.begin(), flags.threads.end());
+  if (all.empty()) all.push_back(engine.threads());  // as they were tuned
+  for (const runtime::EngineThreads& threads : all) {
     if (const Status status = engine.set_threads(threads); !status) return status.error();
-    Expected<std::unique_ptr<runtime::ThreadPool>> pool = runtime::ThreadPool::make(threads);
-    if (!pool) return pool.error();
-    const Expected<double> bandwidth = runtime::read_bandwidth(**pool);
+    const Expected<double> bandwidth = engine.read_bandwidth();
     if (!bandwidth) return bandwidth.error();
     for (bool prefill : {true, false}) {
       for (size_t count : prefill ? flags.prompts : flags.generates) {
         if (count == 0 || interrupted()) continue;
         if (show_progress)
-          fmt::print(stderr, "\r\x1b[K{} {} on {} threads ...", prefill ? "pp" : "tg", count, threads);
+          fmt::print(stderr, "\r\x1b[K{} {} on {} ...", prefill ? "pp" : "tg", count, text(threads));
         const Expected<Result> result = measure(engine, prefill, count, flags, *bandwidth);
         if (!result && !interrupted()) return result.error();
         if (result) results.push_back(*result);
@@ -191,7 +190,9 @@ void add_bench(CLI::App& app, int& exit_code) {
   command->add_option("-n,--generate", flags->generates, "Tokens to decode; several with commas; 0: none")
       ->delimiter(',')
       ->capture_default_str();
-  command->add_option("-t,--threads", flags->threads, "Threads; several with commas (default: one a core)")
+  command
+      ->add_option("-t,--threads", flags->threads,
+                   "Threads; several with commas (default: as tuned, else one a core)")
       ->delimiter(',');
   command->add_option("-d,--depth", flags->depth, "Tokens in the cache before each run")
       ->capture_default_str();

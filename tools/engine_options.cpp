@@ -4,6 +4,7 @@
 
 #include "targets/host.h"
 #include "tools/target_option.h"
+#include "tools/thread_tuning.h"
 
 namespace tern::tools {
 
@@ -47,8 +48,17 @@ Expected<LoadedEngine> load_engine(const EngineFlags& flags) {
   Expected<std::unique_ptr<runtime::Engine>> engine =
       load_model_with(flags, kernels.take(), static_cast<int64_t>(flags.batch));
   if (!engine) return engine.error();
-  const std::string origin = describe(*tuned, (*engine)->plan().kernels());
-  return LoadedEngine{engine.take(), origin};
+  LoadedEngine loaded{engine.take(), {}};
+  loaded.kernels = describe(*tuned, loaded.engine->plan().kernels());
+  if (flags.threads != 0) return loaded;
+  const runtime::Hyperparameters& model = loaded.engine->model().hyperparameters;
+  if (const auto chosen = chosen_threads(tuned->database, model, *host)) {
+    // They were good when they were tuned; where the system refuses them now, the usual ones do.
+    loaded.threads_are_tuned = static_cast<bool>(loaded.engine->set_threads(*chosen));
+    if (!loaded.threads_are_tuned)
+      if (const Status status = loaded.engine->set_threads(threads); !status) return status.error();
+  }
+  return loaded;
 }
 
 }  // namespace tern::tools

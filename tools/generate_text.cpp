@@ -56,8 +56,8 @@ void print_stats(const LoadedEngine& loaded, const runtime::Generation& result, 
   fmt::print(stderr, "memory   {:8.1f} MB at most, {:.1f} MB of packed weights\n",
              static_cast<double>(peak_memory()) / 1e6,
              static_cast<double>(engine.plan().packed_bytes()) / 1e6);
-  fmt::print(stderr, "kernels  {}; for target {}, on {} threads\n", loaded.kernels, engine.target().name,
-             engine.threads());
+  fmt::print(stderr, "kernels  {}; for target {}, on {}{}\n", loaded.kernels, engine.target().name,
+             text(engine.threads()), loaded.threads_are_tuned ? " (tuned)" : "");
 }
 
 void explain_stop(const runtime::Generation& result, size_t context) {

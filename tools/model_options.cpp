@@ -1,6 +1,7 @@
 #include "tools/model_options.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -15,7 +16,7 @@ namespace fs = std::filesystem;
 void add_model_options(CLI::App& command, ModelFlags& flags, bool with_threads) {
   command.add_option("-m,--model", flags.model, "GGUF file of the model; the model in the box if not given");
   if (with_threads)
-    command.add_option("-t,--threads", flags.threads, "Threads (default: one a core)")
+    command.add_option("-t,--threads", flags.threads, "Threads (default: as tuned, else one a core)")
         ->check(CLI::Range(1, 1024));
   command.add_option("--kv", flags.kv, "Elements of the key/value cache")
       ->check(CLI::IsMember({"f16", "f32"}))
@@ -42,6 +43,15 @@ Expected<std::unique_ptr<runtime::Engine>> load_model_with(const ModelFlags& fla
   for (const std::string& warning : (*engine)->model().warnings)
     fmt::print(stderr, "tern: warning: {}\n", warning);
   return engine;
+}
+
+std::string text(const runtime::EngineThreads& threads) {
+  const auto count = [](size_t n) { return fmt::format("{} thread{}", n, n == 1 ? "" : "s"); };
+  std::string text = count(threads.decode);
+  if (threads.decode != threads.prefill) text += fmt::format(" to decode, {} for prompts", threads.prefill);
+  if (!threads.processors.empty())
+    text += fmt::format(", on processors {}", fmt::join(threads.processors, " "));
+  return text;
 }
 
 size_t default_threads() {

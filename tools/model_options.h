@@ -13,7 +13,7 @@ namespace tern::tools {
 
 struct ModelFlags {
   std::string model;   // empty: the model in the box
-  size_t threads = 0;  // 0: one a core
+  size_t threads = 0;  // 0: those that were tuned for the model, else one a core
   std::string kv = "f16";
   std::string i2s_order = "128";
   std::string pre_tokenizer;
@@ -26,11 +26,15 @@ void add_model_options(CLI::App& command, ModelFlags& flags, bool with_threads =
 struct LoadedEngine {
   std::unique_ptr<runtime::Engine> engine;
   std::string kernels;
+  bool threads_are_tuned = false;
 };
 
 // Loads the model, for steps of up to `most_rows` tokens. Prints the model's warnings to standard error.
 Expected<std::unique_ptr<runtime::Engine>> load_model_with(const ModelFlags& flags,
                                                            runtime::KernelSource kernels, int64_t most_rows);
+
+// "2 threads", "1 thread to decode, 2 for prompts, on processors 0 2".
+std::string text(const runtime::EngineThreads& threads);
 
 // Threads to use where the user does not say: one a core.
 size_t default_threads();

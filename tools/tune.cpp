@@ -1,16 +1,13 @@
 // tern tune: finds the best kernels for this CPU, keeps them, and says what was gained.
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <charconv>
-#include <chrono>
-#include <cstdio>
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
 #include "autotune/database_file.h"
 #include "autotune/tune.h"
-#include "runtime/bandwidth.h"
+#include "runtime/model.h"
 #include "targets/host.h"
 #include "tools/commands.h"
 #include "tools/model_options.h"
@@ -18,6 +15,7 @@
 #include "tools/process.h"
 #include "tools/target_option.h"
 #include "tools/tune_predict.h"
+#include "tools/tune_session.h"
 #include "tools/tune_setup.h"
 #include "tools/tune_text.h"
 
@@ -26,6 +24,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Of the budget, for finding the best threads.
+constexpr double share_of_threads = 0.15;
+
 struct TuneFlags {
   std::string model;
   std::vector<std::string> shapes;
@@ -33,18 +34,8 @@ struct TuneFlags {
   size_t threads = 0;
   uint64_t seed = 1;
   bool exhaustive = false, again = false, space = false, predict = false, explain = false;
+  bool no_threads = false;
 };
-
-// "60s", "2m", "1h" or "90": seconds.
-Expected<double> parse_duration(const std::string& text) {
-  double value = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const std::string unit(end, text.data() + text.size());
-  const double seconds = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
-  if (problem != std::errc() || seconds == 0 || !(value > 0) || value * seconds > 1e7)
-    return Error{fmt::format("'{}' is no time such as 60s, 2m or 1h", text), {}};
-  return value * seconds;
-}
 
 Expected<std::vector<autotune::TuneTask>> tasks_of(const TuneFlags& flags) {
   const Expected<std::vector<autotune::Use>> uses = parse_uses(flags.uses);
@@ -70,28 +61,6 @@ Expected<std::vector<autotune::Record>> read_hints(const std::string& file) {
   return std::move(parsed->database.records);
 }
 
-// One line on standard error that is written again and again.
-class ProgressLine {
- public:
-  void show(const autotune::TuneProgress& progress) {
-    if (!is_terminal_) return;
-    constexpr int width = 20;
-    const int done = static_cast<int>(progress.fraction * width);
-    fmt::print(stderr,
-               "\r\x1b[K[{:#<{}}{:.<{}}] {:.0f} s left  {} ({} of {})  best {:.3f} of the default's time  {} "
-               "measured",
-               "", done, "", width - done, progress.seconds_left, shape_text(progress.problem),
-               progress.shape + 1, progress.shapes, progress.best_ratio, progress.measured);
-    std::fflush(stderr);
-  }
-  ~ProgressLine() {
-    if (is_terminal_) fmt::print(stderr, "\r\x1b[K");
-  }
-
- private:
-  const bool is_terminal_ = isatty(STDERR_FILENO) != 0;
-};
-
 Expected<int> show_space(const TuneFlags& flags) {
   const Expected<std::vector<autotune::TuneTask>> tasks = tasks_of(flags);
   if (!tasks) return tasks.error();
@@ -100,6 +69,20 @@ Expected<int> show_space(const TuneFlags& flags) {
   std::string text;
   for (const autotune::TuneTask& task : *tasks) text += space_text(task, *target);
   return write_output("", text);
+}
+
+// Not where the user decides about threads, nor for shapes without a model, nor if they are known.
+Expected<bool> should_tune_threads(const TuneFlags& flags, const fs::path& file, const targets::Host& host) {
+  if (flags.no_threads || flags.threads != 0 || !flags.shapes.empty()) return false;
+  if (flags.again) return true;
+  std::vector<std::string> warnings;  // run_job says them
+  const Expected<autotune::Database> known =
+      autotune::load_choices(file, autotune::provenance_of(host), warnings);
+  if (!known) return known.error();
+  const Expected<runtime::Model> model =
+      runtime::load_model(flags.model.empty() ? default_model() : flags.model, {.check_values = false});
+  if (!model) return model.error();
+  return !chosen_threads(*known, model->hyperparameters, host);
 }
 
 Expected<int> run_tune(const TuneFlags& flags) {
@@ -111,50 +94,34 @@ Expected<int> run_tune(const TuneFlags& flags) {
   if (flags.predict)
     return predict(*tasks, flags.target, static_cast<int>(flags.threads == 0 ? 1 : flags.threads),
                    flags.database);
-  const Expected<targets::Target> target = targets::find_runnable_target(flags.target);
-  if (!target) return target.error();
   const Expected<targets::Host>& host = targets::detect_host();
   if (!host) return host.error();
   Expected<std::vector<autotune::Record>> hints = read_hints(flags.from);
   if (!hints) return hints.error();
+  TuneJob job;
+  job.tasks = *tasks;
+  job.options.exhaustive = flags.exhaustive;
+  job.options.again = flags.again;
+  job.options.seed = flags.seed;
+  job.options.target = flags.target;
+  job.options.hints = hints.take();
+  job.threads = flags.threads;
+  job.file = tuned_file(flags.database, autotune::provenance_of(*host));
+  const Expected<bool> wants_threads = should_tune_threads(flags, job.file, *host);
+  if (!wants_threads) return wants_threads.error();
+  job.options.budget_seconds = *budget * (*wants_threads ? 1 - share_of_threads : 1);
 
-  const autotune::Provenance provenance = autotune::provenance_of(*host);
-  const fs::path file =
-      flags.database.empty() ? autotune::database_file(provenance) : fs::path(flags.database);
-  std::vector<std::string> warnings;
-  const Expected<autotune::Database> known = autotune::load_database(file, provenance, warnings);
-  if (!known) return known.error();
-  for (const std::string& warning : warnings) fmt::print(stderr, "tern: warning: {}\n", warning);
-
-  const Expected<std::unique_ptr<PoolCrew>> crew =
-      PoolCrew::make(flags.threads == 0 ? default_threads() : flags.threads);
-  if (!crew) return crew.error();
-  const Expected<double> bandwidth = runtime::read_bandwidth((*crew)->pool());
-  if (!bandwidth) return bandwidth.error();
-
-  autotune::TuneOptions options;
-  options.budget_seconds = *budget;
-  options.exhaustive = flags.exhaustive;
-  options.again = flags.again;
-  options.seed = flags.seed;
-  options.target = flags.target;
-  options.hints = hints.take();
-  const autotune::Crew& threads = (*crew)->crew();
-  const autotune::TuneMachine machine{*target, threads, {threads.threads, *bandwidth, 3e9}};
   catch_interrupts();
-  const Expected<autotune::TuneResult> result = [&] {
-    ProgressLine line;
-    const autotune::TuneEvents events{
-        [&](const autotune::TuneProgress& progress) { line.show(progress); }, [] { return interrupted(); },
-        [&](const autotune::Database& found) {
-          return autotune::update_database(file, provenance,
-                                           [&](autotune::Database& database) { merge(database, found); });
-        }};
-    return autotune::tune(*tasks, options, machine, *known, events);
-  }();
-  if (!result) return result.error();
-  const int written = write_output("", result_text(*result, machine.machine, file.string(), flags.explain));
-  return result->interrupted ? 130 : written;
+  const Expected<TuneReport> report = run_job(job, *host);
+  if (!report) return report.error();
+  std::string text = result_text(report->result, report->machine, job.file.string(), flags.explain);
+  if (report->result.interrupted || !*wants_threads)
+    return std::max(write_output("", text), report->result.interrupted ? 130 : 0);
+  const Expected<ThreadTuning> threads =
+      tune_threads_into(job.file, flags.model, flags.target, *budget * share_of_threads, *host);
+  if (!threads && !interrupted()) return threads.error();
+  if (threads) text += tools::text(*threads);
+  return std::max(write_output("", text), interrupted() ? 130 : 0);
 }
 
 }  // namespace
@@ -173,8 +140,10 @@ void add_tune(CLI::App& app, int& exit_code) {
       ->add_option("--use", flags->uses,
                    "Rows and how many calls a session makes with so many: what a layout is chosen for")
       ->capture_default_str();
-  command->add_option("-t,--threads", flags->threads, "Threads (default: one a core)")
+  command->add_option("-t,--threads", flags->threads, "Threads that share each kernel (default: one a core)")
       ->check(CLI::Range(1, 1024));
+  command->add_flag("--no-threads", flags->no_threads,
+                    "Leave out how many threads are best for the model, and where (so does -t)");
   add_target_option(*command, flags->target);
   command->add_option("--database", flags->database, "File of records (default: see `tern db list`)");
   command->add_option("--from", flags->from, "Another CPU's records: what was best there is tried first");

@@ -2,6 +2,7 @@
 #include "runtime/engine.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <cmath>
 #include <fstream>
@@ -120,6 +121,60 @@ TEST(Engine, SameBitsOnEveryTargetThreadCountAndBatchSize) {
   }
   limit_vector_instructions(VectorLevel::best);
 }
+
+TEST(Engine, DecodingAndPromptsMayHaveThreadsOfTheirOwn) {
+  const std::vector<uint32_t> tokens = some_tokens(70);
+  const auto engine = load(oracle + ".gguf");
+  const std::vector<double> expected = scores(*engine, tokens);
+  const std::vector<int>& processors = targets::detect_host()->processors;
+  for (const EngineThreads& threads : std::vector<EngineThreads>{
+           {1, 3, {}}, {3, 1, {}}, {2, 5, {}}, {1, 1, processors}, {2, 2, {}}, {5, 2, {}}, {1, 4, {}}}) {
+    ASSERT_TRUE(engine->set_threads(threads));
+    EXPECT_EQ(engine->threads(), threads);
+    // 7 rows and a rest of 6; one by one; three and five, which change sides between the steps.
+    for (const size_t rows : {0, 7, 1, 3, 5}) EXPECT_EQ(scores(*engine, tokens, rows), expected) << rows;
+    KvCache cache = engine->make_cache(80).take();
+    GenerateOptions options;
+    options.sampling.temperature = 0;
+    options.most_tokens = read_answers().greedy.size();
+    options.stop_at_end = false;
+    EXPECT_EQ(generate(*engine, cache, read_answers().tokens, options)->tokens, read_answers().greedy);
+  }
+}
+
+TEST(Engine, RunsOnAloneWhereThreadsAreRefused) {
+  const std::vector<uint32_t> tokens = some_tokens(20);
+  const auto engine = load(oracle + ".gguf", "host", 2);
+  const std::vector<double> expected = scores(*engine, tokens);
+  EXPECT_FALSE(engine->set_threads({1, 1, {100'000}}));
+  EXPECT_EQ(engine->threads(), EngineThreads(1));
+  EXPECT_EQ(scores(*engine, tokens), expected);
+  EXPECT_FALSE(engine->set_threads({2, 0, {}}));
+  EXPECT_TRUE(engine->set_threads(2));
+  EXPECT_EQ(scores(*engine, tokens), expected);
+}
+
+#ifdef __linux__
+// Whoever was bound by an engine is free again, whatever the order of threads it had.
+TEST(Engine, GivesTheCallerItsProcessorsBack) {
+  cpu_set_t before, after;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  const std::vector<int>& processors = targets::detect_host()->processors;
+  if (processors.size() < 2) GTEST_SKIP() << "one processor";
+  {
+    const auto engine = load(oracle + ".gguf");
+    ASSERT_TRUE(engine->set_threads({1, 2, processors}));
+    ASSERT_EQ(sched_getaffinity(0, sizeof after, &after), 0);
+    EXPECT_EQ(CPU_COUNT(&after), 1);
+    ASSERT_TRUE(engine->set_threads({2, 1, {}}));
+    ASSERT_EQ(sched_getaffinity(0, sizeof after, &after), 0);
+    EXPECT_TRUE(CPU_EQUAL(&before, &after));
+    ASSERT_TRUE(engine->set_threads({2, 1, processors}));
+  }
+  ASSERT_EQ(sched_getaffinity(0, sizeof after, &after), 0);
+  EXPECT_TRUE(CPU_EQUAL(&before, &after));
+}
+#endif
 
 // All ternary matrices by the recipe for their number of rows.
 std::unique_ptr<Engine> load_with(const std::function<autotune::Recipe(int64_t rows)>& recipe_for,

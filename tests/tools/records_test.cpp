@@ -102,6 +102,58 @@ TEST_F(RecordsTest, EvalBenchAsmAndCompileTakeThemToo) {
   EXPECT_THAT(read("k/k.h"), HasSubstr("g5b8"));
 }
 
+// The shape of the model in the box.
+constexpr const char* small_shape = "L6 d384 f1024 h6/2 v3072";
+
+TEST_F(RecordsTest, ThreadsAreThoseOfTheModel) {
+  const std::string command = "run -p 'It was' -n 24 --temp 0 --stats";
+  const Outcome usual = run(command);
+  EXPECT_THAT(usual.errors, Not(HasSubstr("(tuned)\n")));
+  const auto with = [&](int decode, int prefill, std::vector<int> processors, const std::string& model) {
+    Database threads{autotune::provenance_of(host()), {}, {}, {}};
+    threads.threads.push_back({model, decode, prefill, std::move(processors), "2026-11-21T10:15:00Z"});
+    return " --database " + write("threads.yaml", print(threads));
+  };
+  const Outcome alone = run(command + with(1, 1, {host().processors[0]}, small_shape));
+  EXPECT_EQ(alone.output, usual.output);
+  EXPECT_THAT(alone.errors,
+              HasSubstr(fmt::format("on 1 thread, on processors {} (tuned)\n", host().processors[0])));
+  // What this process may not use, or another model's, counts for nothing; what the user says counts first.
+  EXPECT_THAT(run(command + with(1, 1, {100'000}, small_shape)).errors, HasSubstr("on 1 thread (tuned)\n"));
+  for (const int none : {0, 1000})
+    EXPECT_THAT(run(command + with(1, none, {}, small_shape)).errors, Not(HasSubstr("(tuned)\n")));
+  EXPECT_THAT(run(command + with(1, 1, {}, "L2 d384 f1024 h6/2 v3072")).errors, Not(HasSubstr("(tuned)\n")));
+  EXPECT_THAT(run(command + " -t 3" + with(1, 1, {}, small_shape)).errors,
+              HasSubstr("for target host, on 3 threads\n"));
+  if (host().hardware_threads < 2) return;
+  const std::string two = with(1, 2, {}, small_shape);
+  const Outcome mixed = run(command + two);
+  EXPECT_EQ(mixed.output, usual.output);
+  EXPECT_THAT(mixed.errors, HasSubstr("on 1 thread to decode, 2 for prompts (tuned)\n"));
+  const Outcome bench = run("bench -p 8 -n 2 -r 1 -o csv" + two);
+  EXPECT_THAT(bench.output, AllOf(HasSubstr("pp8,2,"), HasSubstr("tg2,1,")));
+}
+
+TEST_F(RecordsTest, RunTunesWhatIsMissing) {
+  const std::string command = "run -p 'It was' -n 24 --temp 0 -t 1 --stats --database " + path("new.yaml");
+  const Outcome untuned = run("run -p 'It was' -n 24 --temp 0 -t 1");
+  const Outcome wrong = run(command + " --tune=500ms");
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.errors, HasSubstr("--tune: '500ms' is no time such as"));
+  const Outcome tuned = run(command + " --tune=0.5s");
+  EXPECT_EQ(tuned.exit_code, 0) << tuned.errors;
+  EXPECT_EQ(tuned.output, untuned.output);
+  EXPECT_THAT(tuned.errors, HasSubstr("tern: tuning 5 shapes for 0.5 s"));
+  // However short, something was measured.
+  EXPECT_THAT(read("new.yaml"), HasSubstr("--- # kernel"));
+  // What is known is not tuned again.
+  write("new.yaml", print(database()));
+  const Outcome rest = run(command + " --tune 0.5");
+  EXPECT_EQ(rest.output, untuned.output);
+  EXPECT_THAT(rest.errors, HasSubstr("tern: tuning 3 shapes for 0.5 s"));
+  EXPECT_EQ(run("run -p x --tune --untuned").exit_code, 2);
+}
+
 TEST_F(RecordsTest, AFileThatIsNamedMustBeThereAndOfThisMachine) {
   const Outcome missing = run(std::string(prompt) + " --database " + path("none.yaml"));
   EXPECT_EQ(missing.exit_code, 2);

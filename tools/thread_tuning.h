@@ -1,0 +1,40 @@
+// The best threads for a model: found by tern tune, used by whatever runs it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "autotune/database.h"
+#include "autotune/thread_search.h"
+#include "runtime/engine.h"
+#include "targets/host.h"
+
+namespace tern::tools {
+
+// What a number of threads is chosen for: "L30 d2560 f6912 h20/5 v128256", which is layers, widths of the
+// embedding and of the feed-forward network, heads of queries and of keys, and the vocabulary.
+std::string shape_of(const runtime::Hyperparameters& model);
+
+struct ThreadTuning {
+  autotune::ThreadChoice choice;
+  std::vector<autotune::ThreadTrial> trials;
+  int64_t prompt = 0;  // tokens of each
+};
+
+// Runs the model for a moment on each candidate. Ends soon after `budget_seconds`, but not before three
+// rounds. The caller must not be bound to a processor. Fails if interrupted too early to tell.
+Expected<ThreadTuning> tune_threads(runtime::Engine& engine, const targets::Host& host, double budget_seconds,
+                                    const std::function<bool()>& interrupted);
+
+// The threads that were chosen for a model of this shape, or nothing. Processors that this process may not
+// use are not named: then the system moves the threads.
+std::optional<runtime::EngineThreads> chosen_threads(const autotune::Database& database,
+                                                     const runtime::Hyperparameters& model,
+                                                     const targets::Host& host);
+
+// A table of what was measured, for people.
+std::string text(const ThreadTuning& tuning);
+
+}  // namespace tern::tools

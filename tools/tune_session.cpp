@@ -1,0 +1,106 @@
+#include "tools/tune_session.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdio>
+
+#include "autotune/database_file.h"
+#include "runtime/bandwidth.h"
+#include "tools/engine_options.h"
+#include "tools/process.h"
+#include "tools/tune_setup.h"
+
+namespace tern::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+// One line on standard error that is written again and again.
+class ProgressLine {
+ public:
+  void show(const autotune::TuneProgress& progress) {
+    if (!is_terminal_) return;
+    constexpr int width = 20;
+    const int done = static_cast<int>(progress.fraction * width);
+    fmt::print(stderr,
+               "\r\x1b[K[{:#<{}}{:.<{}}] {:.0f} s left  {} ({} of {})  best {:.3f} of the default's time  {} "
+               "measured",
+               "", done, "", width - done, progress.seconds_left, shape_text(progress.problem),
+               progress.shape + 1, progress.shapes, progress.best_ratio, progress.measured);
+    std::fflush(stderr);
+  }
+  ~ProgressLine() {
+    if (is_terminal_) fmt::print(stderr, "\r\x1b[K");
+  }
+
+ private:
+  const bool is_terminal_ = isatty(STDERR_FILENO) != 0;
+};
+
+}  // namespace
+
+Expected<double> parse_duration(const std::string& text) {
+  double value = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string unit(end, text.data() + text.size());
+  const double seconds = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
+  if (problem != std::errc() || seconds == 0 || !(value > 0) || value * seconds > 1e7)
+    return Error{fmt::format("'{}' is no time such as 60s, 2m or 1h", text), {}};
+  return value * seconds;
+}
+
+fs::path tuned_file(const std::string& named, const autotune::Provenance& machine) {
+  return named.empty() ? autotune::database_file(machine) : fs::path(named);
+}
+
+Expected<TuneReport> run_job(const TuneJob& job, const targets::Host& host) {
+  const Expected<targets::Target> target = targets::find_runnable_target(job.options.target);
+  if (!target) return target.error();
+  const autotune::Provenance provenance = autotune::provenance_of(host);
+  std::vector<std::string> warnings;
+  const Expected<autotune::Database> known = autotune::load_database(job.file, provenance, warnings);
+  if (!known) return known.error();
+  for (const std::string& warning : warnings) fmt::print(stderr, "tern: warning: {}\n", warning);
+
+  const Expected<std::unique_ptr<PoolCrew>> crew =
+      PoolCrew::make(job.threads == 0 ? default_threads() : job.threads);
+  if (!crew) return crew.error();
+  const Expected<double> bandwidth = runtime::read_bandwidth((*crew)->pool());
+  if (!bandwidth) return bandwidth.error();
+  const autotune::Crew& threads = (*crew)->crew();
+  const autotune::TuneMachine machine{*target, threads, {threads.threads, *bandwidth, 3e9}};
+
+  ProgressLine line;
+  const autotune::TuneEvents events{
+      [&](const autotune::TuneProgress& progress) { line.show(progress); }, [] { return interrupted(); },
+      [&](const autotune::Database& found) {
+        return autotune::update_database(job.file, provenance,
+                                         [&](autotune::Database& database) { merge(database, found); });
+      }};
+  Expected<autotune::TuneResult> result = autotune::tune(job.tasks, job.options, machine, *known, events);
+  if (!result) return result.error();
+  return TuneReport{result.take(), machine.machine};
+}
+
+Expected<ThreadTuning> tune_threads_into(const fs::path& file, const std::string& model,
+                                         const std::string& target, double budget_seconds,
+                                         const targets::Host& host) {
+  EngineFlags flags;
+  flags.model = model;
+  flags.target = target;
+  flags.records.database = file.string();
+  const Expected<LoadedEngine> loaded = load_engine(flags);
+  if (!loaded) return loaded.error();
+  Expected<ThreadTuning> tuning = tune_threads(*loaded->engine, host, budget_seconds, interrupted);
+  if (!tuning) return tuning;
+  const autotune::Provenance provenance = autotune::provenance_of(host);
+  const Status stored = autotune::update_database(file, provenance, [&](autotune::Database& database) {
+    merge(database, {provenance, {}, {}, {tuning->choice}});
+  });
+  if (!stored) return stored.error();
+  return tuning;
+}
+
+}  // namespace tern::tools
