@@ -3,6 +3,7 @@
 #include "tools/engine_options.h"
 #include "tools/generate_text.h"
 #include "tools/output_file.h"
+#include "tools/tune_first.h"
 
 namespace tern::tools {
 
@@ -10,13 +11,18 @@ void add_run(CLI::App& app, int& exit_code) {
   struct RunFlags {
     EngineFlags engine;
     TextFlags text;
+    TuneFirstFlags tune;
   };
   auto flags = std::make_shared<RunFlags>();
   CLI::App* command = app.add_subcommand("run", "Continue a prompt with a model");
   add_engine_options(*command, flags->engine);
   add_text_options(*command, flags->text);
+  add_tune_first_option(*command, flags->tune);
   command->callback([flags, &exit_code] {
-    const Expected<int> code = generate_text(flags->text, [&] { return load_engine(flags->engine); });
+    const Expected<int> code = generate_text(flags->text, [&]() -> Expected<LoadedEngine> {
+      if (const Status status = tune_first(flags->tune, flags->engine); !status) return status.error();
+      return load_engine(flags->engine);
+    });
     exit_code = code ? *code : report(code.error());
   });
 }

@@ -1,0 +1,34 @@
+// tern run --tune: tunes what is missing for a model before it runs.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "autotune/tune.h"
+#include "ir/expected.h"
+#include "targets/host.h"
+#include "tools/engine_options.h"
+
+namespace tern::tools {
+
+struct TuneFirstFlags {
+  bool wanted = false;
+  std::string budget = "30s";
+};
+
+// Adds --tune and --tune=TIME.
+void add_tune_first_option(CLI::App& command, TuneFirstFlags& flags);
+
+// Tunes the shapes of the model for which the engine would take default kernels, with progress on standard
+// error, into the database that the engine will read. Nothing to do where --untuned says so or nothing is
+// missing. What is interrupted keeps what it has found.
+Status tune_first(const TuneFirstFlags& flags, const EngineFlags& engine);
+
+// The shapes of the model for which nothing was measured on so many threads or others.
+Expected<std::vector<autotune::TuneTask>> missing_tasks(const EngineFlags& engine,
+                                                        const std::filesystem::path& file,
+                                                        const targets::Host& host);
+
+}  // namespace tern::tools
