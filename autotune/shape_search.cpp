@@ -189,7 +189,7 @@ void ShapeSearch::race_with_best(Bucket& bucket, const std::vector<size_t>& tria
   const TimedKernel baseline = bucket.trials[0].runner->kernel;
   const RaceResult result = race(tools_.timer, baseline, runners, own, seed_ += 1000);
   bucket.default_seconds = result.baseline_seconds;
-  bucket.noise = std::max(bucket.noise, result.noise);
+  if (result.rounds >= 3) bucket.noises.push_back(result.noise);
   const double best_ratio = bucket.trials[best].runner->ratio().value;
   for (const size_t i : entered) {
     Trial& trial = bucket.trials[i];

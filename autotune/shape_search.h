@@ -38,7 +38,9 @@ struct Bucket {
   Use use;
   ir::Problem problem;
   Candidate fallback;  // the default kernel
-  double default_seconds = 0, noise = 0;
+  double default_seconds = 0;
+  std::vector<double> noises;  // of each race: see RaceResult
+  double noise() const { return median(noises); }
   std::vector<Trial> trials;  // the default kernel is the first
 };
 

@@ -19,6 +19,9 @@ constexpr double share_of_decisions = 0.15;
 // What was so much slower than the best in an earlier session is not measured again.
 constexpr double not_worth_another_look = 1.2;
 
+// A race in which one kernel differs so much from itself cannot tell close ones apart.
+constexpr double too_noisy = 0.1;
+
 // Weights in cache would be a different matter: so many bytes are read in turn, at least.
 constexpr size_t least_bytes_of_weights = size_t{1} << 28;
 
@@ -82,11 +85,15 @@ class Session {
     if (failure_) return *failure_;
     result_.interrupted = events_.interrupted();
     result_.seconds = elapsed();
+    std::vector<double> noises;
     for (const ShapeOutcome& shape : result_.shapes) {
       if (shape.known()) continue;
       for (const Bucket& bucket : shape.search->buckets())
-        result_.noise = std::max(result_.noise, bucket.noise);
+        noises.insert(noises.end(), bucket.noises.begin(), bucket.noises.end());
     }
+    result_.noise = median(noises);
+    for (const double noise : noises) result_.noisy_races += noise > too_noisy;
+    result_.races = noises.size();
     return std::move(result_);
   }
 

@@ -135,10 +135,12 @@ std::string result_text(const autotune::TuneResult& result, const autotune::Mach
       "\n{:.1f} s on {} threads; candidates: {} seen, {} compiled and right, {} measured; {} of {} searches "
       "came to their end\n",
       result.seconds, machine.threads, seen, compiled, measured, ended, result.shapes.size());
-  text +=
-      fmt::format("noise: one and the same kernel differs from itself by {:.1f} % from round to round{}\n",
-                  100 * result.noise,
-                  result.noise > 0.1 ? ": too much to tell close kernels apart; is the machine busy?" : "");
+  text += fmt::format("noise: one and the same kernel differs from itself by {:.1f} % from round to round\n",
+                      100 * result.noise);
+  if (result.noisy_races > 0)
+    text += fmt::format("in {} of {} races it was more than 10 %, too much to tell close kernels apart{}\n",
+                        result.noisy_races, result.races,
+                        2 * result.noisy_races > result.races ? "; is the machine busy?" : "");
   text += quality_text(result);
   if (explain) {
     for (const ShapeOutcome& shape : result.shapes) {
