@@ -197,7 +197,7 @@ Expected<int> prune_file(const DbFlags& flags) {
     if (!updated) return updated.error();
   }
   const char* would = flags.dry_run ? "would be " : "";
-  fmt::print("{}: {} records {}forgotten\n", file->string(), gone, would);
+  fmt::print("{}: {} kernel{} {}forgotten\n", file->string(), gone, gone == 1 ? "" : "s", would);
   if (!flags.file.empty()) return exit_ok;
   for (const fs::path& old : outdated_files(*here)) {
     std::error_code problem;

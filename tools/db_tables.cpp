@@ -23,9 +23,13 @@ std::string time(double seconds) {
   return fmt::format("{:.1f} us", seconds * 1e6);
 }
 
+std::string count(size_t number, std::string_view of) {
+  return fmt::format("{} {}{}", number, of, number == 1 ? "" : "s");
+}
+
 std::string print(const Conditions& conditions) {
-  return fmt::format("target {}, {} thread{}", conditions.target, conditions.threads,
-                     conditions.threads == 1 ? "" : "s");
+  return fmt::format("target {}, {}", conditions.target,
+                     count(static_cast<size_t>(conditions.threads), "thread"));
 }
 
 // "trit 2560x6912": weights of n outputs by k inputs.
@@ -101,8 +105,8 @@ std::string summary(const Database& database) {
     timings += record.timings.size();
     for (const Timing& timing : record.timings) date(timing.date);
   }
-  std::string text = fmt::format("{} choices, {} kernels timed {} times", database.choices.size(),
-                                 database.records.size(), timings);
+  std::string text = fmt::format("{}, {}, {}", count(database.choices.size(), "choice"),
+                                 count(database.records.size(), "kernel"), count(timings, "timing"));
   if (!last.empty()) text += fmt::format(", {} to {}", day(first), day(last));
   return text +
          fmt::format("; LLVM {}, generator {}", database.provenance.llvm, database.provenance.generator);

@@ -10,7 +10,7 @@
 
 namespace tern::tools {
 
-// A line about a file: "12 choices, 345 kernels timed 678 times, 2026-11-20 to 2026-11-21; LLVM 19.1.7,
+// A line about a file: "12 choices, 345 kernels, 678 timings, 2026-11-20 to 2026-11-21; LLVM 19.1.7,
 // generator 2".
 std::string summary(const autotune::Database& database);
 
