@@ -18,9 +18,9 @@ auto contest(const Record& record) {
                     problem.weight, problem.scaling, problem.scale_group, record.kernel.epilogue);
 }
 
-// Timed ones before predicted ones, the quickest first.
+// Timed ones before predicted ones. Ratios compare better than times, which were measured on other days.
 std::pair<bool, double> rank(const Record& record) {
-  if (!record.timings.empty()) return {false, record.timings.back().seconds};
+  if (!record.timings.empty()) return {false, record.timings.back().ratio};
   return {true, record.predicted_seconds > 0 ? record.predicted_seconds : std::numeric_limits<double>::max()};
 }
 
@@ -36,7 +36,6 @@ std::set<uint64_t> chosen_kernels(const Database& database) {
 
 size_t prune(Database& database, size_t keep) {
   const std::set<uint64_t> chosen = chosen_kernels(database);
-  std::vector<Record> kept;
   std::map<decltype(contest(std::declval<Record>())), std::vector<size_t>> contests;
   std::vector<Record>& records = database.records;
   std::vector<bool> stays(records.size(), true);
@@ -48,6 +47,7 @@ size_t prune(Database& database, size_t keep) {
     std::ranges::stable_sort(places, {}, [&](size_t i) { return rank(records[i]); });
     for (size_t i = keep; i < places.size(); ++i) stays[places[i]] = false;
   }
+  std::vector<Record> kept;
   for (size_t i = 0; i < records.size(); ++i) {
     if (stays[i]) kept.push_back(std::move(records[i]));
   }

@@ -6,8 +6,8 @@
 namespace tern::autotune {
 
 // Keeps all choices with the records of their kernels, what must not be used again, and of the rest the
-// `keep` quickest records for each problem and conditions: by the last timing, or if none was timed, by
-// prediction. Returns how many went.
+// `keep` best records for each problem and conditions: by the last ratio to the default kernel, then those
+// that were only predicted, by that. Returns how many went.
 size_t prune(Database& database, size_t keep);
 
 }  // namespace tern::autotune

@@ -54,26 +54,28 @@ std::string choice_table(const Choice& choice, const DatabaseFilter& filter) {
   return text + "\n";
 }
 
+constexpr const char* candidate_row = "  {:>14} {:>14} {:>8} {:>7}  {:<10}  {:<16}  {}\n";
+
 std::string row(const Record& record) {
-  const std::string hash_digits = fmt::format("{:016x}", hash(record.kernel));
+  const std::string kernel = fmt::format("{:016x}", hash(record.kernel));
   if (!record.refused.empty())
-    return fmt::format("  {:>14} {:>12} {:>8} {:>7}  {}  {:<26} refused: {}\n", "", "", "", "", hash_digits,
-                       record.recipe, record.refused);
+    return fmt::format(candidate_row, "", "", "", "", "", kernel,
+                       record.recipe + "; refused: " + record.refused);
   if (record.timings.empty())
-    return fmt::format("  {:>14} {:>12} {:>8} {:>7}  {}  {:<26} predicted\n", time(record.predicted_seconds),
-                       "", "", "", hash_digits, record.recipe);
+    return fmt::format(candidate_row, time(record.predicted_seconds), "", "", "", "predicted", kernel,
+                       record.recipe);
   const Timing& last = record.timings.back();
-  return fmt::format("  {:>14} {:>12} {:>8} {:>7}  {}  {:<26} {}\n", time(last.seconds),
-                     fmt::format("{:.3f}+-{:.3f}", last.ratio, last.error),
-                     fmt::format("{:.1f} %", 100 * last.spread), last.rounds, hash_digits, record.recipe,
-                     day(last.date));
+  return fmt::format(
+      candidate_row, time(last.seconds), fmt::format("{:.3f} +- {:.3f}", last.ratio, last.error),
+      fmt::format("{:.1f} %", 100 * last.spread), last.rounds, day(last.date), kernel, record.recipe);
 }
 
-// Timed ones first, then predicted ones, then those that must not be used.
+// Timed ones first, then predicted ones, then those that must not be used. Ratios compare better than times,
+// which were measured on other days.
 std::tuple<int, double> rank(const Record& record) {
   if (!record.refused.empty()) return {2, 0};
   return record.timings.empty() ? std::tuple(1, record.predicted_seconds)
-                                : std::tuple(0, record.timings.back().seconds);
+                                : std::tuple(0, record.timings.back().ratio);
 }
 
 std::string candidates_table(std::vector<const Record*> records, size_t most) {
@@ -81,8 +83,8 @@ std::string candidates_table(std::vector<const Record*> records, size_t most) {
   const Record& first = *records.front();
   std::string text = fmt::format("candidates for {}, m={}, {}: {}\n", shape(first.kernel.problem),
                                  first.kernel.problem.m, print(first.conditions), records.size());
-  text += fmt::format("  {:>14} {:>12} {:>8} {:>7}  {:<16}  {:<26} {}\n", "time", "of default", "spread",
-                      "rounds", "kernel", "recipe", "last timed");
+  text +=
+      fmt::format(candidate_row, "time", "of default", "spread", "rounds", "last timed", "kernel", "recipe");
   for (size_t i = 0; i < std::min(most, records.size()); ++i) text += row(*records[i]);
   return text + "\n";
 }
