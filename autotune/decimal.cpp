@@ -32,6 +32,7 @@ Scientific shortest(double value) {
 }  // namespace
 
 std::string print_decimal(double value, int shift) {
+  if (!std::isfinite(value)) return fmt::format("{}", value);
   if (value == 0) return std::signbit(value) ? "-0" : "0";
   const auto [sign, digits, unshifted] = shortest(value);
   const int exponent = unshifted + shift;

@@ -259,7 +259,9 @@ void add_db(CLI::App& app, int& exit_code) {
   db->footer(
       "They are in $TERN_DATABASE, else $XDG_DATA_HOME/tern/kernels, else ~/.local/share/tern/kernels: a "
       "file\n"
-      "for each CPU, with its caches and features, and each version of LLVM and of Tern's generator.");
+      "for each CPU with its caches and features, and each version of LLVM and of Tern's generator of "
+      "kernels.\n"
+      "A TERN_DATABASE that ends in .yaml is one file instead.");
   constexpr const char* own = "Database (default: this machine's)";
 
   add(*db, "list", "List the databases", flags, exit_code, list);

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "autotune/decimal.h"
 #include "tests/support/random_database.h"
 #include "tests/support/text_edit.h"
@@ -68,6 +70,7 @@ TEST(Decimal, MovesThePointAndLosesNothing) {
     const double value = maker.number();
     EXPECT_EQ(parse_decimal(print_decimal(value, 6), 6), value) << print_decimal(value, 6);
   }
+  EXPECT_EQ(print_decimal(std::numeric_limits<double>::infinity(), 6), "inf");
   for (const char* wrong : {"", "nan", "inf", "1,5", "1.5 ", "0x1", "1e", "1e5000", "--1", "e5"})
     EXPECT_FALSE(parse_decimal(wrong)) << wrong;
 }
