@@ -178,8 +178,9 @@ main() {
       run_tests release
       ;;
     sanitize)
-      build asan ir_test targets_test runtime_test
+      build asan ir_test targets_test autotune_test runtime_test
       run_tests asan --label-regex '^(ir|targets|runtime)$'
+      run_tests asan --tests-regex '^(Damaged)?Database'
       ;;
     build) build release all ;;
     arm64)

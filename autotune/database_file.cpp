@@ -132,6 +132,29 @@ Status replace(const fs::path& file, const std::string& text) {
   return out->commit();
 }
 
+// First what is damaged, so that it is always in one of the two files at least.
+Status write_back(const ParsedDatabase& parsed, const std::optional<std::string>& before,
+                  const fs::path& file) {
+  if (!parsed.quarantined.empty()) {
+    if (const Status kept = quarantine(parsed.quarantined, file.string() + ".quarantine"); !kept) return kept;
+  }
+  const std::string after = print(parsed.database);
+  return before == after ? Status() : replace(file, after);
+}
+
+// Does something while nobody else who asks may, by whatever names and links they know the file.
+Status with_lock(const fs::path& named, const std::function<Status(const fs::path&)>& act) {
+  std::error_code problem;
+  const fs::path absolute = fs::absolute(named), canonical = fs::weakly_canonical(absolute, problem);
+  const fs::path& file = canonical.empty() ? absolute : canonical;
+  fs::create_directories(file.parent_path(), problem);
+  if (problem) return failure(file.parent_path(), problem.value());
+  const fs::path lock_path = file.string() + ".lock";
+  const OpenFile lock_file(lock_path, O_RDWR | O_CREAT);
+  if (const Status locked = lock(lock_file, lock_path); !locked) return locked;
+  return act(file);
+}
+
 // For names of files.
 std::string dashed(std::string name) {
   std::ranges::replace_if(
@@ -164,29 +187,35 @@ Expected<Database> load_choices(const fs::path& file, const Provenance& here,
   return load(file, here, warnings, parse_choices);
 }
 
-Status update_database(const fs::path& named, const Provenance& here,
+Status update_database(const fs::path& file, const Provenance& here,
                        const std::function<void(Database&)>& change) {
-  std::error_code problem;
-  // One lock, by whatever names and links the file is known.
-  fs::path file = fs::weakly_canonical(named, problem);
-  if (file.empty()) file = named;
-  fs::create_directories(file.parent_path(), problem);
-  if (problem) return failure(file.parent_path(), problem.value());
-  const fs::path lock_path = file.string() + ".lock";
-  const OpenFile lock_file(lock_path, O_RDWR | O_CREAT);
-  if (const Status locked = lock(lock_file, lock_path); !locked) return locked;
+  return with_lock(file, [&](const fs::path& path) -> Status {
+    const Expected<std::optional<std::string>> before = read_text(path);
+    if (!before) return before.error();
+    Expected<ParsedDatabase> parsed = parse_file(*before, path, here, parse_database);
+    if (!parsed) return parsed.error();
+    change(parsed->database);
+    return write_back(*parsed, *before, path);
+  });
+}
 
-  const Expected<std::optional<std::string>> before = read_text(file);
-  if (!before) return before.error();
-  Expected<ParsedDatabase> parsed = parse_file(*before, file, here, parse_database);
-  if (!parsed) return parsed.error();
-  change(parsed->database);
-  if (!parsed->quarantined.empty()) {
-    if (const Status kept = quarantine(parsed->quarantined, file.string() + ".quarantine"); !kept)
-      return kept;
-  }
-  const std::string after = print(parsed->database);
-  return *before == after ? Status() : replace(file, after);
+Expected<size_t> repair_database(const fs::path& file, const Provenance& here) {
+  size_t moved = 0;
+  const Status repaired = with_lock(file, [&](const fs::path& path) -> Status {
+    const Expected<std::optional<std::string>> before = read_text(path);
+    if (!before) return before.error();
+    Expected<ParsedDatabase> parsed = parse_file(*before, path, here, parse_database);
+    const Database empty{here, {}, {}, {}};
+    if (!parsed && *before && !parse_choices(**before, path.string())) {
+      parsed = parse_database(print(empty) + **before, path.string());
+      if (parsed->database == empty) return Error{"holds nothing of this machine", {path.string(), 0, 0}};
+    }
+    if (!parsed) return parsed.error();
+    moved = parsed->quarantined.size();
+    return write_back(*parsed, *before, path);
+  });
+  if (!repaired) return repaired.error();
+  return moved;
 }
 
 }  // namespace tern::autotune

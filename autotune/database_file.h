@@ -31,4 +31,9 @@ Expected<Database> load_choices(const std::filesystem::path& file, const Provena
 Status update_database(const std::filesystem::path& file, const Provenance& here,
                        const std::function<void(Database&)>& change);
 
+// Moves what is damaged to FILE.quarantine and writes the rest anew. A file that has lost the document that
+// says who was measured is `here`'s if other documents have the digits of it. Returns how many stretches of
+// text were moved.
+Expected<size_t> repair_database(const std::filesystem::path& file, const Provenance& here);
+
 }  // namespace tern::autotune

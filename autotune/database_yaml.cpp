@@ -13,10 +13,41 @@
 namespace tern::autotune {
 namespace {
 
+// A document's YAML, and the texts of its kernels, which stand in it as numbers: they are most of it, and
+// yaml-cpp reads some 5 MB a second.
+struct Shortened {
+  std::string yaml;
+  std::vector<std::string> kernels;
+};
+
+Shortened take_kernels(std::string_view body) {
+  constexpr std::string_view block = "kernel: |\n";
+  Shortened result;
+  size_t indent = 0;  // of the lines of the block that is being taken; 0: none is
+  while (!body.empty()) {
+    const std::string_view line = body.substr(0, std::min(body.find('\n'), body.size() - 1) + 1);
+    body.remove_prefix(line.size());
+    if (indent > 0 && line.find_first_not_of(' ') >= indent) {
+      result.kernels.back() += line.substr(indent);
+      result.yaml += '\n';  // so that lines keep their numbers
+    } else if (line.ends_with(block)) {
+      indent = line.size() - block.size() + 2;
+      result.yaml += line.substr(0, line.size() - 2);
+      result.yaml += fmt::format("{}\n", result.kernels.size());
+      result.kernels.emplace_back();
+    } else {
+      indent = 0;
+      result.yaml += line;
+    }
+  }
+  return result;
+}
+
 // Reads documents and maps by their keys. The first thing that is wrong is kept, and all after it is empty.
 class Reader {
  public:
-  Reader(const Document& document, const std::string& file) : file_(file), first_line_(document.line) {}
+  Reader(const Document& document, const std::string& file, const std::vector<std::string>& kernels)
+      : file_(file), first_line_(document.line), kernels_(kernels) {}
 
   const std::optional<Error>& error() const { return error_; }
 
@@ -81,13 +112,14 @@ class Reader {
   }
 
   ir::Kernel kernel(const YAML::Node& map) {
-    const std::string source = text(map, "kernel");
+    const auto number = static_cast<size_t>(integer(map, "kernel"));
+    if (!error_ && number >= kernels_.size()) fail("'kernel' is not a block of lines", map["kernel"]);
     if (error_) return {};
     const YAML::Node node = map["kernel"];
     const auto within = [&](const Error& error) {
       fail(fmt::format("in the kernel that begins here, line {}: {}", error.where.line, error.message), node);
     };
-    const Expected<ir::ParsedKernel> parsed = ir::parse_kernel(source, file_);
+    const Expected<ir::ParsedKernel> parsed = ir::parse_kernel(kernels_[number], file_);
     if (!parsed) {
       within(parsed.error());
       return {};
@@ -116,6 +148,7 @@ class Reader {
 
   const std::string& file_;
   int first_line_;
+  const std::vector<std::string>& kernels_;
   std::optional<Error> error_;
 };
 
@@ -124,8 +157,9 @@ template <class Read>
 auto read_map(const Document& document, const std::string& file, Read read)
     -> Expected<decltype(read(std::declval<Reader&>(), YAML::Node()))> {
   try {
-    Reader reader(document, file);
-    auto value = read(reader, YAML::Load(std::string(document.body)));
+    const Shortened shortened = take_kernels(document.body);
+    Reader reader(document, file, shortened.kernels);
+    auto value = read(reader, YAML::Load(shortened.yaml));
     if (reader.error()) return *reader.error();
     return value;
   } catch (const YAML::Exception& problem) {

@@ -10,7 +10,7 @@ namespace {
 
 // digits[0].digits[1]... * 10^exponent
 struct Scientific {
-  std::string_view sign;
+  std::string_view sign = "";
   std::string digits;
   int exponent = 0;
 };
@@ -25,19 +25,20 @@ Scientific shortest(double value) {
     if (c == '-') result.sign = "-";
     if (c >= '0' && c <= '9') result.digits += c;
   }
-  result.exponent = std::atoi(buffer + e + 1);
+  result.exponent = std::stoi(std::string(text.substr(e + 1)));
   return result;
 }
 
 }  // namespace
 
 std::string print_decimal(double value, int shift) {
+  if (!std::isfinite(value)) return fmt::format("{}", value);
   if (value == 0) return std::signbit(value) ? "-0" : "0";
   const auto [sign, digits, unshifted] = shortest(value);
   const int exponent = unshifted + shift;
   const int count = static_cast<int>(digits.size());
   if (exponent < -5 || exponent > 15) {
-    const std::string_view point = count > 1 ? "." : "";
+    const std::string point = count > 1 ? "." : "";
     return fmt::format("{}{}{}{}e{}", sign, digits[0], point, digits.substr(1), exponent);
   }
   if (exponent < 0) return fmt::format("{}0.{}{}", sign, std::string(-exponent - 1, '0'), digits);

@@ -8,7 +8,8 @@
 namespace tern::autotune {
 
 // `value` * 10^shift in as few digits as tell it from every other double, the point moved in the text, so
-// that nothing is rounded: print_decimal(1.25e-5, 6) is "12.5". Precondition: finite.
+// that nothing is rounded: print_decimal(1.25e-5, 6) is "12.5". What is not finite is a word, which
+// parse_decimal refuses.
 std::string print_decimal(double value, int shift = 0);
 
 // The inverse: parse_decimal(print_decimal(x, s), s) == x. Nothing if the text is no finite number.

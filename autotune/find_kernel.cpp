@@ -52,6 +52,7 @@ std::optional<ir::Kernel> find_kernel(const Database& database, const ir::Proble
   ir::Kernel kernel = resized(nearest(*best, problem.m), problem.m);
   kernel.problem.scaling = problem.scaling;
   kernel.epilogue = ir::Epilogue::plain;
+  kernel.quantizes_rows = false;
   return kernel;
 }
 

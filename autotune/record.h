@@ -37,7 +37,7 @@ struct Conditions {
   bool operator==(const Conditions&) const = default;
 };
 
-// The times of one session.
+// The times of one session. All numbers are finite and not negative.
 struct Timing {
   double seconds = 0;  // the median of one call
   double spread = 0;   // of the rounds' times: median absolute deviation / median * 1.4826
@@ -65,7 +65,7 @@ struct Record {
 // The kernels for one matrix shape, which share packed weights.
 struct Choice {
   Conditions conditions;
-  std::vector<ir::Kernel> kernels;  // by ascending m; equal layouts
+  std::vector<ir::Kernel> kernels;  // at least one, by ascending m; equal layouts
   std::vector<double> seconds;      // of each
   std::vector<double> ratios;       // of each to the default kernel for its m
   bool predicted = false;           // by the cost model alone, nothing was measured

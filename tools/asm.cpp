@@ -81,6 +81,8 @@ Expected<ir::Kernel> kernel_of(const AsmOptions& options, const targets::Target&
   for (int64_t size : {problem->m, problem->n, problem->k}) {
     if (size < 1 || size > (1 << 20)) return Error{"-m, -n and -k must be between 1 and 1048576", {}};
   }
+  if (problem->scaling == ir::Scaling::group && problem->scale_group < 1)
+    return Error{"a group of inputs that share a scale must have at least one", {}};
   if (options.recipe.empty()) return tuned_kernel(options, *problem, target);
   const Expected<autotune::Recipe> recipe = find_recipe(options.recipe, problem->weight);
   if (!recipe) return recipe.error();

@@ -1,7 +1,7 @@
 // Every recipe, on every target that this machine can run: what is legal is right, bit for bit; and no recipe
 // is illegal everywhere.
-#include "autotune/knobs.h"
 #include "autotune/recipe.h"
+#include "autotune/knobs.h"
 
 #include <gtest/gtest.h>
 
