@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <fstream>
+#include <span>
 
 namespace tern::autotune {
 namespace {
@@ -40,15 +41,22 @@ double load_by_others() {
   return file ? std::max(running - 1, 0) : 0;
 }
 
-Timing timing_of(const Runner& runner, const std::string& date, double load) {
+// As many digits as a measurement is worth: records are read by people.
+double rounded(double value) {
+  return std::stod(fmt::format("{:.4g}", value));
+}
+
+// Of the rounds from `first` on.
+Timing timing_of(const Runner& runner, size_t first, double load) {
+  const std::span<const double> seconds = std::span(runner.seconds).subspan(first);
+  const Estimate ratio = estimate(std::span(runner.ratios).subspan(first));
   Timing timing;
-  timing.seconds = median(runner.seconds);
-  timing.spread = timing.seconds == 0 ? 0 : typical_deviation(runner.seconds) / timing.seconds;
-  const Estimate ratio = runner.ratio();
-  timing.ratio = ratio.value;
-  timing.error = std::isfinite(ratio.error) ? ratio.error : 1;
+  timing.seconds = rounded(median(seconds));
+  timing.spread = timing.seconds == 0 ? 0 : rounded(typical_deviation(seconds) / timing.seconds);
+  timing.ratio = rounded(ratio.value);
+  timing.error = std::isfinite(ratio.error) ? rounded(ratio.error) : 1;
   timing.rounds = ratio.count;
-  timing.date = date;
+  timing.date = date_now();
   timing.load = load;
   return timing;
 }
@@ -210,13 +218,13 @@ class Session {
     Choice choice;
     choice.conditions = conditions_;
     choice.complete = complete && !events_.interrupted();
-    choice.date = date_;
+    choice.date = date_now();
     const std::vector<Bucket>& buckets = shape.search->buckets();
     for (size_t b = 0; b < buckets.size(); ++b) {
       const Trial& trial = buckets[b].trials[shape.options[0].trials[b]];
       choice.kernels.push_back(trial.candidate.kernel);
-      choice.seconds.push_back(trial.seconds(buckets[b].default_seconds));
-      choice.ratios.push_back(trial.runner->ratio().value);
+      choice.seconds.push_back(rounded(trial.seconds(buckets[b].default_seconds)));
+      choice.ratios.push_back(rounded(trial.runner->ratio().value));
     }
     shape.choice = choice;
     for (const Bucket& bucket : buckets) {
@@ -244,17 +252,18 @@ class Session {
     const double load = load_by_others();
     for (const Trial& trial : bucket.trials) {
       const size_t rounds = trial.runner ? trial.runner->ratios.size() : 0;
-      const uint64_t key = hash(trial.candidate.kernel);
-      const auto [kept, is_new] = kept_.try_emplace(key, rounds);
+      const auto [kept, is_new] = kept_.try_emplace(hash(trial.candidate.kernel), 0);
       if (!is_new && kept->second == rounds) continue;
+      // The last races begin anew.
+      const size_t before = kept->second < rounds ? kept->second : 0;
       kept->second = rounds;
       Record record;
       record.conditions = conditions_;
       record.kernel = trial.candidate.kernel;
       record.recipe = print(trial.candidate);
       record.refused = trial.refused;
-      if (trial.prediction) record.predicted_seconds = trial.prediction->seconds;
-      if (rounds > 0) record.timings.push_back(timing_of(*trial.runner, date_, load));
+      if (trial.prediction) record.predicted_seconds = rounded(trial.prediction->seconds);
+      if (rounds > 0) record.timings.push_back(timing_of(*trial.runner, before, load));
       found.records.push_back(std::move(record));
       if (!is_new) continue;
       ++counts_.seen;
@@ -284,7 +293,6 @@ class Session {
   const TuneEvents& events_;
   const Conditions conditions_;
   const Clock::time_point start_ = Clock::now();
-  const std::string date_ = date_now();
   double deadline_ = 0, exhausted_ = 0;
   size_t now_ = 0;  // the shape that is being worked on
   TuneProgress counts_;

@@ -146,13 +146,13 @@ Expected<int> run_tune(const TuneFlags& flags) {
     ProgressLine line;
     const autotune::TuneEvents events{
         [&](const autotune::TuneProgress& progress) { line.show(progress); }, [] { return interrupted(); },
-        [&](const autotune::Database& found) {
-          return autotune::update_database(file, provenance,
-                                           [&](autotune::Database& database) { merge(database, found); });
-        }};
+        [&](const autotune::Database& found) { return autotune::append_to_database(file, found); }};
     return autotune::tune(*tasks, options, machine, *known, events);
   }();
   if (!result) return result.error();
+  // What was appended piece by piece becomes one record a kernel.
+  if (const Status joined = autotune::update_database(file, provenance, [](autotune::Database&) {}); !joined)
+    return joined.error();
   const int written = write_output("", result_text(*result, machine.machine, file.string(), flags.explain));
   return result->interrupted ? 130 : written;
 }
