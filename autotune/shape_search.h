@@ -42,6 +42,7 @@ struct Bucket {
   std::vector<double> noises;  // of each race: see RaceResult
   double noise() const { return median(noises); }
   std::vector<Trial> trials;  // the default kernel is the first
+  std::vector<double> control;  // ratios of the default kernel to itself, by round of all races
 };
 
 // Kernels that share packed weights, one for each bucket.

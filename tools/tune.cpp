@@ -18,6 +18,7 @@
 #include "tools/process.h"
 #include "tools/target_option.h"
 #include "tools/tune_predict.h"
+#include "tools/tune_report.h"
 #include "tools/tune_setup.h"
 #include "tools/tune_text.h"
 
@@ -32,6 +33,7 @@ struct TuneFlags {
   std::string uses = usual_uses, budget = "60s", target = "host", database, from;
   size_t threads = 0;
   uint64_t seed = 1;
+  std::string report;
   bool exhaustive = false, again = false, space = false, predict = false, explain = false;
 };
 
@@ -153,6 +155,12 @@ Expected<int> run_tune(const TuneFlags& flags) {
     return autotune::tune(*tasks, options, machine, *known, events);
   }();
   if (!result) return result.error();
+  if (!flags.report.empty()) {
+    const TuneReport about{target->description,  provenance,   machine.machine,
+                           autotune::date_now(), TERN_VERSION, file.string()};
+    if (const int failed = write_output(flags.report, report_html(*result, about)); failed != exit_ok)
+      return failed;
+  }
   const int written = write_output("", result_text(*result, machine.machine, file.string(), flags.explain));
   return result->interrupted ? 130 : written;
 }
@@ -184,6 +192,8 @@ void add_tune(CLI::App& app, int& exit_code) {
   command->add_flag("--predict", flags->predict,
                     "Only rank by the cost model, which works for any --target, and keep that as predicted");
   command->add_flag("--explain", flags->explain, "Say of each winner what limits it, and what came next");
+  command->add_option("--report", flags->report,
+                      "HTML file to write: a page with all that was measured, drawn");
   command->callback([flags, &exit_code] {
     const Expected<int> code = run_tune(*flags);
     exit_code = code ? *code : report(code.error());
