@@ -129,8 +129,8 @@ std::vector<double> ticks(const Axis& axis) {
 
 Plot::Plot(int width, int height, const Axis& x, const Axis& y, std::string_view label)
     : width_(width), height_(height), x_(x), y_(y) {
-  body_ = fmt::format("<svg viewBox=\"0 0 {} {}\" style=\"max-width:{}px\" role=\"img\" aria-label=\"{}\">\n",
-                      width, height, width, escaped(label));
+  body_ = fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">\n", width, height,
+                      escaped(label));
   draw_axes();
 }
 

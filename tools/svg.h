@@ -37,7 +37,7 @@ enum class Anchor { start, middle, end };
 
 class Plot {
  public:
-  // In pixels, if it is shown as large as it is. `label` says what it is to who cannot see it.
+  // In pixels; the page decides how large it is shown. `label` says what it is to who cannot see it.
   Plot(int width, int height, const Axis& x, const Axis& y, std::string_view label);
 
   // Places are values on the axes; what lies outside is moved to the edge. `title` is shown where a pointer

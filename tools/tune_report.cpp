@@ -86,7 +86,7 @@ std::string summary(const TuneResult& result, const TuneReport& about, const Roo
     ended += shape.choice.complete;
   }
   std::string html = "<div class=\"tiles\">\n";
-  html += tile(fmt::format("{:.2f}x", session_speed_up(result)), "a session's matrix products, faster");
+  html += tile(fmt::format("{:.2f}x", session_speed_up(result)), "as fast: the matrix products of a session");
   html += tile(fmt::format("{:.1f} s", result.seconds),
                result.interrupted ? "of tuning, interrupted" : "of tuning");
   html += tile(fmt::format("{}", measured),
@@ -253,7 +253,6 @@ std::string bucket_section(const Bucket& bucket, size_t winner) {
 
 std::string shape_section(const ShapeOutcome& shape, const Roofs& roofs) {
   const autotune::Option& best = shape.options[0];
-  const std::vector<autotune::ModelQuality> quality = autotune::model_quality({shape.search.get()});
   std::string html =
       fmt::format("<h2>{}</h2>\n<p class=\"soft\">{} candidates, {} of them right, {} measured; {}</p>\n",
                   escaped(shape_text(shape.task.problem)), shape.seen, shape.compiled, shape.measured,
@@ -264,11 +263,11 @@ std::string shape_section(const ShapeOutcome& shape, const Roofs& roofs) {
                              roofs.best_is_peak ? "the best kernel of all" : "arithmetic"),
                  roofline(*shape.search, best, roofs));
   std::string caption = "Predicted against measured.";
-  if (quality[0].count > 0) {
-    caption += " Rank correlation:";
-    for (const autotune::ModelQuality& row : quality)
-      if (row.count > 0) caption += fmt::format(" {} {:.2f}", row.kernels, row.rank_correlation);
+  std::vector<std::string> correlations;
+  for (const autotune::ModelQuality& row : autotune::model_quality({shape.search.get()})) {
+    if (row.count > 0) correlations.push_back(fmt::format("{} {:.2f}", row.kernels, row.rank_correlation));
   }
+  if (!correlations.empty()) caption += fmt::format(" Rank correlation: {}.", fmt::join(correlations, ", "));
   html += figure(caption, prediction_plot(*shape.search, best));
   html += "</div>\n";
   for (size_t b = 0; b < shape.search->buckets().size(); ++b)
@@ -291,7 +290,14 @@ std::string report_html(const TuneResult& result, const TuneReport& about) {
     if (has_figures(shape)) searches.push_back(shape.search.get());
   }
   html += cost_model(searches);
-  if (!searches.empty()) html += "<h2>Shape by shape</h2>\n" + key();
+  if (!searches.empty())
+    html +=
+        "<h2>Shape by shape</h2>\n<p class=\"soft\">A shape's weights are packed once, for all numbers of "
+        "rows: "
+        "what is chosen is best for a session, and need not be the fastest for each. Rest the pointer on a "
+        "mark to "
+        "see which kernel it is.</p>\n" +
+        key();
   for (const ShapeOutcome& shape : result.shapes) {
     if (has_figures(shape)) html += shape_section(shape, roofs);
   }

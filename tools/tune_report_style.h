@@ -29,7 +29,7 @@ p { margin: 6px 0 10px; }
 .soft, figcaption, dt { color: var(--soft); }
 code, .number { font-variant-numeric: tabular-nums; }
 code { font: 12.5px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 22px 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 12px; margin: 22px 0; }
 .tiles div { background: var(--card); border: 1px solid var(--rule); border-radius: 10px; padding: 12px 14px; }
 .tiles b { display: block; font-size: 22px; line-height: 1.25; font-weight: 650; }
 .tiles span { color: var(--soft); font-size: 13px; }
