@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -9,6 +10,7 @@
 #include <sstream>
 
 #include "autotune/database_file.h"
+#include "autotune/peak.h"
 #include "autotune/tune.h"
 #include "runtime/bandwidth.h"
 #include "targets/host.h"
@@ -104,6 +106,13 @@ Expected<int> show_space(const TuneFlags& flags) {
   return write_output("", text);
 }
 
+// Only reports ask for it.
+Expected<double> peak_of(const targets::Target& target, const autotune::Crew& crew) {
+  const Expected<codegen::Jit> jit = codegen::Jit::make(target, std::nullopt);
+  if (!jit) return jit.error();
+  return autotune::measure_peak(*jit, crew);
+}
+
 Expected<int> run_tune(const TuneFlags& flags) {
   if (flags.space) return show_space(flags);
   const Expected<double> budget = parse_duration(flags.budget);
@@ -142,7 +151,12 @@ Expected<int> run_tune(const TuneFlags& flags) {
   options.target = flags.target;
   options.hints = hints.take();
   const autotune::Crew& threads = (*crew)->crew();
-  const autotune::TuneMachine machine{*target, threads, {threads.threads, *bandwidth, 3e9}};
+  autotune::TuneMachine machine{*target, threads, {threads.threads, *bandwidth, 3e9}};
+  if (!flags.report.empty()) {
+    const Expected<double> peak = peak_of(*target, threads);
+    if (!peak) return peak.error();
+    machine.machine.products_per_second = *peak;
+  }
   catch_interrupts();
   const Expected<autotune::TuneResult> result = [&] {
     ProgressLine line;
@@ -155,13 +169,12 @@ Expected<int> run_tune(const TuneFlags& flags) {
     return autotune::tune(*tasks, options, machine, *known, events);
   }();
   if (!result) return result.error();
+  int written = write_output("", result_text(*result, machine.machine, file.string(), flags.explain));
   if (!flags.report.empty()) {
-    const TuneReport about{target->description,  provenance,   machine.machine,
-                           autotune::date_now(), TERN_VERSION, file.string()};
-    if (const int failed = write_output(flags.report, report_html(*result, about)); failed != exit_ok)
-      return failed;
+    const TuneReport about{host->target.description, provenance,   machine.machine,
+                           autotune::date_now(),     TERN_VERSION, file.string()};
+    written = std::max(written, write_output(flags.report, report_html(*result, about)));
   }
-  const int written = write_output("", result_text(*result, machine.machine, file.string(), flags.explain));
   return result->interrupted ? 130 : written;
 }
 

@@ -30,22 +30,20 @@ std::string rows_text(int64_t m) {
   return m == 1 ? "1 row" : fmt::format("{} rows", m);
 }
 
-// "as measured" where nothing better is known: then the best kernel is on the roof by definition.
+// Where no instruction was measured, or look-ups are faster than it, the best kernel makes the roof.
 Roofs roofs_of(const TuneResult& result, const autotune::Machine& machine) {
-  Roofs roofs{machine.bytes_per_second, 0, true};
+  double best = 0;
   for (const ShapeOutcome& shape : result.shapes) {
     for (size_t b = 0; b < shape.choice.kernels.size(); ++b)
-      roofs.products_per_second = std::max(
-          roofs.products_per_second, products_of(shape.choice.kernels[b].problem) / shape.choice.seconds[b]);
+      best = std::max(best, products_of(shape.choice.kernels[b].problem) / shape.choice.seconds[b]);
     if (!has_figures(shape)) continue;
     for (const Bucket& bucket : shape.search->buckets()) {
       for (const size_t i : by_ratio(bucket))
-        roofs.products_per_second =
-            std::max(roofs.products_per_second,
-                     products_of(bucket.problem) / bucket.trials[i].seconds(bucket.default_seconds));
+        best = std::max(best, products_of(bucket.problem) / bucket.trials[i].seconds(bucket.default_seconds));
     }
   }
-  return roofs;
+  return {machine.bytes_per_second, std::max(best, machine.products_per_second),
+          best > machine.products_per_second};
 }
 
 // The time of a session's matrix products with the default kernels, over that with the tuned ones.
@@ -95,7 +93,7 @@ std::string summary(const TuneResult& result, const TuneReport& about, const Roo
   html += tile(fmt::format("{:.1f} %", 100 * result.noise), "noise: a kernel against itself, the worst race");
   html += tile(quantity_text(about.machine.bytes_per_second, "B/s"), "read from memory");
   html += tile(quantity_text(roofs.products_per_second, "/s"),
-               roofs.best_is_peak ? "products, the best that was measured" : "products on registers alone");
+               roofs.best_is_peak ? "products: the best kernel" : "products, on registers alone");
   html += "</div>\n";
   if (result.noise > 0.1)
     html +=
@@ -260,7 +258,7 @@ std::string shape_section(const ShapeOutcome& shape, const Roofs& roofs) {
                                         : "the search was cut short: tuning again goes on.");
   html += "<div class=\"pair\">\n";
   html += figure(fmt::format("Roofline: what memory and {} allow.",
-                             roofs.best_is_peak ? "the best kernel of all" : "arithmetic"),
+                             roofs.best_is_peak ? "the best kernel of all" : "the instruction for products"),
                  roofline(*shape.search, best, roofs));
   std::string caption = "Predicted against measured.";
   std::vector<std::string> correlations;
