@@ -55,7 +55,7 @@ Expected<double> shortest_call(const codegen::CompiledKernel& program, const Cre
     if (!pages) return pages.error();
     memory.push_back(pages.take());
   }
-  constexpr int rounds = 20, calls = 20;
+  constexpr int rounds = 200, calls = 20;
   double shortest = 1e18;
   for (int round = 0; round < rounds; ++round) {
     const auto start = std::chrono::steady_clock::now();

@@ -106,7 +106,7 @@ std::string landscape(const Bucket& bucket, size_t winner) {
   for (const size_t i : order) ratios.push_back(bucket.trials[i].runner->ratio().value);
   const Axis x{0, static_cast<double>(order.size()) + 1, false, "candidates, the fastest first", {}, false};
   Plot plot(808, 260, x, axis_of(ratios, true, "time / the default's"), "The tuning landscape");
-  plot.band(x.low, 1 - bucket.noise, x.high, 1 + bucket.noise, "noise");
+  plot.band(x.low, 1 - bucket.noise(), x.high, 1 + bucket.noise(), "noise");
   plot.line(x.low, 1, x.high, 1, "reference");
   plot.text(x.low, 1, 6, 5, Anchor::start, "default");
   for (size_t rank = 0; rank < order.size(); ++rank) {
@@ -135,7 +135,7 @@ std::string noise_plot(const Bucket& bucket, size_t winner) {
   most = std::min(1.1 * most, 50.0);
   const Axis x{-most, most, false, "% off, one mark a round", {}};
   Plot plot(808, 118, x, {0, 3, false, {}, {}, false}, "Noise");
-  plot.band(-100 * bucket.noise, 0, 100 * bucket.noise, 3, "noise");
+  plot.band(-100 * bucket.noise(), 0, 100 * bucket.noise(), 3, "noise");
   plot.line(0, 0, 0, 3, "reference");
   plot.text(-most, 2, -4, -4, Anchor::end, "default");
   plot.text(-most, 1, -4, -4, Anchor::end, "winner");

@@ -90,12 +90,14 @@ std::string summary(const TuneResult& result, const TuneReport& about, const Roo
   html += tile(fmt::format("{}", measured),
                fmt::format("kernels measured, of {} tried and {} right", seen, compiled));
   html += tile(fmt::format("{} of {}", ended, result.shapes.size()), "searches came to their end");
-  html += tile(fmt::format("{:.1f} %", 100 * result.noise), "noise: a kernel against itself, the worst race");
+  html += tile(fmt::format("{:.1f} %", 100 * result.noise),
+               fmt::format("noise: a kernel against itself; {} of {} races had over 10 %", result.noisy_races,
+                           result.races));
   html += tile(quantity_text(about.machine.bytes_per_second, "B/s"), "read from memory");
   html += tile(quantity_text(roofs.products_per_second, "/s"),
                roofs.best_is_peak ? "products: the best kernel" : "products, on registers alone");
   html += "</div>\n";
-  if (result.noise > 0.1)
+  if (2 * result.noisy_races > result.races)
     html +=
         "<p><b>The machine was too noisy to tell close kernels apart.</b> Is it busy with something "
         "else?</p>\n";
@@ -244,7 +246,7 @@ std::string bucket_section(const Bucket& bucket, size_t winner) {
   html +=
       figure(fmt::format("Noise: the default kernel against itself, typically {:.1f} % off, and the winner "
                          "against its own median.",
-                         100 * bucket.noise),
+                         100 * bucket.noise()),
              noise_plot(bucket, winner));
   return html + runners_up(bucket, winner) + refusals(bucket);
 }
