@@ -21,6 +21,7 @@ struct Machine {
   int threads = 1;
   double bytes_per_second = 0;  // that all threads read together from memory
   double hertz = 3e9;  // of a core. Only a scale: ranks do not depend on it where memory does not matter
+  double products_per_second = 0;  // that all threads do at most; 0: not known, and no prediction asks for it
 };
 
 // What a target's file says of it, with a guess for what it does not say.

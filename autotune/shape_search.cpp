@@ -192,6 +192,7 @@ void ShapeSearch::race_with_best(Bucket& bucket, const std::vector<size_t>& tria
   const RaceResult result = race(tools_.timer, baseline, runners, own, seed_ += 1000);
   bucket.default_seconds = result.baseline_seconds;
   if (result.rounds >= 3) bucket.noises.push_back(result.noise);
+  bucket.control.insert(bucket.control.end(), result.control.begin(), result.control.end());
   const double best_ratio = bucket.trials[best].runner->ratio().value;
   for (const size_t i : entered) {
     Trial& trial = bucket.trials[i];

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -9,6 +10,7 @@
 #include <sstream>
 
 #include "autotune/database_file.h"
+#include "autotune/peak.h"
 #include "autotune/tune.h"
 #include "runtime/bandwidth.h"
 #include "targets/host.h"
@@ -18,6 +20,7 @@
 #include "tools/process.h"
 #include "tools/target_option.h"
 #include "tools/tune_predict.h"
+#include "tools/tune_report.h"
 #include "tools/tune_setup.h"
 #include "tools/tune_text.h"
 
@@ -32,6 +35,7 @@ struct TuneFlags {
   std::string uses = usual_uses, budget = "60s", target = "host", database, from;
   size_t threads = 0;
   uint64_t seed = 1;
+  std::string report;
   bool exhaustive = false, again = false, space = false, predict = false, explain = false;
 };
 
@@ -102,6 +106,13 @@ Expected<int> show_space(const TuneFlags& flags) {
   return write_output("", text);
 }
 
+// Only reports ask for it.
+Expected<double> peak_of(const targets::Target& target, const autotune::Crew& crew) {
+  const Expected<codegen::Jit> jit = codegen::Jit::make(target, std::nullopt);
+  if (!jit) return jit.error();
+  return autotune::measure_peak(*jit, crew);
+}
+
 Expected<int> run_tune(const TuneFlags& flags) {
   if (flags.space) return show_space(flags);
   const Expected<double> budget = parse_duration(flags.budget);
@@ -140,7 +151,12 @@ Expected<int> run_tune(const TuneFlags& flags) {
   options.target = flags.target;
   options.hints = hints.take();
   const autotune::Crew& threads = (*crew)->crew();
-  const autotune::TuneMachine machine{*target, threads, {threads.threads, *bandwidth, 3e9}};
+  autotune::TuneMachine machine{*target, threads, {threads.threads, *bandwidth, 3e9}};
+  if (!flags.report.empty()) {
+    const Expected<double> peak = peak_of(*target, threads);
+    if (!peak) return peak.error();
+    machine.machine.products_per_second = *peak;
+  }
   catch_interrupts();
   const Expected<autotune::TuneResult> result = [&] {
     ProgressLine line;
@@ -153,7 +169,12 @@ Expected<int> run_tune(const TuneFlags& flags) {
   // What was appended piece by piece becomes one record a kernel.
   if (const Status joined = autotune::update_database(file, provenance, [](autotune::Database&) {}); !joined)
     return joined.error();
-  const int written = write_output("", result_text(*result, machine.machine, file.string(), flags.explain));
+  int written = write_output("", result_text(*result, machine.machine, file.string(), flags.explain));
+  if (!flags.report.empty()) {
+    const TuneReport about{host->target.description, provenance,   machine.machine,
+                           autotune::date_now(),     TERN_VERSION, file.string()};
+    written = std::max(written, write_output(flags.report, report_html(*result, about)));
+  }
   return result->interrupted ? 130 : written;
 }
 
@@ -184,6 +205,8 @@ void add_tune(CLI::App& app, int& exit_code) {
   command->add_flag("--predict", flags->predict,
                     "Only rank by the cost model, which works for any --target, and keep that as predicted");
   command->add_flag("--explain", flags->explain, "Say of each winner what limits it, and what came next");
+  command->add_option("--report", flags->report,
+                      "HTML file to write: a page with all that was measured, drawn");
   command->callback([flags, &exit_code] {
     const Expected<int> code = run_tune(*flags);
     exit_code = code ? *code : report(code.error());

@@ -7,7 +7,7 @@
 
 #include "autotune/default_kernel.h"
 #include "autotune/model_quality.h"
-#include "ir/layout.h"
+#include "tools/tune_charts.h"
 #include "tools/tune_setup.h"
 
 namespace tern::tools {
@@ -17,11 +17,6 @@ using autotune::Bucket;
 using autotune::ShapeOutcome;
 using autotune::Trial;
 
-double megabytes(const ir::Kernel& kernel) {
-  const ir::LayoutMap map(kernel.weights, kernel.problem.n, kernel.problem.k);
-  return static_cast<double>(map.size_in_bytes()) / 1e6;
-}
-
 std::string time_text(double seconds) {
   return seconds < 1e-3 ? fmt::format("{:.1f} us", seconds * 1e6) : fmt::format("{:.2f} ms", seconds * 1e3);
 }
@@ -29,7 +24,7 @@ std::string time_text(double seconds) {
 std::string row_text(const ShapeOutcome& shape, size_t b, const autotune::Machine& machine) {
   const ir::Kernel& kernel = shape.choice.kernels[b];
   const double seconds = shape.choice.seconds[b], ratio = shape.choice.ratios[b];
-  const double from_memory = megabytes(kernel) * 1e6 / machine.bytes_per_second / seconds;
+  const double from_memory = weight_bytes(kernel) / machine.bytes_per_second / seconds;
   std::string what = "(known)";
   if (!shape.known())
     what = print(shape.search->buckets()[b].trials[shape.options[0].trials[b]].candidate.recipe);
