@@ -28,7 +28,7 @@ struct Machine {
 Machine described_machine(const targets::Target& target, int threads);
 
 struct Prediction {
-  double seconds = 0;  // of one call: the largest of the next three, with the learned correction
+  double seconds = 0;  // of one call: a little more than the largest of the next three, with what was learned
   double compute_seconds = 0, memory_seconds = 0, cache_seconds = 0;
   std::string limit;       // "memory: 4.4 MB at 50 GB/s", "HWPort0 is busy for ..."
   int stack_accesses = 0;  // in the loop that takes most of the time
