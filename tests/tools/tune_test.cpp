@@ -1,10 +1,11 @@
 // `tern tune` and `tern why`: what they say, and what is left of them when they are killed.
 #include <gmock/gmock.h>
-#include <signal.h>
+
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <random>
 #include <thread>
 
