@@ -36,6 +36,7 @@ packages=(
   libgtest-dev libgmock-dev      # tests/
   libbenchmark-dev               # autotune/, bench/: timing
   qemu-user                      # tests: runs programs that were generated for ARM
+  chromium                       # tests: opens the pages that Tern writes
   clang-format                   # the test of formatting
 )
 

@@ -39,6 +39,9 @@ int64_t cache_bytes(const targets::Target& target, int level, int64_t otherwise)
 // common.
 constexpr double bytes_a_cycle_from_outer_cache = 16;
 
+// How well they overlap: 1 would be not at all, infinity wholly.
+constexpr double overlap = 4;
+
 // Bytes of activations or weights that come back from the outer cache because a loop walks over more than the
 // inner one holds.
 double bytes_read_again(const Candidate& candidate, const targets::Target& target, double weight_bytes) {
@@ -119,11 +122,17 @@ std::optional<Prediction> CostModel::predict_with(const Candidate& candidate, co
   double compute = prediction.compute_seconds;
   if (const auto lesson = lessons_.find(lesson_name(candidate.recipe)); lesson != lessons_.end())
     compute *= median(lesson->second);
-  prediction.seconds = std::max({compute, prediction.memory_seconds, prediction.cache_seconds});
-  if (prediction.seconds == prediction.memory_seconds)
+  // Instructions and memory overlap, but not quite: the nearer they are, the more they are in each other's
+  // way.
+  const double largest = std::max({compute, prediction.memory_seconds, prediction.cache_seconds});
+  prediction.seconds = largest * std::pow(std::pow(compute / largest, overlap) +
+                                              std::pow(prediction.memory_seconds / largest, overlap) +
+                                              std::pow(prediction.cache_seconds / largest, overlap),
+                                          1 / overlap);
+  if (largest == prediction.memory_seconds)
     prediction.limit =
         fmt::format("memory: {:.1f} MB at {:.1f} GB/s", bytes / 1e6, machine_.bytes_per_second / 1e9);
-  else if (prediction.seconds == prediction.cache_seconds)
+  else if (largest == prediction.cache_seconds)
     prediction.limit = "the outer cache: what is read again does not fit the inner one";
   else
     prediction.limit = cycles->limit;

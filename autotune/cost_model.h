@@ -21,13 +21,14 @@ struct Machine {
   int threads = 1;
   double bytes_per_second = 0;  // that all threads read together from memory
   double hertz = 3e9;  // of a core. Only a scale: ranks do not depend on it where memory does not matter
+  double products_per_second = 0;  // that all threads do at most; 0: not known, and no prediction asks for it
 };
 
 // What a target's file says of it, with a guess for what it does not say.
 Machine described_machine(const targets::Target& target, int threads);
 
 struct Prediction {
-  double seconds = 0;  // of one call: the largest of the next three, with the learned correction
+  double seconds = 0;  // of one call: a little more than the largest of the next three, with what was learned
   double compute_seconds = 0, memory_seconds = 0, cache_seconds = 0;
   std::string limit;       // "memory: 4.4 MB at 50 GB/s", "HWPort0 is busy for ..."
   int stack_accesses = 0;  // in the loop that takes most of the time

@@ -105,6 +105,18 @@ Expected<Database> load(const fs::path& file, const Provenance& here, std::vecto
   return std::move(parsed->database);
 }
 
+// Adds to the end of a file, durably.
+Status append(std::string_view text, const fs::path& file) {
+  const OpenFile out(file, O_WRONLY | O_CREAT | O_APPEND);
+  if (out.error() != 0) return failure(file, out.error());
+  for (std::string_view rest = text; !rest.empty();) {
+    const ssize_t written = write(out.descriptor(), rest.data(), rest.size());
+    if (written < 0 && errno != EINTR) return failure(file, errno);
+    if (written > 0) rest.remove_prefix(static_cast<size_t>(written));
+  }
+  return fsync(out.descriptor()) == 0 ? Status() : failure(file, errno);
+}
+
 // Appends what is not there yet: who was killed between this and writing the database does it again.
 Status quarantine(const std::vector<Quarantined>& pieces, const fs::path& file) {
   const Expected<std::optional<std::string>> before = read_text(file);
@@ -115,14 +127,7 @@ Status quarantine(const std::vector<Quarantined>& pieces, const fs::path& file) 
     text += fmt::format("# {}\n{}", piece.reason.text(), piece.text);
     if (!text.ends_with('\n')) text += '\n';
   }
-  const OpenFile out(file, O_WRONLY | O_CREAT | O_APPEND);
-  if (out.error() != 0) return failure(file, out.error());
-  for (std::string_view rest = text; !rest.empty();) {
-    const ssize_t written = write(out.descriptor(), rest.data(), rest.size());
-    if (written < 0 && errno != EINTR) return failure(file, errno);
-    if (written > 0) rest.remove_prefix(static_cast<size_t>(written));
-  }
-  return fsync(out.descriptor()) == 0 ? Status() : failure(file, errno);
+  return append(text, file);
 }
 
 Status replace(const fs::path& file, const std::string& text) {
@@ -196,6 +201,15 @@ Status update_database(const fs::path& file, const Provenance& here,
     if (!parsed) return parsed.error();
     change(parsed->database);
     return write_back(*parsed, *before, path);
+  });
+}
+
+Status append_to_database(const fs::path& file, const Database& found) {
+  return with_lock(file, [&](const fs::path& path) -> Status {
+    std::error_code problem;
+    if (!fs::exists(path, problem)) return replace(path, print(found));
+    // Somebody may have been killed in the middle of a line.
+    return append(fmt::format("\n{}", print(found)), path);
   });
 }
 

@@ -31,6 +31,12 @@ Expected<Database> load_choices(const std::filesystem::path& file, const Provena
 Status update_database(const std::filesystem::path& file, const Provenance& here,
                        const std::function<void(Database&)>& change);
 
+// Adds to the end of the file under the same lock, without reading what is there: as quick for a large file
+// as for a small one. update_database joins what is said of one kernel in several places. Whoever is killed
+// meanwhile leaves a document that is set aside when it is read. Precondition: the file was loaded, or is not
+// there.
+Status append_to_database(const std::filesystem::path& file, const Database& found);
+
 // Moves what is damaged to FILE.quarantine and writes the rest anew. A file that has lost the document that
 // says who was measured is `here`'s if other documents have the digits of it. Returns how many stretches of
 // text were moved.

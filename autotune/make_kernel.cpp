@@ -51,7 +51,8 @@ Knobs fit(Knobs knobs, const ir::Problem& problem, int64_t leaf) {
   const bool grouped = problem.scaling == ir::Scaling::group && problem.scale_group > 0;
   const int64_t all_inputs = ir::round_up(problem.k, leaf);
   // Inputs that share a scale stay together.
-  knobs.block_inputs = grouped ? problem.scale_group : std::min(all_inputs, knobs.block_inputs);
+  knobs.block_inputs =
+      grouped ? problem.scale_group : std::min(all_inputs, ir::round_up(knobs.block_inputs, leaf));
   if (knobs.panel_rows > 0) return knobs;  // its loops over k walk a panel instead
   if (knobs.widen_every > 0) knobs.widen_every = divisor_below(knobs.widen_every, knobs.block_inputs, leaf);
   const int64_t around = knobs.widen_every > 0 ? knobs.widen_every : knobs.block_inputs;

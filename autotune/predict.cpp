@@ -75,7 +75,7 @@ PredictedShape predict_shape(const ir::Problem& problem, const std::vector<Use>&
   for (const Use& use : uses) shape.buckets.push_back({use, 0, {}});
   std::vector<Predictor> predictors;
   for (size_t b = 0; b < uses.size(); ++b) predictors.emplace_back(shape.buckets[b], model, crew);
-  for (size_t b = 0; b < uses.size() && !stop(); ++b) {
+  for (size_t b = 0; b < uses.size(); ++b) {
     ir::Problem own = problem;
     own.m = uses[b].m;
     predictors[b].add(default_space(own, target).candidates);
@@ -84,6 +84,8 @@ PredictedShape predict_shape(const ir::Problem& problem, const std::vector<Use>&
       if (hash(one.candidate.kernel) == hash(usual))
         shape.buckets[b].default_seconds = one.prediction.seconds;
     }
+  }
+  for (size_t b = 0; b < uses.size(); ++b) {
     while (!stop() && !shape.buckets[b].candidates.empty() &&
            predictors[b].add(neighbours(predictors[b].best().candidate, target, false))) {
     }

@@ -27,7 +27,7 @@ bool is_clear(const std::vector<Runner*>& running, const RaceRules& rules) {
 RaceResult race(KernelTimer& timer, const TimedKernel& baseline, std::vector<Runner*> runners,
                 const RaceRules& rules, uint64_t seed) {
   RaceResult result;
-  std::vector<double> baseline_seconds, control;
+  std::vector<double> baseline_seconds;
   std::erase_if(runners, [](const Runner* runner) { return runner->dropped; });
   while (result.rounds < rules.most_rounds && !runners.empty()) {
     // The baseline twice: how much it differs from itself is the noise.
@@ -37,7 +37,7 @@ RaceResult race(KernelTimer& timer, const TimedKernel& baseline, std::vector<Run
     ++result.rounds;
     const double reference = std::sqrt(seconds[0] * seconds[1]);
     baseline_seconds.push_back(reference);
-    control.push_back(seconds[1] / seconds[0]);
+    result.control.push_back(seconds[1] / seconds[0]);
     for (size_t i = 0; i < runners.size(); ++i) {
       runners[i]->seconds.push_back(seconds[i + 2]);
       runners[i]->ratios.push_back(seconds[i + 2] / reference);
@@ -51,7 +51,7 @@ RaceResult race(KernelTimer& timer, const TimedKernel& baseline, std::vector<Run
     if (rules.stop && rules.stop()) break;
   }
   result.baseline_seconds = median(baseline_seconds);
-  result.noise = typical_deviation(control);
+  result.noise = typical_deviation(result.control);
   return result;
 }
 

@@ -33,7 +33,8 @@ struct RaceRules {
 struct RaceResult {
   int rounds = 0;
   double baseline_seconds = 0;  // the default kernel's median
-  double noise = 0;             // the typical deviation of a ratio of two times of one and the same kernel
+  std::vector<double> control;  // ratios of two times of the default kernel, by round
+  double noise = 0;             // their typical deviation
 };
 
 // Runs until few are left or their order is clear. Those that were dropped before do not run.

@@ -71,6 +71,9 @@ Status ShapeSearch::begin(const std::vector<Candidate>& warm_starts) {
     try_all(bucket, {bucket.fallback});
     if (!bucket.trials[0].runner)
       return Error{fmt::format("the default kernel cannot be used: {}", bucket.trials[0].refused), {}};
+  }
+  for (Bucket& bucket : buckets_) {
+    if (tools_.stop()) break;
     std::vector<Candidate> first = default_space(bucket.problem, tools_.target).candidates;
     for (const Candidate& warm : warm_starts) {
       // A candidate for one number of rows says little about another.
@@ -78,7 +81,6 @@ Status ShapeSearch::begin(const std::vector<Candidate>& warm_starts) {
       if (std::optional<Candidate> here = transferred(warm, bucket.problem, tools_.target))
         first.push_back(std::move(*here));
     }
-    if (tools_.stop()) break;
     try_all(bucket, most_promising(std::move(first), 24));
   }
   return {};
@@ -189,7 +191,8 @@ void ShapeSearch::race_with_best(Bucket& bucket, const std::vector<size_t>& tria
   const TimedKernel baseline = bucket.trials[0].runner->kernel;
   const RaceResult result = race(tools_.timer, baseline, runners, own, seed_ += 1000);
   bucket.default_seconds = result.baseline_seconds;
-  bucket.noise = std::max(bucket.noise, result.noise);
+  if (result.rounds >= 3) bucket.noises.push_back(result.noise);
+  bucket.control.insert(bucket.control.end(), result.control.begin(), result.control.end());
   const double best_ratio = bucket.trials[best].runner->ratio().value;
   for (const size_t i : entered) {
     Trial& trial = bucket.trials[i];

@@ -38,8 +38,11 @@ struct Bucket {
   Use use;
   ir::Problem problem;
   Candidate fallback;  // the default kernel
-  double default_seconds = 0, noise = 0;
-  std::vector<Trial> trials;  // the default kernel is the first
+  double default_seconds = 0;
+  std::vector<double> noises;  // of each race: see RaceResult
+  double noise() const { return median(noises); }
+  std::vector<Trial> trials;    // the default kernel is the first
+  std::vector<double> control;  // ratios of the default kernel to itself, by round of all races
 };
 
 // Kernels that share packed weights, one for each bucket.

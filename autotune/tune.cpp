@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <fstream>
+#include <span>
 
 namespace tern::autotune {
 namespace {
@@ -18,6 +19,9 @@ constexpr double share_of_decisions = 0.15;
 
 // What was so much slower than the best in an earlier session is not measured again.
 constexpr double not_worth_another_look = 1.2;
+
+// A race in which one kernel differs so much from itself cannot tell close ones apart.
+constexpr double too_noisy = 0.1;
 
 // Weights in cache would be a different matter: so many bytes are read in turn, at least.
 constexpr size_t least_bytes_of_weights = size_t{1} << 28;
@@ -37,15 +41,22 @@ double load_by_others() {
   return file ? std::max(running - 1, 0) : 0;
 }
 
-Timing timing_of(const Runner& runner, const std::string& date, double load) {
+// As many digits as a measurement is worth: records are read by people.
+double rounded(double value) {
+  return std::stod(fmt::format("{:.4g}", value));
+}
+
+// Of the rounds from `first` on.
+Timing timing_of(const Runner& runner, size_t first, double load) {
+  const std::span<const double> seconds = std::span(runner.seconds).subspan(first);
+  const Estimate ratio = estimate(std::span(runner.ratios).subspan(first));
   Timing timing;
-  timing.seconds = median(runner.seconds);
-  timing.spread = timing.seconds == 0 ? 0 : typical_deviation(runner.seconds) / timing.seconds;
-  const Estimate ratio = runner.ratio();
-  timing.ratio = ratio.value;
-  timing.error = std::isfinite(ratio.error) ? ratio.error : 1;
+  timing.seconds = rounded(median(seconds));
+  timing.spread = timing.seconds == 0 ? 0 : rounded(typical_deviation(seconds) / timing.seconds);
+  timing.ratio = rounded(ratio.value);
+  timing.error = std::isfinite(ratio.error) ? rounded(ratio.error) : 1;
   timing.rounds = ratio.count;
-  timing.date = date;
+  timing.date = date_now();
   timing.load = load;
   return timing;
 }
@@ -82,11 +93,15 @@ class Session {
     if (failure_) return *failure_;
     result_.interrupted = events_.interrupted();
     result_.seconds = elapsed();
+    std::vector<double> noises;
     for (const ShapeOutcome& shape : result_.shapes) {
       if (shape.known()) continue;
       for (const Bucket& bucket : shape.search->buckets())
-        result_.noise = std::max(result_.noise, bucket.noise);
+        noises.insert(noises.end(), bucket.noises.begin(), bucket.noises.end());
     }
+    result_.noise = median(noises);
+    for (const double noise : noises) result_.noisy_races += noise > too_noisy;
+    result_.races = noises.size();
     return std::move(result_);
   }
 
@@ -203,13 +218,13 @@ class Session {
     Choice choice;
     choice.conditions = conditions_;
     choice.complete = complete && !events_.interrupted();
-    choice.date = date_;
+    choice.date = date_now();
     const std::vector<Bucket>& buckets = shape.search->buckets();
     for (size_t b = 0; b < buckets.size(); ++b) {
       const Trial& trial = buckets[b].trials[shape.options[0].trials[b]];
       choice.kernels.push_back(trial.candidate.kernel);
-      choice.seconds.push_back(trial.seconds(buckets[b].default_seconds));
-      choice.ratios.push_back(trial.runner->ratio().value);
+      choice.seconds.push_back(rounded(trial.seconds(buckets[b].default_seconds)));
+      choice.ratios.push_back(rounded(trial.runner->ratio().value));
     }
     shape.choice = choice;
     for (const Bucket& bucket : buckets) {
@@ -237,17 +252,18 @@ class Session {
     const double load = load_by_others();
     for (const Trial& trial : bucket.trials) {
       const size_t rounds = trial.runner ? trial.runner->ratios.size() : 0;
-      const uint64_t key = hash(trial.candidate.kernel);
-      const auto [kept, is_new] = kept_.try_emplace(key, rounds);
+      const auto [kept, is_new] = kept_.try_emplace(hash(trial.candidate.kernel), 0);
       if (!is_new && kept->second == rounds) continue;
+      // The last races begin anew.
+      const size_t before = kept->second < rounds ? kept->second : 0;
       kept->second = rounds;
       Record record;
       record.conditions = conditions_;
       record.kernel = trial.candidate.kernel;
       record.recipe = print(trial.candidate);
       record.refused = trial.refused;
-      if (trial.prediction) record.predicted_seconds = trial.prediction->seconds;
-      if (rounds > 0) record.timings.push_back(timing_of(*trial.runner, date_, load));
+      if (trial.prediction) record.predicted_seconds = rounded(trial.prediction->seconds);
+      if (rounds > 0) record.timings.push_back(timing_of(*trial.runner, before, load));
       found.records.push_back(std::move(record));
       if (!is_new) continue;
       ++counts_.seen;
@@ -277,7 +293,6 @@ class Session {
   const TuneEvents& events_;
   const Conditions conditions_;
   const Clock::time_point start_ = Clock::now();
-  const std::string date_ = date_now();
   double deadline_ = 0, exhausted_ = 0;
   size_t now_ = 0;  // the shape that is being worked on
   TuneProgress counts_;

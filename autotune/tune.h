@@ -59,7 +59,8 @@ struct TuneResult {
   std::vector<ShapeOutcome> shapes;
   double seconds = 0;
   bool interrupted = false;
-  double noise = 0;  // the worst of the races: the typical deviation of a ratio
+  double noise = 0;                   // the median of the races' (RaceResult)
+  size_t races = 0, noisy_races = 0;  // and in how many it was over a tenth
 };
 
 struct TuneMachine {

@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "autotune/knobs.h"
+#include "autotune/peak.h"
 #include "autotune/recipe.h"
-#include "autotune/tiling.h"
 #include "codegen/jit.h"
 #include "codegen/lower.h"
 #include "ir/verify.h"
@@ -96,44 +96,7 @@ void run_tables(benchmark::State& state, const codegen::Jit& jit, const ir::Kern
   for (auto _ : state) (*compiled)(call.pointers, ranges);
 }
 
-// Independent chains of one instruction; each iteration of the loop counts `products` products.
-struct Peak {
-  std::string name, text;
-  double products;
-};
-
-constexpr int chains = 12, tile_chains = 4, peak_trips = 10000;
-
-Peak dot_peak(const targets::Target& target) {
-  const int lanes = std::max(target.vector_bits / 32, 4);
-  std::string text = fmt::format(
-      "program @peak {{\n  input A: i8[1024] align 64\n  input B: u8[1024] align 64 values 0..2\n"
-      "  output C: i32[1024] align 64\n  register sum: i32x{0}[{1}]\n  register a: i8x{2}\n"
-      "  register b: u8x{2}\n  a = load A[0]\n  b = load B[0]\n",
-      lanes, chains, 4 * lanes);
-  for (int i = 0; i < chains; ++i) text += fmt::format("  sum[{}] = constant 0\n", i);
-  text += fmt::format("  for i in 0..{} {{\n", peak_trips);
-  for (int i = 0; i < chains; ++i) text += fmt::format("    sum[{0}] = dot4 sum[{0}], b, a, 2\n", i);
-  text += "  }\n";
-  for (int i = 0; i < chains; ++i) text += fmt::format("  store C[{}], sum[{}]\n", i * lanes, i);
-  return {"peak/dot4", text + "}\n", 4.0 * lanes * chains * peak_trips};
-}
-
-Peak tile_peak() {
-  std::string text = fmt::format(
-      "program @peak {{\n  input A: i8[1024] align 64\n  output C: i32[1024] align 64\n"
-      "  register sum: i32x256[{}]\n  register a: i8x1024\n  register b: i8x1024\n"
-      "  a = tile_load A[0], 64\n  b = tile_load A[0], 64\n",
-      tile_chains);
-  for (int i = 0; i < tile_chains; ++i) text += fmt::format("  sum[{}] = constant 0\n", i);
-  text += fmt::format("  for i in 0..{} {{\n", peak_trips / 10);
-  for (int i = 0; i < tile_chains; ++i) text += fmt::format("    sum[{0}] = tile_dot sum[{0}], a, b\n", i);
-  text += "  }\n";
-  for (int i = 0; i < tile_chains; ++i) text += fmt::format("  tile_store C[{}], sum[{}], 16\n", 256 * i, i);
-  return {"peak/tile_dot", text + "}\n", 16.0 * 64 * 16 * tile_chains * peak_trips / 10};
-}
-
-void run_peak(benchmark::State& state, const codegen::Jit& jit, const Peak& peak) {
+void run_peak(benchmark::State& state, const codegen::Jit& jit, const autotune::PeakProgram& peak) {
   const Expected<ir::Program> program = ir::parse_program(peak.text);
   if (!program) return state.SkipWithError(program.error().text().c_str());
   const Expected<codegen::CompiledKernel> compiled = jit.compile(*program);
@@ -179,14 +142,9 @@ void add(const codegen::Jit& jit, const autotune::Recipe& recipe, const ir::Prob
 
 void add_all(const codegen::Jit& jit) {
   using ir::Element;
-  // Where there is no one instruction, the products of two registers that do not change would be taken once.
-  if (autotune::has_quad_dot(jit.target(), jit.target().vector_bits)) {
-    benchmark::RegisterBenchmark(
-        "peak/dot4", [&jit](benchmark::State& state) { run_peak(state, jit, dot_peak(jit.target())); });
-  }
-  if (jit.target().features.contains(targets::Feature::amx_int8))
-    benchmark::RegisterBenchmark("peak/tile_dot",
-                                 [&jit](benchmark::State& state) { run_peak(state, jit, tile_peak()); });
+  for (const autotune::PeakProgram& peak : autotune::peak_programs(jit.target()))
+    benchmark::RegisterBenchmark(("peak/" + peak.name).c_str(),
+                                 [&jit, peak](benchmark::State& state) { run_peak(state, jit, peak); });
   const std::pair<int64_t, int64_t> shapes[] = {{2560, 2560}, {640, 2560}, {6912, 2560}, {2560, 6912}};
   for (const Element weight : {Element::trit, Element::sign}) {
     for (const autotune::Recipe& recipe : autotune::recipes(weight)) {

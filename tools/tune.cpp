@@ -15,6 +15,7 @@
 #include "tools/process.h"
 #include "tools/target_option.h"
 #include "tools/tune_predict.h"
+#include "tools/tune_report.h"
 #include "tools/tune_session.h"
 #include "tools/tune_setup.h"
 #include "tools/tune_text.h"
@@ -33,6 +34,7 @@ struct TuneFlags {
   std::string uses = usual_uses, budget = "60s", target = "host", database, from;
   size_t threads = 0;
   uint64_t seed = 1;
+  std::string report;
   bool exhaustive = false, again = false, space = false, predict = false, explain = false;
   bool no_threads = false;
 };
@@ -98,6 +100,7 @@ Expected<int> run_tune(const TuneFlags& flags) {
   if (!host) return host.error();
   Expected<std::vector<autotune::Record>> hints = read_hints(flags.from);
   if (!hints) return hints.error();
+  const autotune::Provenance provenance = autotune::provenance_of(*host);
   TuneJob job;
   job.tasks = *tasks;
   job.options.exhaustive = flags.exhaustive;
@@ -106,22 +109,29 @@ Expected<int> run_tune(const TuneFlags& flags) {
   job.options.target = flags.target;
   job.options.hints = hints.take();
   job.threads = flags.threads;
-  job.file = tuned_file(flags.database, autotune::provenance_of(*host));
+  job.file = tuned_file(flags.database, provenance);
   const Expected<bool> wants_threads = should_tune_threads(flags, job.file, *host);
   if (!wants_threads) return wants_threads.error();
   job.options.budget_seconds = *budget * (*wants_threads ? 1 - share_of_threads : 1);
+  job.wants_peak = !flags.report.empty();
 
   catch_interrupts();
-  const Expected<TuneReport> report = run_job(job, *host);
-  if (!report) return report.error();
-  std::string text = result_text(report->result, report->machine, job.file.string(), flags.explain);
-  if (report->result.interrupted || !*wants_threads)
-    return std::max(write_output("", text), report->result.interrupted ? 130 : 0);
-  const Expected<ThreadTuning> threads =
-      tune_threads_into(job.file, flags.model, flags.target, *budget * share_of_threads, *host);
-  if (!threads && !interrupted()) return threads.error();
-  if (threads) text += tools::text(*threads);
-  return std::max(write_output("", text), interrupted() ? 130 : 0);
+  const Expected<JobResult> done = run_job(job, *host);
+  if (!done) return done.error();
+  std::string text = result_text(done->result, done->machine, job.file.string(), flags.explain);
+  if (*wants_threads && !done->result.interrupted) {
+    const Expected<ThreadTuning> threads =
+        tune_threads_into(job.file, flags.model, flags.target, *budget * share_of_threads, *host);
+    if (!threads && !interrupted()) return threads.error();
+    if (threads) text += tools::text(*threads);
+  }
+  int written = write_output("", text);
+  if (!flags.report.empty()) {
+    const TuneReport about{host->target.description, provenance,   done->machine,
+                           autotune::date_now(),     TERN_VERSION, job.file.string()};
+    written = std::max(written, write_output(flags.report, report_html(done->result, about)));
+  }
+  return interrupted() ? 130 : written;
 }
 
 }  // namespace
@@ -153,6 +163,8 @@ void add_tune(CLI::App& app, int& exit_code) {
   command->add_flag("--predict", flags->predict,
                     "Only rank by the cost model, which works for any --target, and keep that as predicted");
   command->add_flag("--explain", flags->explain, "Say of each winner what limits it, and what came next");
+  command->add_option("--report", flags->report,
+                      "HTML file to write: a page with all that was measured, drawn");
   command->callback([flags, &exit_code] {
     const Expected<int> code = run_tune(*flags);
     exit_code = code ? *code : report(code.error());

@@ -63,7 +63,7 @@ Status tune_first(const TuneFirstFlags& flags, const EngineFlags& engine) {
   job.threads = engine.threads;
   fmt::print(stderr, "tern: tuning {} shapes for {:g} s\n", job.tasks.size(), *budget);
   catch_interrupts();
-  const Expected<TuneReport> report = run_job(job, *host);
+  const Expected<JobResult> report = run_job(job, *host);
   if (!report) return report.error();
   const auto found = std::ranges::count_if(report->result.shapes, [](const autotune::ShapeOutcome& shape) {
     return !shape.choice.kernels.empty();

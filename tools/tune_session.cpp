@@ -7,6 +7,8 @@
 #include <cstdio>
 
 #include "autotune/database_file.h"
+#include "autotune/peak.h"
+#include "codegen/jit.h"
 #include "runtime/bandwidth.h"
 #include "tools/engine_options.h"
 #include "tools/process.h"
@@ -39,6 +41,12 @@ class ProgressLine {
   const bool is_terminal_ = isatty(STDERR_FILENO) != 0;
 };
 
+Expected<double> peak_of(const targets::Target& target, const autotune::Crew& crew) {
+  const Expected<codegen::Jit> jit = codegen::Jit::make(target, std::nullopt);
+  if (!jit) return jit.error();
+  return autotune::measure_peak(*jit, crew);
+}
+
 }  // namespace
 
 Expected<double> parse_duration(const std::string& text) {
@@ -55,7 +63,7 @@ fs::path tuned_file(const std::string& named, const autotune::Provenance& machin
   return named.empty() ? autotune::database_file(machine) : fs::path(named);
 }
 
-Expected<TuneReport> run_job(const TuneJob& job, const targets::Host& host) {
+Expected<JobResult> run_job(const TuneJob& job, const targets::Host& host) {
   const Expected<targets::Target> target = targets::find_runnable_target(job.options.target);
   if (!target) return target.error();
   const autotune::Provenance provenance = autotune::provenance_of(host);
@@ -70,18 +78,22 @@ Expected<TuneReport> run_job(const TuneJob& job, const targets::Host& host) {
   const Expected<double> bandwidth = runtime::read_bandwidth((*crew)->pool());
   if (!bandwidth) return bandwidth.error();
   const autotune::Crew& threads = (*crew)->crew();
-  const autotune::TuneMachine machine{*target, threads, {threads.threads, *bandwidth, 3e9}};
-
+  autotune::TuneMachine machine{*target, threads, {threads.threads, *bandwidth, 3e9}};
+  if (job.wants_peak) {
+    const Expected<double> peak = peak_of(*target, threads);
+    if (!peak) return peak.error();
+    machine.machine.products_per_second = *peak;
+  }
   ProgressLine line;
   const autotune::TuneEvents events{
       [&](const autotune::TuneProgress& progress) { line.show(progress); }, [] { return interrupted(); },
-      [&](const autotune::Database& found) {
-        return autotune::update_database(job.file, provenance,
-                                         [&](autotune::Database& database) { merge(database, found); });
-      }};
+      [&](const autotune::Database& found) { return autotune::append_to_database(job.file, found); }};
   Expected<autotune::TuneResult> result = autotune::tune(job.tasks, job.options, machine, *known, events);
   if (!result) return result.error();
-  return TuneReport{result.take(), machine.machine};
+  // What was appended piece by piece becomes one record a kernel.
+  const Status joined = autotune::update_database(job.file, provenance, [](autotune::Database&) {});
+  if (!joined) return joined.error();
+  return JobResult{result.take(), machine.machine};
 }
 
 Expected<ThreadTuning> tune_threads_into(const fs::path& file, const std::string& model,

@@ -23,16 +23,17 @@ struct TuneJob {
   autotune::TuneOptions options;
   size_t threads = 0;  // that share each call; 0: one a core
   std::filesystem::path file;
+  bool wants_peak = false;  // measures Machine::products_per_second, which only reports need
 };
 
-struct TuneReport {
+struct JobResult {
   autotune::TuneResult result;
   autotune::Machine machine;
 };
 
 // Tunes with a progress line on standard error, if that is a terminal, until done or interrupted (process.h);
 // all that is found goes into the file at once. Damage in the file is a warning.
-Expected<TuneReport> run_job(const TuneJob& job, const targets::Host& host);
+Expected<JobResult> run_job(const TuneJob& job, const targets::Host& host);
 
 // Finds the best threads for a model with the tuned kernels of the file, and stores them there.
 Expected<ThreadTuning> tune_threads_into(const std::filesystem::path& file, const std::string& model,

@@ -7,7 +7,7 @@
 
 #include "autotune/default_kernel.h"
 #include "autotune/model_quality.h"
-#include "ir/layout.h"
+#include "tools/tune_charts.h"
 #include "tools/tune_setup.h"
 
 namespace tern::tools {
@@ -17,11 +17,6 @@ using autotune::Bucket;
 using autotune::ShapeOutcome;
 using autotune::Trial;
 
-double megabytes(const ir::Kernel& kernel) {
-  const ir::LayoutMap map(kernel.weights, kernel.problem.n, kernel.problem.k);
-  return static_cast<double>(map.size_in_bytes()) / 1e6;
-}
-
 std::string time_text(double seconds) {
   return seconds < 1e-3 ? fmt::format("{:.1f} us", seconds * 1e6) : fmt::format("{:.2f} ms", seconds * 1e3);
 }
@@ -29,7 +24,7 @@ std::string time_text(double seconds) {
 std::string row_text(const ShapeOutcome& shape, size_t b, const autotune::Machine& machine) {
   const ir::Kernel& kernel = shape.choice.kernels[b];
   const double seconds = shape.choice.seconds[b], ratio = shape.choice.ratios[b];
-  const double from_memory = megabytes(kernel) * 1e6 / machine.bytes_per_second / seconds;
+  const double from_memory = weight_bytes(kernel) / machine.bytes_per_second / seconds;
   std::string what = "(known)";
   if (!shape.known())
     what = print(shape.search->buckets()[b].trials[shape.options[0].trials[b]].candidate.recipe);
@@ -135,10 +130,12 @@ std::string result_text(const autotune::TuneResult& result, const autotune::Mach
       "\n{:.1f} s on {} threads; candidates: {} seen, {} compiled and right, {} measured; {} of {} searches "
       "came to their end\n",
       result.seconds, machine.threads, seen, compiled, measured, ended, result.shapes.size());
-  text +=
-      fmt::format("noise: one and the same kernel differs from itself by {:.1f} % from round to round{}\n",
-                  100 * result.noise,
-                  result.noise > 0.1 ? ": too much to tell close kernels apart; is the machine busy?" : "");
+  text += fmt::format("noise: one and the same kernel differs from itself by {:.1f} % from round to round\n",
+                      100 * result.noise);
+  if (result.noisy_races > 0)
+    text += fmt::format("in {} of {} races it was more than 10 %, too much to tell close kernels apart{}\n",
+                        result.noisy_races, result.races,
+                        2 * result.noisy_races > result.races ? "; is the machine busy?" : "");
   text += quality_text(result);
   if (explain) {
     for (const ShapeOutcome& shape : result.shapes) {

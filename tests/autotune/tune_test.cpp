@@ -1,0 +1,198 @@
+#include "autotune/tune.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <thread>
+
+#include "autotune/default_kernel.h"
+#include "autotune/model_quality.h"
+#include "autotune/predict.h"
+#include "targets/host.h"
+#include "targets/legal.h"
+
+namespace tern::autotune {
+namespace {
+
+ir::Problem trits(int64_t m, int64_t n, int64_t k) {
+  return {m, n, k, ir::Element::trit, ir::Scaling::tensor, 0};
+}
+
+// One thread, which is the caller.
+const Crew alone{1, [](const std::function<void(int)>& function) { function(0); }};
+const Crew pair{2, [](const std::function<void(int)>& function) {
+                  std::thread other([&] { function(1); });
+                  function(0);
+                  other.join();
+                }};
+
+// A tuning of a small shape, with a database in memory.
+struct Session {
+  targets::Target target = targets::host_target().take();
+  Database database;
+  std::vector<TuneTask> tasks = {{trits(1, 96, 256), {{1, 100}, {4, 1}}, 1, 1}};
+  TuneOptions options;
+  size_t stores = 0, most_stores = 1 << 20;
+  Crew crew = alone;
+
+  Session() {
+    database.provenance = provenance_of(*targets::detect_host());
+    options.budget_seconds = 60;  // it ends before, when nothing gets better
+  }
+  Expected<TuneResult> run() {
+    const Database known = database;
+    return tune(tasks, options, {target, crew, {crew.threads, 2e10, 3e9}}, known,
+                {[](const TuneProgress&) {}, [this] { return stores >= most_stores; },
+                 [this](const Database& found) {
+                   ++stores;
+                   merge(database, found);
+                   return Status();
+                 }});
+  }
+};
+
+TEST(Tune, ChoosesLegalKernelsOfOneLayoutForAllRows) {
+  Session session;
+  session.crew = pair;
+  const Expected<TuneResult> result = session.run();
+  ASSERT_TRUE(result) << result.error().text();
+  ASSERT_EQ(session.database.choices.size(), 1u);
+  const Choice& choice = session.database.choices[0];
+  ASSERT_EQ(choice.kernels.size(), 2u);
+  EXPECT_EQ(choice.conditions, (Conditions{"host", 2}));
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(choice.kernels[i].problem, trits(i == 0 ? 1 : 4, 96, 256));
+    EXPECT_EQ(choice.kernels[i].weights, choice.kernels[0].weights);
+    EXPECT_TRUE(targets::illegal(choice.kernels[i], session.target).empty());
+    EXPECT_GT(choice.seconds[i], 0);
+    EXPECT_TRUE(find_kernel(session.database, choice.kernels[i].problem, session.target));
+  }
+  // Everything measured is kept, the default kernel among it.
+  const auto is_default = [&](const Record& record) {
+    return hash(record.kernel) == hash(default_kernel(record.kernel.problem, session.target));
+  };
+  EXPECT_EQ(std::ranges::count_if(session.database.records, is_default), 2);
+  EXPECT_GT(session.database.records.size(), 10u);
+  for (const Record& record : session.database.records) {
+    EXPECT_TRUE(!record.refused.empty() || !record.timings.empty()) << record.recipe;
+  }
+  const std::vector<ModelQuality> quality = model_quality({result->shapes[0].search.get()});
+  EXPECT_EQ(quality[0].kernels, "all");
+  EXPECT_GT(quality[0].count, 10u);
+}
+
+TEST(Tune, WhatIsKnownIsNotTunedAgainUnlessAskedFor) {
+  Session session;
+  session.tasks[0].uses = {{1, 1}};
+  ASSERT_TRUE(session.run());
+  ASSERT_TRUE(session.database.choices[0].complete);
+  session.stores = 0;
+  Expected<TuneResult> again = session.run();
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->shapes[0].known());
+  EXPECT_EQ(again->shapes[0].choice, session.database.choices[0]);
+  EXPECT_EQ(session.stores, 0u);
+  session.options.again = true;
+  session.options.budget_seconds = 0.1;
+  again = session.run();
+  ASSERT_TRUE(again);
+  EXPECT_FALSE(again->shapes[0].known());
+  // Other numbers of rows are another question.
+  session.options.again = false;
+  session.tasks[0].uses = {{1, 1}, {7, 1}};
+  EXPECT_FALSE(session.run()->shapes[0].known());
+}
+
+TEST(Tune, AnInterruptedSearchGoesOnWhereItWas) {
+  Session session;
+  session.most_stores = 2;
+  const Expected<TuneResult> first = session.run();
+  ASSERT_TRUE(first);
+  EXPECT_TRUE(first->interrupted);
+  const size_t before = session.database.records.size();
+  EXPECT_GT(before, 0u);
+  for (const Choice& choice : session.database.choices) EXPECT_FALSE(choice.complete);
+  // What was clearly slower is not measured again.
+  std::set<uint64_t> slow;
+  double best = 1e9;
+  for (const Record& record : session.database.records)
+    if (record.kernel.problem.m == 1 && !record.timings.empty())
+      best = std::min(best, record.timings.back().ratio);
+  for (const Record& record : session.database.records) {
+    if (record.kernel.problem.m == 1 && !record.timings.empty() && record.timings.back().ratio > 3 * best)
+      slow.insert(hash(record.kernel));
+  }
+  session.most_stores = 1 << 20;
+  const Expected<TuneResult> second = session.run();
+  ASSERT_TRUE(second);
+  EXPECT_FALSE(second->interrupted);
+  EXPECT_GE(session.database.records.size(), before);
+  for (const Trial& trial : second->shapes[0].search->buckets()[0].trials) {
+    const uint64_t key = hash(trial.candidate.kernel);
+    const bool is_default = key == hash(second->shapes[0].search->buckets()[0].fallback.kernel);
+    EXPECT_TRUE(is_default || !slow.contains(key)) << print(trial.candidate);
+  }
+}
+
+TEST(Tune, StopsIfItCannotKeepWhatItFinds) {
+  Session session;
+  const Expected<TuneResult> result =
+      tune(session.tasks, session.options, {session.target, alone, {1, 2e10, 3e9}}, session.database,
+           {[](const TuneProgress&) {}, [] { return false; },
+            [](const Database&) -> Status {
+              return Error{"disk full", {}};
+            }});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().message, "disk full");
+}
+
+// Hints of another CPU are tried, and not believed.
+TEST(Tune, TriesHints) {
+  Session session;
+  const Recipe recipe{ir::Packing::b2};
+  Knobs knobs = default_knobs(recipe, trits(1, 96, 256), session.target);
+  knobs.prefetch_bytes = 777;
+  Record hint;
+  hint.kernel = make_kernel(recipe, knobs, trits(1, 96, 256));
+  hint.recipe = print(Candidate{recipe, knobs, {}});
+  hint.timings.push_back({1e-9, 0, 0.001, 0, 10, "2026-01-01T00:00:00Z", 0, 0});
+  session.options.hints = {hint};
+  session.tasks[0].uses = {{1, 1}};
+  const Expected<TuneResult> result = session.run();
+  ASSERT_TRUE(result);
+  const std::vector<Trial>& trials = result->shapes[0].search->buckets()[0].trials;
+  const auto tried = std::ranges::find_if(
+      trials, [&](const Trial& trial) { return hash(trial.candidate.kernel) == hash(hint.kernel); });
+  ASSERT_NE(tried, trials.end());
+  EXPECT_NE(tried->runner->ratio().value, 0.001);
+}
+
+TEST(Predict, ChoosesForCpusThatAreNotAtHand) {
+  for (const char* name : {"neoverse-n1", "apple-m2", "x86-64-v3"}) {
+    const targets::Target target = targets::load_target(name).take();
+    Expected<CostModel> model = CostModel::make(target, described_machine(target, 1), 1);
+    ASSERT_TRUE(model) << model.error().text();
+    int asked = 0;
+    const PredictedShape shape = predict_shape(trits(1, 256, 512), {{1, 64}, {16, 1}}, target, *model, alone,
+                                               [&] { return ++asked > 3; });
+    ASSERT_EQ(shape.chosen.size(), 2u) << name;
+    const Choice choice = choice_of(shape, {name, 1});
+    EXPECT_TRUE(choice.predicted);
+    EXPECT_EQ(choice.kernels[0].weights, choice.kernels[1].weights);
+    for (size_t b = 0; b < 2; ++b) {
+      EXPECT_TRUE(targets::illegal(choice.kernels[b], target).empty()) << name;
+      EXPECT_GT(choice.seconds[b], 0);
+      EXPECT_TRUE(std::ranges::is_sorted(shape.buckets[b].candidates, {}, [](const PredictedCandidate& one) {
+        return one.prediction.seconds;
+      }));
+    }
+    for (const Record& record : records_of(shape, {name, 1})) {
+      EXPECT_TRUE(record.timings.empty());
+      EXPECT_GT(record.predicted_seconds, 0);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tern::autotune
