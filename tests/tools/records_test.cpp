@@ -134,6 +134,24 @@ TEST_F(RecordsTest, ThreadsAreThoseOfTheModel) {
   EXPECT_THAT(bench.output, AllOf(HasSubstr("pp8,2,"), HasSubstr("tg2,1,")));
 }
 
+TEST_F(RecordsTest, TuneFindsThreadsForModels) {
+  const std::string file = path("new.yaml"), command = "tune --budget 1s --use 1:1 --database " + file;
+  for (const char* without : {" --no-threads", " -t 1", " --shape 64x256"}) {
+    const Outcome left_out = run(command + without);
+    ASSERT_EQ(left_out.exit_code, 0) << left_out.errors;
+    EXPECT_THAT(left_out.output, Not(HasSubstr("threads: "))) << without;
+    EXPECT_THAT(read("new.yaml"), Not(HasSubstr("decode threads:"))) << without;
+  }
+  const Outcome tuned = run(command);
+  ASSERT_EQ(tuned.exit_code, 0) << tuned.errors;
+  EXPECT_THAT(tuned.output, AllOf(HasSubstr("| threads |"), HasSubstr("\nthreads: ")));
+  EXPECT_THAT(read("new.yaml"), HasSubstr(std::string("model: ") + small_shape + "\ndecode threads: "));
+  EXPECT_THAT(run("run -p x -n 2 --stats --database " + file).errors, HasSubstr(" (tuned)\n"));
+  // What is known is not measured again, unless somebody asks for it.
+  EXPECT_THAT(run(command).output, Not(HasSubstr("| threads |")));
+  EXPECT_THAT(run(command + " --again").output, HasSubstr("| threads |"));
+}
+
 TEST_F(RecordsTest, RunTunesWhatIsMissing) {
   const std::string command = "run -p 'It was' -n 24 --temp 0 -t 1 --stats --database " + path("new.yaml");
   const Outcome untuned = run("run -p 'It was' -n 24 --temp 0 -t 1");
