@@ -1,6 +1,7 @@
 #include "autotune/race.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace tern::autotune {
 namespace {
@@ -22,6 +23,13 @@ bool is_clear(const std::vector<Runner*>& running, const RaceRules& rules) {
   });
 }
 
+// Of two times of one kernel. What disturbs a measurement makes it longer, so of two that are far apart the
+// shorter one is the truer; otherwise the mean, which is as often too long as too short.
+double reference_of(double one, double two) {
+  const double shorter = std::min(one, two), longer = std::max(one, two);
+  return longer > 1.5 * shorter ? shorter : std::sqrt(one * two);
+}
+
 }  // namespace
 
 RaceResult race(KernelTimer& timer, const TimedKernel& baseline, std::vector<Runner*> runners,
@@ -35,8 +43,7 @@ RaceResult race(KernelTimer& timer, const TimedKernel& baseline, std::vector<Run
     for (const Runner* runner : runners) kernels.push_back(&runner->kernel);
     const std::vector<double> seconds = timer.round(kernels, seed + static_cast<uint64_t>(result.rounds));
     ++result.rounds;
-    // What disturbs a measurement makes it longer, so the shorter one is the truer.
-    const double reference = std::min(seconds[0], seconds[1]);
+    const double reference = reference_of(seconds[0], seconds[1]);
     baseline_seconds.push_back(reference);
     result.control.push_back(seconds[1] / seconds[0]);
     for (size_t i = 0; i < runners.size(); ++i) {
