@@ -6,10 +6,11 @@
 namespace tern::autotune {
 namespace {
 
-// Twice as slow is seen at once; anything else takes rounds.
+// Half as slow again, in each of two rounds, is seen at once: one such round may be somebody else's doing.
+// Anything else takes more of them.
 bool is_hopeless(const Runner& runner, const Estimate& best, const RaceRules& rules) {
   const Estimate own = runner.ratio();
-  if (own.count >= 2 && own.value > 1.5 * best.value) return true;
+  if (own.count >= 2 && std::ranges::min(runner.ratios) > 1.5 * best.value) return true;
   return own.count >= rules.least_rounds && own.value > (1 + rules.worth_it) * best.value &&
          standard_errors_above(own, best) > rules.standard_errors;
 }
@@ -20,6 +21,13 @@ bool is_clear(const std::vector<Runner*>& running, const RaceRules& rules) {
     const Estimate own = runner->ratio();
     return own.count >= rules.least_rounds && own.error < rules.worth_it / 2 * own.value;
   });
+}
+
+// Of two times of one kernel. What disturbs a measurement makes it longer, so of two that are far apart the
+// shorter one is the truer; otherwise the mean, which is as often too long as too short.
+double reference_of(double one, double two) {
+  const double shorter = std::min(one, two), longer = std::max(one, two);
+  return longer > 1.5 * shorter ? shorter : std::sqrt(one * two);
 }
 
 }  // namespace
@@ -35,7 +43,7 @@ RaceResult race(KernelTimer& timer, const TimedKernel& baseline, std::vector<Run
     for (const Runner* runner : runners) kernels.push_back(&runner->kernel);
     const std::vector<double> seconds = timer.round(kernels, seed + static_cast<uint64_t>(result.rounds));
     ++result.rounds;
-    const double reference = std::sqrt(seconds[0] * seconds[1]);
+    const double reference = reference_of(seconds[0], seconds[1]);
     baseline_seconds.push_back(reference);
     result.control.push_back(seconds[1] / seconds[0]);
     for (size_t i = 0; i < runners.size(); ++i) {

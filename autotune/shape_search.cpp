@@ -14,6 +14,8 @@ namespace {
 
 // Gains below this are not worth more search.
 constexpr double worth_searching = 0.005;
+// The cost model learns from what is known so well.
+constexpr double well_known = 0.1;
 // What is so many times slower than the best is not needed for any layout.
 constexpr double hopeless = 1.5;
 // Layouts within this of the best are compared once more in the end.
@@ -196,7 +198,8 @@ void ShapeSearch::race_with_best(Bucket& bucket, const std::vector<size_t>& tria
   const double best_ratio = bucket.trials[best].runner->ratio().value;
   for (const size_t i : entered) {
     Trial& trial = bucket.trials[i];
-    if (trial.prediction && trial.runner->ratios.size() >= 2)
+    const Estimate ratio = trial.runner->ratio();
+    if (trial.prediction && ratio.error < well_known * ratio.value)
       tools_.model.learn(trial.candidate.recipe, trial.seconds(bucket.default_seconds), *trial.prediction);
     // Nobody will run it again.
     if (i == 0 || !trial.runner->dropped || trial.runner->ratio().value < hopeless * best_ratio) continue;
