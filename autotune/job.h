@@ -81,7 +81,8 @@ struct JobOutcome {
 };
 struct JobFindings {
   Database database;                 // of the device
-  Database target_database;          // the same for who only names the target
+  Database target_database;          // the same for who only names the target; empty if the device is none
+  std::vector<std::string> missing;  // features of the target that the device lacks
   std::vector<JobOutcome> outcomes;  // of shapes whose default kernels were measured for all numbers of rows
 };
 JobFindings findings_of(const Job& job, const JobResults& results);

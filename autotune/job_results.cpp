@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <set>
@@ -226,28 +227,33 @@ Expected<JobResults> parse_results(std::string_view text, const std::string& fil
 
 JobFindings findings_of(const Job& job, const JobResults& results) {
   JobFindings findings;
-  findings.target_database = {job.provenance, {}, {}, {}};
+  findings.database.provenance = results.device;
+  findings.target_database.provenance = job.provenance;
+  std::ranges::set_difference(job.provenance.features, results.device.features,
+                              std::back_inserter(findings.missing));
+  Database& found = findings.target_database;
   for (const Record& record : results.records) {
     // Neither refused nor timed: its default kernel was refused.
-    if (!record.refused.empty() || !record.timings.empty())
-      findings.target_database.records.push_back(record);
+    if (!record.refused.empty() || !record.timings.empty()) found.records.push_back(record);
   }
   for (size_t i = 0; i < job.shapes.size(); ++i) {
     std::optional<JobOutcome> outcome = Decision(job.shapes[i], results).run();
     if (!outcome) continue;
     outcome->shape = i;
     outcome->choice.conditions = results.records[0].conditions;
-    findings.target_database.choices.push_back(outcome->choice);
+    found.choices.push_back(outcome->choice);
     findings.outcomes.push_back(std::move(*outcome));
   }
-  findings.database = findings.target_database;
-  findings.database.provenance = results.device;
+  findings.database.records = found.records;
+  findings.database.choices = found.choices;
   // Code for just what the device has is the code that it makes for itself.
   if (results.device.features == job.provenance.features &&
       results.device.vector_bits == job.provenance.vector_bits) {
     for (Record& record : findings.database.records) record.conditions.target = "host";
     for (Choice& choice : findings.database.choices) choice.conditions.target = "host";
   }
+  // What another CPU refuses says nothing of the target.
+  if (!findings.missing.empty()) found = {job.provenance, {}, {}, {}};
   return findings;
 }
 

@@ -103,7 +103,8 @@ bool link_runner(const fs::path& folder, const std::string& compiler) {
 Expected<std::string> read_file(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   std::ostringstream text;
-  if (!in || !(text << in.rdbuf())) return Error{"cannot be read", {file.string(), 0, 0}};
+  if (in && in.peek() != std::ifstream::traits_type::eof()) text << in.rdbuf();
+  if (!in.is_open() || !text) return Error{"cannot be read", {file.string(), 0, 0}};
   return std::move(text).str();
 }
 
@@ -152,6 +153,9 @@ std::string report_text(const autotune::Job& job, const autotune::JobResults& re
   }
   text += fmt::format("\n{} kernels measured, {} refused{}\n", measured, refused,
                       results.complete ? "" : "; the runner has not come to its end");
+  if (!findings.missing.empty())
+    text +=
+        fmt::format("the device is no {}: it lacks {}\n", job.target.name, fmt::join(findings.missing, ", "));
   if (const size_t left = job.shapes.size() - findings.outcomes.size(); left > 0)
     text += fmt::format(
         "{} of {} shapes have no measured default kernel for some number of rows, so nothing "
@@ -222,7 +226,8 @@ Expected<int> import_results(const std::string& folder_name, const std::string& 
     return database.empty() ? autotune::database_file(found.provenance) : fs::path(database);
   };
   Status kept = keep(findings.database, file_of(findings.database));
-  if (kept && database.empty()) kept = keep(findings.target_database, file_of(findings.target_database));
+  if (kept && database.empty() && findings.missing.empty())
+    kept = keep(findings.target_database, file_of(findings.target_database));
   if (!kept) return kept.error();
   std::string text = report_text(*job, *results, findings);
   text += fmt::format("\nrecords of the device:  {}\n", files[0]);

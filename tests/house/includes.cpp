@@ -56,6 +56,7 @@ const std::vector<Stranger>& strangers() {
       {"unistd.h", above_ir},
       {"dirent.h", above_ir},
       {"sched.h", above_ir},
+      {"spawn.h", above_ir},
       {"pthread.h", above_ir},
   };
   return table;
