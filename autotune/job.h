@@ -19,14 +19,12 @@ namespace tern::autotune {
 struct JobBucket {
   Use use;
   std::vector<Record> candidates;  // the default kernel first, then by prediction; none has timings
-  bool operator==(const JobBucket&) const = default;
 };
 
 // Of one shape of matrix. Every layout of a candidate is in each of its buckets.
 struct JobShape {
   double tables_share = 1;  // as TuneTask has it
   std::vector<JobBucket> buckets;
-  bool operator==(const JobShape&) const = default;
 };
 
 struct Job {
@@ -34,7 +32,6 @@ struct Job {
   Provenance provenance;  // of the target: which LLVM and which generator made the code
   targets::Target target;
   std::vector<JobShape> shapes;
-  bool operator==(const Job&) const = default;
 };
 
 // At most `count` candidates for each number of rows: the default kernel, the best kernel of each of the best
@@ -47,7 +44,7 @@ JobShape choose_candidates(const TuneTask& task, const PredictedShape& shape, co
 inline constexpr const char *job_file = "job.yaml", *results_file = "results.yaml",
                             *bundle_name = "candidates";
 
-// A job as the text of job.yaml: parse_job(print(job)) == job. It is a stream of documents, as databases are.
+// A job as the text of job.yaml, which reads back to the same text. It is a stream of documents, as databases are.
 // Fails if the text was changed or is not whole, and if a kernel is refused by ir::verify or not legal on the
 // target.
 std::string print(const Job& job);

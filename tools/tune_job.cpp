@@ -172,6 +172,8 @@ Expected<int> export_job(const std::vector<autotune::TuneTask>& tasks, const std
   if (!target) return target.error();
   if (target->architecture == targets::Architecture::any)
     return Error{fmt::format("{} is no CPU in particular: name the one of the device", target->name), {}};
+  if (target->name == "host")
+    return Error{"for this machine there is 'tern tune': name the --target of the device", {}};
   catch_interrupts();
   const Expected<autotune::Job> job = make_job(tasks, *target, candidates);
   if (!job) return job.error();
