@@ -44,7 +44,7 @@ JobShape choose_candidates(const TuneTask& task, const PredictedShape& shape, co
 inline constexpr const char *job_file = "job.yaml", *results_file = "results.yaml",
                             *bundle_name = "candidates";
 
-// A job as the text of job.yaml, which reads back to the same text. It is a stream of documents, as databases are.
+// A job as the text of job.yaml, which reads back to the same text: a stream of documents, as databases are.
 // Fails if the text was changed or is not whole, and if a kernel is refused by ir::verify or not legal on the
 // target.
 std::string print(const Job& job);
