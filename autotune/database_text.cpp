@@ -9,32 +9,6 @@
 namespace tern::autotune {
 namespace {
 
-// As YAML takes it: plain where that is safe, also between braces, else in quotes.
-std::string scalar(std::string_view text) {
-  constexpr std::string_view safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _./+;=-";
-  const auto is_safe = [&](size_t i) {
-    // The colons of a time are no colons of YAML.
-    return safe.find(text[i]) != std::string_view::npos ||
-           (text[i] == ':' && i + 1 < text.size() && std::isdigit(static_cast<unsigned char>(text[i + 1])));
-  };
-  bool plain = !text.empty() && std::isalnum(static_cast<unsigned char>(text.front())) &&
-               text.back() != ' ' && text != "null" && text != "Null" && text != "NULL";
-  for (size_t i = 0; i < text.size() && plain; ++i) plain = is_safe(i);
-  if (plain) return std::string(text);
-  std::string quoted = "\"";
-  for (const char c : text) {
-    const auto code = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') quoted += '\\';
-    if (c == '\n')
-      quoted += "\\n";
-    else if (code < 0x20 || code == 0x7f)
-      quoted += fmt::format("\\x{:02x}", code);
-    else
-      quoted += c;
-  }
-  return quoted + '"';
-}
-
 template <class T>
 std::string list(const std::vector<T>& items, std::string (*print_item)(const T&)) {
   std::string text = "[";
@@ -72,6 +46,31 @@ std::string print_timing(const Timing& timing) {
 }
 
 }  // namespace
+
+std::string scalar(std::string_view text) {
+  constexpr std::string_view safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _./+;=-";
+  const auto is_safe = [&](size_t i) {
+    // The colons of a time are no colons of YAML.
+    return safe.find(text[i]) != std::string_view::npos ||
+           (text[i] == ':' && i + 1 < text.size() && std::isdigit(static_cast<unsigned char>(text[i + 1])));
+  };
+  bool plain = !text.empty() && std::isalnum(static_cast<unsigned char>(text.front())) &&
+               text.back() != ' ' && text != "null" && text != "Null" && text != "NULL";
+  for (size_t i = 0; i < text.size() && plain; ++i) plain = is_safe(i);
+  if (plain) return std::string(text);
+  std::string quoted = "\"";
+  for (const char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') quoted += '\\';
+    if (c == '\n')
+      quoted += "\\n";
+    else if (code < 0x20 || code == 0x7f)
+      quoted += fmt::format("\\x{:02x}", code);
+    else
+      quoted += c;
+  }
+  return quoted + '"';
+}
 
 std::string print_body(const Provenance& provenance) {
   std::string text = fmt::format(

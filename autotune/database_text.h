@@ -6,6 +6,9 @@
 
 namespace tern::autotune {
 
+// A text as YAML takes it: plain where that is safe, also between braces, else in quotes.
+std::string scalar(std::string_view text);
+
 // The bodies of documents.
 std::string print_body(const Provenance& provenance);
 std::string print_body(const Record& record);

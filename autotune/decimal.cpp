@@ -16,7 +16,7 @@ struct Scientific {
 };
 
 Scientific shortest(double value) {
-  char buffer[32];
+  char buffer[32] = {};  // atoi needs an end
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific).ptr;
   const std::string_view text(buffer, static_cast<size_t>(end - buffer));
   const size_t e = text.find('e');

@@ -51,6 +51,8 @@ std::string bundle_header(const Bundle& bundle);
 
 // The C expression that is true where a CPU claims a feature; "0" where C has no way to ask.
 std::string claimed_in_c(targets::Feature feature);
+// What has to stand before such expressions: includes and declarations.
+std::string claims_need_in_c(targets::Architecture architecture, targets::FeatureSet features);
 
 std::string symbol_of(const Bundle& bundle, const targets::Target& target, const ir::Kernel& kernel);
 // The same for what builds the tables of a kernel of strategy lookup.

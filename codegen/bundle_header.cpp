@@ -126,11 +126,6 @@ std::string condition(const Target& target) {
   return text.empty() ? "1" : text;
 }
 
-bool any_needs(const Bundle& bundle, Feature feature) {
-  return std::ranges::any_of(
-      bundle.targets, [&](const BundleTarget& entry) { return entry.target.features.contains(feature); });
-}
-
 constexpr std::string_view cpuid_function = R"(
 #ifndef TERN_CPUID
 #define TERN_CPUID
@@ -148,18 +143,10 @@ extern long syscall(long number, ...);
 #endif
 )";
 
-// What the conditions of `claimed_in_c` are made of.
 std::string prelude(const Bundle& bundle) {
-  const bool x86 = bundle.targets.front().target.architecture == Architecture::x86_64;
-  const bool cpuid = any_needs(bundle, Feature::avxvnniint8), amx = any_needs(bundle, Feature::amx_tile);
-  std::string text = "#include <string.h>\n";
-  if (!x86) text += "#include <sys/auxv.h>\n";
-  if (any_needs(bundle, Feature::sve)) text += "#include <sys/prctl.h>\n";
-  if (cpuid) text += "#include <cpuid.h>\n";
-  if (amx) text += "#include <unistd.h>\n";
-  if (cpuid) text += cpuid_function;
-  if (amx) text += syscall_declaration;
-  return text;
+  targets::FeatureSet features;
+  for (const BundleTarget& entry : bundle.targets) features |= entry.target.features;
+  return "#include <string.h>\n" + claims_need_in_c(bundle.targets.front().target.architecture, features);
 }
 
 constexpr std::string_view claims_begin = R"(
@@ -210,6 +197,19 @@ std::string claimed_in_c(Feature feature) {
     case Architecture::any: break;
   }
   return "0";
+}
+
+std::string claims_need_in_c(Architecture architecture, targets::FeatureSet features) {
+  const bool x86 = architecture == Architecture::x86_64;
+  const bool cpuid = features.contains(Feature::avxvnniint8), amx = features.contains(Feature::amx_tile);
+  std::string text;
+  if (!x86) text += "#include <sys/auxv.h>\n";
+  if (features.contains(Feature::sve)) text += "#include <sys/prctl.h>\n";
+  if (cpuid) text += "#include <cpuid.h>\n";
+  if (amx) text += "#include <unistd.h>\n";
+  if (cpuid) text += cpuid_function;
+  if (amx) text += syscall_declaration;
+  return text;
 }
 
 std::string bundle_header(const Bundle& bundle) {

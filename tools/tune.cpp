@@ -14,6 +14,7 @@
 #include "tools/output_file.h"
 #include "tools/process.h"
 #include "tools/target_option.h"
+#include "tools/tune_job.h"
 #include "tools/tune_predict.h"
 #include "tools/tune_report.h"
 #include "tools/tune_session.h"
@@ -32,6 +33,8 @@ struct TuneFlags {
   std::string model;
   std::vector<std::string> shapes;
   std::string uses = usual_uses, budget = "60s", target = "host", database, from;
+  std::string export_folder, import_folder;
+  size_t candidates = 8;
   size_t threads = 0;
   uint64_t seed = 1;
   std::string report;
@@ -89,10 +92,13 @@ Expected<bool> should_tune_threads(const TuneFlags& flags, const fs::path& file,
 
 Expected<int> run_tune(const TuneFlags& flags) {
   if (flags.space) return show_space(flags);
+  if (!flags.import_folder.empty()) return import_results(flags.import_folder, flags.database);
   const Expected<double> budget = parse_duration(flags.budget);
   if (!budget) return Error{fmt::format("--budget: {}", budget.error().message), {}};
   const Expected<std::vector<autotune::TuneTask>> tasks = tasks_of(flags);
   if (!tasks) return tasks.error();
+  if (!flags.export_folder.empty())
+    return export_job(*tasks, flags.target, flags.export_folder, flags.candidates);
   if (flags.predict)
     return predict(*tasks, flags.target, static_cast<int>(flags.threads == 0 ? 1 : flags.threads),
                    flags.database);
@@ -162,6 +168,19 @@ void add_tune(CLI::App& app, int& exit_code) {
                     "Only count what would be searched, and say what cannot be and why");
   command->add_flag("--predict", flags->predict,
                     "Only rank by the cost model, which works for any --target, and keep that as predicted");
+  CLI::Option* exporting =
+      command->add_option("--export-job", flags->export_folder,
+                          "Write a folder with kernels for --target and a program that times them there");
+  command
+      ->add_option("--candidates", flags->candidates,
+                   "Of the job, kernels for each shape and number of rows: the best by the cost model")
+      ->needs(exporting)
+      ->check(CLI::Range(2, 256))
+      ->capture_default_str();
+  command
+      ->add_option("--import-results", flags->import_folder,
+                   "Keep what that program measured on the device; its results.yaml is in the job's folder")
+      ->excludes(exporting);
   command->add_flag("--explain", flags->explain, "Say of each winner what limits it, and what came next");
   command->add_option("--report", flags->report,
                       "HTML file to write: a page with all that was measured, drawn");

@@ -35,7 +35,7 @@ const std::vector<Stranger>& strangers() {
       {"fmt/", {""}},
       {"stdint.h", {"codegen/bundle_abi.h"}},  // which is C
       {"llvm/", {"codegen/"}},
-      {"yaml-cpp/", {}, "_yaml.cpp"},  // one file a format
+      {"yaml-cpp/", {"autotune/yaml_reader.h"}, "_yaml.cpp"},  // one file a format
       {"hwloc.h", {"targets/"}},
       {"hwy/", {"runtime/"}},
       {"pcre2.h", {"runtime/pre_tokenizer.cpp"}},
@@ -56,6 +56,7 @@ const std::vector<Stranger>& strangers() {
       {"unistd.h", above_ir},
       {"dirent.h", above_ir},
       {"sched.h", above_ir},
+      {"spawn.h", above_ir},
       {"pthread.h", above_ir},
   };
   return table;
