@@ -21,8 +21,12 @@ namespace fs = std::filesystem;
 // All recipes for a problem that are legal here.
 JobShape every_recipe(const ir::Problem& problem, const targets::Target& target) {
   JobBucket bucket{{problem.m, 1}, {}};
-  for (const Candidate& candidate : default_space(problem, target).candidates)
-    bucket.candidates.push_back({{target.name, 1}, candidate.kernel, print(candidate), 0, {}, {}});
+  for (const Candidate& candidate : default_space(problem, target).candidates) {
+    Record& record = bucket.candidates.emplace_back();
+    record.conditions = {target.name, 1};
+    record.kernel = candidate.kernel;
+    record.recipe = print(candidate);
+  }
   return {1, {bucket}};
 }
 
