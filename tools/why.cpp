@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "autotune/database_file.h"
@@ -68,7 +69,7 @@ std::string others_text(const autotune::Choice& choice, size_t b, const std::vec
     const autotune::Timing& timing = record->timings.back();
     const double apart = timing.error > 0 ? (timing.ratio - best) / timing.error : 0;
     text += fmt::format("  {:+6.1f} % (+- {:.1f}{})  {}  {}\n", 100 * (timing.ratio / best - 1),
-                        100 * timing.error / best, apart < 2 ? ", no clear difference" : "",
+                        100 * timing.error / best, std::abs(apart) < 2 ? ", no clear difference" : "",
                         record->kernel.weights == choice.kernels[b].weights ? "same layout " : "other layout",
                         record->recipe);
   }
