@@ -127,7 +127,7 @@ std::string result_text(const autotune::TuneResult& result, const autotune::Mach
     ended += shape.choice.complete;
   }
   text += fmt::format(
-      "\n{:.1f} s on {} threads; candidates: {} seen, {} compiled and right, {} measured; {} of {} searches "
+      "\n{:.1f} s on {} threads; candidates: {} tried, {} compiled and right, {} measured; {} of {} searches "
       "came to their end\n",
       result.seconds, machine.threads, seen, compiled, measured, ended, result.shapes.size());
   text += fmt::format("noise: one and the same kernel differs from itself by {:.1f} % from round to round\n",
