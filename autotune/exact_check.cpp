@@ -30,8 +30,9 @@ float small_float(uint64_t place) {
   return static_cast<float>(noise(place) % 4001) / 1000 - 2;
 }
 
-// Rows of activations that differ: as many as no tile has, or a kernel that takes one for another would pass.
-constexpr int64_t distinct_rows = 5;
+// Rows of activations that differ. No tile of the space has so many rows or a multiple, or a kernel that
+// takes one tile for another would pass.
+constexpr int64_t distinct_rows = 11;
 
 // Outputs at either end that are compared, where all would take too long.
 constexpr int64_t most_weights = int64_t{1} << 26, outputs_at_an_end = 1024;
