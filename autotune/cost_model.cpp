@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 
+#include "autotune/expected_time.h"
 #include "autotune/statistics.h"
 #include "codegen/lower.h"
 #include "ir/kernel_shape.h"
@@ -38,9 +40,6 @@ int64_t cache_bytes(const targets::Target& target, int level, int64_t otherwise)
 // Bytes that a core reads a cycle from the cache behind its own: what CPUs of the last ten years have in
 // common.
 constexpr double bytes_a_cycle_from_outer_cache = 16;
-
-// How well they overlap: 1 would be not at all, infinity wholly.
-constexpr double overlap = 4;
 
 // Bytes of activations or weights that come back from the outer cache because a loop walks over more than the
 // inner one holds.
@@ -122,13 +121,9 @@ std::optional<Prediction> CostModel::predict_with(const Candidate& candidate, co
   double compute = prediction.compute_seconds;
   if (const auto lesson = lessons_.find(lesson_name(candidate.recipe)); lesson != lessons_.end())
     compute *= median(lesson->second);
-  // Instructions and memory overlap, but not quite: the nearer they are, the more they are in each other's
-  // way.
-  const double largest = std::max({compute, prediction.memory_seconds, prediction.cache_seconds});
-  prediction.seconds = largest * std::pow(std::pow(compute / largest, overlap) +
-                                              std::pow(prediction.memory_seconds / largest, overlap) +
-                                              std::pow(prediction.cache_seconds / largest, overlap),
-                                          1 / overlap);
+  const std::array parts = {compute, prediction.memory_seconds, prediction.cache_seconds};
+  const double largest = std::ranges::max(parts);
+  prediction.seconds = overlapped(parts);
   if (largest == prediction.memory_seconds)
     prediction.limit =
         fmt::format("memory: {:.1f} MB at {:.1f} GB/s", bytes / 1e6, machine_.bytes_per_second / 1e9);
@@ -155,11 +150,8 @@ std::vector<std::optional<Prediction>> CostModel::predict(std::span<const Candid
   return predictions;
 }
 
-void CostModel::learn(const Recipe& recipe, double measured_seconds, const Prediction& predicted) {
-  // Where memory or caches were the limit, nothing is learned about instructions.
-  if (predicted.memory_seconds > 0.7 * measured_seconds || predicted.cache_seconds > 0.7 * measured_seconds)
-    return;
-  lessons_[lesson_name(recipe)].push_back(measured_seconds / predicted.compute_seconds);
+void CostModel::learn(const Recipe& recipe, double cache_seconds, const Prediction& predicted) {
+  lessons_[lesson_name(recipe)].push_back(cache_seconds / predicted.compute_seconds);
 }
 
 }  // namespace tern::autotune

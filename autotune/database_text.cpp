@@ -37,10 +37,13 @@ std::string print_conditions(const Conditions& conditions) {
 }
 
 std::string print_timing(const Timing& timing) {
-  std::string text = fmt::format(
-      "{{date: {}, microseconds: {}, spread: {}, ratio: {}, error: {}, rounds: {}, load: {}",
-      scalar(timing.date), microseconds(timing.seconds), print_decimal(timing.spread),
-      print_decimal(timing.ratio), print_decimal(timing.error), timing.rounds, print_decimal(timing.load));
+  std::string text = fmt::format("{{date: {}", scalar(timing.date));
+  if (timing.rounds != 0)
+    text += fmt::format(", microseconds: {}, spread: {}, rounds: {}", microseconds(timing.seconds),
+                        print_decimal(timing.spread), timing.rounds);
+  if (timing.cache_seconds != 0) text += fmt::format(", from cache: {}", microseconds(timing.cache_seconds));
+  text += fmt::format(", ratio: {}, error: {}, load: {}", print_decimal(timing.ratio),
+                      print_decimal(timing.error), print_decimal(timing.load));
   if (timing.joules != 0) text += ", microjoules: " + print_decimal(timing.joules, 6);
   return text + "}";
 }

@@ -14,15 +14,19 @@ Conditions read_conditions(Reader& in, const YAML::Node& map) {
 }
 
 Timing read_timing(Reader& in, const YAML::Node& map) {
-  if (!in.check(map, {"date", "microseconds", "spread", "ratio", "error", "rounds", "load", "microjoules"}))
+  if (!in.check(map, {"date", "microseconds", "spread", "rounds", "from cache", "ratio", "error", "load",
+                      "microjoules"}))
     return {};
   Timing timing;
-  timing.seconds = in.number(map, "microseconds", 6);
-  timing.spread = in.number(map, "spread");
+  timing.date = in.text(map, "date");
+  if (map["microseconds"] || !map["from cache"]) {
+    timing.seconds = in.number(map, "microseconds", 6);
+    timing.spread = in.number(map, "spread");
+    timing.rounds = in.small(map, "rounds");
+  }
+  if (map["from cache"]) timing.cache_seconds = in.number(map, "from cache", 6);
   timing.ratio = in.number(map, "ratio");
   timing.error = in.number(map, "error");
-  timing.rounds = in.small(map, "rounds");
-  timing.date = in.text(map, "date");
   timing.load = in.number(map, "load");
   if (map["microjoules"]) timing.joules = in.number(map, "microjoules", 6);
   return timing;

@@ -53,7 +53,7 @@ std::vector<ModelQuality> model_quality(const std::vector<const ShapeSearch*>& s
       std::vector<Pair> pairs;
       std::map<std::string, std::vector<Pair>> some;
       for (const Trial& trial : bucket.trials) {
-        if (!trial.prediction || !trial.runner || trial.runner->ratios.empty()) continue;
+        if (!trial.prediction || !trial.measured()) continue;
         const Pair pair{trial.prediction->seconds, trial.seconds(bucket.default_seconds)};
         pairs.push_back(pair);
         some[std::string(ir::name(trial.candidate.recipe.strategy))].push_back(pair);

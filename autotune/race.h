@@ -11,23 +11,34 @@
 
 namespace tern::autotune {
 
-// One in the race, with all that was measured of it.
-struct Runner {
-  TimedKernel kernel;
-  std::vector<double> seconds;  // of one call, by round
+// What was measured of a kernel, by round.
+struct Samples {
+  std::vector<double> seconds;  // of one call
   std::vector<double> ratios;   // to the default kernel in the same round
-  bool dropped = false;         // it was clearly slower than the best
-  bool released = false;        // so much slower that its code is gone
-
+  bool empty() const { return ratios.empty(); }
   Estimate ratio() const { return estimate(ratios); }
 };
 
+// One in the race, with all that was measured of it.
+struct Runner {
+  TimedKernel kernel;
+  Samples from_memory, from_cache;
+  bool dropped = false;   // it was clearly slower than the best, with weights from memory
+  bool released = false;  // so much slower that its code is gone
+
+  Samples& samples(Weights from) { return from == Weights::memory ? from_memory : from_cache; }
+  const Samples& samples(Weights from) const { return from == Weights::memory ? from_memory : from_cache; }
+};
+
 struct RaceRules {
+  Weights from = Weights::memory;
   int most_rounds = 12;
   int least_rounds = 4;
   double worth_it = 0.01;      // smaller differences do not matter
   double standard_errors = 3;  // by which a runner must be behind to be dropped: 99.7 % sure
   std::function<bool()> stop;  // asked after each round
+  // Of runners from cache, after two rounds: whether to spend no more on it. None: never.
+  std::function<bool(const Runner& runner)> give_up;
 };
 
 struct RaceResult {
@@ -37,8 +48,9 @@ struct RaceResult {
   double noise = 0;             // their typical deviation
 };
 
-// Runs until few are left or their order is clear. Those that were dropped before do not run.
-RaceResult race(KernelTimer& timer, const TimedKernel& baseline, std::vector<Runner*> runners,
+// Runs until few are left or their order is clear. From memory, those that were dropped before do not run;
+// from cache nobody is dropped, for being slower there decides nothing: each runs until its time is known.
+RaceResult race(KernelTimer& timer, TimedKernel& baseline, std::vector<Runner*> runners,
                 const RaceRules& rules, uint64_t seed);
 
 }  // namespace tern::autotune

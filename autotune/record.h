@@ -39,15 +39,15 @@ struct Conditions {
 
 // The times of one session. All numbers are finite and not negative.
 struct Timing {
-  double seconds = 0;  // the median of one call
-  double spread = 0;   // of the rounds' times: median absolute deviation / median * 1.4826
-  double ratio =
-      0;  // to the default kernel, both timed in turn: the median over the rounds; below 1 is faster
-  double error = 0;  // standard error of the ratio
-  int rounds = 0;
-  std::string date;   // "2026-11-21T10:15:00Z"
-  double load = 0;    // of the machine by others: runnable threads, beside ours
-  double joules = 0;  // of one call; 0 where the machine does not tell
+  double seconds = 0;        // the median of one call, with weights from memory; 0: not timed so
+  double spread = 0;         // of the rounds' times: median absolute deviation / median * 1.4826
+  double ratio = 0;          // to the default kernel's time, by all that was timed; below 1 is faster
+  double error = 0;          // standard error of the ratio
+  int rounds = 0;            // from memory
+  std::string date;          // "2026-11-21T10:15:00Z"
+  double load = 0;           // of the machine by others: runnable threads, beside ours
+  double joules = 0;         // of one call; 0 where the machine does not tell
+  double cache_seconds = 0;  // the median of one call, with weights from cache; 0: not timed so
   bool operator==(const Timing&) const = default;
 };
 

@@ -14,10 +14,13 @@ namespace {
 
 // Gains below this are not worth more search.
 constexpr double worth_searching = 0.005;
-// The cost model learns from what is known so well.
-constexpr double well_known = 0.1;
 // What is so many times slower than the best is not needed for any layout.
 constexpr double hopeless = 1.5;
+// What its time from cache and its bytes put so near to the best is timed from memory too: twice what kernels
+// differ by from what is to be expected.
+constexpr double worth_timing = 0.08;
+// So many of them at once.
+constexpr size_t most_at_once = 8;
 // Layouts within this of the best are compared once more in the end.
 constexpr double near_the_best = 0.04;
 // A difference that nobody would notice: the default kernel, which needs no record, wins such ties.
@@ -47,6 +50,17 @@ double time_tables(const codegen::CompiledKernel& tables, int threads) {
   }
   const int64_t rows = ranges.empty() ? 1 : ranges[0].end;
   return median(seconds) / static_cast<double>(std::min<int64_t>(threads, rows));
+}
+
+// The trial that should be fastest.
+size_t best_of(const Bucket& bucket) {
+  size_t best = 0;
+  for (size_t i = 1; i < bucket.trials.size(); ++i) {
+    const Trial& trial = bucket.trials[i];
+    if (trial.measured() && !trial.runner->released && trial.ratio.value < bucket.trials[best].ratio.value)
+      best = i;
+  }
+  return best;
 }
 
 }  // namespace
@@ -107,7 +121,10 @@ std::vector<Candidate> ShapeSearch::most_promising(std::vector<Candidate> candid
 void ShapeSearch::try_all(Bucket& bucket, const std::vector<Candidate>& candidates) {
   std::vector<Trial> trials;
   for (const Candidate& candidate : candidates) {
-    if (tried_.insert(hash(candidate.kernel)).second) trials.push_back({candidate, {}, {}, {}, 0, {}});
+    if (tried_.insert(hash(candidate.kernel)).second) {
+      trials.emplace_back();
+      trials.back().candidate = candidate;
+    }
   }
   if (trials.empty()) return;
 
@@ -154,7 +171,10 @@ void ShapeSearch::try_all(Bucket& bucket, const std::vector<Candidate>& candidat
       trial.refused = timed.error().message;
       continue;
     }
-    trial.runner = Runner{timed.take(), {}, {}, false, false};
+    trial.runner.emplace();
+    trial.runner->kernel = timed.take();
+    const ir::Buffer& weights = sound[i].kernel.program().buffers[0];
+    trial.weight_bytes = static_cast<double>(weights.size * size_in_bytes(weights.element));
     trial.tables = sound[i].tables;
     if (trial.tables)
       trial.tables_seconds = tables_share_ * time_tables(*trial.tables, tools_.timer.threads());
@@ -162,51 +182,94 @@ void ShapeSearch::try_all(Bucket& bucket, const std::vector<Candidate>& candidat
 
   std::vector<size_t> added;
   for (Trial& trial : trials) {
-    added.push_back(bucket.trials.size());
+    if (trial.runner) added.push_back(bucket.trials.size());
     bucket.trials.push_back(std::move(trial));
   }
-  race_with_best(bucket, added, {});
+  if (!bucket.trials[0].runner) return;
+  time_from_cache(bucket, added, 6);
+  const double best = bucket.trials[best_of(bucket)].ratio.value;
+  std::erase_if(added, [&](size_t i) { return bucket.trials[i].ratio.value > (1 + worth_timing) * best; });
+  std::ranges::sort(added, {}, [&](size_t i) { return bucket.trials[i].ratio.value; });
+  if (added.size() > most_at_once) added.resize(most_at_once);
+  time_from_memory(bucket, added, {});
+  tools_.measured(bucket);
 }
 
-void ShapeSearch::race_with_best(Bucket& bucket, const std::vector<size_t>& trials, const RaceRules& rules) {
-  if (!bucket.trials[0].runner) return;
-  std::vector<size_t> entered;
-  for (const size_t i : trials) {
-    if (bucket.trials[i].runner) entered.push_back(i);
-  }
-  if (entered.empty()) return;
-  // What is best so far runs too, or the new would only be compared with each other.
-  size_t best = 0;
-  for (size_t i = 0; i < bucket.trials.size(); ++i) {
-    const std::optional<Runner>& runner = bucket.trials[i].runner;
-    if (runner && !runner->ratios.empty() && !runner->dropped &&
-        (bucket.trials[best].runner->ratios.empty() ||
-         runner->ratio().value < bucket.trials[best].runner->ratio().value))
-      best = i;
-  }
-  if (std::ranges::find(entered, best) == entered.end()) entered.push_back(best);
+void ShapeSearch::time_from_cache(Bucket& bucket, const std::vector<size_t>& trials, int most_rounds) {
   std::vector<Runner*> runners;
-  for (const size_t i : entered) runners.push_back(&*bucket.trials[i].runner);
-
-  RaceRules own = rules;
-  own.stop = tools_.stop;
-  const TimedKernel baseline = bucket.trials[0].runner->kernel;
-  const RaceResult result = race(tools_.timer, baseline, runners, own, seed_ += 1000);
-  bucket.default_seconds = result.baseline_seconds;
-  if (result.rounds >= 3) bucket.noises.push_back(result.noise);
-  bucket.control.insert(bucket.control.end(), result.control.begin(), result.control.end());
-  const double best_ratio = bucket.trials[best].runner->ratio().value;
-  for (const size_t i : entered) {
+  for (const size_t i : trials) runners.push_back(&*bucket.trials[i].runner);
+  if (runners.empty()) return;
+  RaceRules rules;
+  rules.from = Weights::cache;
+  rules.least_rounds = 3;
+  rules.most_rounds = most_rounds;
+  rules.stop = tools_.stop;
+  const RaceResult result =
+      race(tools_.timer, bucket.trials[0].runner->kernel, runners, rules, seed_ += 1000);
+  if (bucket.default_cache_seconds == 0) bucket.default_cache_seconds = result.baseline_seconds;
+  bucket.default_cache_seconds = std::min(bucket.default_cache_seconds, result.baseline_seconds);
+  judge(bucket);
+  const double best = bucket.trials[best_of(bucket)].ratio.value;
+  for (const size_t i : trials) {
     Trial& trial = bucket.trials[i];
-    const Estimate ratio = trial.runner->ratio();
-    if (trial.prediction && ratio.error < well_known * ratio.value)
-      tools_.model.learn(trial.candidate.recipe, trial.seconds(bucket.default_seconds), *trial.prediction);
+    if (trial.prediction)
+      tools_.model.learn(trial.candidate.recipe, bucket.cost(trial).cache_seconds, *trial.prediction);
     // Nobody will run it again.
-    if (i == 0 || !trial.runner->dropped || trial.runner->ratio().value < hopeless * best_ratio) continue;
+    if (i == 0 || trial.ratio.value < hopeless * best) continue;
     trial.runner->released = true;
     trial.runner->kernel.kernel = {};
   }
-  tools_.measured(bucket);
+}
+
+// With what is best so far, or the new would only be compared with each other.
+void ShapeSearch::time_from_memory(Bucket& bucket, std::vector<size_t> trials, const RaceRules& rules) {
+  std::erase_if(trials, [&](size_t i) { return bucket.trials[i].runner->released; });
+  if (trials.empty()) return;
+  const size_t best = best_of(bucket);
+  if (std::ranges::find(trials, best) == trials.end()) trials.push_back(best);
+  std::vector<Runner*> runners;
+  std::vector<size_t> rounds_before;
+  for (const size_t i : trials) {
+    runners.push_back(&*bucket.trials[i].runner);
+    rounds_before.push_back(runners.back()->from_memory.ratios.size());
+  }
+  RaceRules own = rules;
+  own.stop = tools_.stop;
+  const RaceResult result = race(tools_.timer, bucket.trials[0].runner->kernel, runners, own, seed_ += 1000);
+  if (result.rounds >= 3) bucket.noises.push_back(result.noise);
+  bucket.control.insert(bucket.control.end(), result.control.begin(), result.control.end());
+  if (bucket.default_seconds == 0) bucket.default_seconds = result.baseline_seconds;
+  bucket.default_seconds = std::min(bucket.default_seconds, result.baseline_seconds);
+
+  const CallCost usual = bucket.default_cost();
+  const std::optional<double> bandwidth =
+      implied_bandwidth(usual.cache_seconds, result.baseline_seconds, usual.weight_bytes);
+  if (bandwidth && result.rounds >= rules.least_rounds)
+    tools_.bytes_per_second = std::max(tools_.bytes_per_second, *bandwidth);
+  const double now = bandwidth.value_or(tools_.bytes_per_second);
+  for (size_t entered = 0; entered < trials.size(); ++entered) {
+    Trial& trial = bucket.trials[trials[entered]];
+    const double expected = bucket.cost(trial).seconds(now) / usual.seconds(now);
+    const std::vector<double>& ratios = trial.runner->from_memory.ratios;
+    for (size_t i = rounds_before[entered]; i < ratios.size(); ++i)
+      trial.surprises.push_back(ratios[i] / expected);
+  }
+  judge(bucket);
+}
+
+// What to expect of each, with memory at its fastest.
+void ShapeSearch::judge(Bucket& bucket) const {
+  const double usual = bucket.default_cost().seconds(tools_.bytes_per_second);
+  for (Trial& trial : bucket.trials) {
+    if (!trial.measured()) continue;
+    if (&trial == &bucket.trials[0]) {
+      trial.ratio = {1, 0, static_cast<int>(trial.surprises.size())};
+      continue;
+    }
+    const double expected = bucket.cost(trial).seconds(tools_.bytes_per_second) / usual;
+    const Estimate surprise = believed(estimate(trial.surprises));
+    trial.ratio = {expected * surprise.value, expected * surprise.error, surprise.count};
+  }
 }
 
 // Gives the other buckets something that shares a candidate's packed weights.
@@ -223,7 +286,7 @@ std::vector<Option> ShapeSearch::options() const {
     const Bucket& bucket = buckets_[b];
     for (size_t i = 0; i < bucket.trials.size(); ++i) {
       const Trial& trial = bucket.trials[i];
-      if (!trial.runner || trial.runner->ratios.empty()) continue;
+      if (!trial.measured()) continue;
       const std::string key = layout_key(trial.candidate.kernel);
       if (b > 0 && !by_layout.contains(key)) continue;
       Option& option = by_layout[key];
@@ -284,11 +347,11 @@ bool ShapeSearch::refine() {
     std::erase_if(others, [&](const Candidate& other) { return same_layouts(other.kernel, best.kernel); });
     const size_t first_new = bucket.trials.size();
     try_all(bucket, most_promising(std::move(others), 6));
-    const double best_ratio = bucket.trials[before[0].trials[main]].runner->ratio().value;
+    const double best_ratio = bucket.trials[before[0].trials[main]].ratio.value;
     for (size_t i = first_new; i < bucket.trials.size(); ++i) {
-      const std::optional<Runner>& runner = bucket.trials[i].runner;
-      if (runner && !runner->ratios.empty() && runner->ratio().value < (1 + near_the_best) * best_ratio)
-        fill_layout(Candidate(bucket.trials[i].candidate));
+      const Trial& trial = bucket.trials[i];
+      if (trial.measured() && trial.ratio.value < (1 + near_the_best) * best_ratio)
+        fill_layout(Candidate(trial.candidate));
     }
     if (tried_.size() == tried) return true;
     dull = options()[0].seconds < (1 - worth_searching) * before[0].seconds ? 0 : dull + 1;
@@ -319,7 +382,7 @@ bool ShapeSearch::exhaust(const std::function<void(size_t done, size_t all)>& pr
 std::vector<Option> ShapeSearch::decide() {
   const std::vector<Option> before = options();
   if (before.empty()) return before;
-  // Whoever was first among many was lucky too: the best run again, and only these rounds count.
+  // Whoever was first among many was lucky too: the best run again.
   std::vector<Option> finalists;
   for (const Option& option : before) {
     if (finalists.size() < 4 && option.seconds <= (1 + near_the_best) * before[0].seconds)
@@ -340,12 +403,13 @@ std::vector<Option> ShapeSearch::decide() {
     std::ranges::sort(entered);
     entered.erase(std::unique(entered.begin(), entered.end()), entered.end());
     std::erase_if(entered, [&](size_t i) { return bucket.trials[i].runner->released; });
-    for (const size_t i : entered)
-      bucket.trials[i].runner = Runner{bucket.trials[i].runner->kernel, {}, {}, false, false};
+    for (const size_t i : entered) bucket.trials[i].runner->dropped = false;
+    time_from_cache(bucket, entered, 12);
     RaceRules rules;
     rules.least_rounds = 8;
     rules.most_rounds = 24;
-    race_with_best(bucket, entered, rules);
+    time_from_memory(bucket, entered, rules);
+    tools_.measured(bucket);
   }
   for (Option& option : finalists) {
     option.seconds = 0;
@@ -354,7 +418,7 @@ std::vector<Option> ShapeSearch::decide() {
       // The default kernel wins ties.
       const bool shares =
           layout_key(bucket.fallback.kernel) == layout_key(bucket.trials[option.trials[b]].candidate.kernel);
-      if (shares && bucket.trials[option.trials[b]].runner->ratio().value > 1 - tie) option.trials[b] = 0;
+      if (shares && bucket.trials[option.trials[b]].ratio.value > 1 - tie) option.trials[b] = 0;
       const Trial& trial = bucket.trials[option.trials[b]];
       option.seconds += bucket.use.calls * (trial.seconds(bucket.default_seconds) + trial.tables_seconds);
     }

@@ -10,6 +10,7 @@
 
 #include "autotune/cost_model.h"
 #include "autotune/exact_check.h"
+#include "autotune/expected_time.h"
 #include "autotune/kernel_timer.h"
 #include "autotune/race.h"
 #include "codegen/jit.h"
@@ -29,20 +30,32 @@ struct Trial {
   std::optional<Runner> runner;                   // if it was compiled and right
   std::optional<codegen::CompiledKernel> tables;  // of strategy lookup
   double tables_seconds = 0;                      // to build the tables of all rows
-  std::string refused;                            // why not
-  double seconds(double baseline_seconds) const { return runner->ratio().value * baseline_seconds; }
+  double weight_bytes = 0;
+  std::string refused;  // why not
+  // Rounds with weights from memory: the ratio to the default kernel, over the ratio that was to be expected.
+  std::vector<double> surprises;
+  // What its calls should take, by all that was measured, in times of the default kernel's.
+  Estimate ratio;
+  bool measured() const { return runner && !runner->from_cache.empty(); }
+  double seconds(double default_seconds) const { return ratio.value * default_seconds; }
 };
 
 // All that is known for one number of rows.
 struct Bucket {
   Use use;
   ir::Problem problem;
-  Candidate fallback;  // the default kernel
-  double default_seconds = 0;
+  Candidate fallback;          // the default kernel
+  double default_seconds = 0;  // of a call, in the race in which memory was fastest
+  double default_cache_seconds = 0;
   std::vector<double> noises;  // of each race: see RaceResult
   double noise() const { return median(noises); }
   std::vector<Trial> trials;    // the default kernel is the first
   std::vector<double> control;  // ratios of the default kernel to itself, by round of all races
+
+  CallCost cost(const Trial& trial) const {
+    return {trial.runner->from_cache.ratio().value * default_cache_seconds, trial.weight_bytes};
+  }
+  CallCost default_cost() const { return {default_cache_seconds, trials[0].weight_bytes}; }
 };
 
 // Kernels that share packed weights, one for each bucket.
@@ -57,6 +70,9 @@ struct SearchTools {
   const codegen::Jit& jit;
   CostModel& model;
   KernelTimer& timer;
+  // The most that memory was seen to do. Kernels are chosen for that: where others take a share of it, all
+  // that wait for memory wait alike, but who chose by that would regret it when they are gone.
+  double& bytes_per_second;
   // Asked often: whether to end, for lack of time or because somebody wants it.
   std::function<bool()> stop;
   // Told after each race, so that nothing measured is lost.
@@ -92,7 +108,9 @@ class ShapeSearch {
  private:
   // Compiles, checks and times what was not tried before.
   void try_all(Bucket& bucket, const std::vector<Candidate>& candidates);
-  void race_with_best(Bucket& bucket, const std::vector<size_t>& trials, const RaceRules& rules);
+  void time_from_cache(Bucket& bucket, const std::vector<size_t>& trials, int most_rounds);
+  void time_from_memory(Bucket& bucket, std::vector<size_t> trials, const RaceRules& rules);
+  void judge(Bucket& bucket) const;
   void fill_layout(const Candidate& candidate);
   std::vector<Candidate> most_promising(std::vector<Candidate> candidates, size_t count);
 

@@ -26,10 +26,17 @@ constexpr double too_noisy = 0.1;
 // Weights in cache would be a different matter: so many bytes are read in turn, at least.
 constexpr size_t least_bytes_of_weights = size_t{1} << 28;
 
-size_t bytes_of_weights(const targets::Target& target) {
+size_t bytes_in_memory(const targets::Target& target) {
   int64_t largest = 0;
   for (const targets::Cache& cache : target.caches) largest = std::max(largest, cache.size_bytes);
   return std::max(least_bytes_of_weights, static_cast<size_t>(largest) * 4);
+}
+
+// Activations have room beside them, and whoever shares the cache.
+size_t bytes_in_cache(const targets::Target& target) {
+  constexpr size_t small = size_t{1} << 17;  // that nearly every second-level cache has twice
+  const targets::Cache* cache = find_cache(target, 2);
+  return cache ? static_cast<size_t>(cache->size_bytes) / 4 : small;
 }
 
 // Threads that want to run, beside this one.
@@ -46,16 +53,18 @@ double rounded(double value) {
   return std::stod(fmt::format("{:.4g}", value));
 }
 
-// Of the rounds from `first` on.
-Timing timing_of(const Runner& runner, size_t first, double load) {
-  const std::span<const double> seconds = std::span(runner.seconds).subspan(first);
-  const Estimate ratio = estimate(std::span(runner.ratios).subspan(first));
+// Of the rounds from memory from `first` on.
+Timing timing_of(const Bucket& bucket, const Trial& trial, size_t first, double load) {
   Timing timing;
-  timing.seconds = rounded(median(seconds));
-  timing.spread = timing.seconds == 0 ? 0 : rounded(typical_deviation(seconds) / timing.seconds);
-  timing.ratio = rounded(ratio.value);
-  timing.error = std::isfinite(ratio.error) ? rounded(ratio.error) : 1;
-  timing.rounds = ratio.count;
+  if (trial.runner->from_memory.seconds.size() > first) {
+    const std::span<const double> seconds = std::span(trial.runner->from_memory.seconds).subspan(first);
+    timing.seconds = rounded(median(seconds));
+    timing.spread = rounded(typical_deviation(seconds) / median(seconds));
+    timing.rounds = static_cast<int>(seconds.size());
+  }
+  timing.cache_seconds = rounded(bucket.cost(trial).cache_seconds);
+  timing.ratio = rounded(trial.ratio.value);
+  timing.error = rounded(trial.ratio.error);
   timing.date = date_now();
   timing.load = load;
   return timing;
@@ -69,12 +78,14 @@ class Session {
         known_(known),
         events_(events),
         conditions_{options.target, machine.crew.threads},
-        timer_(machine.crew, bytes_of_weights(machine.target)),
+        bytes_per_second_(machine.machine.bytes_per_second),
+        timer_(machine.crew, bytes_in_memory(machine.target), bytes_in_cache(machine.target)),
         tools_{machine.target,
                machine.crew,
                jit,
                model,
                timer_,
+               bytes_per_second_,
                [this] { return stop(); },
                [this](const Bucket& bucket) { keep(bucket); }} {
     for (const TuneTask& task : tasks) result_.shapes.push_back({task, nullptr, {}, {}, 0, 0, 0});
@@ -93,6 +104,7 @@ class Session {
     if (failure_) return *failure_;
     result_.interrupted = events_.interrupted();
     result_.seconds = elapsed();
+    result_.bytes_per_second = bytes_per_second_;
     std::vector<double> noises;
     for (const ShapeOutcome& shape : result_.shapes) {
       if (shape.known()) continue;
@@ -224,14 +236,14 @@ class Session {
       const Trial& trial = buckets[b].trials[shape.options[0].trials[b]];
       choice.kernels.push_back(trial.candidate.kernel);
       choice.seconds.push_back(rounded(trial.seconds(buckets[b].default_seconds)));
-      choice.ratios.push_back(rounded(trial.runner->ratio().value));
+      choice.ratios.push_back(rounded(trial.ratio.value));
     }
     shape.choice = choice;
     for (const Bucket& bucket : buckets) {
       shape.seen += bucket.trials.size();
       for (const Trial& trial : bucket.trials) {
         shape.compiled += trial.runner.has_value();
-        shape.measured += trial.runner && !trial.runner->ratios.empty();
+        shape.measured += trial.measured();
       }
     }
     Database found;
@@ -251,24 +263,22 @@ class Session {
     found.provenance = known_.provenance;
     const double load = load_by_others();
     for (const Trial& trial : bucket.trials) {
-      const size_t rounds = trial.runner ? trial.runner->ratios.size() : 0;
+      const size_t rounds = trial.runner ? trial.runner->from_memory.ratios.size() : 0;
       const auto [kept, is_new] = kept_.try_emplace(hash(trial.candidate.kernel), 0);
       if (!is_new && kept->second == rounds) continue;
-      // The last races begin anew.
-      const size_t before = kept->second < rounds ? kept->second : 0;
-      kept->second = rounds;
       Record record;
       record.conditions = conditions_;
       record.kernel = trial.candidate.kernel;
       record.recipe = print(trial.candidate);
       record.refused = trial.refused;
       if (trial.prediction) record.predicted_seconds = rounded(trial.prediction->seconds);
-      if (rounds > 0) record.timings.push_back(timing_of(*trial.runner, before, load));
+      if (trial.measured()) record.timings.push_back(timing_of(bucket, trial, kept->second, load));
+      kept->second = rounds;
       found.records.push_back(std::move(record));
       if (!is_new) continue;
       ++counts_.seen;
       counts_.compiled += trial.runner.has_value();
-      counts_.measured += rounds > 0;
+      counts_.measured += trial.measured();
     }
     store(found);
     report();
@@ -298,6 +308,7 @@ class Session {
   TuneProgress counts_;
   std::optional<Error> failure_;
   std::map<uint64_t, size_t> kept_;  // rounds that were stored, by kernel
+  double bytes_per_second_;
   KernelTimer timer_;
   SearchTools tools_;
   TuneResult result_;

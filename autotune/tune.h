@@ -59,6 +59,7 @@ struct TuneResult {
   std::vector<ShapeOutcome> shapes;
   double seconds = 0;
   bool interrupted = false;
+  double bytes_per_second = 0;        // of memory, the most that was seen: kernels are chosen for that
   double noise = 0;                   // the median of the races' (RaceResult)
   size_t races = 0, noisy_races = 0;  // and in how many it was over a tenth
 };

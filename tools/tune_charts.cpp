@@ -15,19 +15,15 @@ namespace {
 using autotune::Bucket;
 using autotune::Trial;
 
-bool was_measured(const Trial& trial) {
-  return trial.runner && !trial.runner->ratios.empty();
-}
-
 // What a pointer on a candidate shows.
 std::string tooltip(const Bucket& bucket, size_t i) {
   const Trial& trial = bucket.trials[i];
-  const autotune::Estimate ratio = trial.runner->ratio();
+  const autotune::Estimate ratio = trial.ratio;
   std::string text =
       fmt::format("{}{}\n{:.3f}", i == 0 ? "the default kernel: " : "", print(trial.candidate), ratio.value);
-  if (std::isfinite(ratio.error)) text += fmt::format(" ± {:.3f}", ratio.error);
-  text += fmt::format(" of the default's time, {}, {} rounds",
-                      quantity_text(trial.seconds(bucket.default_seconds), "s"), ratio.count);
+  text += fmt::format(" ± {:.3f} of the default's time, {}, {} from cache, {} rounds from memory",
+                      ratio.error, quantity_text(trial.seconds(bucket.default_seconds), "s"),
+                      quantity_text(bucket.cost(trial).cache_seconds, "s"), ratio.count);
   if (trial.prediction)
     text += fmt::format("\npredicted {}: {}", quantity_text(trial.prediction->seconds, "s"),
                         trial.prediction->limit);
@@ -42,10 +38,10 @@ std::string short_tooltip(const Bucket& bucket, const Trial& trial) {
   return text;
 }
 
-// The class that gives a candidate its colour; what was dropped after a few rounds is faint.
+// The class that gives a candidate its colour; what was only timed from cache is faint.
 std::string classes(const Trial& trial) {
   return fmt::format("p {}{}", ir::name(trial.candidate.recipe.strategy),
-                     std::isfinite(trial.runner->ratio().error) ? "" : " faint");
+                     trial.surprises.empty() ? " faint" : "");
 }
 
 // One candidate in a figure of all numbers of rows; default kernels and winners stand out.
@@ -67,7 +63,7 @@ std::vector<Point> points_of(const autotune::ShapeSearch& search, Place place) {
   for (size_t b = 0; b < search.buckets().size(); ++b) {
     const Bucket& bucket = search.buckets()[b];
     for (size_t i = 0; i < bucket.trials.size(); ++i) {
-      if (!was_measured(bucket.trials[i])) continue;
+      if (!bucket.trials[i].measured()) continue;
       if (const auto at = place(bucket, bucket.trials[i])) points.push_back({b, i, at->first, at->second});
     }
   }
@@ -94,16 +90,16 @@ double weight_bytes(const ir::Kernel& kernel) {
 std::vector<size_t> by_ratio(const Bucket& bucket) {
   std::vector<size_t> order;
   for (size_t i = 0; i < bucket.trials.size(); ++i) {
-    if (was_measured(bucket.trials[i])) order.push_back(i);
+    if (bucket.trials[i].measured()) order.push_back(i);
   }
-  std::ranges::stable_sort(order, {}, [&](size_t i) { return bucket.trials[i].runner->ratio().value; });
+  std::ranges::stable_sort(order, {}, [&](size_t i) { return bucket.trials[i].ratio.value; });
   return order;
 }
 
 std::string landscape(const Bucket& bucket, size_t winner) {
   const std::vector<size_t> order = by_ratio(bucket);
   std::vector<double> ratios = {1};
-  for (const size_t i : order) ratios.push_back(bucket.trials[i].runner->ratio().value);
+  for (const size_t i : order) ratios.push_back(bucket.trials[i].ratio.value);
   const Axis x{0, static_cast<double>(order.size()) + 1, false, "candidates, the fastest first", {}, false};
   Plot plot(808, 260, x, axis_of(ratios, true, "time / the default's"), "The tuning landscape");
   plot.band(x.low, 1 - bucket.noise(), x.high, 1 + bucket.noise(), "noise");
@@ -112,11 +108,10 @@ std::string landscape(const Bucket& bucket, size_t winner) {
   for (size_t rank = 0; rank < order.size(); ++rank) {
     const size_t i = order[rank];
     const Trial& trial = bucket.trials[i];
-    const autotune::Estimate ratio = trial.runner->ratio();
+    const autotune::Estimate ratio = trial.ratio;
     const double place = static_cast<double>(rank) + 1;
-    if (std::isfinite(ratio.error))
-      plot.line(place, ratio.value - ratio.error, place, ratio.value + ratio.error,
-                fmt::format("error {}", ir::name(trial.candidate.recipe.strategy)));
+    plot.line(place, ratio.value - ratio.error, place, ratio.value + ratio.error,
+              fmt::format("error {}", ir::name(trial.candidate.recipe.strategy)));
     plot.mark(i == 0 ? Marker::diamond : Marker::circle, place, ratio.value, classes(trial),
               tooltip(bucket, i));
     if (i == winner) plot.mark(Marker::ring, place, ratio.value, "winner");
@@ -125,7 +120,7 @@ std::string landscape(const Bucket& bucket, size_t winner) {
 }
 
 std::string noise_plot(const Bucket& bucket, size_t winner) {
-  std::vector<double> own = bucket.control, winners = bucket.trials[winner].runner->ratios;
+  std::vector<double> own = bucket.control, winners = bucket.trials[winner].runner->from_memory.ratios;
   const double middle = autotune::median(winners);
   for (double& ratio : own) ratio = 100 * (ratio - 1);
   for (double& ratio : winners) ratio = 100 * (ratio / middle - 1);

@@ -178,7 +178,8 @@ std::string key() {
     html += entry(fmt::format("<circle class=\"p {}\" cx=\"8\" cy=\"8\" r=\"4.5\"/>", row.name), row.name);
   html += entry("<circle class=\"winner\" cx=\"8\" cy=\"8\" r=\"6\"/>", "chosen");
   html += entry("<path class=\"p\" d=\"M8 2l6 6l-6 6l-6 -6z\"/>", "default kernel");
-  html += entry("<circle class=\"p faint\" cx=\"8\" cy=\"8\" r=\"4.5\"/>", "given up after two rounds");
+  html +=
+      entry("<circle class=\"p faint\" cx=\"8\" cy=\"8\" r=\"4.5\"/>", "timed with weights from cache alone");
   html += entry("<rect class=\"noise\" x=\"1\" y=\"3\" width=\"14\" height=\"10\"/>", "noise");
   return html + "</ul>\n";
 }
@@ -190,18 +191,17 @@ std::string figure(const std::string& caption, const std::string& svg) {
 std::string runners_up(const Bucket& bucket, size_t winner) {
   constexpr size_t shown = 6;
   const Trial& best = bucket.trials[winner];
-  const double ratio = best.runner->ratio().value;
+  const double ratio = best.ratio.value;
   std::string rows;
   size_t count = 0;
   for (const size_t i : by_ratio(bucket)) {
     if (i == winner || count++ >= shown) continue;
     const Trial& trial = bucket.trials[i];
-    const autotune::Estimate own = trial.runner->ratio();
+    const autotune::Estimate own = trial.ratio;
     rows += fmt::format(
         "<tr><td class=\"number\">{:+.1f} %</td><td class=\"number\">{}</td><td>{}</td>"
         "<td><code>{}</code></td></tr>\n",
-        100 * (own.value / ratio - 1),
-        std::isfinite(own.error) ? fmt::format("± {:.1f}", 100 * own.error / ratio) : "",
+        100 * (own.value / ratio - 1), fmt::format("± {:.1f}", 100 * own.error / ratio),
         autotune::same_layouts(trial.candidate.kernel, best.candidate.kernel) ? "same layout"
                                                                               : "other layout",
         escaped(print(trial.candidate)));
@@ -225,13 +225,13 @@ std::string refusals(const Bucket& bucket) {
 
 std::string bucket_section(const Bucket& bucket, size_t winner) {
   const Trial& best = bucket.trials[winner];
-  const autotune::Estimate ratio = best.runner->ratio();
+  const autotune::Estimate ratio = best.ratio;
   std::string html = fmt::format(
       "<h3>{}</h3>\n<p>{}: {:.3f} ± {:.3f} of the default kernel's {}, over {} "
       "rounds.{}<br/><code>{}</code><br/>"
       "<code>{}</code></p>\n",
       rows_text(bucket.use.m), quantity_text(best.seconds(bucket.default_seconds), "s"), ratio.value,
-      std::isfinite(ratio.error) ? ratio.error : 1, quantity_text(bucket.default_seconds, "s"), ratio.count,
+      ratio.error, quantity_text(bucket.default_seconds, "s"), ratio.count,
       best.tables_seconds > 0
           ? fmt::format(" Its tables take {} more.", quantity_text(best.tables_seconds, "s"))
           : std::string(),

@@ -34,16 +34,20 @@ std::string row_text(const ShapeOutcome& shape, size_t b, const autotune::Machin
 }
 
 // The winner of one number of rows and those behind it.
-std::string explanation(const ShapeOutcome& shape, size_t b) {
+std::string explanation(const ShapeOutcome& shape, size_t b, double bytes_per_second) {
   const Bucket& bucket = shape.search->buckets()[b];
   const size_t winner = shape.options[0].trials[b];
   const Trial& best = bucket.trials[winner];
   std::string text =
       fmt::format("\n{}, {} rows: {}\n", shape_text(shape.task.problem), bucket.use.m, print(best.candidate));
   text += fmt::format("  layout {}\n", print(best.candidate.kernel.weights));
-  const autotune::Estimate ratio = best.runner->ratio();
+  const autotune::Estimate ratio = best.ratio;
   text += fmt::format("  {}, {:.3f} +- {:.3f} of the default kernel's time, {} rounds\n",
                       time_text(best.seconds(bucket.default_seconds)), ratio.value, ratio.error, ratio.count);
+  const autotune::CallCost cost = bucket.cost(best);
+  text += fmt::format("  {} with weights from cache; memory takes {} for its {:.2f} MB at {:.1f} GB/s\n",
+                      time_text(cost.cache_seconds), time_text(cost.weight_bytes / bytes_per_second),
+                      cost.weight_bytes / 1e6, bytes_per_second / 1e9);
   if (best.prediction)
     text += fmt::format(
         "  limit: {}; predicted {}{}\n", best.prediction->limit, time_text(best.prediction->seconds),
@@ -52,14 +56,13 @@ std::string explanation(const ShapeOutcome& shape, size_t b) {
             : "");
   std::vector<size_t> order;
   for (size_t i = 0; i < bucket.trials.size(); ++i) {
-    if (i != winner && bucket.trials[i].runner && !bucket.trials[i].runner->ratios.empty())
-      order.push_back(i);
+    if (i != winner && bucket.trials[i].measured()) order.push_back(i);
   }
-  std::ranges::sort(order, {}, [&](size_t i) { return bucket.trials[i].runner->ratio().value; });
+  std::ranges::sort(order, {}, [&](size_t i) { return bucket.trials[i].ratio.value; });
   constexpr size_t shown = 5;
   for (size_t i = 0; i < std::min(order.size(), shown); ++i) {
     const Trial& trial = bucket.trials[order[i]];
-    const autotune::Estimate own = trial.runner->ratio();
+    const autotune::Estimate own = trial.ratio;
     text +=
         fmt::format("  {} {:.3f} +- {:.3f} ({:+.1f} %)  {}\n",
                     autotune::same_layouts(trial.candidate.kernel, best.candidate.kernel) ? "same layout "
@@ -140,7 +143,8 @@ std::string result_text(const autotune::TuneResult& result, const autotune::Mach
   if (explain) {
     for (const ShapeOutcome& shape : result.shapes) {
       if (shape.known() || shape.options.empty()) continue;
-      for (size_t b = 0; b < shape.search->buckets().size(); ++b) text += explanation(shape, b);
+      for (size_t b = 0; b < shape.search->buckets().size(); ++b)
+        text += explanation(shape, b, result.bytes_per_second);
     }
   }
   text += fmt::format("\nrecords: {}\n", file);

@@ -91,12 +91,21 @@ target: host
 threads: 2
 recipe: b2 dot
 timings:
-  - {date: 2026-11-21T10:15:00Z, microseconds: 12.5, spread: 0.01, ratio: 0.9, error: 0.002, rounds: 12, load: 0.1}
+  - {date: 2026-11-21T10:15:00Z, microseconds: 12.5, spread: 0.01, rounds: 12, ratio: 0.9, error: 0.002, load: 0.1}
 kernel: |
   kernel @k {
     problem matmul m=1 n=32 k=64 {
 )"));
   EXPECT_THAT(text, HasSubstr("cpu: x86_64/Some Vendor/6/143/8\nfeatures: [avx2, fma]\nvector bits: 256\n"));
+}
+
+TEST(Database, KeepsTimesFromCacheAlone) {
+  Record record = some_record(1, 0, "2026-11-21T10:15:00Z");
+  record.timings[0].spread = record.timings[0].rounds = 0;
+  record.timings[0].cache_seconds = 7.25e-6;
+  const std::string text = print(database_of({record}));
+  EXPECT_THAT(text, HasSubstr("{date: 2026-11-21T10:15:00Z, from cache: 7.25, ratio: 0.9, "));
+  EXPECT_EQ(parsed(text).database.records, std::vector{record});
 }
 
 TEST(Database, FilesCanBeJoinedByAppending) {

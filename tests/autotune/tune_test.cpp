@@ -165,7 +165,7 @@ TEST(Tune, TriesHints) {
   const auto tried = std::ranges::find_if(
       trials, [&](const Trial& trial) { return hash(trial.candidate.kernel) == hash(hint.kernel); });
   ASSERT_NE(tried, trials.end());
-  EXPECT_NE(tried->runner->ratio().value, 0.001);
+  EXPECT_NE(tried->ratio.value, 0.001);
 }
 
 TEST(Predict, ChoosesForCpusThatAreNotAtHand) {
