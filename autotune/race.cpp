@@ -21,6 +21,14 @@ bool is_clear(const Samples& samples, const RaceRules& rules) {
   return own.count >= rules.least_rounds && own.error < rules.worth_it / 2 * own.value;
 }
 
+// Whether the shortest time was met twice.
+bool has_floor(const Samples& samples, const RaceRules& rules) {
+  if (samples.ratios.size() < static_cast<size_t>(std::max(rules.least_rounds, 2))) return false;
+  std::vector<double> seconds = samples.seconds;
+  std::ranges::nth_element(seconds, seconds.begin() + 1);
+  return seconds[1] < (1 + rules.worth_it / 2) * samples.shortest();
+}
+
 // Of two times of one kernel. What disturbs a measurement makes it longer, so of two that are far apart the
 // shorter one is the truer; otherwise the mean, which is as often too long as too short.
 double reference_of(double one, double two) {
@@ -47,7 +55,7 @@ RaceResult race(KernelTimer& timer, TimedKernel& baseline, std::vector<Runner*> 
         timer.round(kernels, rules.from, seed + static_cast<uint64_t>(result.rounds));
     ++result.rounds;
     const double reference = reference_of(seconds[0], seconds[1]);
-    baseline_seconds.push_back(reference);
+    baseline_seconds.push_back(rules.from == Weights::cache ? std::min(seconds[0], seconds[1]) : reference);
     result.control.push_back(seconds[1] / seconds[0]);
     for (size_t i = 0; i < runners.size(); ++i) {
       Samples& samples = runners[i]->samples(rules.from);
@@ -64,7 +72,7 @@ RaceResult race(KernelTimer& timer, TimedKernel& baseline, std::vector<Runner*> 
     }
     if (rules.from == Weights::cache) {
       std::erase_if(runners, [&](const Runner* runner) {
-        return is_clear(runner->from_cache, rules) ||
+        return has_floor(runner->from_cache, rules) ||
                (rules.give_up && runner->from_cache.ratios.size() >= 2 && rules.give_up(*runner));
       });
     } else if (std::ranges::all_of(
@@ -73,7 +81,9 @@ RaceResult race(KernelTimer& timer, TimedKernel& baseline, std::vector<Runner*> 
     }
     if (rules.stop && rules.stop()) break;
   }
-  result.baseline_seconds = median(baseline_seconds);
+  if (result.rounds > 0)
+    result.baseline_seconds =
+        rules.from == Weights::cache ? std::ranges::min(baseline_seconds) : median(baseline_seconds);
   result.noise = typical_deviation(result.control);
   return result;
 }

@@ -3,6 +3,7 @@
 // a machine that is slower for a while is slower for all.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct Samples {
   std::vector<double> ratios;   // to the default kernel in the same round
   bool empty() const { return ratios.empty(); }
   Estimate ratio() const { return estimate(ratios); }
+  // What disturbs a core that has all it needs can only make it slower.
+  double shortest() const { return *std::ranges::min_element(seconds); }
 };
 
 // One in the race, with all that was measured of it.
@@ -43,7 +46,7 @@ struct RaceRules {
 
 struct RaceResult {
   int rounds = 0;
-  double baseline_seconds = 0;  // the default kernel's median
+  double baseline_seconds = 0;  // the default kernel's median; from cache its shortest
   std::vector<double> control;  // ratios of two times of the default kernel, by round
   double noise = 0;             // their typical deviation
 };

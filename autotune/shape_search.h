@@ -53,7 +53,7 @@ struct Bucket {
   std::vector<double> control;  // ratios of the default kernel to itself, by round of all races
 
   CallCost cost(const Trial& trial) const {
-    return {trial.runner->from_cache.ratio().value * default_cache_seconds, trial.weight_bytes};
+    return {trial.runner->from_cache.shortest(), trial.weight_bytes};
   }
   CallCost default_cost() const { return {default_cache_seconds, trials[0].weight_bytes}; }
 };
