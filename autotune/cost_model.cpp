@@ -47,7 +47,10 @@ Expected<CostModel> CostModel::make(const targets::Target& target, const Machine
 
 std::optional<CostModel::Cycles> CostModel::simulate(const Candidate& candidate, codegen::CycleModel& model) {
   const ir::Problem problem = small_problem(candidate);
-  const ir::Kernel kernel = make_kernel(candidate.recipe, candidate.knobs, problem);
+  Knobs knobs = candidate.knobs;
+  // How far ahead makes no difference to instructions.
+  if (knobs.prefetch_bytes > 0) knobs.prefetch_bytes = 4096;
+  const ir::Kernel kernel = make_kernel(candidate.recipe, knobs, problem);
   const uint64_t key = hash(kernel);
   {
     const std::lock_guard lock(*mutex_);
