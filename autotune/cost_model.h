@@ -47,7 +47,7 @@ class CostModel {
   std::vector<std::optional<Prediction>> predict(std::span<const Candidate> candidates, const Crew& crew);
 
   // Takes measured / predicted seconds of kernels of one strategy as its correction from now on: their
-  // median. What was measured had its weights in cache, so that instructions alone made it.
+  // median. What was measured had its weights in cache, so that the core alone made it.
   void learn(const Recipe& recipe, double cache_seconds, const Prediction& predicted);
   // By strategy and way to unpack, as text: "dot table".
   const std::map<std::string, std::vector<double>>& lessons() const { return lessons_; }

@@ -3,13 +3,14 @@
 #pragma once
 
 #include <llvm/MCA/CustomBehaviour.h>
+#include <llvm/MCA/Instruction.h>
 
 #include <map>
 #include <string>
 
 namespace tern::codegen {
 
-// Gives instructions the costs of others.
+// Gives instructions the costs of others, and corrects what no other has.
 class CorrectedSchedule : public llvm::mca::InstrumentManager {
  public:
   // `model`: the processor that the model was written for; `processor`: the one that it stands for.
@@ -19,7 +20,14 @@ class CorrectedSchedule : public llvm::mca::InstrumentManager {
   unsigned getSchedClassID(const llvm::MCInstrInfo& instructions, const llvm::MCInst& instruction,
                            const llvm::SmallVector<llvm::mca::Instrument*>& instruments) const override;
 
+  // When an instruction's result is there. `made` is what LLVM made of it.
+  void correct(const llvm::MCInst& instruction, llvm::mca::Instruction& made) const;
+
+  // Micro-operations that the processor starts in a cycle; 0: as the model says.
+  unsigned dispatch_width() const { return is_zen5_ ? 8 : 0; }
+
  private:
+  bool is_zen5_;
   std::map<unsigned, unsigned> stand_ins_;  // opcodes
 };
 

@@ -114,14 +114,14 @@ void explain(const Simulation& simulation, unsigned dispatch_width, CycleEstimat
   }
 }
 
-void describe(const Section& section, const Simulation& simulation, const llvm::MCSchedModel& schedule,
+void describe(const Section& section, const Simulation& simulation, const PipelineModel& pipeline,
               CycleEstimate& estimate) {
   estimate.inner_cycles = simulation.cycles;
   estimate.inner_instructions = simulation.instructions;
   estimate.inner_iterations = section.executions;
   estimate.inner_stack_accesses = section.stack_accesses;
-  estimate.resources = resources_of(simulation, schedule);
-  explain(simulation, schedule.IssueWidth, estimate);
+  estimate.resources = resources_of(simulation, pipeline.schedule());
+  explain(simulation, pipeline.dispatch_width(), estimate);
 }
 
 }  // namespace
@@ -175,7 +175,7 @@ Expected<CycleEstimate> CycleModel::estimate(const ir::Program& program) {
     const double cycles = simulation.cycles * static_cast<double>(section.executions);
     estimate.cycles += cycles;
     estimate.not_modelled += simulation.not_modelled;
-    if (cycles > most) describe(section, simulation, state_->pipeline.schedule(), estimate);
+    if (cycles > most) describe(section, simulation, state_->pipeline, estimate);
     most = std::max(most, cycles);
   }
   return estimate;

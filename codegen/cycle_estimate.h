@@ -1,9 +1,8 @@
 // What a call of a generated kernel costs by LLVM's scheduling models, as llvm-mca simulates them: the time
 // of instructions alone, with all data in the first cache. For any target, on any host.
 //
-// Known to be missing: an instruction that reads memory and accumulates seems to wait for its sum before it
-// reads; AMX instructions have placeholders for costs; mispredicted branches cost nothing. See also
-// corrected_schedule.h.
+// Known to be missing: AMX instructions have placeholders for costs; mispredicted branches cost nothing. See
+// also corrected_schedule.h.
 #pragma once
 
 #include <cstdint>

@@ -139,11 +139,16 @@ PipelineModel::Instructions PipelineModel::read(llvm::ArrayRef<llvm::MCInst> bod
       ++result.not_modelled;
       continue;
     }
+    costs_->correct(instruction, **made);
     result.not_modelled += (*made)->getDesc().MaxLatency >= placeholder_latency;
     result.micro_operations += (*made)->getNumMicroOps();
     instructions.push_back(std::move(*made));
   }
   return instructions;
+}
+
+unsigned PipelineModel::dispatch_width() const {
+  return costs_->dispatch_width() > 0 ? costs_->dispatch_width() : schedule().IssueWidth;
 }
 
 Simulation PipelineModel::simulate(llvm::ArrayRef<llvm::MCInst> body, int iterations) const {
@@ -160,7 +165,7 @@ Simulation PipelineModel::simulate(llvm::ArrayRef<llvm::MCInst> body, int iterat
   llvm::mca::CustomBehaviour behaviour(*subtarget_, source, *machine_->getMCInstrInfo());
   llvm::mca::Context context(*machine_->getMCRegisterInfo(), *subtarget_);
   // Widths and queues are the model's; loads and stores are independent.
-  const llvm::mca::PipelineOptions options(0, 0, 0, 0, 0, 0, /*NoAlias=*/true);
+  const llvm::mca::PipelineOptions options(0, 0, costs_->dispatch_width(), 0, 0, 0, /*NoAlias=*/true);
   const std::unique_ptr<llvm::mca::Pipeline> pipeline =
       schedule().isOutOfOrder() ? context.createDefaultPipeline(options, source, behaviour)
                                 : context.createInOrderPipeline(options, source, behaviour);
@@ -172,7 +177,7 @@ Simulation PipelineModel::simulate(llvm::ArrayRef<llvm::MCInst> body, int iterat
     result.not_modelled = result.instructions;
     return result;
   }
-  result.cycles = std::max(listener.steady_cycles(), result.micro_operations / schedule().IssueWidth);
+  result.cycles = std::max(listener.steady_cycles(), result.micro_operations / dispatch_width());
   for (unsigned resource = 0; resource < resources; ++resource) {
     const unsigned units = schedule().getProcResource(resource)->NumUnits;
     if (units == 0) continue;

@@ -44,6 +44,7 @@ class PipelineModel {
   const std::string& processor() const { return processor_; }
   const std::string& name() const { return name_; }
   const llvm::MCSchedModel& schedule() const { return subtarget_->getSchedModel(); }
+  unsigned dispatch_width() const;  // micro-operations that it starts in a cycle
 
  private:
   using Instructions = std::vector<std::unique_ptr<llvm::mca::Instruction>>;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 namespace tern::ir {
@@ -236,6 +237,18 @@ class RangeVerifier {
   }
 
   void run(const Loop& loop, int depth) {
+    if (quiet_ == 0) return run_anew(loop, depth);
+    // A loop inside others is tried many times, mostly from the same state.
+    if (const auto known = tried_.find(&loop); known != tried_.end() && known->second.start == state_) {
+      state_ = known->second.end;
+      return;
+    }
+    State start = state_;
+    run_anew(loop, depth);
+    tried_[&loop] = {std::move(start), state_};
+  }
+
+  void run_anew(const Loop& loop, int depth) {
     const int line = line_;
     const State start = state_;
     const State first = try_body(loop, depth);
@@ -280,6 +293,10 @@ class RangeVerifier {
   const Program& program_;
   std::vector<int64_t> first_;  // slot of each array's first register
   State state_;
+  struct Tried {
+    State start, end;
+  };
+  std::map<const Loop*, Tried> tried_;  // the last time that nothing was reported
   int quiet_ = 0;
   int line_ = 1;
   std::vector<Error> found_;

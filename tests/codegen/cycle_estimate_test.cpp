@@ -216,5 +216,53 @@ TEST(CycleEstimate, KnowsZensDotProducts) {
   EXPECT_NEAR(cycles("zen5"), 5, 0.5);   // two of 512
 }
 
+// An instruction that loads what it adds to a sum does not wait for the sum before it loads.
+TEST(CycleEstimate, ASumIsNeededWhenTheLoadIsDone) {
+  const Expected<ir::Program> program = ir::parse_program(R"(program @chain {
+  input W: u8[32] align 32 values 0..3
+  input A: i8[32000] align 32
+  output Y: i32[8] align 32
+  register y: u8x32
+  register z: i8x32
+  register s: i32x8
+  y = load W[0]
+  s = constant 0
+  for i in 0..1000 {
+    z = load A[32 * i]
+    s = dot4 s, y, z, 3
+  }
+  store Y[0], s
+}
+)");
+  ASSERT_TRUE(program) << program.error().text();
+  EXPECT_NEAR(estimate_of(*program, "zen4").inner_cycles, 4, 0.2);
+  EXPECT_NEAR(estimate_of(*program, "zen5").inner_cycles, 4, 0.2);
+  EXPECT_NEAR(estimate_of(*program, "icelake-server").inner_cycles, 5, 0.2);
+}
+
+TEST(CycleEstimate, KnowsZen5sLatencies) {
+  const auto cycles = [](const std::string& body, const char* target) {
+    const Expected<ir::Program> program = ir::parse_program(fmt::format(R"(program @integers {{
+  input X: u8[64] align 64
+  output Y: u8[64] align 64
+  register x: u8x64
+  register y: u8x64
+  x = load X[0]
+  y = constant 0
+  for i in 0..1000 {{
+    {}
+  }}
+  store Y[0], y
+}}
+)",
+                                                                        body));
+    EXPECT_TRUE(program) << program.error().text();
+    return estimate_of(*program, target).inner_cycles;
+  };
+  EXPECT_NEAR(cycles("y = add y, x", "zen5"), 2, 0.1);
+  EXPECT_NEAR(cycles("y = add y, x", "zen4"), 1, 0.1);
+  EXPECT_NEAR(cycles("y = lookup x, y", "zen5"), 5, 0.1);
+}
+
 }  // namespace
 }  // namespace tern::codegen
