@@ -27,6 +27,11 @@ std::optional<Candidate> HillClimb::next() {
   return std::nullopt;
 }
 
+void HillClimb::put_back(Candidate candidate) {
+  tried_.erase(hash(candidate.kernel));
+  around_.insert(around_.begin(), std::move(candidate));
+}
+
 void HillClimb::move_to(Candidate better) {
   now_ = std::move(better);
   look_around();

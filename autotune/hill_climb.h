@@ -25,6 +25,8 @@ class HillClimb {
   // The next to be tried; nothing at the top of the hill. Never one of strategy lookup, which would need
   // tables that nobody builds.
   std::optional<Candidate> next();
+  // That candidate is to be tried another time, after all others.
+  void put_back(Candidate candidate);
   // That candidate is where it goes on from.
   void move_to(Candidate better);
 
