@@ -66,7 +66,7 @@ struct Record {
 struct Choice {
   Conditions conditions;
   std::vector<ir::Kernel> kernels;  // at least one, by ascending m; equal layouts
-  std::vector<double> seconds;      // of each
+  std::vector<double> seconds;      // of each; 0: not measured
   std::vector<double> ratios;       // of each to the default kernel for its m
   bool predicted = false;           // by the cost model alone, nothing was measured
   bool complete = false;            // the search came to its end, rather than to the end of its time

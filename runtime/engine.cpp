@@ -111,11 +111,26 @@ Logits Engine::append(KvCache& cache, std::span<const uint32_t> tokens, size_t r
   rows = rows == 0 ? most : std::min(rows, most);
   while (tokens.size() > rows) {
     const SequenceTokens part{&cache, tokens.first(rows), false};
-    executor_->step({&part, 1});
+    step({&part, 1});
     tokens = tokens.subspan(rows);
   }
   const SequenceTokens last{&cache, tokens, false};
-  return executor_->step({&last, 1});
+  return step({&last, 1});
+}
+
+Logits Engine::step(std::span<const SequenceTokens> batch) {
+  if (!trials_) return executor_->step(batch);
+  trials_->begin_step(threads_.most());
+  const Logits logits = executor_->step(batch);
+  trials_->end_step();
+  return logits;
+}
+
+KernelTrials& Engine::try_kernels(TrialOptions options) {
+  assert(!trials_);
+  trials_ = std::make_unique<KernelTrials>(*plan_, build_graph(model_), std::move(options));
+  executor_->try_kernels(*trials_);
+  return *trials_;
 }
 
 }  // namespace tern::runtime

@@ -10,6 +10,7 @@
 
 #include "runtime/execute.h"
 #include "runtime/kernel_source.h"
+#include "runtime/kernel_trials.h"
 #include "runtime/model.h"
 #include "runtime/plan.h"
 #include "runtime/thread_pool.h"
@@ -73,7 +74,11 @@ class Engine {
   Logits append(KvCache& cache, std::span<const uint32_t> tokens, size_t rows = 0);
 
   // One step of a batch; see Executor::step.
-  Logits step(std::span<const SequenceTokens> batch) { return executor_->step(batch); }
+  Logits step(std::span<const SequenceTokens> batch);
+
+  // From now on another thread may put better kernels in, see KernelTrials; it must be done with them before
+  // the engine goes. Tokens and logits stay what they are. Precondition: not called before.
+  KernelTrials& try_kernels(TrialOptions options = {});
 
  private:
   explicit Engine(Model model) : model_(std::move(model)) {}
@@ -88,6 +93,7 @@ class Engine {
   // processors that it had before.
   std::unique_ptr<ThreadPool> pool_, decode_pool_;
   std::optional<Plan> plan_;
+  std::unique_ptr<KernelTrials> trials_;
   std::unique_ptr<Executor> executor_;
   CacheElement kv_element_ = CacheElement::f16;
   LoadTimes load_times_;

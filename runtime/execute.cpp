@@ -220,7 +220,13 @@ void Executor::build_tables(Buffer& value, int64_t index, int64_t planned_rows) 
 // Each thread computes a range of the outputs, for all rows.
 void Executor::multiply(const Step& step, int64_t rows, size_t thread) {
   const PlannedMatrix& matrix = plan_.matrix(*step.matrix);
-  const codegen::CompiledKernel& kernel = matrix.kernel_for(rows).kernel;
+  if (!trials_) return call(matrix.kernel_for(rows).kernel, step, rows, thread);
+  trials_->call(matrix, rows, thread,
+                [&](const codegen::CompiledKernel& kernel) { call(kernel, step, rows, thread); });
+}
+
+void Executor::call(const codegen::CompiledKernel& kernel, const Step& step, int64_t rows, size_t thread) {
+  const PlannedMatrix& matrix = plan_.matrix(*step.matrix);
   Buffer& input = buffers_[step.input];
   Buffer& output = buffers_[step.output];
 

@@ -10,6 +10,7 @@
 #include "ir/expected.h"
 #include "ir/kernel_shape.h"
 #include "runtime/graph.h"
+#include "runtime/kernel_trials.h"
 #include "runtime/kv_cache.h"
 #include "runtime/model.h"
 #include "runtime/plan.h"
@@ -55,6 +56,8 @@ class Executor {
 
   // Runs on other threads from now on.
   void use(const StepPools& pools);
+  // Lets the trials, which must outlive this, say which kernel is called, and tells them how long it took.
+  void try_kernels(KernelTrials& trials) { trials_ = &trials; }
 
   // One step of a batch: runs the tokens of every sequence through the model and adds them to the caches. The
   // logits are valid until the next step. Same tokens and caches: same bits, whatever else is in the batch
@@ -98,6 +101,7 @@ class Executor {
   void by_rows(const Step& step, int64_t rows, size_t thread);
   void build_tables(Buffer& value, int64_t index, int64_t planned_rows);
   void multiply(const Step& step, int64_t rows, size_t thread);
+  void call(const codegen::CompiledKernel& kernel, const Step& step, int64_t rows, size_t thread);
   void store_heads(const Step& step, size_t thread);
   void attend(const Step& step, size_t thread);
   void gather_hidden(std::span<const SequenceTokens> batch);
@@ -117,7 +121,8 @@ class Executor {
   std::vector<size_t> first_rows_;           // of each sequence
   std::vector<std::vector<float>> scratch_;  // for attention, by thread
   std::unique_ptr<Team> decode_, prefill_;
-  size_t threads_ = 1;  // of the present region
+  size_t threads_ = 1;              // of the present region
+  KernelTrials* trials_ = nullptr;  // if there are any
 };
 
 }  // namespace tern::runtime

@@ -19,6 +19,7 @@ Expected<Memory> Memory::allocate(size_t bytes) {
         fmt::format("not enough memory: {:.1f} MB more were needed", static_cast<double>(bytes) / 1e6), {}};
   // Small blocks would waste most of a huge page.
   if (memory.size_ >= (size_t{1} << 21)) madvise(start, memory.size_, MADV_HUGEPAGE);
+  madvise(start, memory.size_, MADV_DONTFORK);
   memory.start_ = static_cast<std::byte*>(start);
   return memory;
 }

@@ -9,7 +9,8 @@
 namespace tern::runtime {
 
 // A zeroed block that starts on a page, on huge pages where the system grants them: weights are read once a
-// token, and small pages would cost an address look-up every 4 KiB. Moves, does not copy.
+// token, and small pages would cost an address look-up every 4 KiB. Children that are forked lack it, which
+// makes forking quick beside a model that runs. Moves, does not copy.
 class Memory {
  public:
   static Expected<Memory> allocate(size_t bytes);

@@ -163,6 +163,18 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
   return plan;
 }
 
+codegen::CompiledKernel Plan::replace(const codegen::CompiledKernel& kernel) {
+  codegen::CompiledKernel before;
+  for (auto& [tensor, matrix] : matrices_) {
+    for (PlannedKernel& planned : matrix.kernels) {
+      if (planned.kernel.kernel().problem != kernel.kernel().problem) continue;
+      before = std::exchange(planned.kernel, kernel);
+      planned.tables.reset();
+    }
+  }
+  return before;
+}
+
 size_t Plan::packed_bytes_of(const Tensor& tensor) const {
   const PackedWeights& packed = matrix(tensor).packed;
   return packed.weights.size() + packed.scales.size();

@@ -50,6 +50,10 @@ class Plan {
                              const PlanOptions& options);
 
   const PlannedMatrix& matrix(const Tensor& tensor) const { return matrices_.at(&tensor); }
+  // Gives all matrices that pose the kernel's problem this kernel, and the one before back.
+  // Preconditions: there are such; layouts are equal, padded_rows() are enough, it needs no tables, and no
+  // step is running.
+  codegen::CompiledKernel replace(const codegen::CompiledKernel& kernel);
   int64_t most_rows() const { return most_rows_; }
   // For how many rows the kernel was made that multiplies so many of them.
   int64_t planned_rows_for(int64_t rows) const;

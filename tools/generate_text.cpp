@@ -167,7 +167,11 @@ Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
   }
   std::fflush(stdout);
   explain_stop(*result, context);
-  if (flags.stats) print_stats(*loaded, *result, load_seconds);
+  const std::string beside = loaded->end_beside ? loaded->end_beside() : "";
+  if (flags.stats) {
+    print_stats(*loaded, *result, load_seconds);
+    if (!beside.empty()) fmt::print(stderr, "beside   {}\n", beside);
+  }
   return result->reason == runtime::StopReason::interrupted ? 130 : exit_ok;
 }
 

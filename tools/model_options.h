@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -27,6 +28,9 @@ struct LoadedEngine {
   std::unique_ptr<runtime::Engine> engine;
   std::string kernels;
   bool threads_are_tuned = false;
+  // If something goes on beside the model: ends that, and says in a line what it did. Called on the thread
+  // that ran the engine.
+  std::function<std::string()> end_beside = {};
 };
 
 // Loads the model, for steps of up to `most_rows` tokens. Prints the model's warnings to standard error.

@@ -1,4 +1,5 @@
 // tern run: text in, text out, with kernels compiled on this machine.
+#include "tools/background_tuner.h"
 #include "tools/commands.h"
 #include "tools/engine_options.h"
 #include "tools/generate_text.h"
@@ -21,7 +22,7 @@ void add_run(CLI::App& app, int& exit_code) {
   command->callback([flags, &exit_code] {
     const Expected<int> code = generate_text(flags->text, [&]() -> Expected<LoadedEngine> {
       if (const Status status = tune_first(flags->tune, flags->engine); !status) return status.error();
-      return load_engine(flags->engine);
+      return flags->tune.background ? load_and_tune_beside(flags->engine) : load_engine(flags->engine);
     });
     exit_code = code ? *code : report(code.error());
   });

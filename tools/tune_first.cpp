@@ -17,10 +17,12 @@ void add_tune_first_option(CLI::App& command, TuneFirstFlags& flags) {
       .add_option_function<std::string>(
           "--tune",
           [&flags](const std::string& value) {
-            flags.wanted = true;
-            if (!value.empty()) flags.budget = value;
+            flags.background = value == "background";
+            flags.wanted = !flags.background;
+            if (flags.wanted && !value.empty()) flags.budget = value;
           },
-          "First tune the kernels that this model lacks on this machine, for 30s or --tune=TIME")
+          "First tune the kernels that this model lacks on this machine, for 30s or --tune=TIME; "
+          "--tune=background: try better ones while it runs")
       ->expected(0, 1)
       ->excludes("--untuned");
 }

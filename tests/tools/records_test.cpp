@@ -172,6 +172,26 @@ TEST_F(RecordsTest, RunTunesWhatIsMissing) {
   EXPECT_EQ(run("run -p x --tune --untuned").exit_code, 2);
 }
 
+TEST_F(RecordsTest, RunTunesInTheBackgroundAndWritesTheSame) {
+  const std::string command = "run -p 'It was' -n 32 --temp 0 -t 1 --ignore-end";
+  const Outcome untuned = run(command);
+  ASSERT_EQ(untuned.exit_code, 0) << untuned.errors;
+  const std::string beside = command + " --stats --tune=background --database " + path("new.yaml");
+  // The second finds the file that the first has made.
+  for (int i = 0; i < 2; ++i) {
+    const Outcome tuned = run(beside);
+    EXPECT_EQ(tuned.exit_code, 0) << tuned.errors;
+    EXPECT_EQ(tuned.output, untuned.output);
+    EXPECT_THAT(tuned.errors, HasSubstr(" kernels tried, "));
+    EXPECT_THAT(tuned.errors, Not(HasSubstr("nothing is kept")));
+    std::vector<std::string> warnings;
+    const Expected<Database> kept =
+        autotune::load_database(path("new.yaml"), autotune::provenance_of(host()), warnings);
+    ASSERT_TRUE(kept) << kept.error().text();
+    EXPECT_TRUE(warnings.empty());
+  }
+}
+
 TEST_F(RecordsTest, AFileThatIsNamedMustBeThereAndOfThisMachine) {
   const Outcome missing = run(std::string(prompt) + " --database " + path("none.yaml"));
   EXPECT_EQ(missing.exit_code, 2);
