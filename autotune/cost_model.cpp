@@ -5,7 +5,36 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cmath>
+
+#include "autotune/cache_traffic.h"
+#include "autotune/expected_time.h"
+#include "autotune/statistics.h"
+#include "codegen/lower.h"
+#include "ir/kernel_shape.h"
+#include "ir/verify.h"
+
+namespace tern::autotune {
+namespace {
+
+// A matrix that has a few iterations of each of the kernel's loops, so that what they cost can be scaled.
+ir::Problem small_problem(const Candidate& candidate) {
+  const ir::Problem& whole = candidate.kernel.problem;
+  const Knobs& knobs = candidate.knobs;
+  ir::Problem small = whole;
+  small.n = std::min(whole.n, 2 * knobs.lanes * knobs.block_vectors);
+  const int64_t inputs = std::max(knobs.block_inputs, knobs.unrolled_inputs);
+  small.k = std::min(whole.k, ir::round_up(1024, inputs));
+  if (knobs.panel_rows == 0) small.m = std::min(whole.m, 4 * knobs.tile_rows);
+  return small;
+}
+
+double weights_of(const ir::Problem& problem) {
+  return static_cast<double>(problem.m) * static_cast<double>(problem.n) * static_cast<double>(problem.k);
+}
+
+// Bytes that a core moves in a cycle between its first and its second cache, and between that and the cache
+// behind: what big cores of the last ten years have in common.
+constexpr double bytes_a_cycle_from_second_cache = 48, bytes_a_cycle_from_outer_cache = 16;
 
 // What a core has for itself.
 CacheSizes cache_sizes(const targets::Target& target, int threads) {
@@ -23,7 +52,7 @@ std::string lesson_name(const Recipe& recipe) {
   return name;
 }
 
-// With its weights in cache, and without what was learned.
+// Seconds with weights in cache, without what was learned.
 double from_cache(const Prediction& prediction) {
   return overlapped(std::array{prediction.compute_seconds, prediction.cache_seconds});
 }
