@@ -267,7 +267,10 @@ void ShapeSearch::judge(Bucket& bucket) const {
       continue;
     }
     const double expected = bucket.cost(trial).seconds(tools_.bytes_per_second) / usual;
-    const Estimate surprise = believed(estimate(trial.surprises));
+    Estimate surprise = believed(estimate(trial.surprises));
+    // Given up at once, because every round was far behind: too few for an error, and clear all the same.
+    if (trial.runner->dropped && trial.surprises.size() < 3 && !trial.surprises.empty())
+      surprise.value = std::ranges::min(trial.surprises);
     trial.ratio = {expected * surprise.value, expected * surprise.error, surprise.count};
   }
 }
