@@ -1,5 +1,7 @@
 #include "autotune/model_quality.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -48,6 +50,7 @@ class Figures {
 std::vector<ModelQuality> model_quality(const std::vector<const ShapeSearch*>& searches) {
   Figures all;
   std::map<std::string, Figures> by_strategy;
+  std::map<int64_t, Figures> by_rows;
   for (const ShapeSearch* search : searches) {
     for (const Bucket& bucket : search->buckets()) {
       std::vector<Pair> pairs;
@@ -58,12 +61,15 @@ std::vector<ModelQuality> model_quality(const std::vector<const ShapeSearch*>& s
         pairs.push_back(pair);
         some[std::string(ir::name(trial.candidate.recipe.strategy))].push_back(pair);
       }
+      by_rows[bucket.problem.m].add(pairs);
       all.add(std::move(pairs));
       for (auto& [name, of_it] : some) by_strategy[name].add(std::move(of_it));
     }
   }
   std::vector<ModelQuality> rows = {all.finish("all")};
   for (const auto& [name, figures] : by_strategy) rows.push_back(figures.finish(name));
+  for (const auto& [m, figures] : by_rows)
+    rows.push_back(figures.finish(fmt::format("{} {}", m, m == 1 ? "row" : "rows")));
   return rows;
 }
 

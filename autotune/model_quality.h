@@ -9,7 +9,7 @@
 namespace tern::autotune {
 
 struct ModelQuality {
-  std::string kernels;          // which: "all", or a strategy's name
+  std::string kernels;          // which: "all", a strategy's name, or "4 rows"
   size_t count = 0;             // that were predicted and measured
   double rank_correlation = 0;  // Spearman, of predicted with measured seconds; the mean over the buckets
   double top_ten = 0;  // the share of the buckets whose best kernel is among the ten that were ranked first
@@ -17,8 +17,8 @@ struct ModelQuality {
       1;  // how far off, at most: measured / predicted or its inverse, without what was learned
 };
 
-// Over all buckets of all searches: for all kernels first, then by strategy. Buckets with fewer than 4
-// kernels do not count.
+// Over all buckets of all searches: for all kernels first, then by strategy, then by number of rows. Buckets
+// with fewer than 4 kernels do not count.
 std::vector<ModelQuality> model_quality(const std::vector<const ShapeSearch*>& searches);
 
 }  // namespace tern::autotune

@@ -80,7 +80,7 @@ ShapeSearch::ShapeSearch(const ir::Problem& problem, const std::vector<Use>& use
   }
 }
 
-Status ShapeSearch::begin(const std::vector<Candidate>& warm_starts) {
+Status ShapeSearch::try_defaults() {
   for (Bucket& bucket : buckets_) {
     checks_.emplace(bucket.problem.m, std::make_unique<ExactCheck>(bucket.problem));
     tried_.erase(hash(bucket.fallback.kernel));
@@ -88,6 +88,11 @@ Status ShapeSearch::begin(const std::vector<Candidate>& warm_starts) {
     if (!bucket.trials[0].runner)
       return Error{fmt::format("the default kernel cannot be used: {}", bucket.trials[0].refused), {}};
   }
+  return {};
+}
+
+Status ShapeSearch::begin(const std::vector<Candidate>& warm_starts) {
+  if (const Status tried = try_defaults(); !tried) return tried;
   for (Bucket& bucket : buckets_) {
     if (tools_.stop()) break;
     std::vector<Candidate> first = default_space(bucket.problem, tools_.target).candidates;
@@ -212,7 +217,7 @@ void ShapeSearch::time_from_cache(Bucket& bucket, const std::vector<size_t>& tri
   const double best = bucket.trials[best_of(bucket)].ratio.value;
   for (const size_t i : trials) {
     Trial& trial = bucket.trials[i];
-    if (trial.prediction)
+    if (trial.prediction && learns_)
       tools_.model.learn(trial.candidate.recipe, bucket.cost(trial).cache_seconds, *trial.prediction);
     // Nobody will run it again.
     if (i == 0 || trial.ratio.value < hopeless * best) continue;
@@ -432,6 +437,18 @@ std::vector<Option> ShapeSearch::decide() {
   if (usual_option != finalists.end() && usual_option->seconds < (1 + tie) * finalists[0].seconds)
     std::rotate(finalists.begin(), usual_option, usual_option + 1);
   return finalists;
+}
+
+Expected<bool> ShapeSearch::sample(size_t count) {
+  learns_ = false;
+  const uint64_t seed = seed_;
+  if (const Status tried = try_defaults(); !tried) return tried.error();
+  for (Bucket& bucket : buckets_) {
+    if (tools_.stop()) return false;
+    try_all(bucket, sample_space(bucket.problem, tools_.target, count,
+                                 seed + static_cast<uint64_t>(bucket.problem.m)));
+  }
+  return true;
 }
 
 }  // namespace tern::autotune

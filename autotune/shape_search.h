@@ -96,6 +96,11 @@ class ShapeSearch {
   // Instead: measures the whole space.
   bool exhaust(const std::function<void(size_t done, size_t all)>& progress);
 
+  // Instead of begin() and what comes after it: measures so many candidates for each number of rows, drawn
+  // from the whole space. The cost model learns nothing from them, so that what it predicted can be compared.
+  // False if it was stopped. Fails as begin() does.
+  Expected<bool> sample(size_t count);
+
   // The best of all layouts, finally raced against each other. Ties go to the default kernels.
   std::vector<Option> decide();
 
@@ -106,6 +111,7 @@ class ShapeSearch {
   double gain() const;
 
  private:
+  Status try_defaults();
   // Compiles, checks and times what was not tried before.
   void try_all(Bucket& bucket, const std::vector<Candidate>& candidates);
   void time_from_cache(Bucket& bucket, const std::vector<size_t>& trials, int most_rounds);
@@ -117,6 +123,7 @@ class ShapeSearch {
   SearchTools tools_;
   double tables_share_;
   uint64_t seed_;
+  bool learns_ = true;  // the cost model does
   std::vector<Bucket> buckets_;
   std::map<int64_t, std::unique_ptr<ExactCheck>> checks_;  // by m
   std::set<uint64_t> tried_;

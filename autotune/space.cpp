@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <random>
 #include <set>
 #include <span>
 
@@ -208,6 +209,18 @@ Space make_space(const ir::Problem& problem, const targets::Target& target) {
     add_all(gatherer, recipe, usual, knob_values(recipe, problem, target), all_knobs);
   }
   return gatherer.take();
+}
+
+std::vector<Candidate> sample_space(const ir::Problem& problem, const targets::Target& target, size_t count,
+                                    uint64_t seed) {
+  std::vector<Candidate> candidates = make_space(problem, target).candidates;
+  count = std::min(count, candidates.size());
+  std::mt19937_64 random(seed);
+  // Each of those that are left may be next; how std::shuffle does that, libraries do not agree.
+  for (size_t i = 0; i < count; ++i)
+    std::swap(candidates[i], candidates[i + random() % (candidates.size() - i)]);
+  candidates.erase(candidates.begin() + static_cast<ptrdiff_t>(count), candidates.end());
+  return candidates;
 }
 
 Space default_space(const ir::Problem& problem, const targets::Target& target) {

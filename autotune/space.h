@@ -44,6 +44,10 @@ KnobValues knob_values(const Recipe& recipe, const ir::Problem& problem, const t
 // All of them. What only lowering shows (a sum that may overflow) is not refused here but by compiling.
 Space make_space(const ir::Problem& problem, const targets::Target& target);
 
+// So many of them, drawn at random: the same for the same seed. All if there are fewer.
+std::vector<Candidate> sample_space(const ir::Problem& problem, const targets::Target& target, size_t count,
+                                    uint64_t seed);
+
 // Each recipe with its default knobs.
 Space default_space(const ir::Problem& problem, const targets::Target& target);
 

@@ -96,10 +96,12 @@ class Session {
 
   Expected<TuneResult> run() {
     for (ShapeOutcome& shape : result_.shapes) find_known(shape);
-    const Status begun = search();
+    const Status begun = options_.sample > 0 ? sample() : search();
     if (!begun) return begun.error();
     for (ShapeOutcome& shape : result_.shapes) {
-      if (!shape.known()) decide(shape);
+      if (shape.known()) continue;
+      if (options_.sample == 0) decide(shape);
+      count(shape);
     }
     if (failure_) return *failure_;
     result_.interrupted = events_.interrupted();
@@ -122,12 +124,13 @@ class Session {
     return task.matrices * static_cast<double>(task.problem.n) * static_cast<double>(task.problem.k);
   }
   double elapsed() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+  bool has_budget() const { return !options_.exhaustive && options_.sample == 0; }
   bool stop() const {
-    return failure_.has_value() || events_.interrupted() || (!options_.exhaustive && elapsed() >= deadline_);
+    return failure_.has_value() || events_.interrupted() || (has_budget() && elapsed() >= deadline_);
   }
 
   void find_known(ShapeOutcome& shape) {
-    if (options_.again) return;
+    if (options_.again || options_.sample > 0) return;
     for (const Choice& choice : known_.choices) {
       if (choice.conditions != conditions_ || !choice.complete || choice.predicted) continue;
       ir::Problem problem = choice.kernels[0].problem;
@@ -221,6 +224,30 @@ class Session {
     return failure_ ? Status(*failure_) : Status();
   }
 
+  Status sample() {
+    for (size_t i = 0; i < result_.shapes.size(); ++i) {
+      ShapeOutcome& shape = result_.shapes[i];
+      now_ = i;
+      shape.search = std::make_unique<ShapeSearch>(
+          shape.task.problem, shape.task.uses, shape.task.tables_share, tools_, options_.seed + i * 1000003);
+      const Expected<bool> done = shape.search->sample(options_.sample);
+      if (!done) return done.error();
+      if (failure_) return *failure_;
+      exhausted_ = static_cast<double>(i + 1) / static_cast<double>(result_.shapes.size());
+    }
+    return {};
+  }
+
+  static void count(ShapeOutcome& shape) {
+    for (const Bucket& bucket : shape.search->buckets()) {
+      shape.seen += bucket.trials.size();
+      for (const Trial& trial : bucket.trials) {
+        shape.compiled += trial.runner.has_value();
+        shape.measured += trial.measured();
+      }
+    }
+  }
+
   void decide(ShapeOutcome& shape) {
     // The last races are short: they are held even when time is up, unless somebody wants an end.
     deadline_ = 1e18;
@@ -239,13 +266,6 @@ class Session {
       choice.ratios.push_back(rounded(trial.ratio.value));
     }
     shape.choice = choice;
-    for (const Bucket& bucket : buckets) {
-      shape.seen += bucket.trials.size();
-      for (const Trial& trial : bucket.trials) {
-        shape.compiled += trial.runner.has_value();
-        shape.measured += trial.measured();
-      }
-    }
     Database found;
     found.provenance = known_.provenance;
     found.choices.push_back(std::move(choice));
@@ -290,10 +310,10 @@ class Session {
     progress.shape = now_;
     progress.shapes = result_.shapes.size();
     progress.problem = shape.task.problem;
-    progress.fraction = options_.exhaustive ? exhausted_ : std::min(1.0, elapsed() / options_.budget_seconds);
-    progress.seconds_left = options_.exhaustive
-                                ? (exhausted_ > 0 ? elapsed() / exhausted_ * (1 - exhausted_) : 0)
-                                : std::max(0.0, options_.budget_seconds - elapsed());
+    progress.fraction = has_budget() ? std::min(1.0, elapsed() / options_.budget_seconds) : exhausted_;
+    progress.seconds_left = has_budget()     ? std::max(0.0, options_.budget_seconds - elapsed())
+                            : exhausted_ > 0 ? elapsed() / exhausted_ * (1 - exhausted_)
+                                             : 0;
     if (shape.search) progress.best_ratio = shape.search->gain();
     events_.progress(progress);
   }

@@ -24,7 +24,10 @@ struct TuneTask {
 struct TuneOptions {
   double budget_seconds = 60;
   bool exhaustive = false;  // the whole space, however long it takes
-  bool again = false;       // shapes that were tuned before too
+  // Instead of a search: so many random candidates for each shape and number of rows are measured, to see how
+  // good the cost model is. Nothing is chosen, however long it takes. 0: it searches.
+  size_t sample = 0;
+  bool again = false;  // shapes that were tuned before too
   uint64_t seed = 1;
   std::string target = "host";  // as Conditions say it
   std::vector<Record> hints;    // of another CPU: tried first, and not believed

@@ -34,7 +34,7 @@ struct TuneFlags {
   std::vector<std::string> shapes;
   std::string uses = usual_uses, budget = "60s", target = "host", database, from;
   std::string export_folder, import_folder;
-  size_t candidates = 8;
+  size_t candidates = 8, sample = 0;
   size_t threads = 0;
   uint64_t seed = 1;
   std::string report;
@@ -78,7 +78,7 @@ Expected<int> show_space(const TuneFlags& flags) {
 
 // Not where the user decides about threads, nor for shapes without a model, nor if they are known.
 Expected<bool> should_tune_threads(const TuneFlags& flags, const fs::path& file, const targets::Host& host) {
-  if (flags.no_threads || flags.threads != 0 || !flags.shapes.empty()) return false;
+  if (flags.no_threads || flags.sample > 0 || flags.threads != 0 || !flags.shapes.empty()) return false;
   if (flags.again) return true;
   std::vector<std::string> warnings;  // run_job says them
   const Expected<autotune::Database> known =
@@ -110,6 +110,7 @@ Expected<int> run_tune(const TuneFlags& flags) {
   TuneJob job;
   job.tasks = *tasks;
   job.options.exhaustive = flags.exhaustive;
+  job.options.sample = flags.sample;
   job.options.again = flags.again;
   job.options.seed = flags.seed;
   job.options.target = flags.target;
@@ -124,7 +125,9 @@ Expected<int> run_tune(const TuneFlags& flags) {
   catch_interrupts();
   const Expected<JobResult> done = run_job(job, *host);
   if (!done) return done.error();
-  std::string text = result_text(done->result, done->machine, job.file.string(), flags.explain);
+  std::string text = flags.sample > 0
+                         ? sample_text(done->result, job.file.string())
+                         : result_text(done->result, done->machine, job.file.string(), flags.explain);
   if (*wants_threads && !done->result.interrupted) {
     const Expected<ThreadTuning> threads =
         tune_threads_into(job.file, flags.model, flags.target, *budget * share_of_threads, *host);
@@ -151,6 +154,13 @@ void add_tune(CLI::App& app, int& exit_code) {
                       "Instead: outputs x inputs of a ternary matrix, such as 2560x6912");
   command->add_option("--budget", flags->budget, "Time to take, such as 60s or 5m")->capture_default_str();
   command->add_flag("--exhaustive", flags->exhaustive, "Measure the whole space, however long it takes");
+  command
+      ->add_option(
+          "--sample", flags->sample,
+          "Search nothing: measure so many random candidates for each shape and number of rows, keep "
+          "that, and say how well the cost model ranks them")
+      ->excludes("--exhaustive")
+      ->check(CLI::Range(1, 100000));
   command->add_flag("--again", flags->again, "Tune what was tuned before, too");
   command
       ->add_option("--use", flags->uses,
@@ -163,7 +173,8 @@ void add_tune(CLI::App& app, int& exit_code) {
   add_target_option(*command, flags->target);
   command->add_option("--database", flags->database, "File of records (default: see `tern db list`)");
   command->add_option("--from", flags->from, "Another CPU's records: what was best there is tried first");
-  command->add_option("--seed", flags->seed, "Seed of the order of measurements")->capture_default_str();
+  command->add_option("--seed", flags->seed, "Seed of the order of measurements, and of --sample")
+      ->capture_default_str();
   command->add_flag("--space", flags->space,
                     "Only count what would be searched, and say what cannot be and why");
   command->add_flag("--predict", flags->predict,
@@ -182,8 +193,9 @@ void add_tune(CLI::App& app, int& exit_code) {
                    "Keep what that program measured on the device; its results.yaml is in the job's folder")
       ->excludes(exporting);
   command->add_flag("--explain", flags->explain, "Say of each winner what limits it, and what came next");
-  command->add_option("--report", flags->report,
-                      "HTML file to write: a page with all that was measured, drawn");
+  command
+      ->add_option("--report", flags->report, "HTML file to write: a page with all that was measured, drawn")
+      ->excludes("--sample");
   command->callback([flags, &exit_code] {
     const Expected<int> code = run_tune(*flags);
     exit_code = code ? *code : report(code.error());

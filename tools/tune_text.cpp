@@ -112,6 +112,28 @@ std::string space_text(const autotune::TuneTask& task, const targets::Target& ta
   return text;
 }
 
+std::string sample_text(const autotune::TuneResult& result, const std::string& file) {
+  size_t tried = 0, measured = 0;
+  std::map<std::string, size_t> reasons;
+  for (const ShapeOutcome& shape : result.shapes) {
+    if (shape.known()) continue;
+    tried += shape.seen;
+    measured += shape.measured;
+    for (const Bucket& bucket : shape.search->buckets()) {
+      for (const Trial& trial : bucket.trials) {
+        if (!trial.refused.empty()) ++reasons[trial.refused];
+      }
+    }
+  }
+  std::string text =
+      fmt::format("{} random candidates and default kernels, {} of them measured, in {:.1f} s\n", tried,
+                  measured, result.seconds);
+  for (const auto& [reason, count] : reasons) text += fmt::format("  {:>5}  refused: {}\n", count, reason);
+  text += quality_text(result);
+  text += fmt::format("\nrecords: {}\n", file);
+  return text;
+}
+
 std::string result_text(const autotune::TuneResult& result, const autotune::Machine& machine,
                         const std::string& file, bool explain) {
   std::string text;

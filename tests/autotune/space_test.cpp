@@ -38,6 +38,21 @@ TEST(Space, HoldsDistinctLegalKernelsAndTheDefault) {
   }
 }
 
+TEST(Space, ASampleIsAPartThatItsSeedDecides) {
+  const targets::Target cpu = target("zen5");
+  const auto hashes = [&](size_t count, uint64_t seed) {
+    std::vector<uint64_t> result;
+    for (const Candidate& candidate : sample_space(trits(1), cpu, count, seed))
+      result.push_back(hash(candidate.kernel));
+    return result;
+  };
+  const std::vector<uint64_t> some = hashes(100, 1);
+  EXPECT_EQ(std::set<uint64_t>(some.begin(), some.end()).size(), 100u);
+  EXPECT_EQ(some, hashes(100, 1));
+  EXPECT_NE(some, hashes(100, 2));
+  EXPECT_EQ(hashes(size_t{1} << 40, 1).size(), make_space(trits(1), cpu).candidates.size());
+}
+
 TEST(Space, SaysWhatACpuLacks) {
   const Space space = make_space(trits(1), target("zen5"));
   const auto reason_of = [&](std::string_view recipe) {

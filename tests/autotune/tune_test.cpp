@@ -82,6 +82,39 @@ TEST(Tune, ChoosesLegalKernelsOfOneLayoutForAllRows) {
   EXPECT_GT(quality[0].count, 10u);
 }
 
+TEST(Tune, ASampleIsMeasuredAndChoosesNothing) {
+  Session session;
+  session.options.sample = 25;
+  session.options.budget_seconds = 0.01;  // that is for searches
+  const Expected<TuneResult> result = session.run();
+  ASSERT_TRUE(result) << result.error().text();
+  EXPECT_TRUE(session.database.choices.empty());
+  const ShapeSearch& search = *result->shapes[0].search;
+  std::set<std::string> strategies;
+  for (const Bucket& bucket : search.buckets()) {
+    ASSERT_GE(bucket.trials.size(), 25u);  // and the default kernel, if it was not drawn
+    ASSERT_LE(bucket.trials.size(), 26u);
+    for (const Trial& trial : bucket.trials) {
+      EXPECT_NE(trial.measured(), !trial.refused.empty()) << print(trial.candidate);
+      strategies.emplace(ir::name(trial.candidate.recipe.strategy));
+    }
+  }
+  EXPECT_GT(strategies.size(), 1u);
+  EXPECT_EQ(session.database.records.size(), result->shapes[0].seen);
+  std::vector<std::string> rows;
+  for (const ModelQuality& row : model_quality({&search})) rows.push_back(row.kernels);
+  EXPECT_THAT(rows, ::testing::IsSupersetOf({"all", "1 row", "4 rows"}));
+
+  // The same seed draws the same.
+  std::set<uint64_t> first, second;
+  for (const Record& record : session.database.records) first.insert(hash(record.kernel));
+  Session again;
+  again.options = session.options;
+  ASSERT_TRUE(again.run());
+  for (const Record& record : again.database.records) second.insert(hash(record.kernel));
+  EXPECT_EQ(first, second);
+}
+
 TEST(Tune, WhatIsKnownIsNotTunedAgainUnlessAskedFor) {
   Session session;
   session.tasks[0].uses = {{1, 1}};

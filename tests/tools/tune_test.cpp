@@ -76,6 +76,22 @@ TEST_F(TuneTest, ShowsWhatWasGainedAndWhy) {
   EXPECT_THAT(run("why 97x256 --database " + file_).errors, HasSubstr("nothing was tuned for 97x256"));
 }
 
+TEST_F(TuneTest, ASampleShowsHowGoodTheCostModelIs) {
+  const std::string command =
+      fmt::format("tune --database {} --shape 96x256 --use 1:1,4:1 -t 1 --sample 20 --seed 7", file_);
+  const Outcome sampled = run(command);
+  EXPECT_EQ(sampled.exit_code, 0) << sampled.errors;
+  EXPECT_THAT(sampled.output,
+              ContainsRegex("4[0-2] random candidates and default kernels, [0-9]+ of them measured"));
+  EXPECT_THAT(sampled.output, ContainsRegex("  all +[0-9]+ +-?[01]\\.[0-9]+"));
+  EXPECT_THAT(sampled.output, ContainsRegex("  1 row +[0-9]+"));
+  EXPECT_THAT(sampled.output, ContainsRegex("  4 rows +[0-9]+"));
+  const autotune::Database database = load();
+  EXPECT_GE(database.records.size(), 40u);
+  EXPECT_TRUE(database.choices.empty());
+  EXPECT_EQ(run(command + " --exhaustive").exit_code, 2);
+}
+
 TEST_F(TuneTest, WrongArguments) {
   const auto refused = [&](const std::string& arguments, const std::string& message) {
     const Outcome outcome = run("tune --database " + file_ + " " + arguments);
