@@ -27,8 +27,8 @@ class ExactCheck {
 
   // Runs each in a child process, so that one that crashes or never ends takes nothing with it. An empty text
   // for one that is right, else what is wrong: "C[0,17] is 1.5 and should be 2", "crashed: Illegal
-  // instruction". Other threads may be at work meanwhile: all that the child needs of this
-  // process is its memory and to allocate more, which the C library makes sure of.
+  // instruction". Other threads may be at work meanwhile: all that the child needs of
+  // this process is its memory and to allocate more, which the C library makes sure of.
   std::vector<std::string> check_guarded(std::span<const Code> codes);
 
   // The same of one, in this process.

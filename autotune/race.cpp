@@ -29,6 +29,16 @@ bool has_floor(const Samples& samples, const RaceRules& rules) {
   return seconds[1] < (1 + rules.worth_it / 2) * samples.shortest();
 }
 
+// From memory.
+void drop_hopeless(std::vector<Runner*>& runners, const RaceRules& rules) {
+  Estimate best = runners[0]->from_memory.ratio();
+  for (const Runner* runner : runners) {
+    if (const Estimate own = runner->from_memory.ratio(); own.value < best.value) best = own;
+  }
+  for (Runner* runner : runners) runner->dropped = is_hopeless(runner->from_memory, best, rules);
+  std::erase_if(runners, [](const Runner* runner) { return runner->dropped; });
+}
+
 // Of two times of one kernel. What disturbs a measurement makes it longer, so of two that are far apart the
 // shorter one is the truer; otherwise the mean, which is as often too long as too short.
 double reference_of(double one, double two) {
@@ -62,22 +72,13 @@ RaceResult race(KernelTimer& timer, TimedKernel& baseline, std::vector<Runner*> 
       samples.seconds.push_back(seconds[i + 2]);
       samples.ratios.push_back(seconds[i + 2] / reference);
     }
-    if (rules.from == Weights::memory) {
-      Estimate best = runners[0]->from_memory.ratio();
-      for (const Runner* runner : runners) {
-        if (const Estimate own = runner->from_memory.ratio(); own.value < best.value) best = own;
-      }
-      for (Runner* runner : runners) runner->dropped = is_hopeless(runner->from_memory, best, rules);
-      std::erase_if(runners, [](const Runner* runner) { return runner->dropped; });
-    }
     if (rules.from == Weights::cache) {
-      std::erase_if(runners, [&](const Runner* runner) {
-        return has_floor(runner->from_cache, rules) ||
-               (rules.give_up && runner->from_cache.ratios.size() >= 2 && rules.give_up(*runner));
-      });
-    } else if (std::ranges::all_of(
-                   runners, [&](const Runner* runner) { return is_clear(runner->from_memory, rules); })) {
-      break;
+      std::erase_if(runners, [&](const Runner* runner) { return has_floor(runner->from_cache, rules); });
+    } else {
+      drop_hopeless(runners, rules);
+      if (std::ranges::all_of(runners,
+                              [&](const Runner* runner) { return is_clear(runner->from_memory, rules); }))
+        break;
     }
     if (rules.stop && rules.stop()) break;
   }

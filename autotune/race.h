@@ -30,7 +30,6 @@ struct Runner {
   bool released = false;  // so much slower that its code is gone
 
   Samples& samples(Weights from) { return from == Weights::memory ? from_memory : from_cache; }
-  const Samples& samples(Weights from) const { return from == Weights::memory ? from_memory : from_cache; }
 };
 
 struct RaceRules {
@@ -40,8 +39,6 @@ struct RaceRules {
   double worth_it = 0.01;      // smaller differences do not matter
   double standard_errors = 3;  // by which a runner must be behind to be dropped: 99.7 % sure
   std::function<bool()> stop;  // asked after each round
-  // Of runners from cache, after two rounds: whether to spend no more on it. None: never.
-  std::function<bool(const Runner& runner)> give_up;
 };
 
 struct RaceResult {

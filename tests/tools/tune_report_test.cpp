@@ -79,7 +79,7 @@ class TuneReportTest : public BrowserTest {
 };
 
 TEST_F(TuneReportTest, IsWholeAndByItself) {
-  const std::string html = tune("--shape 64x128 --budget 2s");
+  const std::string html = tune("--shape 64x128 --budget 30s");
   EXPECT_THAT(unbalanced(html), IsEmpty());
   for (const char* foreign : {"http", "src=", "href=", "url(", "@import", "<script"})
     EXPECT_THAT(html, Not(HasSubstr(foreign)));
