@@ -90,6 +90,35 @@ void set_inputs_of_quads(Knobs& knobs, const Recipe& recipe, const targets::Targ
     knobs.unrolled_inputs = leaf;
 }
 
+// So few rows that waiting for weights takes a good part of their time, and prefetching pays.
+constexpr int64_t few_rows = 16;
+
+// As far ahead as is best for one row of most kernels, and for few. Groups of several vectors are read in
+// larger steps, and several rows take longer for each. (Distances compared on Zen 5 by kernels_bench.)
+int64_t prefetch_distance(const Recipe& recipe, const ir::Problem& problem) {
+  if (problem.m > few_rows) return 0;
+  const bool planes = problem.is_ternary() && row(recipe.packing).bytes_per_group > 1;
+  if (planes || problem.m > 1) return 8192;
+  return row(recipe.packing).mirrored ? 6144 : 4096;
+}
+
+// Tiles of equal height: 8 rows are twice 4, not 7 and 1, which would cost twice 7.
+int64_t balanced_rows(int64_t rows, int64_t most) {
+  return ir::ceil_divide(rows, ir::ceil_divide(rows, most));
+}
+
+// Few rows leave registers to the sums of more vectors, so that weights are read in the order in which they
+// lie. Half of the registers hold sums.
+int64_t vectors_beside(int64_t rows, const Tiling& tiling, const Knobs& knobs, const Recipe& recipe,
+                       const targets::Target& target) {
+  const int64_t registers_each = recipe.in_place * (knobs.widen_every > 0 ? 2 : 1);
+  int64_t vectors = tiling.row_vectors;
+  while (2 * vectors <= tiling.block_vectors &&
+         2 * vectors * rows * registers_each <= target.vector_registers / 2)
+    vectors *= 2;
+  return vectors;
+}
+
 constexpr int64_t most_rows_a_panel = 512;
 
 void set_panels(Knobs& knobs, const Recipe& recipe, const targets::Target& target) {
@@ -166,12 +195,9 @@ Knobs default_knobs(const Recipe& recipe, const ir::Problem& problem, const targ
   Knobs knobs;
   knobs.lanes = tiling.lanes;
   knobs.block_vectors = tiling.block_vectors;
-  knobs.tile_rows = one_row ? 1 : tiling.row_tile;
+  knobs.tile_rows = balanced_rows(problem.m, tiling.row_tile);
   knobs.tile_vectors = one_row ? tiling.one_row_vectors : tiling.row_vectors;
-  // Groups of several vectors are read in larger steps. (Distances compared on Zen 5 by kernels_bench.)
-  const bool planes = problem.is_ternary() && row(recipe.packing).bytes_per_group > 1;
-  const int64_t distance = planes ? 8192 : row(recipe.packing).mirrored ? 6144 : 4096;
-  knobs.prefetch_bytes = one_row ? distance : 0;
+  knobs.prefetch_bytes = prefetch_distance(recipe, problem);
 
   switch (recipe.strategy) {
     case Strategy::lookup:
@@ -183,7 +209,11 @@ Knobs default_knobs(const Recipe& recipe, const ir::Problem& problem, const targ
         break;
       }
       [[fallthrough]];
-    case Strategy::dot: set_inputs_of_quads(knobs, recipe, target, one_row, tiling.unrolls_rows); break;
+    case Strategy::dot:
+      set_inputs_of_quads(knobs, recipe, target, one_row, tiling.unrolls_rows);
+      if (!one_row && problem.m <= few_rows)
+        knobs.tile_vectors = vectors_beside(knobs.tile_rows, tiling, knobs, recipe, target);
+      break;
     case Strategy::tile:
       set_inputs_of_quads(knobs, recipe, target, one_row, tiling.unrolls_rows);
       set_panels(knobs, recipe, target);

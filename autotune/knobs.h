@@ -38,7 +38,7 @@ struct Knobs {
 std::string print(const Knobs& knobs);  // "lanes 16, block 8 x 64, tile 1 x all, unroll 64, prefetch 4096"
 std::optional<Knobs> parse_knobs(std::string_view text);  // of what print() gives; nothing of anything else
 
-// What the target's registers suggest. Of the problem only its kind matters, whether it has one row or more,
+// What the target's registers suggest. Of the problem only its kind matters, the number of rows,
 // and the inputs of a scale.
 Knobs default_knobs(const Recipe& recipe, const ir::Problem& problem, const targets::Target& target);
 

@@ -191,8 +191,11 @@ KnobValues knob_values(const Recipe& recipe, const ir::Problem& problem, const t
   if (!one_row) values.rows_outside.push_back(1);
   values.prefetch_bytes = {0};
   if (!panels) {
-    // Several rows work on weights for longer than they take to come.
-    if (one_row) values.prefetch_bytes = {0, 2048, 4096, 8192, 16384};
+    // Many rows work on weights for longer than they take to come.
+    if (one_row)
+      values.prefetch_bytes = {0, 2048, 4096, 8192, 16384};
+    else if (usual.prefetch_bytes > 0)
+      values.prefetch_bytes = {0, 4096, 8192, 16384};
     insert(values.prefetch_bytes, usual.prefetch_bytes);
   }
   return values;
