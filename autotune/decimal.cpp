@@ -66,4 +66,8 @@ std::optional<double> parse_decimal(std::string_view text, int shift) {
   return value;
 }
 
+double to_four_digits(double value) {
+  return std::stod(fmt::format("{:.4g}", value));
+}
+
 }  // namespace tern::autotune

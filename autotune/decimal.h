@@ -15,4 +15,7 @@ std::string print_decimal(double value, int shift = 0);
 // The inverse: parse_decimal(print_decimal(x, s), s) == x. Nothing if the text is no finite number.
 std::optional<double> parse_decimal(std::string_view text, int shift = 0);
 
+// To four digits, which is what a measurement is worth: records are read by people.
+double to_four_digits(double value);
+
 }  // namespace tern::autotune

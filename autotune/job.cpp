@@ -10,10 +10,6 @@
 namespace tern::autotune {
 namespace {
 
-std::string layout_key(const ir::Kernel& kernel) {
-  return print(kernel.weights) + (kernel.scales ? print(*kernel.scales) : std::string());
-}
-
 // Layouts that every bucket has candidates for, by what a session with them should take.
 std::vector<std::string> layouts_by_session(const PredictedShape& shape) {
   struct Session {

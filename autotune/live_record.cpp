@@ -1,19 +1,13 @@
 #include "autotune/live_record.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 
+#include "autotune/decimal.h"
 #include "autotune/default_kernel.h"
 
 namespace tern::autotune {
 namespace {
-
-// As many digits as a measurement is worth.
-double rounded(double value) {
-  return std::stod(fmt::format("{:.4g}", value));
-}
 
 bool gives(const Choice& choice, std::span<const ir::Kernel> kernels, const targets::Target& target) {
   const Database alone{{}, {}, {choice}, {}};
@@ -63,10 +57,10 @@ double ratio_for(const Choice& choice, int64_t m) {
 Record record_of(const Candidate& candidate, const TrialResult& result, double ratio_in_use,
                  const Conditions& conditions, double load, const std::string& date) {
   Timing timing;
-  timing.seconds = rounded(result.seconds_candidate);
-  timing.spread = rounded(result.spread);
-  timing.ratio = rounded(result.ratio.value * ratio_in_use);
-  timing.error = std::isfinite(result.ratio.error) ? rounded(result.ratio.error * ratio_in_use) : 1;
+  timing.seconds = to_four_digits(result.seconds_candidate);
+  timing.spread = to_four_digits(result.spread);
+  timing.ratio = to_four_digits(result.ratio.value * ratio_in_use);
+  timing.error = std::isfinite(result.ratio.error) ? to_four_digits(result.ratio.error * ratio_in_use) : 1;
   timing.rounds = result.rounds;
   timing.date = date;
   timing.load = load;
@@ -77,7 +71,7 @@ void take(Choice& choice, const Candidate& better, const TrialResult& result, co
   ir::Kernel kernel = better.kernel;
   kernel.problem.scaling = choice.kernels.front().problem.scaling;
   const int64_t m = kernel.problem.m;
-  const double ratio = rounded(ratio_for(choice, m) * result.ratio.value);
+  const double ratio = to_four_digits(ratio_for(choice, m) * result.ratio.value);
   const size_t place = place_for(choice, m);
   const auto offset = static_cast<std::ptrdiff_t>(place);
   if (place == choice.kernels.size() || choice.kernels[place].problem.m != m) {
@@ -86,7 +80,7 @@ void take(Choice& choice, const Candidate& better, const TrialResult& result, co
     choice.ratios.insert(choice.ratios.begin() + offset, 1);
   }
   choice.kernels[place] = std::move(kernel);
-  choice.seconds[place] = rounded(result.seconds_candidate);
+  choice.seconds[place] = to_four_digits(result.seconds_candidate);
   choice.ratios[place] = ratio;
   choice.date = date;
 }

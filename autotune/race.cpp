@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace tern::autotune {
 namespace {
@@ -51,6 +52,7 @@ double reference_of(double one, double two) {
 RaceResult race(KernelTimer& timer, TimedKernel& baseline, std::vector<Runner*> runners,
                 const RaceRules& rules, uint64_t seed) {
   RaceResult result;
+  result.baseline_shortest = std::numeric_limits<double>::infinity();
   std::vector<double> baseline_seconds;
   if (rules.from == Weights::memory) {
     std::erase_if(runners, [](const Runner* runner) { return runner->dropped; });
@@ -65,7 +67,8 @@ RaceResult race(KernelTimer& timer, TimedKernel& baseline, std::vector<Runner*> 
         timer.round(kernels, rules.from, seed + static_cast<uint64_t>(result.rounds));
     ++result.rounds;
     const double reference = reference_of(seconds[0], seconds[1]);
-    baseline_seconds.push_back(rules.from == Weights::cache ? std::min(seconds[0], seconds[1]) : reference);
+    baseline_seconds.push_back(reference);
+    result.baseline_shortest = std::min({result.baseline_shortest, seconds[0], seconds[1]});
     result.control.push_back(seconds[1] / seconds[0]);
     for (size_t i = 0; i < runners.size(); ++i) {
       Samples& samples = runners[i]->samples(rules.from);
@@ -82,9 +85,7 @@ RaceResult race(KernelTimer& timer, TimedKernel& baseline, std::vector<Runner*> 
     }
     if (rules.stop && rules.stop()) break;
   }
-  if (result.rounds > 0)
-    result.baseline_seconds =
-        rules.from == Weights::cache ? std::ranges::min(baseline_seconds) : median(baseline_seconds);
+  result.baseline_seconds = median(baseline_seconds);
   result.noise = typical_deviation(result.control);
   return result;
 }

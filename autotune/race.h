@@ -43,7 +43,8 @@ struct RaceRules {
 
 struct RaceResult {
   int rounds = 0;
-  double baseline_seconds = 0;  // the default kernel's median; from cache its shortest
+  double baseline_seconds = 0;  // the default kernel's median
+  double baseline_shortest = 0;
   std::vector<double> control;  // ratios of two times of the default kernel, by round
   double noise = 0;             // their typical deviation
 };

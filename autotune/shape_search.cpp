@@ -4,18 +4,14 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 
 #include "autotune/default_kernel.h"
-#include "ir/interpret.h"
 
 namespace tern::autotune {
 namespace {
 
 // Gains below this are not worth more search.
 constexpr double worth_searching = 0.005;
-// What is so many times slower than the best is not needed for any layout.
-constexpr double hopeless = 1.5;
 // What its time from cache and its bytes put so near to the best is timed from memory too: twice what kernels
 // differ by from what is to be expected.
 constexpr double worth_timing = 0.08;
@@ -23,51 +19,21 @@ constexpr double worth_timing = 0.08;
 constexpr size_t most_at_once = 8;
 // Layouts within this of the best are compared once more in the end.
 constexpr double near_the_best = 0.04;
+// So many of them, and so many kernels of each.
+constexpr size_t most_finalists = 4, most_kernels_each = 2;
 // A difference that nobody would notice: the default kernel, which needs no record, wins such ties.
 constexpr double tie = 0.01;
 
-std::string layout_key(const ir::Kernel& kernel) {
-  return print(kernel.weights) + (kernel.scales ? print(*kernel.scales) : std::string());
-}
-
-// The tables of all rows, built by one thread after another row as a model does it.
-double time_tables(const codegen::CompiledKernel& tables, int threads) {
-  std::vector<Pages> memory;
-  std::vector<void*> pointers;
-  for (const ir::Buffer& buffer : tables.program().buffers) {
-    const auto bytes = static_cast<size_t>(buffer.size * size_in_bytes(buffer.element));
-    Expected<Pages> pages = Pages::allocate(bytes + 4096, Pages::Children::lack);
-    if (!pages) return 0;
-    memory.push_back(pages.take());
-    pointers.push_back(memory.back().data());
-  }
-  const std::vector<ir::Range> ranges = full_ranges(tables.program());
-  std::vector<double> seconds;
-  for (int i = 0; i < 5; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    tables(pointers, ranges);
-    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  const int64_t rows = ranges.empty() ? 1 : ranges[0].end;
-  return median(seconds) / static_cast<double>(std::min<int64_t>(threads, rows));
-}
-
-// The trial that should be fastest.
-size_t best_of(const Bucket& bucket) {
-  size_t best = 0;
-  for (size_t i = 1; i < bucket.trials.size(); ++i) {
-    const Trial& trial = bucket.trials[i];
-    if (trial.measured() && !trial.runner->released && trial.ratio.value < bucket.trials[best].ratio.value)
-      best = i;
-  }
-  return best;
+uint64_t hash_without_prefetching(ir::Kernel kernel) {
+  kernel.schedule.prefetch_bytes = 0;
+  return hash(kernel);
 }
 
 }  // namespace
 
 ShapeSearch::ShapeSearch(const ir::Problem& problem, const std::vector<Use>& uses, double tables_share,
                          const SearchTools& tools, uint64_t seed)
-    : tools_(tools), tables_share_(tables_share), seed_(seed) {
+    : tools_(tools), tables_share_(tables_share), seed_(seed), timing_(tools, seed) {
   for (const Use& use : uses) {
     Bucket bucket;
     bucket.use = use;
@@ -126,14 +92,30 @@ std::vector<Candidate> ShapeSearch::most_promising(std::vector<Candidate> candid
 void ShapeSearch::try_all(Bucket& bucket, const std::vector<Candidate>& candidates) {
   std::vector<Trial> trials;
   for (const Candidate& candidate : candidates) {
-    if (tried_.insert(hash(candidate.kernel)).second) {
-      trials.emplace_back();
-      trials.back().candidate = candidate;
-    }
+    if (!tried_.insert(hash(candidate.kernel)).second) continue;
+    trials.emplace_back();
+    trials.back().candidate = candidate;
+    trials.back().layout = layout_key(candidate.kernel);
   }
   if (trials.empty()) return;
-
   // Code is made while nothing is measured.
+  const std::vector<Code> codes = compile(trials);
+  predict(trials);
+  check(bucket, trials, codes);
+
+  std::vector<size_t> added, right;
+  for (Trial& trial : trials) {
+    added.push_back(bucket.trials.size());
+    if (trial.runner) right.push_back(bucket.trials.size());
+    bucket.trials.push_back(std::move(trial));
+  }
+  if (!bucket.trials[0].runner) return;
+  const std::vector<size_t> raced = time(bucket, right);
+  added.insert(added.end(), raced.begin(), raced.end());
+  tools_.measured(bucket, added);
+}
+
+std::vector<Code> ShapeSearch::compile(std::vector<Trial>& trials) const {
   std::vector<Code> codes(trials.size());
   std::atomic<size_t> next = 0;
   tools_.crew.run([&](int) {
@@ -153,131 +135,49 @@ void ShapeSearch::try_all(Bucket& bucket, const std::vector<Candidate>& candidat
         trials[i].refused = tables.error().message;
     }
   });
-  std::vector<Candidate> made;
-  for (const Trial& trial : trials) made.push_back(trial.candidate);
-  const std::vector<std::optional<Prediction>> predictions = tools_.model.predict(made, tools_.crew);
+  return codes;
+}
 
-  // Right before fast.
+void ShapeSearch::predict(std::vector<Trial>& trials) {
+  if (model_ == Model::unasked) return;
+  std::vector<Candidate> candidates;
+  for (const Trial& trial : trials) candidates.push_back(trial.candidate);
+  const std::vector<std::optional<Prediction>> predictions = tools_.model.predict(candidates, tools_.crew);
+  for (size_t i = 0; i < trials.size(); ++i) trials[i].prediction = predictions[i];
+}
+
+// Right before fast.
+void ShapeSearch::check(Bucket& bucket, std::vector<Trial>& trials, std::span<const Code> codes) {
   std::vector<Code> sound;
-  std::vector<size_t> sound_index;
+  std::vector<Trial*> of;
   for (size_t i = 0; i < trials.size(); ++i) {
-    trials[i].prediction = predictions[i];
     if (!trials[i].refused.empty()) continue;
     sound.push_back(codes[i]);
-    sound_index.push_back(i);
+    of.push_back(&trials[i]);
   }
   const std::vector<std::string> wrong = checks_.at(bucket.problem.m)->check_guarded(sound);
   for (size_t i = 0; i < sound.size(); ++i) {
-    Trial& trial = trials[sound_index[i]];
-    trial.refused = wrong[i];
-    if (!trial.refused.empty()) continue;
-    Expected<TimedKernel> timed = tools_.timer.prepare(sound[i].kernel);
-    if (!timed) {
-      trial.refused = timed.error().message;
-      continue;
-    }
-    trial.runner.emplace();
-    trial.runner->kernel = timed.take();
-    const ir::Buffer& weights = sound[i].kernel.program().buffers[0];
-    trial.weight_bytes = static_cast<double>(weights.size * size_in_bytes(weights.element));
-    trial.tables = sound[i].tables;
-    if (trial.tables)
-      trial.tables_seconds = tables_share_ * time_tables(*trial.tables, tools_.timer.threads());
+    of[i]->refused = wrong[i];
+    if (!wrong[i].empty()) continue;
+    of[i]->tables = sound[i].tables;
+    if (const Status ready = timing_.prepare(*of[i], sound[i].kernel, tables_share_); !ready)
+      of[i]->refused = ready.error().message;
   }
-
-  std::vector<size_t> added;
-  for (Trial& trial : trials) {
-    if (trial.runner) added.push_back(bucket.trials.size());
-    bucket.trials.push_back(std::move(trial));
-  }
-  if (!bucket.trials[0].runner) return;
-  time_from_cache(bucket, added, 6);
-  const double best = bucket.trials[best_of(bucket)].ratio.value;
-  std::erase_if(added, [&](size_t i) { return bucket.trials[i].ratio.value > (1 + worth_timing) * best; });
-  std::ranges::sort(added, {}, [&](size_t i) { return bucket.trials[i].ratio.value; });
-  if (added.size() > most_at_once) added.resize(most_at_once);
-  time_from_memory(bucket, added, {});
-  tools_.measured(bucket);
 }
 
-void ShapeSearch::time_from_cache(Bucket& bucket, const std::vector<size_t>& trials, int most_rounds) {
-  std::vector<Runner*> runners;
-  for (const size_t i : trials) runners.push_back(&*bucket.trials[i].runner);
-  if (runners.empty()) return;
-  RaceRules rules;
-  rules.from = Weights::cache;
-  rules.least_rounds = 3;
-  rules.most_rounds = most_rounds;
-  rules.stop = tools_.stop;
-  const RaceResult result =
-      race(tools_.timer, bucket.trials[0].runner->kernel, runners, rules, seed_ += 1000);
-  if (bucket.default_cache_seconds == 0) bucket.default_cache_seconds = result.baseline_seconds;
-  bucket.default_cache_seconds = std::min(bucket.default_cache_seconds, result.baseline_seconds);
-  judge(bucket);
-  const double best = bucket.trials[best_of(bucket)].ratio.value;
+std::vector<size_t> ShapeSearch::time(Bucket& bucket, const std::vector<size_t>& trials) {
+  timing_.from_cache(bucket, trials, 6);
   for (const size_t i : trials) {
-    Trial& trial = bucket.trials[i];
-    if (trial.prediction && learns_)
+    const Trial& trial = bucket.trials[i];
+    if (model_ == Model::taught && trial.prediction)
       tools_.model.learn(trial.candidate.recipe, bucket.cost(trial).cache_seconds, *trial.prediction);
-    // Nobody will run it again.
-    if (i == 0 || trial.ratio.value < hopeless * best) continue;
-    trial.runner->released = true;
-    trial.runner->kernel.kernel = {};
   }
-}
-
-// With what is best so far, or the new would only be compared with each other.
-void ShapeSearch::time_from_memory(Bucket& bucket, std::vector<size_t> trials, const RaceRules& rules) {
-  std::erase_if(trials, [&](size_t i) { return bucket.trials[i].runner->released; });
-  if (trials.empty()) return;
-  const size_t best = best_of(bucket);
-  if (std::ranges::find(trials, best) == trials.end()) trials.push_back(best);
-  std::vector<Runner*> runners;
-  std::vector<size_t> rounds_before;
-  for (const size_t i : trials) {
-    runners.push_back(&*bucket.trials[i].runner);
-    rounds_before.push_back(runners.back()->from_memory.ratios.size());
-  }
-  RaceRules own = rules;
-  own.stop = tools_.stop;
-  const RaceResult result = race(tools_.timer, bucket.trials[0].runner->kernel, runners, own, seed_ += 1000);
-  if (result.rounds >= 3) bucket.noises.push_back(result.noise);
-  bucket.control.insert(bucket.control.end(), result.control.begin(), result.control.end());
-  if (bucket.default_seconds == 0) bucket.default_seconds = result.baseline_seconds;
-  bucket.default_seconds = std::min(bucket.default_seconds, result.baseline_seconds);
-
-  const CallCost usual = bucket.default_cost();
-  const std::optional<double> bandwidth =
-      implied_bandwidth(usual.cache_seconds, result.baseline_seconds, usual.weight_bytes);
-  if (bandwidth && result.rounds >= rules.least_rounds)
-    tools_.bytes_per_second = std::max(tools_.bytes_per_second, *bandwidth);
-  const double now = bandwidth.value_or(tools_.bytes_per_second);
-  for (size_t entered = 0; entered < trials.size(); ++entered) {
-    Trial& trial = bucket.trials[trials[entered]];
-    const double expected = bucket.cost(trial).seconds(now) / usual.seconds(now);
-    const std::vector<double>& ratios = trial.runner->from_memory.ratios;
-    for (size_t i = rounds_before[entered]; i < ratios.size(); ++i)
-      trial.surprises.push_back(ratios[i] / expected);
-  }
-  judge(bucket);
-}
-
-// What to expect of each, with memory at its fastest.
-void ShapeSearch::judge(Bucket& bucket) const {
-  const double usual = bucket.default_cost().seconds(tools_.bytes_per_second);
-  for (Trial& trial : bucket.trials) {
-    if (!trial.measured()) continue;
-    if (&trial == &bucket.trials[0]) {
-      trial.ratio = {1, 0, static_cast<int>(trial.surprises.size())};
-      continue;
-    }
-    const double expected = bucket.cost(trial).seconds(tools_.bytes_per_second) / usual;
-    Estimate surprise = believed(estimate(trial.surprises));
-    // Given up at once, because every round was far behind: too few for an error, and clear all the same.
-    if (trial.runner->dropped && trial.surprises.size() < 3 && !trial.surprises.empty())
-      surprise.value = std::ranges::min(trial.surprises);
-    trial.ratio = {expected * surprise.value, expected * surprise.error, surprise.count};
-  }
+  const double best = bucket.trials[best_of(bucket)].ratio.value;
+  std::vector<size_t> near = trials;
+  std::erase_if(near, [&](size_t i) { return bucket.trials[i].ratio.value > (1 + worth_timing) * best; });
+  std::ranges::sort(near, {}, [&](size_t i) { return bucket.trials[i].ratio.value; });
+  if (near.size() > most_at_once) near.resize(most_at_once);
+  return timing_.from_memory(bucket, near, {});
 }
 
 // Gives the other buckets something that shares a candidate's packed weights.
@@ -288,39 +188,6 @@ void ShapeSearch::fill_layout(const Candidate& candidate) {
   }
 }
 
-std::vector<Option> ShapeSearch::options() const {
-  std::map<std::string, Option> by_layout;
-  for (size_t b = 0; b < buckets_.size(); ++b) {
-    const Bucket& bucket = buckets_[b];
-    for (size_t i = 0; i < bucket.trials.size(); ++i) {
-      const Trial& trial = bucket.trials[i];
-      if (!trial.measured()) continue;
-      const std::string key = layout_key(trial.candidate.kernel);
-      if (b > 0 && !by_layout.contains(key)) continue;
-      Option& option = by_layout[key];
-      if (option.trials.size() == b) option.trials.push_back(i);
-      if (option.trials.size() != b + 1) continue;
-      const auto cost = [&](size_t index) {
-        const Trial& one = bucket.trials[index];
-        return one.seconds(bucket.default_seconds) + one.tables_seconds;
-      };
-      if (cost(i) < cost(option.trials[b])) option.trials[b] = i;
-    }
-  }
-  std::vector<Option> options;
-  for (auto& [key, option] : by_layout) {
-    if (option.trials.size() != buckets_.size()) continue;
-    for (size_t b = 0; b < buckets_.size(); ++b) {
-      const Trial& trial = buckets_[b].trials[option.trials[b]];
-      option.seconds +=
-          buckets_[b].use.calls * (trial.seconds(buckets_[b].default_seconds) + trial.tables_seconds);
-    }
-    options.push_back(std::move(option));
-  }
-  std::ranges::sort(options, {}, &Option::seconds);
-  return options;
-}
-
 double ShapeSearch::gain() const {
   const std::vector<Option> found = options();
   double usual = 0;
@@ -329,6 +196,10 @@ double ShapeSearch::gain() const {
 }
 
 bool ShapeSearch::refine() {
+  return explore() && polish();
+}
+
+bool ShapeSearch::explore() {
   for (int dull = 0; dull < 2;) {
     if (tools_.stop()) return false;
     const size_t tried = tried_.size();
@@ -344,8 +215,7 @@ bool ShapeSearch::refine() {
     }
     // Layouts beside the best one, as the bucket sees them that takes most of the time.
     const auto seconds_in = [&](size_t b) {
-      return buckets_[b].use.calls *
-             buckets_[b].trials[before[0].trials[b]].seconds(buckets_[b].default_seconds);
+      return buckets_[b].session_seconds(buckets_[b].trials[before[0].trials[b]]);
     };
     size_t main = 0;
     for (size_t b = 1; b < buckets_.size(); ++b) main = seconds_in(b) > seconds_in(main) ? b : main;
@@ -367,80 +237,149 @@ bool ShapeSearch::refine() {
   return true;
 }
 
-bool ShapeSearch::exhaust(const std::function<void(size_t done, size_t all)>& progress) {
-  std::vector<std::vector<Candidate>> spaces;
-  size_t all = 0, done = 0;
-  for (const Bucket& bucket : buckets_) {
-    spaces.push_back(make_space(bucket.problem, tools_.target).candidates);
-    all += spaces.back().size();
+bool ShapeSearch::polish() {
+  // Layouts that may win; those of the first look, so that this ends.
+  std::vector<std::string> layouts;
+  const std::vector<Option> before = options();
+  for (const Option& option : before) {
+    if (layouts.size() < 2 && option.seconds <= (1 + near_the_best / 2) * before[0].seconds)
+      layouts.push_back(layout_of(option, buckets_));
   }
-  constexpr size_t at_once = 32;
-  for (size_t b = 0; b < buckets_.size(); ++b) {
-    for (size_t first = 0; first < spaces[b].size(); first += at_once) {
-      if (tools_.stop()) return false;
-      const size_t end = std::min(first + at_once, spaces[b].size());
-      try_all(buckets_[b], {spaces[b].begin() + static_cast<ptrdiff_t>(first),
-                            spaces[b].begin() + static_cast<ptrdiff_t>(end)});
-      progress(done += end - first, all);
+  for (const std::string& layout : layouts) {
+    for (Bucket& bucket : buckets_) {
+      const size_t known = best_of_layout(bucket, layout, 0, 1).at(0);
+      try_all(bucket, sharing_layout(bucket.trials[known].candidate, bucket.problem, tools_.target));
+      for (;;) {
+        if (tools_.stop()) return false;
+        const std::vector<Candidate> next = around(bucket, layout);
+        if (next.empty()) break;
+        try_all(bucket, next);
+      }
     }
   }
   return true;
 }
 
-std::vector<Option> ShapeSearch::decide() {
-  const std::vector<Option> before = options();
-  if (before.empty()) return before;
-  // Whoever was first among many was lucky too: the best run again.
-  std::vector<Option> finalists;
-  for (const Option& option : before) {
-    if (finalists.size() < 4 && option.seconds <= (1 + near_the_best) * before[0].seconds)
-      finalists.push_back(option);
+std::vector<Candidate> ShapeSearch::around(const Bucket& bucket, const std::string& layout) const {
+  std::vector<Candidate> found;
+  for (const size_t i : best_of_layout(bucket, layout, worth_searching, 3)) {
+    for (Candidate& candidate : neighbours(bucket.trials[i].candidate, tools_.target, true)) {
+      if (!tried_.contains(hash(candidate.kernel))) found.push_back(std::move(candidate));
+    }
   }
-  const std::string usual = layout_key(buckets_[0].fallback.kernel);
-  const auto has_usual_layout = [&](const Option& option) {
-    return layout_key(buckets_[0].trials[option.trials[0]].candidate.kernel) == usual;
+  return found;
+}
+
+bool ShapeSearch::exhaust(const std::function<void(size_t done, size_t all)>& progress) {
+  model_ = Model::unasked;
+  constexpr size_t at_once = 32;
+  const auto as_usual = [&](const Candidate& candidate, const Bucket& bucket) {
+    return default_knobs(candidate.recipe, bucket.problem, tools_.target).prefetch_bytes ==
+           candidate.knobs.prefetch_bytes;
   };
-  for (const Option& option : before) {
-    if (has_usual_layout(option) && std::ranges::none_of(finalists, has_usual_layout))
-      finalists.push_back(option);
+  std::vector<std::vector<Candidate>> spaces;
+  size_t all = 0, done = 0;
+  for (const Bucket& bucket : buckets_) {
+    spaces.push_back(make_space(bucket.problem, tools_.target).candidates);
+    // Those that share packed weights one after the other: they are packed once.
+    std::ranges::stable_sort(spaces.back(), {},
+                             [](const Candidate& candidate) { return layout_key(candidate.kernel); });
+    all += spaces.back().size();
   }
   for (size_t b = 0; b < buckets_.size(); ++b) {
     Bucket& bucket = buckets_[b];
+    std::vector<Candidate> now;
+    for (const Candidate& candidate : spaces[b]) {
+      if (tools_.stop()) return false;
+      ++done;
+      if (as_usual(candidate, bucket)) now.push_back(candidate);
+      if (now.size() < at_once) continue;
+      try_all(bucket, now);
+      now.clear();
+      progress(done, all);
+    }
+    try_all(bucket, now);
+    // The other distances of what may be the best.
+    std::set<uint64_t> near;
+    const double best = bucket.trials[best_of(bucket)].ratio.value;
+    for (const Trial& trial : bucket.trials) {
+      if (trial.measured() && trial.ratio.value <= (1 + worth_timing) * best)
+        near.insert(hash_without_prefetching(trial.candidate.kernel));
+    }
+    std::erase_if(spaces[b], [&](const Candidate& candidate) {
+      return tried_.contains(hash(candidate.kernel)) ||
+             !near.contains(hash_without_prefetching(candidate.kernel));
+    });
+    for (const Candidate& candidate : spaces[b]) {
+      if (tools_.stop()) return false;
+      try_all(bucket, {candidate});
+    }
+  }
+  return true;
+}
+
+bool ShapeSearch::race_finalists() {
+  const std::string usual = layout_key(buckets_[0].fallback.kernel);
+  std::vector<std::string> layouts;
+  const std::vector<Option> all = options();
+  for (const Option& option : all) {
+    const std::string& layout = layout_of(option, buckets_);
+    const bool near = option.seconds <= (1 + near_the_best) * all[0].seconds;
+    if ((near && layouts.size() < most_finalists) || layout == usual) layouts.push_back(layout);
+  }
+  bool raced = false;
+  for (Bucket& bucket : buckets_) {
     std::vector<size_t> entered = {0};
-    for (const Option& option : finalists) entered.push_back(option.trials[b]);
+    for (const std::string& layout : layouts) {
+      const std::vector<size_t> best = best_of_layout(bucket, layout, near_the_best / 2, most_kernels_each);
+      entered.insert(entered.end(), best.begin(), best.end());
+    }
     std::ranges::sort(entered);
     entered.erase(std::unique(entered.begin(), entered.end()), entered.end());
-    std::erase_if(entered, [&](size_t i) { return bucket.trials[i].runner->released; });
-    for (const size_t i : entered) bucket.trials[i].runner->dropped = false;
-    time_from_cache(bucket, entered, 12);
+    if (std::ranges::all_of(entered, [&](size_t i) { return bucket.trials[i].in_finals; })) continue;
+    for (const size_t i : entered) {
+      bucket.trials[i].runner->dropped = false;
+      bucket.trials[i].in_finals = true;
+    }
+    timing_.from_cache(bucket, entered, 12);
     RaceRules rules;
     rules.least_rounds = 8;
     rules.most_rounds = 24;
-    time_from_memory(bucket, entered, rules);
-    tools_.measured(bucket);
+    tools_.measured(bucket, timing_.from_memory(bucket, entered, rules));
+    raced = true;
   }
+  return raced;
+}
+
+std::vector<Option> ShapeSearch::decide() {
+  if (options().empty()) return {};
+  // Whoever is first among many was lucky too: the best run again, until whoever is first then did so.
+  constexpr int most_times = 6;
+  for (int times = 0; times < most_times && race_finalists(); ++times) {
+  }
+  std::vector<Option> finalists = best_options(buckets_, Among::finalists);
+  const std::string usual = layout_key(buckets_[0].fallback.kernel);
   for (Option& option : finalists) {
+    if (layout_of(option, buckets_) != usual) continue;
     option.seconds = 0;
     for (size_t b = 0; b < buckets_.size(); ++b) {
-      Bucket& bucket = buckets_[b];
+      const Bucket& bucket = buckets_[b];
       // The default kernel wins ties.
-      const bool shares =
-          layout_key(bucket.fallback.kernel) == layout_key(bucket.trials[option.trials[b]].candidate.kernel);
-      if (shares && bucket.trials[option.trials[b]].ratio.value > 1 - tie) option.trials[b] = 0;
-      const Trial& trial = bucket.trials[option.trials[b]];
-      option.seconds += bucket.use.calls * (trial.seconds(bucket.default_seconds) + trial.tables_seconds);
+      if (bucket.trials[option.trials[b]].ratio.value > 1 - tie) option.trials[b] = 0;
+      option.seconds += bucket.session_seconds(bucket.trials[option.trials[b]]);
     }
   }
   std::ranges::sort(finalists, {}, &Option::seconds);
   // So does the default layout.
-  const auto usual_option = std::ranges::find_if(finalists, has_usual_layout);
+  const auto usual_option = std::ranges::find_if(
+      finalists, [&](const Option& option) { return layout_of(option, buckets_) == usual; });
   if (usual_option != finalists.end() && usual_option->seconds < (1 + tie) * finalists[0].seconds)
     std::rotate(finalists.begin(), usual_option, usual_option + 1);
   return finalists;
 }
 
 Expected<bool> ShapeSearch::sample(size_t count) {
-  learns_ = false;
+  model_ = Model::asked;
   const uint64_t seed = seed_;
   if (const Status tried = try_defaults(); !tried) return tried.error();
   for (Bucket& bucket : buckets_) {

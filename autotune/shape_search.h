@@ -3,81 +3,15 @@
 
 #include <functional>
 #include <map>
-#include <optional>
+#include <memory>
 #include <set>
-#include <string>
 #include <vector>
 
-#include "autotune/cost_model.h"
 #include "autotune/exact_check.h"
-#include "autotune/expected_time.h"
-#include "autotune/kernel_timer.h"
-#include "autotune/race.h"
-#include "codegen/jit.h"
+#include "autotune/option.h"
+#include "autotune/trial_timing.h"
 
 namespace tern::autotune {
-
-// How many calls for m rows a typical session makes of each matrix.
-struct Use {
-  int64_t m = 1;
-  double calls = 1;
-};
-
-// One candidate, with all that became of it.
-struct Trial {
-  Candidate candidate;
-  std::optional<Prediction> prediction;
-  std::optional<Runner> runner;                   // if it was compiled and right
-  std::optional<codegen::CompiledKernel> tables;  // of strategy lookup
-  double tables_seconds = 0;                      // to build the tables of all rows
-  double weight_bytes = 0;
-  std::string refused;  // why not
-  // Rounds with weights from memory: the ratio to the default kernel, over the ratio that was to be expected.
-  std::vector<double> surprises;
-  // What its calls should take, by all that was measured, in times of the default kernel's.
-  Estimate ratio;
-  bool measured() const { return runner && !runner->from_cache.empty(); }
-  double seconds(double default_seconds) const { return ratio.value * default_seconds; }
-};
-
-// All that is known for one number of rows.
-struct Bucket {
-  Use use;
-  ir::Problem problem;
-  Candidate fallback;          // the default kernel
-  double default_seconds = 0;  // of a call, in the race in which memory was fastest
-  double default_cache_seconds = 0;
-  std::vector<double> noises;  // of each race: see RaceResult
-  double noise() const { return median(noises); }
-  std::vector<Trial> trials;    // the default kernel is the first
-  std::vector<double> control;  // ratios of the default kernel to itself, by round of all races
-
-  CallCost cost(const Trial& trial) const {
-    return {trial.runner->from_cache.shortest(), trial.weight_bytes};
-  }
-  CallCost default_cost() const { return {default_cache_seconds, trials[0].weight_bytes}; }
-};
-
-// Kernels that share packed weights, one for each bucket.
-struct Option {
-  std::vector<size_t> trials;  // by bucket: indices into its trials
-  double seconds = 0;          // of a session: calls times seconds of each bucket
-};
-
-struct SearchTools {
-  const targets::Target& target;
-  const Crew& crew;
-  const codegen::Jit& jit;
-  CostModel& model;
-  KernelTimer& timer;
-  // The most that memory was seen to do. Kernels are chosen for that: where others take a share of it, all
-  // that wait for memory wait alike, but who chose by that would regret it when they are gone.
-  double& bytes_per_second;
-  // Asked often: whether to end, for lack of time or because somebody wants it.
-  std::function<bool()> stop;
-  // Told after each race, so that nothing measured is lost.
-  std::function<void(const Bucket& bucket)> measured;
-};
 
 class ShapeSearch {
  public:
@@ -93,7 +27,8 @@ class ShapeSearch {
   Status begin(const std::vector<Candidate>& warm_starts);
   // Goes on around the best until nothing gets better; true if it came to that end, false if it was stopped.
   bool refine();
-  // Instead: measures the whole space.
+  // Instead: measures the whole space. How far ahead a kernel prefetches matters only from memory, so all
+  // distances are tried only of those that are near enough to the best.
   bool exhaust(const std::function<void(size_t done, size_t all)>& progress);
 
   // Instead of begin() and what comes after it: measures so many candidates for each number of rows, drawn
@@ -106,7 +41,7 @@ class ShapeSearch {
 
   const std::vector<Bucket>& buckets() const { return buckets_; }
   // Options by ascending seconds, of what is measured so far.
-  std::vector<Option> options() const;
+  std::vector<Option> options() const { return best_options(buckets_, Among::measured); }
   // The best option's seconds, as a share of those of the default kernels.
   double gain() const;
 
@@ -114,16 +49,26 @@ class ShapeSearch {
   Status try_defaults();
   // Compiles, checks and times what was not tried before.
   void try_all(Bucket& bucket, const std::vector<Candidate>& candidates);
-  void time_from_cache(Bucket& bucket, const std::vector<size_t>& trials, int most_rounds);
-  void time_from_memory(Bucket& bucket, std::vector<size_t> trials, const RaceRules& rules);
-  void judge(Bucket& bucket) const;
-  void fill_layout(const Candidate& candidate);
+  std::vector<Code> compile(std::vector<Trial>& trials) const;
+  void predict(std::vector<Trial>& trials);
+  void check(Bucket& bucket, std::vector<Trial>& trials, std::span<const Code> codes);
+  // Returns those that were timed from memory.
+  std::vector<size_t> time(Bucket& bucket, const std::vector<size_t>& trials);
   std::vector<Candidate> most_promising(std::vector<Candidate> candidates, size_t count);
+  void fill_layout(const Candidate& candidate);
+  // Schedules of the best layouts, and layouts beside the best one. True if it came to an end.
+  bool explore();
+  // The best layouts' schedules, until no neighbour of the best ones is left. The same.
+  bool polish();
+  // What one knob more or less makes of the best with this layout, and is not tried yet.
+  std::vector<Candidate> around(const Bucket& bucket, const std::string& layout) const;
+  bool race_finalists();
 
   SearchTools tools_;
   double tables_share_;
   uint64_t seed_;
-  bool learns_ = true;  // the cost model does
+  enum class Model : uint8_t { unasked, asked, taught } model_ = Model::taught;
+  TrialTiming timing_;
   std::vector<Bucket> buckets_;
   std::map<int64_t, std::unique_ptr<ExactCheck>> checks_;  // by m
   std::set<uint64_t> tried_;

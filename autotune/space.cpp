@@ -292,4 +292,8 @@ bool same_layouts(const ir::Kernel& a, const ir::Kernel& b) {
   return a.weights == b.weights && a.scales == b.scales;
 }
 
+std::string layout_key(const ir::Kernel& kernel) {
+  return print(kernel.weights) + (kernel.scales ? print(*kernel.scales) : std::string());
+}
+
 }  // namespace tern::autotune

@@ -66,5 +66,7 @@ std::vector<Candidate> sharing_layout(const Candidate& candidate, const ir::Prob
                                       const targets::Target& target);
 
 bool same_layouts(const ir::Kernel& a, const ir::Kernel& b);
+// Equal for those that are.
+std::string layout_key(const ir::Kernel& kernel);
 
 }  // namespace tern::autotune

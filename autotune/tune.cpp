@@ -9,6 +9,8 @@
 #include <fstream>
 #include <span>
 
+#include "autotune/decimal.h"
+
 namespace tern::autotune {
 namespace {
 
@@ -48,23 +50,18 @@ double load_by_others() {
   return file ? std::max(running - 1, 0) : 0;
 }
 
-// As many digits as a measurement is worth: records are read by people.
-double rounded(double value) {
-  return std::stod(fmt::format("{:.4g}", value));
-}
-
 // Of the rounds from memory from `first` on.
 Timing timing_of(const Bucket& bucket, const Trial& trial, size_t first, double load) {
   Timing timing;
   if (trial.runner->from_memory.seconds.size() > first) {
     const std::span<const double> seconds = std::span(trial.runner->from_memory.seconds).subspan(first);
-    timing.seconds = rounded(median(seconds));
-    timing.spread = rounded(typical_deviation(seconds) / median(seconds));
+    timing.seconds = to_four_digits(median(seconds));
+    timing.spread = to_four_digits(typical_deviation(seconds) / median(seconds));
     timing.rounds = static_cast<int>(seconds.size());
   }
-  timing.cache_seconds = rounded(bucket.cost(trial).cache_seconds);
-  timing.ratio = rounded(trial.ratio.value);
-  timing.error = rounded(trial.ratio.error);
+  timing.cache_seconds = to_four_digits(bucket.cost(trial).cache_seconds);
+  timing.ratio = to_four_digits(trial.ratio.value);
+  timing.error = to_four_digits(trial.ratio.error);
   timing.date = date_now();
   timing.load = load;
   return timing;
@@ -87,7 +84,7 @@ class Session {
                timer_,
                bytes_per_second_,
                [this] { return stop(); },
-               [this](const Bucket& bucket) { keep(bucket); }} {
+               [this](const Bucket& bucket, std::span<const size_t> trials) { keep(bucket, trials); }} {
     for (const TuneTask& task : tasks) result_.shapes.push_back({task, nullptr, {}, {}, 0, 0, 0});
     // What takes the most of a session first: it teaches the others.
     std::ranges::stable_sort(result_.shapes, std::greater{},
@@ -262,8 +259,8 @@ class Session {
     for (size_t b = 0; b < buckets.size(); ++b) {
       const Trial& trial = buckets[b].trials[shape.options[0].trials[b]];
       choice.kernels.push_back(trial.candidate.kernel);
-      choice.seconds.push_back(rounded(trial.seconds(buckets[b].default_seconds)));
-      choice.ratios.push_back(rounded(trial.ratio.value));
+      choice.seconds.push_back(to_four_digits(trial.seconds(buckets[b].default_seconds)));
+      choice.ratios.push_back(to_four_digits(trial.ratio.value));
     }
     shape.choice = choice;
     Database found;
@@ -278,11 +275,12 @@ class Session {
   }
 
   // After each race: whoever is killed loses that race at most.
-  void keep(const Bucket& bucket) {
+  void keep(const Bucket& bucket, std::span<const size_t> trials) {
     Database found;
     found.provenance = known_.provenance;
     const double load = load_by_others();
-    for (const Trial& trial : bucket.trials) {
+    for (const size_t i : trials) {
+      const Trial& trial = bucket.trials[i];
       const size_t rounds = trial.runner ? trial.runner->from_memory.ratios.size() : 0;
       const auto [kept, is_new] = kept_.try_emplace(hash(trial.candidate.kernel), 0);
       if (!is_new && kept->second == rounds) continue;
@@ -291,7 +289,7 @@ class Session {
       record.kernel = trial.candidate.kernel;
       record.recipe = print(trial.candidate);
       record.refused = trial.refused;
-      if (trial.prediction) record.predicted_seconds = rounded(trial.prediction->seconds);
+      if (trial.prediction) record.predicted_seconds = to_four_digits(trial.prediction->seconds);
       if (trial.measured()) record.timings.push_back(timing_of(bucket, trial, kept->second, load));
       kept->second = rounds;
       found.records.push_back(std::move(record));

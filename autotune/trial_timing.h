@@ -1,0 +1,30 @@
+// Timing the candidates of a bucket, both ways: see autotune/expected_time.h.
+#pragma once
+
+#include <vector>
+
+#include "autotune/search_tools.h"
+
+namespace tern::autotune {
+
+class TrialTiming {
+ public:
+  TrialTiming(const SearchTools& tools, uint64_t seed) : tools_(tools), seed_(seed) {}
+
+  // Of a kernel that was found right: makes it ready to be timed. `tables_share`: see TuneTask.
+  Status prepare(Trial& trial, const codegen::CompiledKernel& kernel, double tables_share);
+  // Those with these indices, with weights from cache. What turns out much slower than the best is
+  // released.
+  void from_cache(Bucket& bucket, std::vector<size_t> trials, int most_rounds);
+  // With weights from memory, and beside them the best, or the new would only be compared with each other.
+  // Returns all that ran.
+  std::vector<size_t> from_memory(Bucket& bucket, std::vector<size_t> trials, const RaceRules& rules);
+
+ private:
+  void revive(Bucket& bucket, std::vector<size_t>& trials);
+
+  SearchTools tools_;
+  uint64_t seed_;
+};
+
+}  // namespace tern::autotune
