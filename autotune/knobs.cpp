@@ -90,13 +90,14 @@ void set_inputs_of_quads(Knobs& knobs, const Recipe& recipe, const targets::Targ
     knobs.unrolled_inputs = leaf;
 }
 
-// So few rows that waiting for weights takes a good part of their time, and prefetching pays.
+// So few rows that waiting for weights takes a good part of their time.
 constexpr int64_t few_rows = 16;
 
-// As far ahead as is best for one row of most kernels, and for few. Groups of several vectors are read in
-// larger steps, and several rows take longer for each. (Distances compared on Zen 5 by kernels_bench.)
+// As far ahead as is best for most kernels. Groups of several vectors are read in larger steps, and several
+// rows take longer for each. Many rows hardly wait for weights, if the CPU's own prefetchers see them coming:
+// whether they do hangs on the addresses that the code happens to have. (Compared on Zen 5: by kernels_bench
+// for one row; for 64, one in six copies of the same code took 20 % longer without.)
 int64_t prefetch_distance(const Recipe& recipe, const ir::Problem& problem) {
-  if (problem.m > few_rows) return 0;
   const bool planes = problem.is_ternary() && row(recipe.packing).bytes_per_group > 1;
   if (planes || problem.m > 1) return 8192;
   return row(recipe.packing).mirrored ? 6144 : 4096;
@@ -124,7 +125,6 @@ constexpr int64_t most_rows_a_panel = 512;
 void set_panels(Knobs& knobs, const Recipe& recipe, const targets::Target& target) {
   const bool many_registers = target.vector_registers >= 32;
   knobs.panel_rows = most_rows_a_panel;
-  knobs.prefetch_bytes = 0;
   switch (recipe.unit) {
     case TileUnit::quads: {
       const bool widens = !has_quad_dot(target, knobs.lanes * 32) && recipe.offset == 1;
@@ -227,6 +227,8 @@ Knobs default_knobs(const Recipe& recipe, const ir::Problem& problem, const targ
       knobs.unrolled_inputs = 8;
       break;
   }
+  // Sums that wait in 16 bits leave no register to what many rows hardly need.
+  if (problem.m > few_rows && knobs.widen_every > 0) knobs.prefetch_bytes = 0;
   return knobs;
 }
 

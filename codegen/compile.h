@@ -25,8 +25,8 @@ Expected<std::string> compile(const ir::Program& program, const targets::Target&
 // LLVM's version, part of every key under which generated code is stored.
 std::string llvm_version();
 
-// Raise it whenever the code generated for the same kernel changes: what is stored of older code, objects and
-// measurements, is not used any more.
-inline constexpr int generator_version = 2;
+// Raise it whenever the code generated for the same kernel changes, or a default kernel, which measurements
+// are compared with: what is stored of older code, objects and measurements, is not used any more.
+inline constexpr int generator_version = 3;
 
 }  // namespace tern::codegen
