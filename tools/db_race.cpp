@@ -90,9 +90,8 @@ class ProgressLine {
   }
   void show(const std::vector<Contest>& contests, size_t now, int round, int rounds) const {
     if (!is_terminal_) return;
-    const ir::Problem& problem = contests[now].problem;
-    fmt::print(stderr, "\r\x1b[K{}, {} row{} ({} of {}): round {} of {}", shape_text(problem), problem.m,
-               problem.m == 1 ? "" : "s", now + 1, contests.size(), round + 1, rounds);
+    fmt::print(stderr, "\r\x1b[K{} ({} of {}): round {} of {}", contest_text(contests[now].problem), now + 1,
+               contests.size(), round + 1, rounds);
     std::fflush(stderr);
   }
 

@@ -13,10 +13,6 @@ namespace {
 using autotune::Contender;
 using autotune::ContestResult;
 
-std::string rows_text(const ir::Problem& problem) {
-  return fmt::format("{}, {} row{}", shape_text(problem), problem.m, problem.m == 1 ? "" : "s");
-}
-
 std::string ratio_text(const std::optional<Contender>& contender) {
   if (!contender) return "-";
   if (!contender->refused.empty()) return "refused";
@@ -74,7 +70,8 @@ std::string refusals(const ContestResult& result) {
   for (size_t i = 0; i < result.contenders.size(); ++i) {
     const std::optional<Contender>& contender = result.contenders[i];
     if (contender && !contender->refused.empty())
-      text += fmt::format("refused: {}, file {}: {}\n", rows_text(result.problem), i + 1, contender->refused);
+      text +=
+          fmt::format("refused: {}, file {}: {}\n", contest_text(result.problem), i + 1, contender->refused);
   }
   return text;
 }
@@ -91,7 +88,7 @@ std::string last_line(std::span<const ContestResult> results) {
   }
   if (!largest) return "no clear difference\n";
   return fmt::format("largest clear difference: {:.1f} % ({})\n", 100 * largest->difference->value,
-                     rows_text(largest->problem));
+                     contest_text(largest->problem));
 }
 
 bool same_shape(ir::Problem a, const ir::Problem& b) {
@@ -100,6 +97,10 @@ bool same_shape(ir::Problem a, const ir::Problem& b) {
 }
 
 }  // namespace
+
+std::string contest_text(const ir::Problem& problem) {
+  return fmt::format("{}, {} row{}", shape_text(problem), problem.m, problem.m == 1 ? "" : "s");
+}
 
 std::string race_text(std::span<const ContestResult> results, const RaceSetting& setting) {
   if (results.empty()) return "ended before anything was timed\n";

@@ -9,6 +9,8 @@
 
 namespace tern::tools {
 
+std::string contest_text(const ir::Problem& problem);  // "2560 x 6912, 1 row"
+
 struct RaceSetting {
   std::vector<std::string> files;  // the databases, in the order of the contenders
   int threads = 1, rounds = 1;
