@@ -22,9 +22,8 @@ struct Trial {
   Candidate candidate;
   std::string layout;  // see layout_key
   std::optional<Prediction> prediction;
-  std::optional<Runner> runner;                   // if it was compiled and right
-  std::optional<codegen::CompiledKernel> tables;  // of strategy lookup
-  double tables_seconds = 0;                      // to build the tables of all rows
+  std::optional<Runner> runner;  // if it was compiled and right
+  double tables_seconds = 0;     // to build the look-up tables of all rows, or its share of that
   double weight_bytes = 0;
   std::string refused;  // why not
   // Rounds with weights from memory: the ratio to the default kernel, over the ratio that was to be expected.

@@ -2,21 +2,14 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "codegen/compiled_kernel.h"
+#include "autotune/code.h"
 #include "ir/problem.h"
 
 namespace tern::autotune {
-
-// Code to be checked: of strategy lookup, what builds its tables too.
-struct Code {
-  codegen::CompiledKernel kernel;
-  std::optional<codegen::CompiledKernel> tables;
-};
 
 // Checks kernels of one problem by random weights and activations. Of very many outputs the first and the
 // last are computed and compared.

@@ -93,6 +93,20 @@ Slice slice_of(const codegen::CompiledKernel& kernel, int threads, size_t bytes)
   return slice;
 }
 
+size_t bytes_from_memory(const targets::Target& target) {
+  constexpr size_t least = size_t{1} << 28;  // whatever is known of its caches
+  int64_t largest = 0;
+  for (const targets::Cache& cache : target.caches) largest = std::max(largest, cache.size_bytes);
+  return std::max(least, static_cast<size_t>(largest) * 4);
+}
+
+// Activations have room beside them, and whoever shares the cache.
+size_t bytes_from_cache(const targets::Target& target) {
+  constexpr size_t small = size_t{1} << 17;  // that nearly every second-level cache has twice
+  const targets::Cache* cache = find_cache(target, 2);
+  return cache ? static_cast<size_t>(cache->size_bytes) / 4 : small;
+}
+
 KernelTimer::KernelTimer(const Crew& crew, size_t memory_bytes, size_t cache_bytes)
     : crew_(crew), memory_bytes_(memory_bytes), cache_bytes_(cache_bytes) {}
 

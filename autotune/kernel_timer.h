@@ -12,6 +12,7 @@
 #include "autotune/pages.h"
 #include "codegen/compiled_kernel.h"
 #include "ir/expected.h"
+#include "targets/target.h"
 
 namespace tern::autotune {
 
@@ -29,6 +30,11 @@ struct Slice {
 // So many blocks of outputs that their weights take `bytes` at most on each thread; one, if that takes more.
 Slice slice_of(const codegen::CompiledKernel& kernel, int threads, size_t bytes);
 
+// So many bytes of weights, read in turn, surely come from memory; and so many does each core's own cache
+// surely keep.
+size_t bytes_from_memory(const targets::Target& target);
+size_t bytes_from_cache(const targets::Target& target);
+
 // A kernel that is ready to be timed.
 struct TimedKernel {
   codegen::CompiledKernel kernel;
@@ -39,8 +45,8 @@ struct TimedKernel {
 
 class KernelTimer {
  public:
-  // Weights from memory are read from `memory_bytes` in turn: more than the caches hold. Those from cache are
-  // `cache_bytes` for each thread: what its own cache surely keeps.
+  // Weights from memory are read from `memory_bytes` in turn, see bytes_from_memory; those from cache are
+  // `cache_bytes` for each thread, see bytes_from_cache.
   KernelTimer(const Crew& crew, size_t memory_bytes, size_t cache_bytes);
 
   // Makes room for a kernel's buffers, and finds how many calls make a sample. Fails where there is not

@@ -120,19 +120,11 @@ std::vector<Code> ShapeSearch::compile(std::vector<Trial>& trials) const {
   std::atomic<size_t> next = 0;
   tools_.crew.run([&](int) {
     for (size_t i = next++; i < trials.size(); i = next++) {
-      const ir::Kernel& kernel = trials[i].candidate.kernel;
-      Expected<codegen::CompiledKernel> code = tools_.jit.compile(kernel);
-      if (!code) {
-        trials[i].refused = code.error().message;
-        continue;
-      }
-      codes[i].kernel = code.take();
-      if (kernel.compute.strategy != ir::Strategy::lookup) continue;
-      Expected<codegen::CompiledKernel> tables = tools_.jit.compile_tables(kernel);
-      if (tables)
-        codes[i].tables = tables.take();
+      Expected<Code> code = compile_code(tools_.jit, trials[i].candidate.kernel);
+      if (code)
+        codes[i] = code.take();
       else
-        trials[i].refused = tables.error().message;
+        trials[i].refused = code.error().message;
     }
   });
   return codes;
@@ -159,8 +151,7 @@ void ShapeSearch::check(Bucket& bucket, std::vector<Trial>& trials, std::span<co
   for (size_t i = 0; i < sound.size(); ++i) {
     of[i]->refused = wrong[i];
     if (!wrong[i].empty()) continue;
-    of[i]->tables = sound[i].tables;
-    if (const Status ready = timing_.prepare(*of[i], sound[i].kernel, tables_share_); !ready)
+    if (const Status ready = timing_.prepare(*of[i], sound[i], tables_share_); !ready)
       of[i]->refused = ready.error().message;
   }
 }

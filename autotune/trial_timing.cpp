@@ -1,38 +1,12 @@
 #include "autotune/trial_timing.h"
 
 #include <algorithm>
-#include <chrono>
-
-#include "autotune/pages.h"
-#include "ir/interpret.h"
 
 namespace tern::autotune {
 namespace {
 
 // The code of what is so many times slower than the best is not kept: a whole space would fill the memory.
 constexpr double hopeless = 1.5;
-
-// The tables of all rows, built by one thread after another row as a model does it.
-double time_tables(const codegen::CompiledKernel& tables, int threads) {
-  std::vector<Pages> memory;
-  std::vector<void*> pointers;
-  for (const ir::Buffer& buffer : tables.program().buffers) {
-    const auto bytes = static_cast<size_t>(buffer.size * size_in_bytes(buffer.element));
-    Expected<Pages> pages = Pages::allocate(bytes + 4096, Pages::Children::lack);
-    if (!pages) return 0;
-    memory.push_back(pages.take());
-    pointers.push_back(memory.back().data());
-  }
-  const std::vector<ir::Range> ranges = full_ranges(tables.program());
-  std::vector<double> seconds;
-  for (int i = 0; i < 5; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    tables(pointers, ranges);
-    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  const int64_t rows = ranges.empty() ? 1 : ranges[0].end;
-  return median(seconds) / static_cast<double>(std::min<int64_t>(threads, rows));
-}
 
 // Zero: nothing is known yet.
 void lower(double& least, double seconds) {
@@ -41,14 +15,14 @@ void lower(double& least, double seconds) {
 
 }  // namespace
 
-Status TrialTiming::prepare(Trial& trial, const codegen::CompiledKernel& kernel, double tables_share) {
-  Expected<TimedKernel> timed = tools_.timer.prepare(kernel);
+Status TrialTiming::prepare(Trial& trial, const Code& code, double tables_share) {
+  Expected<TimedKernel> timed = tools_.timer.prepare(code.kernel);
   if (!timed) return timed.error();
   trial.runner.emplace();
   trial.runner->kernel = timed.take();
-  const ir::Buffer& weights = kernel.program().buffers[0];
+  const ir::Buffer& weights = code.kernel.program().buffers[0];
   trial.weight_bytes = static_cast<double>(weights.size * size_in_bytes(weights.element));
-  if (trial.tables) trial.tables_seconds = tables_share * time_tables(*trial.tables, tools_.timer.threads());
+  trial.tables_seconds = tables_share * time_tables(code, tools_.timer.threads());
   return {};
 }
 

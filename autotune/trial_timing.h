@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "autotune/code.h"
 #include "autotune/search_tools.h"
 
 namespace tern::autotune {
@@ -11,8 +12,8 @@ class TrialTiming {
  public:
   TrialTiming(const SearchTools& tools, uint64_t seed) : tools_(tools), seed_(seed) {}
 
-  // Of a kernel that was found right: makes it ready to be timed. `tables_share`: see TuneTask.
-  Status prepare(Trial& trial, const codegen::CompiledKernel& kernel, double tables_share);
+  // Of code that was found right: makes it ready to be timed. `tables_share`: see TuneTask.
+  Status prepare(Trial& trial, const Code& code, double tables_share);
   // Those with these indices, with weights from cache. What turns out much slower than the best is
   // released.
   void from_cache(Bucket& bucket, std::vector<size_t> trials, int most_rounds);

@@ -25,22 +25,6 @@ constexpr double not_worth_another_look = 1.2;
 // A race in which one kernel differs so much from itself cannot tell close ones apart.
 constexpr double too_noisy = 0.1;
 
-// Weights in cache would be a different matter: so many bytes are read in turn, at least.
-constexpr size_t least_bytes_of_weights = size_t{1} << 28;
-
-size_t bytes_in_memory(const targets::Target& target) {
-  int64_t largest = 0;
-  for (const targets::Cache& cache : target.caches) largest = std::max(largest, cache.size_bytes);
-  return std::max(least_bytes_of_weights, static_cast<size_t>(largest) * 4);
-}
-
-// Activations have room beside them, and whoever shares the cache.
-size_t bytes_in_cache(const targets::Target& target) {
-  constexpr size_t small = size_t{1} << 17;  // that nearly every second-level cache has twice
-  const targets::Cache* cache = find_cache(target, 2);
-  return cache ? static_cast<size_t>(cache->size_bytes) / 4 : small;
-}
-
 // Threads that want to run, beside this one.
 double load_by_others() {
   std::ifstream file("/proc/loadavg");
@@ -76,7 +60,7 @@ class Session {
         events_(events),
         conditions_{options.target, machine.crew.threads},
         bytes_per_second_(machine.machine.bytes_per_second),
-        timer_(machine.crew, bytes_in_memory(machine.target), bytes_in_cache(machine.target)),
+        timer_(machine.crew, bytes_from_memory(machine.target), bytes_from_cache(machine.target)),
         tools_{machine.target,
                machine.crew,
                jit,

@@ -8,6 +8,7 @@
 #include "autotune/prune.h"
 #include "targets/host.h"
 #include "tools/commands.h"
+#include "tools/db_race.h"
 #include "tools/db_tables.h"
 #include "tools/input.h"
 #include "tools/output_file.h"
@@ -299,6 +300,8 @@ void add_db(CLI::App& app, int& exit_code) {
       add(*db, "verify", "Report what is damaged; exit code 1 if anything is", flags, exit_code, verify);
   command->add_option("files", flags->files, "Databases (default: all)");
   command->add_flag("--repair", flags->repair, "Move what is damaged to FILE.quarantine");
+
+  add_db_race(*db, exit_code);
 }
 
 }  // namespace tern::tools

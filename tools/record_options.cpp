@@ -17,15 +17,6 @@ void warn(const std::string& text) {
   fmt::print(stderr, "tern: warning: {}\n", text);
 }
 
-Expected<autotune::Database> load_named(const fs::path& file, const autotune::Provenance& machine) {
-  std::error_code problem;
-  if (!fs::exists(file, problem)) return Error{"no such database", {file.string(), 0, 0}};
-  std::vector<std::string> warnings;
-  Expected<autotune::Database> database = autotune::load_choices(file, machine, warnings);
-  std::ranges::for_each(warnings, warn);
-  return database;
-}
-
 // The machine's own file is a help that nobody asked for: without it, kernels are slower but as right.
 autotune::Database load_own(const fs::path& file, const autotune::Provenance& machine) {
   std::vector<std::string> warnings;
@@ -36,6 +27,15 @@ autotune::Database load_own(const fs::path& file, const autotune::Provenance& ma
 }
 
 }  // namespace
+
+Expected<autotune::Database> load_named(const fs::path& file, const autotune::Provenance& machine) {
+  std::error_code problem;
+  if (!fs::exists(file, problem)) return Error{"no such database", {file.string(), 0, 0}};
+  std::vector<std::string> warnings;
+  Expected<autotune::Database> database = autotune::load_choices(file, machine, warnings);
+  std::ranges::for_each(warnings, warn);
+  return database;
+}
 
 void add_record_options(CLI::App& command, RecordFlags& flags) {
   CLI::Option* database = command.add_option(

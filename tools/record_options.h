@@ -19,6 +19,11 @@ struct RecordFlags {
 // Adds --database and --untuned.
 void add_record_options(CLI::App& command, RecordFlags& flags);
 
+// The choices of a file that somebody named, which must be there and of this machine; what is damaged in it
+// is a warning on standard error.
+Expected<autotune::Database> load_named(const std::filesystem::path& file,
+                                        const autotune::Provenance& machine);
+
 // What was tuned for one target.
 struct TunedKernels {
   targets::Target target;

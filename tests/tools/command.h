@@ -52,6 +52,18 @@ class CommandTest : public ::testing::Test {
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read("stdout"), read("stderr")};
   }
 
+  // Begins a command and does not wait for it. What it says goes to the files stdout and stderr.
+  pid_t start(const std::string& arguments) const {
+    const pid_t child = fork();
+    if (child == 0) {
+      const std::string command =
+          fmt::format("exec '{}' {} >'{}' 2>'{}'", TERN_PROGRAM, arguments, path("stdout"), path("stderr"));
+      execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+      _exit(127);
+    }
+    return child;
+  }
+
  private:
   std::filesystem::path folder_;
 };

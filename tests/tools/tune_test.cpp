@@ -44,17 +44,6 @@ class TuneTest : public CommandTest {
     return count;
   }
 
-  // Begins a command and does not wait for it.
-  pid_t start(const std::string& arguments) const {
-    const pid_t child = fork();
-    if (child == 0) {
-      const std::string command = fmt::format("exec '{}' {} >/dev/null 2>&1", TERN_PROGRAM, arguments);
-      execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
-      _exit(127);
-    }
-    return child;
-  }
-
   std::string file_;
 };
 
