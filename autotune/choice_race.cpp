@@ -52,11 +52,15 @@ void add_contests(ir::Problem problem, const std::vector<const Choice*>& choices
   }
 }
 
+// Where code lies in memory makes a difference that is nobody's merit: each kernel is compiled so often, and
+// rounds take the copies in turn.
+constexpr size_t copies_of_code = 4;
+
 // One of the distinct kernels of a contest.
 struct Entrant {
   ir::Kernel kernel;
   std::string refused;
-  std::optional<TimedKernel> timed;  // if it was not
+  std::vector<TimedKernel> copies;  // none if it was refused
   double tables_seconds = 0;
   std::vector<double> seconds;  // of one call with its tables, by round
 };
@@ -81,30 +85,28 @@ std::vector<Entrant> entrants_of(const Contest& contest, const targets::Target& 
 // Compiles, checks and prepares: right before fast.
 void make_ready(const ir::Problem& problem, std::vector<Entrant>& entrants, const codegen::Jit& jit,
                 const Crew& crew, KernelTimer& timer) {
-  std::vector<Code> codes(entrants.size());
+  std::vector<Expected<Code>> codes(entrants.size() * copies_of_code, Code());
   std::atomic<size_t> next = 0;
   crew.run([&](int) {
-    for (size_t i = next++; i < entrants.size(); i = next++) {
-      Expected<Code> code = compile_code(jit, entrants[i].kernel);
-      if (code)
-        codes[i] = code.take();
-      else
-        entrants[i].refused = code.error().message;
-    }
+    for (size_t i = next++; i < codes.size(); i = next++)
+      codes[i] = compile_code(jit, entrants[i / copies_of_code].kernel);
   });
   ExactCheck check(problem);
-  for (size_t i = 0; i < entrants.size(); ++i) {
-    Entrant& entrant = entrants[i];
-    if (entrant.refused.empty()) entrant.refused = check.check_guarded({&codes[i], 1})[0];
+  for (size_t i = 0; i < codes.size(); ++i) {
+    Entrant& entrant = entrants[i / copies_of_code];
+    const bool is_first = i % copies_of_code == 0;
+    if (is_first && codes[i]) entrant.refused = check.check_guarded({&*codes[i], 1})[0];
+    if (!codes[i]) entrant.refused = codes[i].error().message;
     if (!entrant.refused.empty()) continue;
-    Expected<TimedKernel> timed = timer.prepare(codes[i].kernel);
+    Expected<TimedKernel> timed = timer.prepare(codes[i]->kernel);
     if (!timed) {
       entrant.refused = timed.error().message;
+      entrant.copies.clear();
       continue;
     }
-    entrant.timed = timed.take();
-    timer.prepare_for_memory(*entrant.timed);
-    entrant.tables_seconds = time_tables(codes[i], timer.threads());
+    entrant.copies.push_back(timed.take());
+    timer.prepare_for_memory(entrant.copies.back());
+    if (is_first) entrant.tables_seconds = time_tables(*codes[i], timer.threads());
   }
 }
 
@@ -142,11 +144,11 @@ class ChoiceRace {
     ContestResult result{contest.problem, 0, 0, {}, {}};
     std::vector<Entrant> entrants = entrants_of(contest, jit_.target(), result);
     make_ready(contest.problem, entrants, jit_, crew_, timer_);
-    if (!entrants[0].timed)
+    if (entrants[0].copies.empty())
       return Error{fmt::format("the default kernel cannot be used: {}", entrants[0].refused), {}};
     for (; result.rounds < rounds && !events_.stop(); ++result.rounds) {
       events_.progress(index, result.rounds);
-      run_round(entrants, index * 1000003 + static_cast<size_t>(result.rounds));
+      run_round(entrants, static_cast<size_t>(result.rounds), index * 1000003);
     }
     result.default_seconds = median(entrants[0].seconds);
     for (std::optional<Contender>& contender : result.contenders) {
@@ -160,15 +162,15 @@ class ChoiceRace {
   }
 
  private:
-  void run_round(std::vector<Entrant>& entrants, uint64_t seed) {
+  void run_round(std::vector<Entrant>& entrants, size_t round, uint64_t seed) {
     std::vector<Entrant*> running;
     std::vector<const TimedKernel*> kernels;
     for (Entrant& entrant : entrants) {
-      if (!entrant.timed) continue;
+      if (entrant.copies.empty()) continue;
       running.push_back(&entrant);
-      kernels.push_back(&*entrant.timed);
+      kernels.push_back(&entrant.copies[round % copies_of_code]);
     }
-    const std::vector<double> seconds = timer_.round(kernels, Weights::memory, seed);
+    const std::vector<double> seconds = timer_.round(kernels, Weights::memory, seed + round);
     for (size_t i = 0; i < running.size(); ++i)
       running[i]->seconds.push_back(seconds[i] + running[i]->tables_seconds);
   }

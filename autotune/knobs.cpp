@@ -209,11 +209,7 @@ Knobs default_knobs(const Recipe& recipe, const ir::Problem& problem, const targ
         break;
       }
       [[fallthrough]];
-    case Strategy::dot:
-      set_inputs_of_quads(knobs, recipe, target, one_row, tiling.unrolls_rows);
-      if (!one_row && problem.m <= few_rows)
-        knobs.tile_vectors = vectors_beside(knobs.tile_rows, tiling, knobs, recipe, target);
-      break;
+    case Strategy::dot: set_inputs_of_quads(knobs, recipe, target, one_row, tiling.unrolls_rows); break;
     case Strategy::tile:
       set_inputs_of_quads(knobs, recipe, target, one_row, tiling.unrolls_rows);
       set_panels(knobs, recipe, target);
@@ -227,6 +223,9 @@ Knobs default_knobs(const Recipe& recipe, const ir::Problem& problem, const targ
       knobs.unrolled_inputs = 8;
       break;
   }
+  const bool tiles = recipe.strategy == Strategy::dot || recipe.strategy == Strategy::madd;
+  if (tiles && !one_row && problem.m <= few_rows)
+    knobs.tile_vectors = vectors_beside(knobs.tile_rows, tiling, knobs, recipe, target);
   // Sums that wait in 16 bits leave no register to what many rows hardly need.
   if (problem.m > few_rows && knobs.widen_every > 0) knobs.prefetch_bytes = 0;
   return knobs;

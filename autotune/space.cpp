@@ -189,11 +189,12 @@ KnobValues knob_values(const Recipe& recipe, const ir::Problem& problem, const t
   if (panels && !one_row) values.panel_rows = {64, 128, 256, 512};
   values.rows_outside = {0};
   if (!one_row) values.rows_outside.push_back(1);
-  // Many rows work on weights for longer than they take to come.
-  values.prefetch_bytes = {0, 8192};
-  if (problem.m <= 16 && !panels) values.prefetch_bytes = {0, 4096, 8192, 16384};
-  if (one_row && !panels) values.prefetch_bytes = {0, 2048, 4096, 8192, 16384};
-  insert(values.prefetch_bytes, usual.prefetch_bytes);
+  // Without prefetching, how fast a kernel is hangs on where its code lies: that cannot be measured.
+  values.prefetch_bytes = {usual.prefetch_bytes};
+  if (usual.prefetch_bytes > 0 && problem.m <= 16 && !panels) {
+    if (one_row) insert(values.prefetch_bytes, 2048);
+    for (const int64_t distance : {4096, 8192, 16384}) insert(values.prefetch_bytes, distance);
+  }
   return values;
 }
 

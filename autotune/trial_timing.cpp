@@ -1,6 +1,7 @@
 #include "autotune/trial_timing.h"
 
 #include <algorithm>
+#include <atomic>
 
 namespace tern::autotune {
 namespace {
@@ -37,6 +38,19 @@ void TrialTiming::revive(Bucket& bucket, std::vector<size_t>& trials) {
     runner.released = false;
     return false;
   });
+}
+
+void TrialTiming::place_anew(Bucket& bucket, const std::vector<size_t>& trials) {
+  // All before the first is freed, or the next would get its place.
+  std::vector<Expected<codegen::CompiledKernel>> codes(trials.size(), codegen::CompiledKernel());
+  std::atomic<size_t> next = 0;
+  tools_.crew.run([&](int) {
+    for (size_t i = next++; i < trials.size(); i = next++)
+      codes[i] = tools_.jit.compile(bucket.trials[trials[i]].candidate.kernel);
+  });
+  for (size_t i = 0; i < trials.size(); ++i) {
+    if (codes[i]) bucket.trials[trials[i]].runner->kernel.kernel = codes[i].take();
+  }
 }
 
 void TrialTiming::from_cache(Bucket& bucket, std::vector<size_t> trials, int most_rounds) {

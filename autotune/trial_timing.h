@@ -21,6 +21,10 @@ class TrialTiming {
   // Returns all that ran.
   std::vector<size_t> from_memory(Bucket& bucket, std::vector<size_t> trials, const RaceRules& rules);
 
+  // Compiles them again, to somewhere else in memory. Where code lies makes many rows up to a twentieth
+  // slower: what the CPU learns about loads by their addresses gets confused.
+  void place_anew(Bucket& bucket, const std::vector<size_t>& trials);
+
  private:
   void revive(Bucket& bucket, std::vector<size_t>& trials);
 
