@@ -25,6 +25,8 @@ constexpr size_t most_finalists = 4, most_kernels_each = 2;
 constexpr int places_of_finalists = 3;
 // A difference that nobody would notice: the default kernel, which needs no record, wins such ties.
 constexpr double tie = 0.01;
+// So does its layout. Which layout is best hangs on how fast memory is, and that changes from day to day.
+constexpr double layout_tie = 0.03;
 
 uint64_t hash_without_prefetching(ir::Kernel kernel) {
   kernel.schedule.prefetch_bytes = 0;
@@ -183,9 +185,10 @@ void ShapeSearch::fill_layout(const Candidate& candidate) {
 
 double ShapeSearch::gain() const {
   const std::vector<Option> found = options();
+  if (found.empty()) return 1;
   double usual = 0;
-  for (const Bucket& bucket : buckets_) usual += bucket.use.calls * bucket.default_seconds;
-  return found.empty() || usual == 0 ? 1 : found[0].seconds / usual;
+  for (const Bucket& bucket : buckets_) usual += bucket.session_seconds(bucket.trials[0]);
+  return found[0].seconds / usual;
 }
 
 bool ShapeSearch::refine() {
@@ -368,7 +371,7 @@ std::vector<Option> ShapeSearch::decide() {
   // So does the default layout.
   const auto usual_option = std::ranges::find_if(
       finalists, [&](const Option& option) { return layout_of(option, buckets_) == usual; });
-  if (usual_option != finalists.end() && usual_option->seconds < (1 + tie) * finalists[0].seconds)
+  if (usual_option != finalists.end() && usual_option->seconds < (1 + layout_tie) * finalists[0].seconds)
     std::rotate(finalists.begin(), usual_option, usual_option + 1);
   return finalists;
 }
