@@ -5,17 +5,11 @@
 namespace tern::autotune {
 
 void judge(Bucket& bucket, double bytes_per_second) {
-  // What others take of a memory's bandwidth where they are at work, roughly.
-  constexpr double faster_alone = 1.25;
-  const auto seconds = [&](const CallCost& cost) {
-    return (cost.seconds(bytes_per_second) + cost.seconds(faster_alone * bytes_per_second)) / 2;
-  };
   const double usual = bucket.default_cost().seconds(bytes_per_second);
   for (Trial& trial : bucket.trials) {
     if (!trial.measured()) continue;
     if (&trial == &bucket.trials[0]) {
       trial.ratio = {1, 0, static_cast<int>(trial.surprises.size())};
-      trial.expected_seconds = seconds(bucket.default_cost());
       continue;
     }
     const double expected = bucket.cost(trial).seconds(bytes_per_second) / usual;
@@ -24,7 +18,6 @@ void judge(Bucket& bucket, double bytes_per_second) {
     if (trial.runner->dropped && trial.surprises.size() < 3 && !trial.surprises.empty())
       surprise.value = std::ranges::min(trial.surprises);
     trial.ratio = {expected * surprise.value, expected * surprise.error, surprise.count};
-    trial.expected_seconds = seconds(bucket.cost(trial)) * surprise.value;
   }
 }
 

@@ -28,11 +28,9 @@ struct Trial {
   std::string refused;  // why not
   // Rounds with weights from memory: the ratio to the default kernel, over the ratio that was to be expected.
   std::vector<double> surprises;
-  // What its calls should take, by all that was measured, in times of the default kernel's: with memory as
-  // fast as it was seen.
+  // What its calls should take, by all that was measured, in times of the default kernel's.
   Estimate ratio;
-  double expected_seconds = 0;  // of a call, by which kernels are chosen: see judge()
-  bool in_finals = false;       // it ran in a last race: see ShapeSearch::decide
+  bool in_finals = false;  // it ran in a last race: see ShapeSearch::decide
   bool measured() const { return runner && !runner->from_cache.empty(); }
   double seconds(double default_seconds) const { return ratio.value * default_seconds; }
 };
@@ -55,13 +53,11 @@ struct Bucket {
   CallCost default_cost() const { return {default_cache_seconds, trials[0].weight_bytes}; }
   // A session's seconds in this bucket, if it runs that trial.
   double session_seconds(const Trial& trial) const {
-    return use.calls * (trial.expected_seconds + trial.tables_seconds);
+    return use.calls * (trial.seconds(default_seconds) + trial.tables_seconds);
   }
 };
 
-// Says of each trial what to expect, by all that was measured. Trial::ratio is for memory as fast as that,
-// the most that was seen; Trial::expected_seconds also for a machine that nobody else uses, whose memory is
-// faster: a kernel that is best only while others take their share would be regretted.
+// Says of each trial what to expect (Trial::ratio), with memory as fast as that.
 void judge(Bucket& bucket, double bytes_per_second);
 
 // The trial that should be fastest.

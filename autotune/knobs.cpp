@@ -48,7 +48,10 @@ Tiling tiling_of(const Recipe& recipe, const targets::Target& target) {
   // The layout is the same for every strategy and way to unpack that can share it.
   if (row(recipe.packing).weights_per_code > 1 || row(recipe.packing).high_bits)
     tiling.block_vectors = std::min<int64_t>(tiling.block_vectors, many_registers ? 4 : 2);
-  if (has_wide_codes(recipe)) tiling.row_tile = std::min<int64_t>(tiling.row_tile, many_registers ? 7 : 4);
+  if (has_wide_codes(recipe)) {
+    const bool x86 = target.architecture == targets::Architecture::x86_64;
+    tiling.row_tile = std::min<int64_t>(tiling.row_tile, !many_registers ? 4 : x86 ? 8 : 7);
+  }
   if (recipe.in_place > 1) {
     tiling.row_tile = std::max<int64_t>(tiling.row_tile / recipe.in_place, 1);
     if (!many_registers) tiling.one_row_vectors = 2;
