@@ -21,8 +21,10 @@ constexpr size_t most_at_once = 8;
 constexpr double near_the_best = 0.04;
 // So many of them, and so many kernels of each.
 constexpr size_t most_finalists = 4, most_kernels_each = 2;
-// Each at several places in memory: see TrialTiming::place_anew.
-constexpr int places_of_finalists = 4;
+// Each at several places in memory, where that matters: see TrialTiming::place_anew.
+int places_of_finalists(const ir::Problem& problem) {
+  return problem.m > 16 ? 4 : 2;
+}
 // A difference that nobody would notice: the default kernel, which needs no record, wins such ties.
 constexpr double tie = 0.01;
 // So does its layout, with more to spare: which one is best hangs on how fast memory is, and that may change
@@ -342,7 +344,7 @@ bool ShapeSearch::race_finalists() {
     RaceRules rules;
     rules.least_rounds = 4;
     rules.most_rounds = 8;
-    for (int place = 0; place < places_of_finalists && !tools_.stop(); ++place) {
+    for (int place = 0; place < places_of_finalists(bucket.problem) && !tools_.stop(); ++place) {
       if (place > 0) timing_.place_anew(bucket, entered);
       tools_.measured(bucket, timing_.from_memory(bucket, entered, rules));
     }

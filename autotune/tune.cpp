@@ -17,7 +17,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // The share of the budget that the last races take.
-constexpr double share_of_decisions = 0.15;
+constexpr double share_of_decisions = 0.25;
 
 // What was so much slower than the best in an earlier session is not measured again.
 constexpr double not_worth_another_look = 1.2;
