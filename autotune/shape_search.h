@@ -2,8 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <map>
-#include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -70,7 +69,7 @@ class ShapeSearch {
   enum class Model : uint8_t { unasked, asked, taught } model_ = Model::taught;
   TrialTiming timing_;
   std::vector<Bucket> buckets_;
-  std::map<int64_t, std::unique_ptr<ExactCheck>> checks_;  // by m
+  std::optional<ExactCheck> check_;
   std::set<uint64_t> tried_;
 };
 

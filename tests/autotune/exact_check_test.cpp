@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <thread>
 
 #include "autotune/space.h"
 #include "codegen/jit.h"
@@ -32,6 +33,12 @@ Code compiled(const ir::Kernel& kernel) {
   return code;
 }
 
+const Crew pair{2, [](const std::function<void(int)>& function) {
+                  std::thread other([&] { function(1); });
+                  function(0);
+                  other.join();
+                }};
+
 // Code that does something else in the place of a kernel's.
 Code impostor(const Code& code, codegen::CompiledKernel::Function function) {
   const auto kernel = std::make_shared<const ir::Kernel>(code.kernel.kernel());
@@ -46,7 +53,7 @@ TEST(ExactCheck, AcceptsEveryRecipe) {
       if (!problem.is_ternary())
         problem.scaling = weight == ir::Element::i4 ? ir::Scaling::group : ir::Scaling::none;
       if (problem.scaling == ir::Scaling::group) problem.scale_group = 32;
-      ExactCheck check(problem);
+      ExactCheck check(problem, crew_of_one());
       for (const Candidate& candidate : default_space(problem, jit().target()).candidates)
         EXPECT_EQ(check.check(compiled(candidate.kernel)), "") << print(candidate);
     }
@@ -57,7 +64,7 @@ TEST(ExactCheck, AcceptsEveryRecipe) {
 TEST(ExactCheck, ComputesPartsOfLargeMatrices) {
   const ir::Problem head{1, 70000, 1000, ir::Element::f16, ir::Scaling::none, 0};
   const Candidate candidate = default_space(head, jit().target()).candidates[0];
-  EXPECT_EQ(ExactCheck(head).check(compiled(candidate.kernel)), "");
+  EXPECT_EQ(ExactCheck(head, crew_of_one()).check(compiled(candidate.kernel)), "");
 }
 
 TEST(ExactCheck, CrashesAndWrongResultsTakeNothingElseWithThem) {
@@ -66,7 +73,7 @@ TEST(ExactCheck, CrashesAndWrongResultsTakeNothingElseWithThem) {
   const Code wrong = impostor(right, [](void* const*, const ir::Range*) {});
   const Code crashing = impostor(right, [](void* const*, const ir::Range*) { std::raise(SIGILL); });
   const Code leaving = impostor(right, [](void* const*, const ir::Range*) { _exit(0); });
-  ExactCheck check(problem);
+  ExactCheck check(problem, crew_of_one());
   EXPECT_THAT(check.check_guarded(std::vector<Code>{right, wrong, crashing, right, leaving, right}),
               ElementsAre(IsEmpty(), HasSubstr("and should be"), HasSubstr("crashed: Illegal instruction"),
                           IsEmpty(), HasSubstr("ended the process"), IsEmpty()));
@@ -84,7 +91,7 @@ TEST(ExactCheck, RowsAreToldApart) {
     const int64_t stride = output_stride(genuine.kernel().problem);
     for (int64_t n = 0; n < 64; ++n) std::swap(c[n], c[3 * stride + n]);
   });
-  EXPECT_THAT(ExactCheck(problem).check(swapped), HasSubstr("C[0,"));
+  EXPECT_THAT(ExactCheck(problem, crew_of_one()).check(swapped), HasSubstr("C[0,"));
 }
 
 }  // namespace
