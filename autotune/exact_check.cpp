@@ -137,7 +137,7 @@ std::vector<void*> ExactCheck::Data::pointers(const codegen::CompiledKernel& pro
 // Of code for which all is ready.
 std::string ExactCheck::Data::check(const Code& code) {
   const ir::Kernel& kernel = code.kernel.kernel();
-  const PackedCopies::Copy& weights = packed.of(kernel);
+  const PackedCopies::Copy& weights = *packed.find(kernel);
   if (!weights.problem.empty()) return weights.problem;
   for (const codegen::CompiledKernel* program : programs(code)) {
     for (const ir::Buffer& buffer : program->program().buffers) {

@@ -35,6 +35,11 @@ size_t PackedCopies::bytes_for(const ir::Kernel& kernel) const {
   return static_cast<size_t>(bytes * (last.before + last.count()) / problem.n);
 }
 
+const PackedCopies::Copy* PackedCopies::find(const ir::Kernel& kernel) const {
+  const auto place = copies_.find(key(kernel));
+  return place == copies_.end() ? nullptr : &place->second;
+}
+
 size_t PackedCopies::bytes() const {
   size_t sum = 0;
   for (const auto& [layout, copy] : copies_) sum += copy.bytes;

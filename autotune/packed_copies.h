@@ -29,8 +29,8 @@ class PackedCopies {
     size_t bytes = 0;       // that hold weights
     size_t turn = 0;        // in which it was needed last
   };
-  // Of a kernel for which the last pack() was.
-  const Copy& of(const ir::Kernel& kernel) const { return copies_.at(key(kernel)); }
+  // The kernel's, if it is here: after pack() was called for it, until it is called for others.
+  const Copy* find(const ir::Kernel& kernel) const;
 
   // That all copies have.
   size_t bytes() const;
