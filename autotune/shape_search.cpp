@@ -103,7 +103,7 @@ void ShapeSearch::try_all(Bucket& bucket, const std::vector<Candidate>& candidat
   // Code is made while nothing is measured.
   const std::vector<Code> codes = compile(trials);
   predict(trials);
-  check(bucket, trials, codes);
+  check(trials, codes);
 
   std::vector<size_t> added, right;
   for (Trial& trial : trials) {
@@ -141,7 +141,7 @@ void ShapeSearch::predict(std::vector<Trial>& trials) {
 }
 
 // Right before fast.
-void ShapeSearch::check(Bucket& bucket, std::vector<Trial>& trials, std::span<const Code> codes) {
+void ShapeSearch::check(std::vector<Trial>& trials, std::span<const Code> codes) {
   std::vector<Code> sound;
   std::vector<Trial*> of;
   for (size_t i = 0; i < trials.size(); ++i) {

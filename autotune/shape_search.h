@@ -50,7 +50,7 @@ class ShapeSearch {
   void try_all(Bucket& bucket, const std::vector<Candidate>& candidates);
   std::vector<Code> compile(std::vector<Trial>& trials) const;
   void predict(std::vector<Trial>& trials);
-  void check(Bucket& bucket, std::vector<Trial>& trials, std::span<const Code> codes);
+  void check(std::vector<Trial>& trials, std::span<const Code> codes);
   // Returns those that were timed from memory.
   std::vector<size_t> time(Bucket& bucket, const std::vector<size_t>& trials);
   std::vector<Candidate> most_promising(std::vector<Candidate> candidates, size_t count);
