@@ -91,7 +91,7 @@ void make_ready(const ir::Problem& problem, std::vector<Entrant>& entrants, cons
     for (size_t i = next++; i < codes.size(); i = next++)
       codes[i] = compile_code(jit, entrants[i / copies_of_code].kernel);
   });
-  ExactCheck check(problem);
+  ExactCheck check(problem, crew);
   for (size_t i = 0; i < codes.size(); ++i) {
     Entrant& entrant = entrants[i / copies_of_code];
     const bool is_first = i % copies_of_code == 0;

@@ -12,4 +12,9 @@ struct Crew {
   std::function<void(const std::function<void(int thread)>&)> run;
 };
 
+// The calling thread alone.
+inline Crew crew_of_one() {
+  return {1, [](const std::function<void(int)>& function) { function(0); }};
+}
+
 }  // namespace tern::autotune

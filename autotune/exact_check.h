@@ -7,25 +7,34 @@
 #include <vector>
 
 #include "autotune/code.h"
+#include "autotune/crew.h"
 #include "ir/problem.h"
 
 namespace tern::autotune {
 
-// Checks kernels of one problem by random weights and activations. Of very many outputs the first and the
-// last are computed and compared.
+// Checks kernels for the same weights, and any number of rows, by random numbers. Of very many outputs the
+// first and the last are computed and compared, for all rows. Not to be used by several threads at once.
 class ExactCheck {
  public:
-  explicit ExactCheck(const ir::Problem& problem);
+  static constexpr size_t most_packed_bytes = size_t{256} << 20;
+
+  // The problem's m does not matter. The crew is asked for its threads while kernels are checked, no sooner.
+  // Weights stay packed, for the next kernels of the same layout, as long as they fit into `packed_bytes`;
+  // those that were needed last take precedence.
+  ExactCheck(const ir::Problem& problem, Crew crew, size_t packed_bytes = most_packed_bytes);
   ~ExactCheck();
 
-  // Runs each in a child process, so that one that crashes or never ends takes nothing with it. An empty text
-  // for one that is right, else what is wrong: "C[0,17] is 1.5 and should be 2", "crashed: Illegal
-  // instruction". Other threads may be at work meanwhile: all that the child needs of
-  // this process is its memory and to allocate more, which the C library makes sure of.
+  // Runs them in child processes, one for each thread of the crew at a time, so that one that crashes or
+  // never ends takes nothing with it: see call_guarded. An empty text for one that is right, else what is
+  // wrong: "C[0,17] is 1.5 and should be 2", "crashed: Illegal instruction". What the child has of this
+  // process cannot be written: a kernel that would crashes.
   std::vector<std::string> check_guarded(std::span<const Code> codes);
 
   // The same of one, in this process.
   std::string check(const Code& code);
+
+  // Bytes of weights that are kept packed.
+  size_t packed_bytes() const;
 
  private:
   struct Data;

@@ -37,4 +37,8 @@ Pages::~Pages() {
   if (start_) munmap(start_, size_);
 }
 
+void Pages::make_read_only() {
+  if (start_) mprotect(start_, size_, PROT_READ);
+}
+
 }  // namespace tern::autotune

@@ -18,6 +18,8 @@ class Pages {
   Pages(Pages&& other) noexcept;
   Pages& operator=(Pages&& other) noexcept;
   ~Pages();
+  // From now on whoever writes there crashes.
+  void make_read_only();
   std::byte* data() const { return start_; }
   size_t size() const { return size_; }
 

@@ -54,8 +54,8 @@ ShapeSearch::ShapeSearch(const ir::Problem& problem, const std::vector<Use>& use
 }
 
 Status ShapeSearch::try_defaults() {
+  check_.emplace(buckets_[0].problem, tools_.crew);
   for (Bucket& bucket : buckets_) {
-    checks_.emplace(bucket.problem.m, std::make_unique<ExactCheck>(bucket.problem));
     tried_.erase(hash(bucket.fallback.kernel));
     try_all(bucket, {bucket.fallback});
     if (!bucket.trials[0].runner)
@@ -108,7 +108,7 @@ void ShapeSearch::try_all(Bucket& bucket, const std::vector<Candidate>& candidat
   // Code is made while nothing is measured.
   const std::vector<Code> codes = compile(trials);
   predict(trials);
-  check(bucket, trials, codes);
+  check(trials, codes);
 
   std::vector<size_t> added, right;
   for (Trial& trial : trials) {
@@ -146,7 +146,7 @@ void ShapeSearch::predict(std::vector<Trial>& trials) {
 }
 
 // Right before fast.
-void ShapeSearch::check(Bucket& bucket, std::vector<Trial>& trials, std::span<const Code> codes) {
+void ShapeSearch::check(std::vector<Trial>& trials, std::span<const Code> codes) {
   std::vector<Code> sound;
   std::vector<Trial*> of;
   for (size_t i = 0; i < trials.size(); ++i) {
@@ -154,7 +154,7 @@ void ShapeSearch::check(Bucket& bucket, std::vector<Trial>& trials, std::span<co
     sound.push_back(codes[i]);
     of.push_back(&trials[i]);
   }
-  const std::vector<std::string> wrong = checks_.at(bucket.problem.m)->check_guarded(sound);
+  const std::vector<std::string> wrong = check_->check_guarded(sound);
   for (size_t i = 0; i < sound.size(); ++i) {
     of[i]->refused = wrong[i];
     if (!wrong[i].empty()) continue;

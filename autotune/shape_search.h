@@ -2,8 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <map>
-#include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -51,7 +50,7 @@ class ShapeSearch {
   void try_all(Bucket& bucket, const std::vector<Candidate>& candidates);
   std::vector<Code> compile(std::vector<Trial>& trials) const;
   void predict(std::vector<Trial>& trials);
-  void check(Bucket& bucket, std::vector<Trial>& trials, std::span<const Code> codes);
+  void check(std::vector<Trial>& trials, std::span<const Code> codes);
   // Returns those that were timed from memory.
   std::vector<size_t> time(Bucket& bucket, const std::vector<size_t>& trials);
   std::vector<Candidate> most_promising(std::vector<Candidate> candidates, size_t count);
@@ -70,7 +69,7 @@ class ShapeSearch {
   enum class Model : uint8_t { unasked, asked, taught } model_ = Model::taught;
   TrialTiming timing_;
   std::vector<Bucket> buckets_;
-  std::map<int64_t, std::unique_ptr<ExactCheck>> checks_;  // by m
+  std::optional<ExactCheck> check_;
   std::set<uint64_t> tried_;
 };
 

@@ -4,12 +4,17 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace tern::ir {
 namespace {
 
 int64_t extent(const Factor& factor, int64_t axis_size) {
   return factor.modulus == 0 ? ceil_divide(axis_size, factor.divisor) : factor.modulus / factor.divisor;
+}
+
+int64_t axis_size(Axis axis, int64_t n, int64_t k) {
+  return axis == Axis::n ? n : axis == Axis::k ? k : n * k;
 }
 
 // The largest divisor or modulus that is accepted: a padded axis of n and one of k then have a product, in
@@ -116,6 +121,26 @@ std::vector<std::string> check(const Layout& layout) {
   return problems;
 }
 
+Layout in_fewest_factors(const Layout& layout, int64_t n, int64_t k) {
+  Layout fewest = layout;
+  for (size_t i = 0; i + 1 < fewest.factors.size();) {
+    const Factor outer = fewest.factors[i], inner = fewest.factors[i + 1];
+    const Factor both{outer.axis, outer.modulus, inner.divisor};
+    const int64_t size = axis_size(outer.axis, n, k);
+    Layout merged = fewest;
+    merged.factors[i] = both;
+    merged.factors.erase(merged.factors.begin() + static_cast<ptrdiff_t>(i) + 1);
+    // Where the outer one rounds up, both together may round up less.
+    const bool neighbours = outer.axis == inner.axis && outer.divisor == inner.modulus;
+    if (neighbours && extent(outer, size) * extent(inner, size) == extent(both, size) &&
+        check(merged).empty())
+      fewest = std::move(merged);
+    else
+      ++i;
+  }
+  return fewest;
+}
+
 LayoutMap::LayoutMap(const Layout& layout, int64_t n, int64_t k)
     : packing_(layout.packing),
       k_(k),
@@ -131,8 +156,7 @@ LayoutMap::LayoutMap(const Layout& layout, int64_t n, int64_t k)
       continue;
     }
     digits_.push_back({*factor, positions_});
-    const int64_t size = factor->axis == Axis::n ? n : factor->axis == Axis::k ? k : n * k;
-    positions_ *= extent(*factor, size);
+    positions_ *= extent(*factor, axis_size(factor->axis, n, k));
     if (factor->axis == Axis::e) flattened_ = true;
     if (factor->modulus != 0) continue;
     if (factor->axis == Axis::n) padded_n_ = round_up(n, factor->divisor);

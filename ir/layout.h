@@ -89,6 +89,11 @@ class LayoutMap {
   bool flattened_;
 };
 
+// The same bytes in the same order, told by the fewest factors: for 2560 inputs "[n/64, k/64, k%64/16,
+// n%64/16, n%16]" is "[n/64, k/16, n%64]". Layouts of a matrix of that size are the same in all but alignment
+// if these factors are. Precondition: check(layout) found nothing.
+Layout in_fewest_factors(const Layout& layout, int64_t n, int64_t k);
+
 // What is wrong with a layout, in words; empty if nothing is. Every axis's factors must cover it without gap
 // or overlap, and the group of the packing must end at a factor's border.
 std::vector<std::string> check(const Layout& layout);

@@ -161,7 +161,7 @@ void BackgroundTuner::try_next(Site& site, const codegen::Jit& jit) {
 
 bool BackgroundTuner::is_right(const codegen::CompiledKernel& kernel) {
   const ir::Problem& problem = kernel.kernel().problem;
-  if (!check_ || problem != checked_) check_.emplace(problem);
+  if (!check_ || !same_shape(problem, checked_)) check_.emplace(problem, autotune::crew_of_one());
   checked_ = problem;
   if (ending_) return false;
   const autotune::Code code{kernel, std::nullopt};

@@ -63,7 +63,7 @@ class BackgroundTuner {
   runtime::KernelTrials& trials_;
   std::vector<Site> sites_;
   std::vector<std::optional<autotune::Choice>> choices_;  // by shape; nothing where they cannot be told
-  std::optional<autotune::ExactCheck> check_;             // of the last problem
+  std::optional<autotune::ExactCheck> check_;             // of the last shape
   ir::Problem checked_;
   size_t tried_ = 0, wrong_ = 0, better_ = 0;
   bool keeps_ = true;    // what is found, in the file

@@ -17,7 +17,7 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 const Conditions here{"host", 1};
-const Crew alone{1, [](const std::function<void(int)>& function) { function(0); }};
+const Crew alone = crew_of_one();
 
 ir::Problem trits(int64_t m, int64_t n = 64, int64_t k = 128) {
   return {m, n, k, ir::Element::trit, ir::Scaling::tensor, 0};

@@ -8,7 +8,7 @@
 namespace tern::autotune {
 namespace {
 
-const Crew one_thread{1, [](const std::function<void(int)>& function) { function(0); }};
+const Crew one_thread = crew_of_one();
 
 TEST(Peak, IsThatOfARealInstruction) {
   const Expected<targets::Target> target = targets::host_target();

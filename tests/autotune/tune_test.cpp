@@ -4,13 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <set>
-#include <thread>
 
 #include "autotune/default_kernel.h"
 #include "autotune/model_quality.h"
 #include "autotune/predict.h"
 #include "targets/host.h"
 #include "targets/legal.h"
+#include "tests/support/crew.h"
 
 namespace tern::autotune {
 namespace {
@@ -19,13 +19,8 @@ ir::Problem trits(int64_t m, int64_t n, int64_t k) {
   return {m, n, k, ir::Element::trit, ir::Scaling::tensor, 0};
 }
 
-// One thread, which is the caller.
-const Crew alone{1, [](const std::function<void(int)>& function) { function(0); }};
-const Crew pair{2, [](const std::function<void(int)>& function) {
-                  std::thread other([&] { function(1); });
-                  function(0);
-                  other.join();
-                }};
+const Crew alone = crew_of_one();
+const Crew pair = testing::pair_of_threads();
 
 // A tuning of a small shape, with a database in memory.
 struct Session {

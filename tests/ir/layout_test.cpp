@@ -142,6 +142,49 @@ struct WrongLayout {
   int64_t alignment = 64;
 };
 
+TEST(Layout, TheFewestFactorsGiveTheSamePositions) {
+  Random random(8);
+  size_t saved = 0;
+  for (int round = 0; round < 600; ++round) {
+    const Layout layout = testing::random_layout(random.choose(every_packing), random);
+    const int64_t n = random.pick(1, 40), k = random.pick(1, 40);
+    const Layout fewest = in_fewest_factors(layout, n, k);
+    SCOPED_TRACE(print(layout) + " of " + std::to_string(n) + " by " + std::to_string(k) + ": " +
+                 print(fewest));
+    saved += layout.factors.size() - fewest.factors.size();
+    ASSERT_THAT(check(fewest), IsEmpty());
+    const LayoutMap map(layout, n, k), same(fewest, n, k);
+    EXPECT_EQ(map.size_in_bytes(), same.size_in_bytes());
+    EXPECT_EQ(map.byte_stride(), same.byte_stride());
+    for (int64_t i = 0; i < n; ++i) {
+      for (int64_t j = 0; j < k; ++j) ASSERT_EQ(map.position(i, j), same.position(i, j));
+    }
+  }
+  EXPECT_GT(saved, 100u);
+}
+
+TEST(Layout, BlocksThatMakeNoDifferenceHaveTheSameFewestFactors) {
+  const auto blocked = [](int64_t k_block) {
+    return Layout{Packing::b2,
+                  {{Axis::n, 0, 64},
+                   {Axis::k, 0, k_block},
+                   {Axis::k, k_block, 16},
+                   {Axis::n, 64, 16},
+                   {Axis::n, 16, 1},
+                   {Axis::k, 4, 1},
+                   {Axis::k, 16, 4}},
+                  64};
+  };
+  EXPECT_EQ(print(in_fewest_factors(blocked(64), 6912, 2560)), "b2 [n/64, k/16, n%64, k%4, k%16/4] align 64");
+  EXPECT_EQ(in_fewest_factors(blocked(128), 6912, 2560), in_fewest_factors(blocked(64), 6912, 2560));
+  // The last block of 128 is half empty: the next outputs begin later.
+  EXPECT_EQ(print(in_fewest_factors(blocked(128), 6912, 2496)),
+            "b2 [n/64, k/128, k%128/16, n%64, k%4, k%16/4] align 64");
+  // Groups stay whole: bytes hold 4 inputs of one output, if the last of them is padding.
+  const Layout rows{Packing::b2, {{Axis::n, 0, 1}, {Axis::k, 0, 4}, {Axis::k, 4, 1}}, 64};
+  EXPECT_EQ(in_fewest_factors(rows, 6912, 2560), rows);
+}
+
 TEST(Layout, EachMistakeIsNamed) {
   const WrongLayout cases[] = {
       {{{Axis::n, 0, 1}, {Axis::k, 0, 8}, {Axis::k, 4, 1}}, "k/8 leaves a gap: expected a divisor of 4"},

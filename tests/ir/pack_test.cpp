@@ -201,6 +201,19 @@ TEST(Pack, APartOfTheRowsLeavesTheOthersAlone) {
   }
 }
 
+TEST(Pack, SomeRowsOfTrits) {
+  Random random(7);
+  const int64_t n = 100, k = 130;
+  const std::vector<int8_t> trits = random_trits(n * k, random);
+  for (const Layout& to : {kernel_layout(16, 4, 32), plain_layout(Packing::planes), i2s_layout()}) {
+    const Bytes all = packed_one_by_one(to, trits, n, k);
+    Bytes parts(all.size());
+    for (const auto& [begin, end] : {std::pair<int64_t, int64_t>{64, 100}, {0, 16}, {16, 64}})
+      pack_trit_rows(to, std::span(trits).subspan(begin * k, (end - begin) * k), parts, n, k, begin, end);
+    EXPECT_EQ(parts, all) << print(to);
+  }
+}
+
 template <class T>
 void expect_dense_rows_arrive(Packing packing, Random& random) {
   for (int round = 0; round < 40; ++round) {
