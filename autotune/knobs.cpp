@@ -97,9 +97,6 @@ void set_inputs_of_quads(Knobs& knobs, const Recipe& recipe, const targets::Targ
     knobs.unrolled_inputs = leaf;
 }
 
-// So few rows that waiting for weights takes a good part of their time.
-constexpr int64_t few_rows = 16;
-
 // As far ahead as is best for most kernels. Groups of several vectors are read in larger steps, and several
 // rows take longer for each. Many rows hardly wait for weights, if the CPU's own prefetchers see them coming:
 // whether they do hangs on the addresses that the code happens to have. (Compared on Zen 5: by kernels_bench
@@ -110,7 +107,7 @@ int64_t prefetch_distance(const Recipe& recipe, const ir::Problem& problem) {
   return row(recipe.packing).mirrored ? 6144 : 4096;
 }
 
-// Tiles of equal height: 8 rows are twice 4, not 7 and 1, which would cost twice 7.
+// Tiles of equal height: 9 rows are 5 and 4, not 8 and 1, which would cost twice 8.
 int64_t balanced_rows(int64_t rows, int64_t most) {
   return ir::ceil_divide(rows, ir::ceil_divide(rows, most));
 }

@@ -23,7 +23,7 @@ constexpr double near_the_best = 0.04;
 constexpr size_t most_finalists = 4, most_kernels_each = 2;
 // Each at several places in memory, where that matters: see TrialTiming::place_anew.
 int places_of_finalists(const ir::Problem& problem) {
-  return problem.m > 16 ? 4 : 2;
+  return problem.m > few_rows ? 4 : 2;
 }
 // A difference that nobody would notice: the default kernel, which needs no record, wins such ties.
 constexpr double tie = 0.01;

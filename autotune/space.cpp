@@ -191,7 +191,7 @@ KnobValues knob_values(const Recipe& recipe, const ir::Problem& problem, const t
   if (!one_row) values.rows_outside.push_back(1);
   // Without prefetching, how fast a kernel is hangs on where its code lies: that cannot be measured.
   values.prefetch_bytes = {usual.prefetch_bytes};
-  if (usual.prefetch_bytes > 0 && problem.m <= 16 && !panels) {
+  if (usual.prefetch_bytes > 0 && problem.m <= few_rows && !panels) {
     if (one_row) insert(values.prefetch_bytes, 2048);
     for (const int64_t distance : {4096, 8192, 16384}) insert(values.prefetch_bytes, distance);
   }
