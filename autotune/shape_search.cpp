@@ -271,11 +271,6 @@ std::vector<Candidate> ShapeSearch::around(const Bucket& bucket, const std::stri
 
 bool ShapeSearch::exhaust(const std::function<void(size_t done, size_t all)>& progress) {
   model_ = Model::unasked;
-  constexpr size_t at_once = 32;
-  const auto as_usual = [&](const Candidate& candidate, const Bucket& bucket) {
-    return default_knobs(candidate.recipe, bucket.problem, tools_.target).prefetch_bytes ==
-           candidate.knobs.prefetch_bytes;
-  };
   std::vector<std::vector<Candidate>> spaces;
   size_t all = 0, done = 0;
   for (const Bucket& bucket : buckets_) {
@@ -287,32 +282,42 @@ bool ShapeSearch::exhaust(const std::function<void(size_t done, size_t all)>& pr
   }
   for (size_t b = 0; b < buckets_.size(); ++b) {
     Bucket& bucket = buckets_[b];
-    std::vector<Candidate> now;
+    std::vector<Candidate> usual;
     for (const Candidate& candidate : spaces[b]) {
-      if (tools_.stop()) return false;
-      ++done;
-      if (as_usual(candidate, bucket)) now.push_back(candidate);
-      if (now.size() < at_once) continue;
-      try_all(bucket, now);
-      now.clear();
-      progress(done, all);
+      const Knobs knobs = default_knobs(candidate.recipe, bucket.problem, tools_.target);
+      if (candidate.knobs.prefetch_bytes == knobs.prefetch_bytes) usual.push_back(candidate);
     }
-    try_all(bucket, now);
+    // Of the space, each of these stands for its other distances too.
+    const double share = static_cast<double>(spaces[b].size()) / static_cast<double>(usual.size());
+    const auto tell = [&](size_t tried) {
+      progress(done + static_cast<size_t>(static_cast<double>(tried) * share), all);
+    };
+    if (!try_in_parts(bucket, usual, 32, tell)) return false;
+    done += spaces[b].size();
     // The other distances of what may be the best.
     std::set<uint64_t> near;
     const double best = bucket.trials[best_of(bucket)].ratio.value;
     for (const Trial& trial : bucket.trials) {
-      if (trial.measured() && trial.ratio.value <= (1 + worth_timing) * best)
+      if (trial.measured() && trial.ratio.value <= (1 + near_the_best) * best)
         near.insert(hash_without_prefetching(trial.candidate.kernel));
     }
     std::erase_if(spaces[b], [&](const Candidate& candidate) {
       return tried_.contains(hash(candidate.kernel)) ||
              !near.contains(hash_without_prefetching(candidate.kernel));
     });
-    for (const Candidate& candidate : spaces[b]) {
-      if (tools_.stop()) return false;
-      try_all(bucket, {candidate});
-    }
+    if (!try_in_parts(bucket, spaces[b], most_at_once, [](size_t) {})) return false;
+  }
+  return true;
+}
+
+bool ShapeSearch::try_in_parts(Bucket& bucket, const std::vector<Candidate>& candidates, size_t at_once,
+                               const std::function<void(size_t tried)>& progress) {
+  for (size_t first = 0; first < candidates.size(); first += at_once) {
+    if (tools_.stop()) return false;
+    const size_t end = std::min(first + at_once, candidates.size());
+    try_all(bucket, {candidates.begin() + static_cast<ptrdiff_t>(first),
+                     candidates.begin() + static_cast<ptrdiff_t>(end)});
+    progress(end);
   }
   return true;
 }

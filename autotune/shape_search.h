@@ -59,6 +59,9 @@ class ShapeSearch {
   bool explore();
   // The best layouts' schedules, until no neighbour of the best ones is left. The same.
   bool polish();
+  // So many at once. False if it was stopped.
+  bool try_in_parts(Bucket& bucket, const std::vector<Candidate>& candidates, size_t at_once,
+                    const std::function<void(size_t tried)>& progress);
   // What one knob more or less makes of the best with this layout, and is not tried yet.
   std::vector<Candidate> around(const Bucket& bucket, const std::string& layout) const;
   bool race_finalists();

@@ -111,7 +111,7 @@ Expected<int> run_tune(const TuneFlags& flags) {
     return export_job(*tasks, flags.target, flags.export_folder, flags.candidates);
   if (flags.predict)
     return predict(*tasks, flags.target, static_cast<int>(flags.threads == 0 ? 1 : flags.threads),
-                   flags.database);
+                   flags.database, flags.explain);
   const Expected<targets::Host>& host = targets::detect_host();
   if (!host) return host.error();
   const autotune::Objective objective = objective_of(flags);
@@ -216,7 +216,8 @@ void add_tune(CLI::App& app, int& exit_code) {
       ->add_option("--import-results", flags->import_folder,
                    "Keep what that program measured on the device; its results.yaml is in the job's folder")
       ->excludes(exporting);
-  command->add_flag("--explain", flags->explain, "Say of each winner what limits it, and what came next");
+  command->add_flag("--explain", flags->explain,
+                    "Say of each winner what limits it, and what came next; with --predict, of every recipe");
   command
       ->add_option("--report", flags->report, "HTML file to write: a page with all that was measured, drawn")
       ->excludes("--sample");

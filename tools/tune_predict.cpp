@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <set>
+
 #include "autotune/database_file.h"
 #include "autotune/predict.h"
 #include "targets/host.h"
@@ -25,10 +27,25 @@ std::string row_text(const autotune::PredictedShape& shape, size_t b) {
                      usual / seconds, print(chosen.candidate.recipe), chosen.prediction.limit);
 }
 
+// What the model says of each recipe: of its best knobs among those that were looked at.
+std::string explained(const autotune::PredictedShape& shape) {
+  std::string text;
+  for (const autotune::PredictedBucket& bucket : shape.buckets) {
+    text += fmt::format("\n{}, {} rows, by recipe\n", shape_text(shape.problem), bucket.use.m);
+    std::set<std::string> told;
+    for (const autotune::PredictedCandidate& one : bucket.candidates) {
+      if (!told.insert(print(one.candidate.recipe)).second) continue;
+      text += fmt::format("{:>4}. {:>9.1f} us  {}; limit: {}\n", told.size(), one.prediction.seconds * 1e6,
+                          print(one.candidate), one.prediction.limit);
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 Expected<int> predict(const std::vector<autotune::TuneTask>& tasks, const std::string& target_name,
-                      int threads, const std::string& database) {
+                      int threads, const std::string& database, bool explain) {
   const Expected<targets::Target> target = targets::find_target(target_name);
   if (!target) return target.error();
   const Expected<std::unique_ptr<PoolCrew>> helpers = PoolCrew::make(default_threads());
@@ -51,6 +68,7 @@ Expected<int> predict(const std::vector<autotune::TuneTask>& tasks, const std::s
   text +=
       "| ------------------ | ---: | -----------: | -----------: | -------: | ------------------------ | "
       "-----\n";
+  std::string reasons;
   for (const autotune::TuneTask& task : tasks) {
     if (interrupted()) break;
     if (isatty(STDERR_FILENO)) fmt::print(stderr, "\r\x1b[K{} ...", shape_text(task.problem));
@@ -66,9 +84,10 @@ Expected<int> predict(const std::vector<autotune::TuneTask>& tasks, const std::s
     });
     if (!kept) return kept.error();
     for (size_t b = 0; b < shape.buckets.size(); ++b) text += row_text(shape, b);
+    if (explain) reasons += explained(shape);
   }
   if (isatty(STDERR_FILENO)) fmt::print(stderr, "\r\x1b[K");
-  text += fmt::format("\nrecords: {}\n", file.string());
+  text += reasons + fmt::format("\nrecords: {}\n", file.string());
   const int written = write_output("", text);
   return interrupted() ? 130 : written;
 }

@@ -8,9 +8,9 @@
 
 namespace tern::tools {
 
-// Ranks by the cost model alone, keeps what it finds as predicted records of that target, and prints it. An
-// exit code.
+// Ranks by the cost model alone, keeps what it finds as predicted records of that target, and prints it; with
+// `explain`, the rank of every recipe too. An exit code.
 Expected<int> predict(const std::vector<autotune::TuneTask>& tasks, const std::string& target_name,
-                      int threads, const std::string& database);
+                      int threads, const std::string& database, bool explain);
 
 }  // namespace tern::tools

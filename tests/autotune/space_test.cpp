@@ -38,6 +38,40 @@ TEST(Space, HoldsDistinctLegalKernelsAndTheDefault) {
   }
 }
 
+// Or a kernel's speed would hang on where its code lies.
+TEST(Space, HoldsNothingThatLacksPrefetchesWhereTheDefaultHasThem) {
+  for (const int64_t m : {1, 4, 256}) {
+    for (const Candidate& candidate : sample_space(trits(m), target("zen5"), 500, 1)) {
+      const Knobs usual = default_knobs(candidate.recipe, trits(m), target("zen5"));
+      EXPECT_EQ(candidate.kernel.schedule.prefetch_bytes > 0, usual.prefetch_bytes > 0) << print(candidate);
+    }
+  }
+}
+
+TEST(Knobs, OfRowsMakeTilesOfEqualHeight) {
+  for (const char* name : {"zen5", "x86-64-v3", "skylake-avx512", "apple-m2", "neoverse-v1"}) {
+    const targets::Target cpu = target(name);
+    for (int64_t m = 1; m <= 40; ++m) {
+      for (const ir::Packing packing : {ir::Packing::b2, ir::Packing::g3b5}) {
+        const Recipe recipe{packing, ir::Strategy::dot, plain_unpack(packing)};
+        const int64_t rows = default_knobs(recipe, trits(m), cpu).tile_rows;
+        const int64_t tiles = ir::ceil_divide(m, rows);
+        EXPECT_LT(tiles * rows - m, tiles) << name << ", " << m << " rows in tiles of " << rows;
+      }
+    }
+  }
+}
+
+TEST(Knobs, OfFewRowsReadWeightsInTheOrderInWhichTheyLie) {
+  const Recipe recipe = default_recipe(trits(4), target("zen5"));
+  const Knobs few = default_knobs(recipe, trits(4), target("zen5"));
+  EXPECT_EQ(few.tile_vectors, few.block_vectors);
+  EXPECT_GT(few.prefetch_bytes, 0);
+  const Knobs many = default_knobs(recipe, trits(256), target("zen5"));
+  EXPECT_LT(many.tile_vectors, many.block_vectors);
+  EXPECT_GT(many.tile_rows, few.tile_rows);
+}
+
 TEST(Space, ASampleIsAPartThatItsSeedDecides) {
   const targets::Target cpu = target("zen5");
   const auto hashes = [&](size_t count, uint64_t seed) {

@@ -115,6 +115,12 @@ TEST_F(TuneTest, PredictsForACpuThatIsNotAtHand) {
   EXPECT_EQ(predicted.exit_code, 0) << predicted.errors;
   EXPECT_THAT(predicted.output, HasSubstr("nothing was measured"));
   EXPECT_THAT(predicted.output, ContainsRegex("\\| 96 x 256 +\\| +1 \\|"));
+  EXPECT_THAT(predicted.output, Not(HasSubstr("by recipe")));
+  const std::string reasons =
+      run("tune --predict --explain --shape 96x256 --use 1:4,16:1 --target neoverse-n1 --database " + file_)
+          .output;
+  EXPECT_THAT(reasons, HasSubstr("96 x 256, 16 rows, by recipe\n   1. "));
+  EXPECT_THAT(reasons, ContainsRegex("[0-9]+\\. +[0-9.]+ us  b2 dot: .*; limit: "));
   // Nobody takes them for this machine's.
   EXPECT_THAT(run("why 96x256 --database " + file_).errors, HasSubstr("another machine"));
 }
