@@ -36,6 +36,11 @@ std::string print_conditions(const Conditions& conditions) {
   return fmt::format("target: {}\nthreads: {}\n", scalar(conditions.target), conditions.threads);
 }
 
+// Nothing for the usual one.
+std::string print_objective(Objective objective) {
+  return objective == Objective::time ? "" : fmt::format("objective: {}\n", name(objective));
+}
+
 std::string print_timing(const Timing& timing) {
   std::string text = fmt::format("{{date: {}", scalar(timing.date));
   if (timing.rounds != 0)
@@ -111,11 +116,16 @@ std::string print_body(const Choice& choice) {
 }
 
 std::string print_body(const ThreadChoice& threads) {
-  return fmt::format(
+  std::string text = fmt::format(
       "model: {}\ndecode threads: {}\nprefill threads: {}\nprocessors: {}\ndate: {}\n", scalar(threads.model),
       threads.decode_threads, threads.prefill_threads,
       list<int>(threads.processors, [](const int& processor) { return fmt::to_string(processor); }),
       scalar(threads.date));
+  text += print_objective(threads.objective);
+  if (threads.decode_joules != 0 || threads.prefill_joules != 0)
+    text += fmt::format("decode joules: {}\nprefill joules: {}\n", print_decimal(threads.decode_joules),
+                        print_decimal(threads.prefill_joules));
+  return text;
 }
 
 }  // namespace tern::autotune

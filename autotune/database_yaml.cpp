@@ -13,6 +13,14 @@ Conditions read_conditions(Reader& in, const YAML::Node& map) {
   return {in.text(map, "target"), in.small(map, "threads")};
 }
 
+// Time, where nothing is said.
+Objective read_objective(Reader& in, const YAML::Node& map) {
+  if (!map["objective"]) return Objective::time;
+  const std::optional<Objective> objective = find_objective(in.text(map, "objective"));
+  if (!objective) in.fail("'objective' is neither time nor energy", map["objective"]);
+  return objective.value_or(Objective::time);
+}
+
 Timing read_timing(Reader& in, const YAML::Node& map) {
   if (!in.check(map, {"date", "microseconds", "spread", "rounds", "from cache", "ratio", "error", "load",
                       "microjoules"}))
@@ -106,12 +114,17 @@ Expected<Choice> read_choice(const Document& document, const std::string& file) 
 Expected<ThreadChoice> read_thread_choice(const Document& document, const std::string& file) {
   return read_yaml(document, file, [](Reader& in, const YAML::Node& map) {
     ThreadChoice threads;
-    if (!in.check(map, {"model", "decode threads", "prefill threads", "processors", "date"})) return threads;
+    if (!in.check(map, {"model", "decode threads", "prefill threads", "processors", "date", "objective",
+                        "decode joules", "prefill joules"}))
+      return threads;
     threads.model = in.text(map, "model");
     threads.decode_threads = in.small(map, "decode threads");
     threads.prefill_threads = in.small(map, "prefill threads");
     for (const YAML::Node& item : in.items(map, "processors")) threads.processors.push_back(in.small(item));
     threads.date = in.text(map, "date");
+    threads.objective = read_objective(in, map);
+    if (map["decode joules"]) threads.decode_joules = in.number(map, "decode joules");
+    if (map["prefill joules"]) threads.prefill_joules = in.number(map, "prefill joules");
     return threads;
   });
 }

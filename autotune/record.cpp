@@ -45,6 +45,21 @@ void compare(Names& lines, std::string_view what, const T& records, const T& her
 
 }  // namespace
 
+std::string_view name(Objective objective) {
+  switch (objective) {
+    case Objective::time: return "time";
+    case Objective::energy: return "energy";
+  }
+  return {};
+}
+
+std::optional<Objective> find_objective(std::string_view wanted) {
+  for (const Objective objective : {Objective::time, Objective::energy}) {
+    if (name(objective) == wanted) return objective;
+  }
+  return std::nullopt;
+}
+
 Provenance provenance_of(const targets::Target& target) {
   return {"target/" + target.name,  names_of(target.features), target.vector_bits,        target.caches,
           target.cores.value_or(0), codegen::llvm_version(),   codegen::generator_version};

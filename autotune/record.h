@@ -1,8 +1,10 @@
 // What the tuner found out: measurements of kernels, and the choices that follow from them.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ir/kernel.h"
@@ -74,12 +76,20 @@ struct Choice {
   bool operator==(const Choice&) const = default;
 };
 
+// What the best has least of.
+enum class Objective : uint8_t { time, energy };
+std::string_view name(Objective objective);  // "time"
+std::optional<Objective> find_objective(std::string_view name);
+
 // How many threads are best for a model, on which processors.
 struct ThreadChoice {
   std::string model;  // "L30 d2560 f6912 h20/5 v128256": its shape
   int decode_threads = 0, prefill_threads = 0;
   std::vector<int> processors;  // as the system numbers them; thread i runs on the i-th; empty: anywhere
   std::string date;
+  Objective objective = Objective::time;
+  // Of one token, with these threads; 0 where the machine does not tell.
+  double decode_joules = 0, prefill_joules = 0;
   bool operator==(const ThreadChoice&) const = default;
 };
 

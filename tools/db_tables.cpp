@@ -124,8 +124,9 @@ std::string table(const Database& database, const DatabaseFilter& filter) {
     if (any_rows.contains(choice.kernels.front().problem)) text += choice_table(choice, filter);
   }
   for (const autotune::ThreadChoice& threads : database.threads)
-    text += fmt::format("threads for {}: {} to decode, {} to prefill, {}\n\n", threads.model,
-                        threads.decode_threads, threads.prefill_threads, day(threads.date));
+    text += fmt::format("threads for {}: {} to decode, {} to prefill, for least {}, {}\n\n", threads.model,
+                        threads.decode_threads, threads.prefill_threads, name(threads.objective),
+                        day(threads.date));
   std::map<std::string, std::vector<const Record*>> by_problem;
   for (const Record& record : database.records) {
     const ir::Problem& problem = record.kernel.problem;

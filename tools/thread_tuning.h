@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "autotune/database.h"
+#include "autotune/energy_meter.h"
 #include "autotune/thread_search.h"
 #include "runtime/engine.h"
 #include "targets/host.h"
@@ -23,9 +24,18 @@ struct ThreadTuning {
   int64_t prompt = 0;  // tokens of each
 };
 
-// Runs the model for a moment on each candidate. Ends soon after `budget_seconds`, but not before three
-// rounds. The caller must not be bound to a processor. Fails if interrupted too early to tell.
-Expected<ThreadTuning> tune_threads(runtime::Engine& engine, const targets::Host& host, double budget_seconds,
+struct ThreadTuningOptions {
+  double budget_seconds = 10;
+  autotune::Objective objective = autotune::Objective::time;
+  // If there is one, the energy of each candidate is known too, and each runs for as long as that takes.
+  autotune::JouleReader joules;
+};
+
+// Runs the model for a moment on each candidate. Ends soon after the budget, but not before three rounds. The
+// caller must not be bound to a processor. Fails if interrupted too early to tell, or if the meter does.
+// Precondition: who asks for energy has a meter.
+Expected<ThreadTuning> tune_threads(runtime::Engine& engine, const targets::Host& host,
+                                    const ThreadTuningOptions& options,
                                     const std::function<bool()>& interrupted);
 
 // The threads that were chosen for a model of this shape, or nothing. Processors that this process may not

@@ -10,6 +10,7 @@
 #include "runtime/model.h"
 #include "targets/host.h"
 #include "tools/commands.h"
+#include "tools/energy_source.h"
 #include "tools/model_options.h"
 #include "tools/output_file.h"
 #include "tools/process.h"
@@ -34,6 +35,7 @@ struct TuneFlags {
   std::vector<std::string> shapes;
   std::string uses = usual_uses, budget = "60s", target = "host", database, from;
   std::string export_folder, import_folder;
+  std::string objective = "time";
   size_t candidates = 8, sample = 0;
   size_t threads = 0;
   uint64_t seed = 1;
@@ -66,6 +68,11 @@ Expected<std::vector<autotune::Record>> read_hints(const std::string& file) {
   return std::move(parsed->database.records);
 }
 
+// The command line has let no other names pass.
+autotune::Objective objective_of(const TuneFlags& flags) {
+  return *autotune::find_objective(flags.objective);
+}
+
 Expected<int> show_space(const TuneFlags& flags) {
   const Expected<std::vector<autotune::TuneTask>> tasks = tasks_of(flags);
   if (!tasks) return tasks.error();
@@ -76,7 +83,8 @@ Expected<int> show_space(const TuneFlags& flags) {
   return write_output("", text);
 }
 
-// Not where the user decides about threads, nor for shapes without a model, nor if they are known.
+// Not where the user decides about threads, nor for shapes without a model, nor if they are known, for that
+// objective.
 Expected<bool> should_tune_threads(const TuneFlags& flags, const fs::path& file, const targets::Host& host) {
   if (flags.no_threads || flags.sample > 0 || flags.threads != 0 || !flags.shapes.empty()) return false;
   if (flags.again) return true;
@@ -87,7 +95,9 @@ Expected<bool> should_tune_threads(const TuneFlags& flags, const fs::path& file,
   const Expected<runtime::Model> model =
       runtime::load_model(flags.model.empty() ? default_model() : flags.model, {.check_values = false});
   if (!model) return model.error();
-  return !chosen_threads(*known, model->hyperparameters, host);
+  const auto choice =
+      std::ranges::find(known->threads, shape_of(model->hyperparameters), &autotune::ThreadChoice::model);
+  return !chosen_threads(*known, model->hyperparameters, host) || choice->objective != objective_of(flags);
 }
 
 Expected<int> run_tune(const TuneFlags& flags) {
@@ -104,6 +114,10 @@ Expected<int> run_tune(const TuneFlags& flags) {
                    flags.database, flags.explain);
   const Expected<targets::Host>& host = targets::detect_host();
   if (!host) return host.error();
+  const autotune::Objective objective = objective_of(flags);
+  const Expected<autotune::JouleReader> joules = joule_reader();
+  if (!joules && objective == autotune::Objective::energy)
+    return Error{fmt::format("--objective energy: {}", joules.error().text()), {}};
   Expected<std::vector<autotune::Record>> hints = read_hints(flags.from);
   if (!hints) return hints.error();
   const autotune::Provenance provenance = autotune::provenance_of(*host);
@@ -129,10 +143,13 @@ Expected<int> run_tune(const TuneFlags& flags) {
                          ? sample_text(done->result, job.file.string())
                          : result_text(done->result, done->machine, job.file.string(), flags.explain);
   if (*wants_threads && !done->result.interrupted) {
+    const ThreadTuningOptions options{*budget * share_of_threads, objective,
+                                      joules ? *joules : autotune::JouleReader()};
     const Expected<ThreadTuning> threads =
-        tune_threads_into(job.file, flags.model, flags.target, *budget * share_of_threads, *host);
+        tune_threads_into(job.file, flags.model, flags.target, options, *host);
     if (!threads && !interrupted()) return threads.error();
     if (threads) text += tools::text(*threads);
+    if (threads && !joules) text += fmt::format("joules were not recorded: {}\n", joules.error().text());
   }
   int written = write_output("", text);
   if (!flags.report.empty()) {
@@ -170,6 +187,13 @@ void add_tune(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(1, 1024));
   command->add_flag("--no-threads", flags->no_threads,
                     "Leave out how many threads are best for the model, and where (so does -t)");
+  CLI::Option* objective =
+      command
+          ->add_option("--objective", flags->objective,
+                       "What the best number of threads has least of for each token: time, or energy, where "
+                       "this process may read the counters in /sys/class/powercap, or in $TERN_POWERCAP")
+          ->check(CLI::IsMember({"time", "energy"}))
+          ->capture_default_str();
   add_target_option(*command, flags->target);
   command->add_option("--database", flags->database, "File of records (default: see `tern db list`)");
   command->add_option("--from", flags->from, "Another CPU's records: what was best there is tried first");
@@ -197,6 +221,10 @@ void add_tune(CLI::App& app, int& exit_code) {
   command
       ->add_option("--report", flags->report, "HTML file to write: a page with all that was measured, drawn")
       ->excludes("--sample");
+  // With these, no number of threads is chosen.
+  for (const char* other : {"--shape", "--threads", "--no-threads", "--sample", "--space", "--predict",
+                            "--export-job", "--import-results"})
+    objective->excludes(other);
   command->callback([flags, &exit_code] {
     const Expected<int> code = run_tune(*flags);
     exit_code = code ? *code : report(code.error());

@@ -100,7 +100,7 @@ Expected<JobResult> run_job(const TuneJob& job, const targets::Host& host) {
 }
 
 Expected<ThreadTuning> tune_threads_into(const fs::path& file, const std::string& model,
-                                         const std::string& target, double budget_seconds,
+                                         const std::string& target, const ThreadTuningOptions& options,
                                          const targets::Host& host) {
   EngineFlags flags;
   flags.model = model;
@@ -108,7 +108,7 @@ Expected<ThreadTuning> tune_threads_into(const fs::path& file, const std::string
   flags.records.database = file.string();
   const Expected<LoadedEngine> loaded = load_engine(flags);
   if (!loaded) return loaded.error();
-  Expected<ThreadTuning> tuning = tune_threads(*loaded->engine, host, budget_seconds, interrupted);
+  Expected<ThreadTuning> tuning = tune_threads(*loaded->engine, host, options, interrupted);
   if (!tuning) return tuning;
   const autotune::Provenance provenance = autotune::provenance_of(host);
   const Status stored = autotune::update_database(file, provenance, [&](autotune::Database& database) {

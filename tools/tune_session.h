@@ -37,7 +37,7 @@ Expected<JobResult> run_job(const TuneJob& job, const targets::Host& host);
 
 // Finds the best threads for a model with the tuned kernels of the file, and stores them there.
 Expected<ThreadTuning> tune_threads_into(const std::filesystem::path& file, const std::string& model,
-                                         const std::string& target, double budget_seconds,
+                                         const std::string& target, const ThreadTuningOptions& options,
                                          const targets::Host& host);
 
 }  // namespace tern::tools

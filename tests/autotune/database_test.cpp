@@ -6,6 +6,7 @@
 
 #include <limits>
 
+#include "autotune/database_text.h"
 #include "autotune/decimal.h"
 #include "tests/support/random_database.h"
 #include "tests/support/text_edit.h"
@@ -106,6 +107,26 @@ TEST(Database, KeepsTimesFromCacheAlone) {
   const std::string text = print(database_of({record}));
   EXPECT_THAT(text, HasSubstr("{date: 2026-11-21T10:15:00Z, from cache: 7.25, ratio: 0.9, "));
   EXPECT_EQ(parsed(text).database.records, std::vector{record});
+}
+
+TEST(Database, KeepsWhatThreadsWereChosenFor) {
+  Database database = database_of({});
+  database.threads = {{"L2", 1, 2, {0, 3}, "2026-11-20T10:00:00Z"},
+                      {"L4", 2, 2, {}, "2026-11-20T10:00:00Z", Objective::energy, 0.8125, 0.0425}};
+  const std::string text = print(database);
+  EXPECT_THAT(text, HasSubstr("date: 2026-11-20T10:00:00Z\nobjective: energy\ndecode joules: 0.8125\n"
+                              "prefill joules: 0.0425\n"));
+  EXPECT_THAT(text, HasSubstr("processors: [0, 3]\ndate: 2026-11-20T10:00:00Z\n...\n"))
+      << "as it was before there were objectives";
+  EXPECT_EQ(parsed(text).database.threads, database.threads);
+  // For something else than there is, by whoever can make a checksum.
+  const Document strange{"threads", "",
+                         "model: L2\ndecode threads: 1\nprefill threads: 1\nprocessors: []\n"
+                         "date: d\nobjective: fame\n",
+                         1};
+  const Expected<ThreadChoice> refused = read_thread_choice(strange, "file");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().text(), HasSubstr("'objective' is neither time nor energy"));
 }
 
 TEST(Database, FilesCanBeJoinedByAppending) {

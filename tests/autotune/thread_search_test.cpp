@@ -19,17 +19,17 @@ targets::Host host_with(int cores, int hardware_threads) {
 // A machine whose times are known.
 using Times = std::map<std::pair<int, bool>, ThreadSample>;
 
-ThreadDecision decide(const Times& times) {
+ThreadDecision decide(const Times& times, Objective objective = Objective::time) {
   std::vector<ThreadCandidate> candidates;
   for (const auto& [key, sample] : times) candidates.push_back({key.first, key.second});
   const Expected<std::vector<ThreadTrial>> trials = search_threads(
-      candidates,
+      candidates, objective,
       [&](const ThreadCandidate& candidate) -> Expected<ThreadSample> {
         return times.at({candidate.threads, candidate.bound});
       },
       [] { return true; }, [] { return false; });
   EXPECT_TRUE(trials);
-  return decide_threads(*trials, {});
+  return decide_threads(*trials, {}, objective);
 }
 
 std::vector<int> counts(const targets::Host& host) {
@@ -78,11 +78,38 @@ TEST(ThreadSearch, ThreadsAreBoundOnlyIfThatHelps) {
   EXPECT_TRUE(decision.prefill.bound) << "one list of processors serves both";
 }
 
+TEST(ThreadSearch, EnergyHasItsOwnBest) {
+  // More threads are faster, and take more power.
+  const Times times = {
+      {{1, false}, {9, 90, 5, 50}}, {{2, false}, {6, 60, 4, 51}}, {{4, false}, {5, 40, 6, 55}}};
+  const ThreadDecision energy = decide(times, Objective::energy), time = decide(times);
+  EXPECT_EQ(energy.decode.threads, 2);
+  EXPECT_EQ(energy.prefill.threads, 2) << "50 and 51 J are a tie, and two are faster than one";
+  EXPECT_EQ(energy.decode_joules, 4);
+  EXPECT_EQ(energy.prefill_joules, 51);
+  EXPECT_EQ(energy.decode_seconds, 6);
+  EXPECT_EQ(time.decode.threads, 4);
+  EXPECT_EQ(time.decode_joules, 6);
+}
+
+TEST(ThreadSearch, ForEnergyTheSlowestStaysIfItTakesLeast) {
+  const Times times = {{{1, false}, {9, 90, 2, 20}}, {{4, false}, {3, 30, 5, 50}}};
+  EXPECT_EQ(decide(times, Objective::energy).decode.threads, 1);
+  EXPECT_EQ(decide(times, Objective::energy).prefill.threads, 1);
+  // Bound for the sake of energy alone, if that gains more than a tie.
+  Times bound = times;
+  bound[{1, true}] = {9, 90, 1.99, 19.9};
+  EXPECT_FALSE(decide(bound, Objective::energy).decode.bound);
+  bound[{1, true}] = {9, 90, 1.5, 15};
+  EXPECT_TRUE(decide(bound, Objective::energy).decode.bound);
+  EXPECT_FALSE(decide(bound).decode.bound);
+}
+
 TEST(ThreadSearch, MeasuresInRoundsAndLeavesOutTheHopeless) {
   std::map<int, int> calls;
   std::vector<int> order;
   const auto trials = search_threads(
-      {{1, false}, {2, false}, {4, false}},
+      {{1, false}, {2, false}, {4, false}}, Objective::time,
       [&](const ThreadCandidate& candidate) -> Expected<ThreadSample> {
         ++calls[candidate.threads];
         order.push_back(candidate.threads);
@@ -99,13 +126,14 @@ TEST(ThreadSearch, EndsWhenInterruptedAndPassesErrorsOn) {
   int left = 2;
   const auto measure = [](const ThreadCandidate&) -> Expected<ThreadSample> { return ThreadSample{1, 1}; };
   const auto trials = search_threads(
-      {{1, false}, {2, false}, {4, false}}, measure, [] { return false; }, [&] { return left-- == 0; });
+      {{1, false}, {2, false}, {4, false}}, Objective::time, measure, [] { return false; },
+      [&] { return left-- == 0; });
   ASSERT_TRUE(trials);
   size_t samples = 0;
   for (const ThreadTrial& trial : *trials) samples += trial.samples.size();
   EXPECT_EQ(samples, 2u);
   const auto failed = search_threads(
-      {{1, false}},
+      {{1, false}}, Objective::time,
       [](const ThreadCandidate&) -> Expected<ThreadSample> {
         return Error{"no", {}};
       },

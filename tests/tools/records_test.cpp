@@ -1,6 +1,9 @@
 // What was tuned, used by commands: more speed, but never another token.
 #include <gmock/gmock.h>
 
+#include <chrono>
+#include <thread>
+
 #include "autotune/database_file.h"
 #include "autotune/default_kernel.h"
 #include "autotune/knobs.h"
@@ -150,6 +153,69 @@ TEST_F(RecordsTest, TuneFindsThreadsForModels) {
   // What is known is not measured again, unless somebody asks for it.
   EXPECT_THAT(run(command).output, Not(HasSubstr("| threads |")));
   EXPECT_THAT(run(command + " --again").output, HasSubstr("| threads |"));
+}
+
+// Counters of a machine that does not exist, in $TERN_POWERCAP; they move on while this exists.
+class MadeUpCounters {
+ public:
+  explicit MadeUpCounters(std::filesystem::path folder) : package_(folder / "intel-rapl:0") {
+    std::filesystem::create_directories(package_);
+    std::ofstream(package_ / "name") << "package-0\n";
+    std::ofstream(package_ / "max_energy_range_uj") << "65532610987\n";
+    write(0);
+    setenv("TERN_POWERCAP", folder.c_str(), 1);
+    thread_ = std::jthread([this](const std::stop_token& stop) {
+      for (uint64_t microjoules = 0; !stop.stop_requested(); microjoules += 50'000) {
+        write(microjoules);
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+    });
+  }
+  ~MadeUpCounters() { unsetenv("TERN_POWERCAP"); }
+
+ private:
+  void write(uint64_t microjoules) const {
+    std::ofstream(package_ / "next") << microjoules << "\n";
+    std::filesystem::rename(package_ / "next", package_ / "energy_uj");
+  }
+  std::filesystem::path package_;
+  std::jthread thread_;
+};
+
+TEST_F(RecordsTest, ThreadsAreTunedForEnergy) {
+  const std::string command = "tune --budget 1s --use 1:1 --database " + path("new.yaml");
+  const MadeUpCounters counters(path("powercap"));
+  const Outcome by_time = run(command);
+  ASSERT_EQ(by_time.exit_code, 0) << by_time.errors;
+  EXPECT_THAT(by_time.output, AllOf(HasSubstr("| of a prompt |"), HasSubstr("J |\n")));
+  EXPECT_THAT(by_time.output, Not(HasSubstr("joules were not recorded")));
+  EXPECT_THAT(read("new.yaml"), AllOf(HasSubstr("\ndecode joules: "), Not(HasSubstr("\nobjective:"))));
+  // What is known for time is not known for energy.
+  const Outcome by_energy = run(command + " --objective energy");
+  ASSERT_EQ(by_energy.exit_code, 0) << by_energy.errors;
+  EXPECT_THAT(by_energy.output, HasSubstr("| threads |"));
+  EXPECT_THAT(read("new.yaml"), AllOf(HasSubstr("\nobjective: energy\n"), HasSubstr("\nprefill joules: ")));
+  EXPECT_THAT(run(command + " --objective energy").output, Not(HasSubstr("| threads |")));
+  EXPECT_THAT(run("db show " + path("new.yaml")).output, HasSubstr(" to prefill, for least energy, "));
+}
+
+TEST_F(RecordsTest, WithoutCountersThereIsNoEnergy) {
+  setenv("TERN_POWERCAP", path("nowhere").c_str(), 1);
+  const std::string command = "tune --budget 1s --use 1:1 --database " + path("new.yaml");
+  const Outcome refused = run(command + " --objective energy");
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.errors, AllOf(HasSubstr("--objective energy: " + path("nowhere") + ": "),
+                                    HasSubstr("there is no such folder")));
+  EXPECT_FALSE(std::filesystem::exists(path("new.yaml"))) << "it was tuned all the same";
+  const Outcome by_time = run(command);
+  unsetenv("TERN_POWERCAP");
+  EXPECT_EQ(by_time.exit_code, 0) << by_time.errors;
+  EXPECT_THAT(by_time.output, AllOf(HasSubstr("\njoules were not recorded: " + path("nowhere")),
+                                    Not(HasSubstr("| of a prompt |"))));
+  EXPECT_THAT(read("new.yaml"), Not(HasSubstr("joules")));
+  EXPECT_THAT(run("tune --objective energy --shape 64x256").errors,
+              HasSubstr("--shape excludes --objective"));
+  EXPECT_THAT(run("tune --objective fame").errors, HasSubstr("--objective"));
 }
 
 TEST_F(RecordsTest, RunTunesWhatIsMissing) {
