@@ -19,7 +19,8 @@ struct Knobs {
   // Of the layout: kernels share packed weights only where these are equal.
   int64_t lanes = 16;         // outputs a vector
   int64_t block_vectors = 1;  // vectors of outputs that lie together
-  int64_t block_inputs = 64;  // inputs of these that lie together
+  // Inputs that an outer loop takes at once. It is of the layout, too, where the inputs are padded to it.
+  int64_t block_inputs = 64;
 
   // The tile of sums.
   int64_t tile_rows = 1;

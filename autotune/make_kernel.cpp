@@ -64,12 +64,16 @@ void append(std::vector<Factor>& factors, Axis axis, int64_t modulus, int64_t di
   if (modulus != divisor) factors.push_back({axis, modulus, divisor});
 }
 
-// Blocks of outputs; within one, blocks of inputs; within these, the outputs' vectors side by side.
+// Blocks of outputs; within one, the inputs that the innermost tile takes; within these, the outputs' vectors
+// side by side. A loop over blocks of inputs walks them as they lie: the layout knows of it only where the
+// last block is padded.
 void set_layouts(ir::Kernel& kernel, const Knobs& knobs, const ir::Leaf& leaf) {
-  const int64_t block = knobs.lanes * knobs.block_vectors;
+  const int64_t block = knobs.lanes * knobs.block_vectors, k = kernel.problem.k;
+  const bool padded = ir::round_up(k, knobs.block_inputs) != ir::round_up(k, leaf.k);
+  const int64_t inputs = padded ? knobs.block_inputs : leaf.k;
   std::vector<Factor>& factors = kernel.weights.factors;
-  factors = {{Axis::n, 0, block}, {Axis::k, 0, knobs.block_inputs}};
-  append(factors, Axis::k, knobs.block_inputs, leaf.k);
+  factors = {{Axis::n, 0, block}, {Axis::k, 0, inputs}};
+  append(factors, Axis::k, inputs, leaf.k);
   append(factors, Axis::n, block, knobs.lanes);
   factors.insert(factors.end(), leaf.factors.begin(), leaf.factors.end());
   if (kernel.problem.scaling != ir::Scaling::group) return;

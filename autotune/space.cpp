@@ -118,7 +118,7 @@ constexpr Knob knob(std::vector<int64_t> KnobValues::*values, bool in_layout = f
 constexpr Knob all_knobs[] = {
     knob<&Knobs::lanes>(&KnobValues::lanes, true),
     knob<&Knobs::block_vectors>(&KnobValues::block_vectors, true),
-    knob<&Knobs::block_inputs>(&KnobValues::block_inputs, true),
+    knob<&Knobs::block_inputs>(&KnobValues::block_inputs),
     knob<&Knobs::tile_rows>(&KnobValues::tile_rows),
     knob<&Knobs::tile_vectors>(&KnobValues::tile_vectors),
     knob<&Knobs::unrolled_inputs>(&KnobValues::unrolled_inputs),
@@ -275,10 +275,15 @@ std::vector<Candidate> sharing_layout(const Candidate& candidate, const ir::Prob
     for (const Knob& knob : all_knobs) {
       if (knob.in_layout) knob.set(knobs, knob.get(candidate.knobs));
     }
-    gatherer.add(recipe, knobs);
-    // All of a wide block may be more sums than there are registers.
-    knobs.tile_vectors = 1;
-    gatherer.add(recipe, knobs);
+    for (const int64_t inputs : {knobs.block_inputs, candidate.knobs.block_inputs}) {
+      knobs.block_inputs = inputs;
+      // All of a wide block may be more sums than there are registers.
+      for (const int64_t vectors : {knobs.tile_vectors, int64_t{1}}) {
+        Knobs other = knobs;
+        other.tile_vectors = vectors;
+        gatherer.add(recipe, other);
+      }
+    }
   }
   std::vector<Candidate> found = gatherer.take().candidates;
   std::erase_if(found, [&](const Candidate& other) { return !same_layouts(other.kernel, candidate.kernel); });

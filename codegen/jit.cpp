@@ -25,6 +25,13 @@ Error summary(const std::string& what, const std::vector<Error>& errors) {
   return {text, {}};
 }
 
+// Everything that determines an object.
+std::string cache_key(const ir::Program& program, const targets::Target& target) {
+  return fmt::format("{}\ntriple {}\nfeatures {}\ntune {}\nbits {}\nLLVM {}\ngenerator {}\n", print(program),
+                     triple_of(target), text(target.features), target.llvm_cpu, target.vector_bits,
+                     llvm_version(), generator_version);
+}
+
 }  // namespace
 
 struct Jit::State {
@@ -86,15 +93,16 @@ Expected<CompiledKernel> Jit::load(const ir::Program& program,
     return summary(fmt::format("program {} is wrong:", program.name), errors);
   if (!is_unrolled(program)) return Error{fmt::format("program {} has loops to unroll", program.name), {}};
 
-  // The object is stored under everything that determines it; its symbol does not depend on the name.
+  // Its symbol does not depend on the name.
   ir::Program named = program;
   named.name = "kernel";
   const targets::Target& target = state_->target;
-  const std::string key = fmt::format("{}\ntriple {}\nfeatures {}\ntune {}\nbits {}\nLLVM {}\ngenerator {}\n",
-                                      print(named), triple_of(target), text(target.features), target.llvm_cpu,
-                                      target.vector_bits, llvm_version(), generator_version);
+  std::string key;
   std::optional<std::string> object;
-  if (state_->cache) object = state_->cache->load(key);
+  if (state_->cache) {
+    key = cache_key(named, target);
+    object = state_->cache->load(key);
+  }
   if (!object) {
     Expected<std::string> compiled = codegen::compile(named, target, Output::object);
     if (!compiled) return compiled.error();

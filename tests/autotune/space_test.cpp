@@ -136,6 +136,24 @@ TEST(Space, OtherRowsCanShareALayout) {
   }
 }
 
+TEST(Knobs, BlocksOfInputsAreOfTheLayoutWhereTheyPadIt) {
+  const Recipe recipe{ir::Packing::b2, ir::Strategy::dot, plain_unpack(ir::Packing::b2)};
+  const auto share = [&](int64_t k) {
+    Knobs knobs = default_knobs(recipe, trits(1), target("zen5"));
+    knobs.block_inputs = 64;
+    const ir::Kernel narrow = make_kernel(recipe, knobs, trits(1, 2560, k));
+    knobs.block_inputs = 128;
+    const ir::Kernel wide = make_kernel(recipe, knobs, trits(1, 2560, k));
+    EXPECT_TRUE(ir::verify(narrow).empty() && ir::verify(wide).empty()) << k;
+    EXPECT_NE(hash(narrow), hash(wide)) << "one loop more, or less";
+    return same_layouts(narrow, wide);
+  };
+  EXPECT_TRUE(share(2560));
+  EXPECT_TRUE(share(384));
+  EXPECT_FALSE(share(320)) << "to 384 inputs";
+  EXPECT_FALSE(share(300)) << "to 320, or 384";
+}
+
 TEST(Space, CandidatesAreReadAgain) {
   const targets::Target cpu = target("zen5");
   const Space space = make_space(trits(4), cpu);
