@@ -9,8 +9,8 @@
 namespace tern::tools {
 namespace {
 
-// Around the area, for what is written beside the axes.
-constexpr double left = 62, right = 12, top = 14, bottom = 42;
+// Around the area, for what is written beside the axes; on the right half a number below the axis's end.
+constexpr double left = 62, right = 24, top = 14, bottom = 42;
 
 double fraction_of(const Axis& axis, double value) {
   const auto scaled = [&](double one) { return axis.logarithmic ? std::log10(one) : one; };

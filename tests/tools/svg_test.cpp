@@ -56,9 +56,19 @@ TEST(Svg, AxesHoldAllThatCanBeDrawn) {
   }
 }
 
+TEST(Svg, ANumberAtTheEndOfAnAxisHasRoom) {
+  const int width = 376;
+  const std::string svg = Plot(width, 300, {0, 1.2e-3, false, {}, "s"}, {0, 1, false, {}, {}}, "").finish();
+  const size_t number = svg.find(">1.2 ms<");
+  ASSERT_NE(number, std::string::npos) << svg;
+  const size_t middle = svg.rfind(" x=\"", number) + 4;
+  const double widest = 7 * 6.5;  // "1.25 ms" in the page's font
+  EXPECT_LE(std::stod(svg.substr(middle)) + widest / 2, width);
+}
+
 TEST(Svg, MarksAreWhereTheirValuesAre) {
-  // 62 pixels at the left, 12 at the right, 14 above and 42 below are for what is written.
-  Plot plot(174, 156, {1, 100, true, "x <", {}}, {0, 10, false, "y", {}}, "a & b");
+  // 62 pixels at the left, 24 at the right, 14 above and 42 below are for what is written.
+  Plot plot(186, 156, {1, 100, true, "x <", {}}, {0, 10, false, "y", {}}, "a & b");
   plot.mark(Marker::circle, 10, 5, "p", "1 < 2");
   plot.mark(Marker::circle, 1000, -5, "far");
   plot.mark(Marker::circle, -1, std::numeric_limits<double>::infinity(), "odd");
