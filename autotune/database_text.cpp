@@ -49,7 +49,6 @@ std::string print_timing(const Timing& timing) {
   if (timing.cache_seconds != 0) text += fmt::format(", from cache: {}", microseconds(timing.cache_seconds));
   text += fmt::format(", ratio: {}, error: {}, load: {}", print_decimal(timing.ratio),
                       print_decimal(timing.error), print_decimal(timing.load));
-  if (timing.joules != 0) text += ", microjoules: " + print_decimal(timing.joules, 6);
   return text + "}";
 }
 

@@ -22,8 +22,7 @@ Objective read_objective(Reader& in, const YAML::Node& map) {
 }
 
 Timing read_timing(Reader& in, const YAML::Node& map) {
-  if (!in.check(map, {"date", "microseconds", "spread", "rounds", "from cache", "ratio", "error", "load",
-                      "microjoules"}))
+  if (!in.check(map, {"date", "microseconds", "spread", "rounds", "from cache", "ratio", "error", "load"}))
     return {};
   Timing timing;
   timing.date = in.text(map, "date");
@@ -36,7 +35,6 @@ Timing read_timing(Reader& in, const YAML::Node& map) {
   timing.ratio = in.number(map, "ratio");
   timing.error = in.number(map, "error");
   timing.load = in.number(map, "load");
-  if (map["microjoules"]) timing.joules = in.number(map, "microjoules", 6);
   return timing;
 }
 

@@ -48,7 +48,6 @@ struct Timing {
   int rounds = 0;            // from memory
   std::string date;          // "2026-11-21T10:15:00Z"
   double load = 0;           // of the machine by others: runnable threads, beside ours
-  double joules = 0;         // of one call; 0 where the machine does not tell
   double cache_seconds = 0;  // the median of one call, with weights from cache; 0: not timed so
   bool operator==(const Timing&) const = default;
 };

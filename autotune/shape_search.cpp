@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
+#include <map>
 
 #include "autotune/default_kernel.h"
 
@@ -34,6 +36,16 @@ constexpr double layout_tie = 0.05;
 uint64_t hash_without_prefetching(ir::Kernel kernel) {
   kernel.schedule.prefetch_bytes = 0;
   return hash(kernel);
+}
+
+// Those that share packed weights one after the other.
+std::vector<Candidate> by_layout(std::vector<Candidate> candidates) {
+  std::map<std::string, std::vector<Candidate>> groups;
+  for (Candidate& candidate : candidates)
+    groups[layout_key(candidate.kernel)].push_back(std::move(candidate));
+  candidates.clear();
+  for (auto& [layout, group] : groups) std::ranges::move(group, std::back_inserter(candidates));
+  return candidates;
 }
 
 }  // namespace
@@ -274,10 +286,7 @@ bool ShapeSearch::exhaust(const std::function<void(size_t done, size_t all)>& pr
   std::vector<std::vector<Candidate>> spaces;
   size_t all = 0, done = 0;
   for (const Bucket& bucket : buckets_) {
-    spaces.push_back(make_space(bucket.problem, tools_.target).candidates);
-    // Those that share packed weights one after the other: they are packed once.
-    std::ranges::stable_sort(spaces.back(), {},
-                             [](const Candidate& candidate) { return layout_key(candidate.kernel); });
+    spaces.push_back(by_layout(make_space(bucket.problem, tools_.target).candidates));
     all += spaces.back().size();
   }
   for (size_t b = 0; b < buckets_.size(); ++b) {

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <span>
 
 namespace tern::autotune {
 namespace {
 
-// The code of what is so many times slower than the best is not kept: a whole space would fill the memory.
-constexpr double hopeless = 1.5;
+// What is so many times slower than the best hardly races again.
+constexpr double worth_keeping = 1.1;
 
 // Zero: nothing is known yet.
 void lower(double& least, double seconds) {
@@ -67,12 +68,20 @@ void TrialTiming::from_cache(Bucket& bucket, std::vector<size_t> trials, int mos
       race(tools_.timer, bucket.trials[0].runner->kernel, runners, rules, seed_ += 1000);
   lower(bucket.default_cache_seconds, result.baseline_shortest);
   judge(bucket, tools_.bytes_per_second);
-  const double best = bucket.trials[best_of(bucket)].ratio.value;
-  for (const size_t i : trials) {
-    Trial& trial = bucket.trials[i];
-    if (i == 0 || trial.ratio.value < hopeless * best) continue;
-    trial.runner->released = true;
-    trial.runner->kernel.kernel = {};
+  release(bucket);
+}
+
+void TrialTiming::release(Bucket& bucket) {
+  const double limit = worth_keeping * bucket.trials[best_of(bucket)].ratio.value;
+  std::vector<Trial*> kept;
+  for (Trial& trial : std::span(bucket.trials).subspan(1)) {
+    if (trial.runner && !trial.runner->released) kept.push_back(&trial);
+  }
+  std::ranges::sort(kept, {}, [](const Trial* trial) { return trial->ratio.value; });
+  for (size_t i = 0; i < kept.size(); ++i) {
+    if (i < most_loaded && kept[i]->ratio.value < limit) continue;
+    kept[i]->runner->released = true;
+    kept[i]->runner->kernel.kernel = {};
   }
 }
 

@@ -8,14 +8,18 @@
 
 namespace tern::autotune {
 
+// Of each bucket, the code of so many kernels is kept at most: Linux gives a process 65 530 mappings of
+// memory, a kernel takes two or three, and a space has a hundred thousand kernels.
+inline constexpr size_t most_loaded = 128;
+
 class TrialTiming {
  public:
   TrialTiming(const SearchTools& tools, uint64_t seed) : tools_(tools), seed_(seed) {}
 
   // Of code that was found right: makes it ready to be timed. `tables_share`: see TuneTask.
   Status prepare(Trial& trial, const Code& code, double tables_share);
-  // Those with these indices, with weights from cache. What turns out much slower than the best is
-  // released.
+  // Those with these indices, with weights from cache. The code of what turns out slower than the best is
+  // released, until it is to run again.
   void from_cache(Bucket& bucket, std::vector<size_t> trials, int most_rounds);
   // With weights from memory, and beside them the best, or the new would only be compared with each other.
   // Returns all that ran.
@@ -26,6 +30,7 @@ class TrialTiming {
   void place_anew(Bucket& bucket, const std::vector<size_t>& trials);
 
  private:
+  void release(Bucket& bucket);
   void revive(Bucket& bucket, std::vector<size_t>& trials);
 
   SearchTools tools_;

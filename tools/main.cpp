@@ -1,3 +1,6 @@
+#include <cstdio>
+#include <new>
+
 #include "tools/commands.h"
 
 int main(int argc, char** argv) {
@@ -14,6 +17,9 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? tern::tools::exit_ok : tern::tools::exit_bad_input;
+  } catch (const std::bad_alloc&) {
+    std::fputs("tern: there is not enough memory\n", stderr);
+    return tern::tools::exit_failed;
   }
   return exit_code;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 
 #include "autotune/database_file.h"
@@ -20,18 +21,30 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// One line on standard error that is written again and again.
+std::string time_text(double seconds) {
+  if (seconds < 120) return fmt::format("{:.0f} s", seconds);
+  return seconds < 7200 ? fmt::format("{:.0f} min", seconds / 60) : fmt::format("{:.1f} h", seconds / 3600);
+}
+
+std::string progress_text(const autotune::TuneProgress& progress) {
+  constexpr int width = 20;
+  const int done = static_cast<int>(progress.fraction * width);
+  return fmt::format(
+      "[{:#<{}}{:.<{}}] {} left  {} ({} of {})  best {:.3f} of the default's time  {} measured", "", done, "",
+      width - done, time_text(progress.seconds_left), shape_text(progress.problem), progress.shape + 1,
+      progress.shapes, progress.best_ratio, progress.measured);
+}
+
+// On standard error: one line that is written again and again or, where that is no terminal, a line a minute.
 class ProgressLine {
  public:
   void show(const autotune::TuneProgress& progress) {
-    if (!is_terminal_) return;
-    constexpr int width = 20;
-    const int done = static_cast<int>(progress.fraction * width);
-    fmt::print(stderr,
-               "\r\x1b[K[{:#<{}}{:.<{}}] {:.0f} s left  {} ({} of {})  best {:.3f} of the default's time  {} "
-               "measured",
-               "", done, "", width - done, progress.seconds_left, shape_text(progress.problem),
-               progress.shape + 1, progress.shapes, progress.best_ratio, progress.measured);
+    if (is_terminal_) {
+      fmt::print(stderr, "\r\x1b[K{}", progress_text(progress));
+    } else if (Clock::now() >= next_) {
+      fmt::print(stderr, "{}\n", progress_text(progress));
+      next_ = Clock::now() + std::chrono::minutes(1);
+    }
     std::fflush(stderr);
   }
   ~ProgressLine() {
@@ -39,7 +52,9 @@ class ProgressLine {
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
   const bool is_terminal_ = isatty(STDERR_FILENO) != 0;
+  Clock::time_point next_ = Clock::now() + std::chrono::minutes(1);
 };
 
 Expected<double> peak_of(const targets::Target& target, const autotune::Crew& crew) {

@@ -81,15 +81,14 @@ std::string quality_text(const autotune::TuneResult& result) {
   for (const ShapeOutcome& shape : result.shapes) {
     if (!shape.known()) searches.push_back(shape.search.get());
   }
-  if (searches.empty()) return {};
-  std::string text =
-      "\nthe cost model     kernels  rank correlation  best among its first ten  off by at most\n";
+  std::string rows;
   for (const autotune::ModelQuality& row : model_quality(searches)) {
     if (row.count > 0)
-      text += fmt::format("  {:<15} {:>8} {:>17.2f} {:>23.0f} % {:>14.1f}x\n", row.kernels, row.count,
+      rows += fmt::format("  {:<15} {:>8} {:>17.2f} {:>23.0f} % {:>14.1f}x\n", row.kernels, row.count,
                           row.rank_correlation, 100 * row.top_ten, row.worst_factor);
   }
-  return text;
+  if (rows.empty()) return {};
+  return "\nthe cost model     kernels  rank correlation  best among its first ten  off by at most\n" + rows;
 }
 
 }  // namespace
@@ -102,8 +101,9 @@ std::string space_text(const autotune::TuneTask& task, const targets::Target& ta
     const autotune::Space space = autotune::make_space(problem, target);
     std::map<std::string, size_t> by_recipe;
     for (const autotune::Candidate& candidate : space.candidates) ++by_recipe[print(candidate.recipe)];
-    text += fmt::format("{}, {} rows: {} candidates of {} recipes, {} refused\n", shape_text(problem), use.m,
-                        space.candidates.size(), by_recipe.size(), space.refused.size());
+    text +=
+        fmt::format("{}, {} row{}: {} candidates of {} recipes, {} refused\n", shape_text(problem), use.m,
+                    use.m == 1 ? "" : "s", space.candidates.size(), by_recipe.size(), space.refused.size());
     for (const auto& [recipe, count] : by_recipe) text += fmt::format("  {:>7}  {}\n", count, recipe);
     std::map<std::string, size_t> reasons;
     for (const autotune::Refusal& refusal : space.refused) ++reasons[refusal.reason];

@@ -73,7 +73,6 @@ class DatabaseMaker {
             static_cast<int>(random_.pick(1, 100)),
             date(),
             number(),
-            random_.coin() ? number() : 0,
             random_.coin() ? number() : 0};
   }
 

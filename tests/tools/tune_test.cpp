@@ -104,7 +104,7 @@ TEST_F(TuneTest, ListsItsSpace) {
   const Outcome space = run("tune --space --shape 96x256 --use 1:1 --target neoverse-n1");
   EXPECT_EQ(space.exit_code, 0);
   EXPECT_THAT(space.output,
-              ContainsRegex("96 x 256, 1 rows: [0-9]+ candidates of [0-9]+ recipes, [0-9]+ refused"));
+              ContainsRegex("96 x 256, 1 row: [0-9]+ candidates of [0-9]+ recipes, [0-9]+ refused"));
   EXPECT_THAT(space.output, HasSubstr("g2b4 lookup"));
   EXPECT_THAT(space.output, HasSubstr("refused: "));
 }
