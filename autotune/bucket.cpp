@@ -1,6 +1,7 @@
 #include "autotune/bucket.h"
 
 #include <algorithm>
+#include <span>
 
 namespace tern::autotune {
 
@@ -28,6 +29,21 @@ size_t best_of(const Bucket& bucket) {
       best = i;
   }
   return best;
+}
+
+void release_slow(Bucket& bucket) {
+  constexpr double worth_keeping = 1.1;
+  const double limit = worth_keeping * bucket.trials[best_of(bucket)].ratio.value;
+  std::vector<Trial*> loaded;
+  for (Trial& trial : std::span(bucket.trials).subspan(1)) {
+    if (trial.runner && !trial.runner->released) loaded.push_back(&trial);
+  }
+  std::ranges::sort(loaded, {}, [](const Trial* trial) { return trial->ratio.value; });
+  for (size_t i = 0; i < loaded.size(); ++i) {
+    if (i < most_loaded && loaded[i]->ratio.value < limit) continue;
+    loaded[i]->runner->released = true;
+    loaded[i]->runner->kernel.kernel = {};
+  }
 }
 
 }  // namespace tern::autotune

@@ -63,4 +63,11 @@ void judge(Bucket& bucket, double bytes_per_second);
 // The trial that should be fastest.
 size_t best_of(const Bucket& bucket);
 
+// Of so many trials of a bucket the code is kept at most, beside the default kernel's: Linux gives a process
+// 65 530 mappings of memory, a kernel takes two or three, and a space has a hundred thousand kernels.
+inline constexpr size_t most_loaded = 128;
+
+// Frees the code of all others, and of what is so much slower than the best that it hardly races again.
+void release_slow(Bucket& bucket);
+
 }  // namespace tern::autotune

@@ -2,13 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <span>
 
 namespace tern::autotune {
 namespace {
-
-// What is so many times slower than the best hardly races again.
-constexpr double worth_keeping = 1.1;
 
 // Zero: nothing is known yet.
 void lower(double& least, double seconds) {
@@ -50,7 +46,10 @@ void TrialTiming::place_anew(Bucket& bucket, const std::vector<size_t>& trials) 
       codes[i] = tools_.jit.compile(bucket.trials[trials[i]].candidate.kernel);
   });
   for (size_t i = 0; i < trials.size(); ++i) {
-    if (codes[i]) bucket.trials[trials[i]].runner->kernel.kernel = codes[i].take();
+    if (!codes[i]) continue;
+    Runner& runner = *bucket.trials[trials[i]].runner;
+    runner.kernel.kernel = codes[i].take();
+    runner.released = false;
   }
 }
 
@@ -68,21 +67,7 @@ void TrialTiming::from_cache(Bucket& bucket, std::vector<size_t> trials, int mos
       race(tools_.timer, bucket.trials[0].runner->kernel, runners, rules, seed_ += 1000);
   lower(bucket.default_cache_seconds, result.baseline_shortest);
   judge(bucket, tools_.bytes_per_second);
-  release(bucket);
-}
-
-void TrialTiming::release(Bucket& bucket) {
-  const double limit = worth_keeping * bucket.trials[best_of(bucket)].ratio.value;
-  std::vector<Trial*> kept;
-  for (Trial& trial : std::span(bucket.trials).subspan(1)) {
-    if (trial.runner && !trial.runner->released) kept.push_back(&trial);
-  }
-  std::ranges::sort(kept, {}, [](const Trial* trial) { return trial->ratio.value; });
-  for (size_t i = 0; i < kept.size(); ++i) {
-    if (i < most_loaded && kept[i]->ratio.value < limit) continue;
-    kept[i]->runner->released = true;
-    kept[i]->runner->kernel.kernel = {};
-  }
+  release_slow(bucket);
 }
 
 std::vector<size_t> TrialTiming::from_memory(Bucket& bucket, std::vector<size_t> trials,

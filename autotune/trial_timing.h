@@ -8,10 +8,6 @@
 
 namespace tern::autotune {
 
-// Of each bucket, the code of so many kernels is kept at most: Linux gives a process 65 530 mappings of
-// memory, a kernel takes two or three, and a space has a hundred thousand kernels.
-inline constexpr size_t most_loaded = 128;
-
 class TrialTiming {
  public:
   TrialTiming(const SearchTools& tools, uint64_t seed) : tools_(tools), seed_(seed) {}
@@ -30,7 +26,6 @@ class TrialTiming {
   void place_anew(Bucket& bucket, const std::vector<size_t>& trials);
 
  private:
-  void release(Bucket& bucket);
   void revive(Bucket& bucket, std::vector<size_t>& trials);
 
   SearchTools tools_;
