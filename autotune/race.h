@@ -27,7 +27,7 @@ struct Runner {
   TimedKernel kernel;
   Samples from_memory, from_cache;
   bool dropped = false;   // it was clearly slower than the best, with weights from memory
-  bool released = false;  // its code is gone: see TrialTiming::from_cache
+  bool released = false;  // its code is gone: see release_slow in bucket.h
 
   Samples& samples(Weights from) { return from == Weights::memory ? from_memory : from_cache; }
 };
