@@ -16,12 +16,13 @@
 #include <optional>
 #include <vector>
 
-#include "autotune/knobs.h"
-#include "autotune/peak.h"
-#include "autotune/recipe.h"
-#include "codegen/jit.h"
-#include "codegen/lower.h"
-#include "ir/verify.h"
+#include "autotune/measure/peak.h"
+#include "codegen/jit/jit.h"
+#include "codegen/lower/lower.h"
+#include "ir/kernel/verify_kernel.h"
+#include "ir/program/verify_program.h"
+#include "kernels/knobs.h"
+#include "kernels/recipe.h"
 #include "targets/host.h"
 #include "targets/legal.h"
 
@@ -121,8 +122,8 @@ std::string dashed(std::string text) {
   return text;
 }
 
-void add(const codegen::Jit& jit, const autotune::Recipe& recipe, const ir::Problem& problem) {
-  ir::Kernel kernel = autotune::make_kernel(recipe, problem, jit.target());
+void add(const codegen::Jit& jit, const kernels::Recipe& recipe, const ir::Problem& problem) {
+  ir::Kernel kernel = kernels::make_kernel(recipe, problem, jit.target());
   if (prefetch_bytes) kernel.schedule.prefetch_bytes = *prefetch_bytes;
   if (!ir::verify(kernel).empty() || !targets::illegal(kernel, jit.target()).empty()) return;
   for (const bool from_memory : {false, true}) {
@@ -147,7 +148,7 @@ void add_all(const codegen::Jit& jit) {
                                  [&jit, peak](benchmark::State& state) { run_peak(state, jit, peak); });
   const std::pair<int64_t, int64_t> shapes[] = {{2560, 2560}, {640, 2560}, {6912, 2560}, {2560, 6912}};
   for (const Element weight : {Element::trit, Element::sign}) {
-    for (const autotune::Recipe& recipe : autotune::recipes(weight)) {
+    for (const kernels::Recipe& recipe : kernels::recipes(weight)) {
       for (const int64_t m : {1, 4, 16, 512}) {
         for (const auto& [n, k] : shapes) add(jit, recipe, problem_of(weight, m, n, k));
       }
@@ -155,7 +156,7 @@ void add_all(const codegen::Jit& jit) {
   }
   // The output head, whole from memory, a part of it in cache.
   for (const Element weight : {Element::i4, Element::i8, Element::f16, Element::bf16, Element::f32}) {
-    for (const autotune::Recipe& recipe : autotune::recipes(weight)) {
+    for (const kernels::Recipe& recipe : kernels::recipes(weight)) {
       for (const int64_t n : {256, 128256}) add(jit, recipe, problem_of(weight, 1, n, 2560));
     }
   }

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "ir/expected.h"
+#include "base/expected.h"
 
 namespace tern::ir {
 

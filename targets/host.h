@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ir/expected.h"
+#include "base/expected.h"
 #include "targets/target.h"
 
 namespace tern::targets {

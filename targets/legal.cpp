@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "ir/kernel_shape.h"
+#include "ir/kernel/kernel_shape.h"
 
 namespace tern::targets {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "ir/kernel.h"
+#include "ir/kernel/kernel.h"
 #include "targets/target.h"
 
 namespace tern::targets {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ir/expected.h"
+#include "base/expected.h"
 #include "targets/feature.h"
 
 namespace tern::targets {

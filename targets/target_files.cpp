@@ -7,7 +7,7 @@
 #include <set>
 #include <sstream>
 
-#include "targets/suggest.h"
+#include "base/suggest.h"
 #include "targets/target.h"
 
 namespace tern::targets {

@@ -10,7 +10,7 @@
 #include <set>
 #include <utility>
 
-#include "targets/suggest.h"
+#include "base/suggest.h"
 #include "targets/target.h"
 
 namespace tern::targets {

@@ -4,19 +4,20 @@
 #include <algorithm>
 #include <iterator>
 
-#include "autotune/knobs.h"
-#include "autotune/recipe.h"
-#include "codegen/assembly_census.h"
-#include "codegen/compile.h"
-#include "codegen/cycle_estimate.h"
-#include "codegen/lower.h"
-#include "ir/verify.h"
+#include "codegen/cost/assembly_census.h"
+#include "codegen/cost/cycle_estimate.h"
+#include "codegen/jit/compile.h"
+#include "codegen/lower/lower.h"
+#include "ir/kernel/verify_kernel.h"
+#include "ir/program/verify_program.h"
+#include "kernels/knobs.h"
+#include "kernels/recipe.h"
 #include "targets/host.h"
 #include "tools/commands.h"
-#include "tools/kernel_file.h"
-#include "tools/output_file.h"
-#include "tools/record_options.h"
-#include "tools/target_option.h"
+#include "tools/options/kernel_file.h"
+#include "tools/options/output_file.h"
+#include "tools/options/record_options.h"
+#include "tools/options/target_option.h"
 
 namespace tern::tools {
 namespace {
@@ -52,9 +53,9 @@ Expected<ir::Problem> problem_of(const AsmOptions& options) {
 }
 
 // The recipe of that name, as `tern targets --recipes` writes it.
-Expected<autotune::Recipe> find_recipe(const std::string& wanted, ir::Element weight) {
+Expected<kernels::Recipe> find_recipe(const std::string& wanted, ir::Element weight) {
   std::vector<std::string> names;
-  for (const autotune::Recipe& recipe : autotune::recipes(weight)) {
+  for (const kernels::Recipe& recipe : kernels::recipes(weight)) {
     names.push_back(print(recipe));
     if (names.back() == wanted) return recipe;
   }
@@ -84,9 +85,9 @@ Expected<ir::Kernel> kernel_of(const AsmOptions& options, const targets::Target&
   if (problem->scaling == ir::Scaling::group && problem->scale_group < 1)
     return Error{"a group of inputs that share a scale must have at least one", {}};
   if (options.recipe.empty()) return tuned_kernel(options, *problem, target);
-  const Expected<autotune::Recipe> recipe = find_recipe(options.recipe, problem->weight);
+  const Expected<kernels::Recipe> recipe = find_recipe(options.recipe, problem->weight);
   if (!recipe) return recipe.error();
-  return checked(autotune::make_kernel(*recipe, *problem, target));
+  return checked(kernels::make_kernel(*recipe, *problem, target));
 }
 
 Expected<std::string> cost_of(const ir::Kernel& kernel, const ir::Program& program,

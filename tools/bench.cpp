@@ -7,12 +7,12 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "runtime/bandwidth.h"
-#include "runtime/model_cost.h"
+#include "runtime/execute/bandwidth.h"
+#include "runtime/model/model_cost.h"
 #include "tools/commands.h"
-#include "tools/engine_options.h"
-#include "tools/output_file.h"
-#include "tools/process.h"
+#include "tools/options/engine_options.h"
+#include "tools/options/output_file.h"
+#include "tools/options/process.h"
 
 namespace tern::tools {
 namespace {

@@ -7,16 +7,16 @@
 #include <set>
 #include <span>
 
-#include "codegen/bundle.h"
-#include "runtime/model.h"
-#include "runtime/packed_weights.h"
-#include "runtime/plan.h"
+#include "codegen/bundle/bundle.h"
+#include "runtime/execute/packed_weights.h"
+#include "runtime/execute/plan.h"
+#include "runtime/model/model.h"
 #include "targets/host.h"
 #include "targets/legal.h"
 #include "tools/commands.h"
-#include "tools/engine_options.h"
-#include "tools/kernel_file.h"
-#include "tools/output_file.h"
+#include "tools/options/engine_options.h"
+#include "tools/options/kernel_file.h"
+#include "tools/options/output_file.h"
 
 namespace tern::tools {
 namespace {

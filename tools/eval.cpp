@@ -6,12 +6,12 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "runtime/evaluate.h"
+#include "runtime/generate/evaluate.h"
 #include "tools/commands.h"
-#include "tools/engine_options.h"
-#include "tools/input.h"
-#include "tools/output_file.h"
-#include "tools/process.h"
+#include "tools/options/engine_options.h"
+#include "tools/options/input.h"
+#include "tools/options/output_file.h"
+#include "tools/options/process.h"
 
 namespace tern::tools {
 namespace {

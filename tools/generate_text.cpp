@@ -6,12 +6,12 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "runtime/generate.h"
-#include "runtime/model_cost.h"
-#include "runtime/stream_decoder.h"
+#include "runtime/generate/generate.h"
+#include "runtime/model/model_cost.h"
+#include "runtime/text/stream_decoder.h"
 #include "tools/commands.h"
-#include "tools/input.h"
-#include "tools/process.h"
+#include "tools/options/input.h"
+#include "tools/options/process.h"
 
 namespace tern::tools {
 namespace {

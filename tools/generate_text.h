@@ -5,9 +5,9 @@
 #include <functional>
 #include <string>
 
-#include "ir/expected.h"
-#include "runtime/sampler.h"
-#include "tools/model_options.h"
+#include "base/expected.h"
+#include "runtime/generate/sampler.h"
+#include "tools/options/model_options.h"
 
 namespace tern::tools {
 

@@ -8,10 +8,10 @@
 #include <optional>
 #include <string>
 
-#include "runtime/model.h"
-#include "runtime/model_cost.h"
+#include "runtime/model/model.h"
+#include "runtime/model/model_cost.h"
 #include "tools/commands.h"
-#include "tools/output_file.h"
+#include "tools/options/output_file.h"
 
 namespace tern::tools {
 namespace {
@@ -230,7 +230,7 @@ ordered_json file_json(const GgufFile& file, const Arguments& arguments) {
 }
 
 int inspect(const Arguments& arguments) {
-  auto mapping = runtime::map_file(arguments.path);
+  auto mapping = map_file(arguments.path);
   if (!mapping) return report(mapping.error());
   const auto file = runtime::parse_gguf(mapping.take());
   if (!file) return report(file.error());

@@ -1,10 +1,10 @@
 // tern run: text in, text out, with kernels compiled on this machine.
-#include "tools/background_tuner.h"
 #include "tools/commands.h"
-#include "tools/engine_options.h"
 #include "tools/generate_text.h"
-#include "tools/output_file.h"
-#include "tools/tune_first.h"
+#include "tools/options/engine_options.h"
+#include "tools/options/output_file.h"
+#include "tools/tune/background_tuner.h"
+#include "tools/tune/tune_first.h"
 
 namespace tern::tools {
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "runtime/synth.h"
+#include "runtime/model/synth.h"
 #include "tools/commands.h"
-#include "tools/output_file.h"
+#include "tools/options/output_file.h"
 
 namespace tern::tools {
 namespace {

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "autotune/legality_table.h"
+#include "kernels/legality_table.h"
 #include "targets/host.h"
 #include "targets/probe.h"
 #include "tools/commands.h"
@@ -123,7 +123,7 @@ int show_recipes(const Arguments& arguments) {
     if (!target) return refuse(target.error());
     wanted.push_back(target.take());
   }
-  fmt::print("{}", autotune::legality_page(wanted));
+  fmt::print("{}", kernels::legality_page(wanted));
   return exit_ok;
 }
 

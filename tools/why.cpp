@@ -6,14 +6,14 @@
 #include <cmath>
 #include <map>
 
-#include "autotune/database_file.h"
-#include "autotune/tune.h"
-#include "runtime/bandwidth.h"
+#include "autotune/records/database_file.h"
+#include "autotune/search/tune.h"
+#include "runtime/execute/bandwidth.h"
 #include "targets/host.h"
 #include "tools/commands.h"
-#include "tools/model_options.h"
-#include "tools/output_file.h"
-#include "tools/tune_setup.h"
+#include "tools/options/model_options.h"
+#include "tools/options/output_file.h"
+#include "tools/tune/tune_setup.h"
 
 namespace tern::tools {
 namespace {
@@ -84,8 +84,8 @@ Expected<std::string> limits_text(const autotune::Choice& choice, const std::vec
                                   const targets::Target& target, autotune::CostModel& model, size_t b) {
   for (const Record* record : records) {
     if (hash(record->kernel) != hash(choice.kernels[b])) continue;
-    const std::optional<autotune::Candidate> candidate =
-        autotune::parse_candidate(record->recipe, record->kernel.problem, target);
+    const std::optional<kernels::Candidate> candidate =
+        kernels::parse_candidate(record->recipe, record->kernel.problem, target);
     const std::optional<autotune::Prediction> prediction =
         candidate ? model.predict(*candidate) : std::nullopt;
     if (!prediction) break;
@@ -98,7 +98,7 @@ Expected<std::string> limits_text(const autotune::Choice& choice, const std::vec
 
 std::string impossible_text(const ir::Problem& problem, const targets::Target& target) {
   std::map<std::string, std::vector<std::string>> reasons;
-  for (const autotune::Refusal& refusal : autotune::default_space(problem, target).refused)
+  for (const kernels::Refusal& refusal : kernels::default_space(problem, target).refused)
     reasons[refusal.reason].push_back(print(refusal.recipe));
   std::string text;
   for (const auto& [reason, recipes] : reasons)

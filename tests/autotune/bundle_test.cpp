@@ -1,5 +1,5 @@
 // Bundles as a C program uses them: compiled with the C compiler, run, and held against the reference.
-#include "codegen/bundle.h"
+#include "codegen/bundle/bundle.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,10 +10,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "autotune/default_kernel.h"
-#include "autotune/knobs.h"
-#include "autotune/recipe.h"
-#include "autotune/whole_rows.h"
+#include "kernels/default_kernel.h"
+#include "kernels/knobs.h"
+#include "kernels/recipe.h"
+#include "kernels/whole_rows.h"
 #include "targets/legal.h"
 #include "tests/support/matmul_case.h"
 #include "tests/support/runnable_targets.h"
@@ -127,7 +127,7 @@ std::vector<ir::Problem> small_problems() {
 BundleTarget defaults_for(const Target& target) {
   BundleTarget result{target, {}};
   for (const ir::Problem& problem : small_problems())
-    result.kernels.push_back(default_kernel(problem, target));
+    result.kernels.push_back(kernels::default_kernel(problem, target));
   return result;
 }
 
@@ -156,11 +156,12 @@ TEST_F(BundleTest, EveryRecipeCanBeBundled) {
   const Target host = targets::host_target().take();
   Bundle bundle{"", "a test", {{host, {}}}};
   int with_tables = 0;
-  for (const Recipe& recipe : recipes(ir::Element::trit)) {
+  for (const kernels::Recipe& recipe : kernels::recipes(ir::Element::trit)) {
     for (const int64_t m : {1, 3}) {
-      ir::Kernel kernel = make_kernel(recipe, {m, 70, 200, ir::Element::trit, ir::Scaling::tensor, 0}, host);
+      ir::Kernel kernel =
+          kernels::make_kernel(recipe, {m, 70, 200, ir::Element::trit, ir::Scaling::tensor, 0}, host);
       if (!targets::illegal(kernel, host).empty()) continue;
-      if (m > 1) kernel = with_quantized_rows(kernel);
+      if (m > 1) kernel = kernels::with_quantized_rows(kernel);
       kernel.name = identifier(print(recipe) + " m" + std::to_string(m));
       with_tables += recipe.strategy == ir::Strategy::lookup;
       bundle.targets[0].kernels.push_back(kernel);
@@ -174,10 +175,11 @@ TEST_F(BundleTest, EveryRecipeCanBeBundled) {
 
 TEST(Bundle, TablesAreCompiledOnceForAllThatShareThem) {
   const Target target = targets::load_target("x86-64-v3").take();
-  const Recipe recipe{ir::Packing::g2b4, ir::Strategy::lookup, ir::Unpack::fields, 0};
+  const kernels::Recipe recipe{ir::Packing::g2b4, ir::Strategy::lookup, ir::Unpack::fields, 0};
   std::vector<ir::Kernel> kernels;
   for (const int64_t n : {32, 64, 96})
-    kernels.push_back(make_kernel(recipe, {1, n, 64, ir::Element::trit, ir::Scaling::tensor, 0}, target));
+    kernels.push_back(
+        kernels::make_kernel(recipe, {1, n, 64, ir::Element::trit, ir::Scaling::tensor, 0}, target));
   const Expected<std::vector<ObjectFile>> objects = compile_bundle({"demo", "a test", {{target, kernels}}});
   ASSERT_TRUE(objects) << objects.error().text();
   EXPECT_EQ(objects->size(), 3u + 1u + 1u);  // kernels, tables, the list of all

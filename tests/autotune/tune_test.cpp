@@ -1,13 +1,13 @@
-#include "autotune/tune.h"
+#include "autotune/search/tune.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "autotune/default_kernel.h"
-#include "autotune/model_quality.h"
-#include "autotune/predict.h"
+#include "autotune/offline/predict.h"
+#include "autotune/search/model_quality.h"
+#include "kernels/default_kernel.h"
 #include "targets/host.h"
 #include "targets/legal.h"
 #include "tests/support/crew.h"
@@ -65,7 +65,7 @@ TEST(Tune, ChoosesLegalKernelsOfOneLayoutForAllRows) {
   }
   // Everything measured is kept, the default kernel among it.
   const auto is_default = [&](const Record& record) {
-    return hash(record.kernel) == hash(default_kernel(record.kernel.problem, session.target));
+    return hash(record.kernel) == hash(kernels::default_kernel(record.kernel.problem, session.target));
   };
   EXPECT_EQ(std::ranges::count_if(session.database.records, is_default), 2);
   EXPECT_GT(session.database.records.size(), 10u);
@@ -125,13 +125,15 @@ TEST(Tune, AWholeSpaceIsMeasured) {
   // All of it but for other distances of prefetching, which are for what is near the best: how many of those
   // are tried, the machine decides.
   size_t certain = 0;
-  for (const Candidate& candidate : make_space(trits(1, 8, 16), session.target).candidates) {
-    const Knobs usual = default_knobs(candidate.recipe, candidate.kernel.problem, session.target);
+  for (const kernels::Candidate& candidate :
+       kernels::make_space(trits(1, 8, 16), session.target).candidates) {
+    const kernels::Knobs usual =
+        kernels::default_knobs(candidate.recipe, candidate.kernel.problem, session.target);
     if (candidate.knobs.prefetch_bytes != usual.prefetch_bytes) continue;
     ++certain;
     EXPECT_TRUE(tried.contains(hash(candidate.kernel))) << print(candidate);
   }
-  EXPECT_GT(certain, default_space(trits(1, 8, 16), session.target).candidates.size());
+  EXPECT_GT(certain, kernels::default_space(trits(1, 8, 16), session.target).candidates.size());
   EXPECT_GE(tried.size(), certain);
   EXPECT_EQ(session.database.records.size(), tried.size());
 }
@@ -204,12 +206,12 @@ TEST(Tune, StopsIfItCannotKeepWhatItFinds) {
 // Hints of another CPU are tried, and not believed.
 TEST(Tune, TriesHints) {
   Session session;
-  const Recipe recipe{ir::Packing::b2};
-  Knobs knobs = default_knobs(recipe, trits(1, 96, 256), session.target);
+  const kernels::Recipe recipe{ir::Packing::b2};
+  kernels::Knobs knobs = kernels::default_knobs(recipe, trits(1, 96, 256), session.target);
   knobs.prefetch_bytes = 777;
   Record hint;
-  hint.kernel = make_kernel(recipe, knobs, trits(1, 96, 256));
-  hint.recipe = print(Candidate{recipe, knobs, {}});
+  hint.kernel = kernels::make_kernel(recipe, knobs, trits(1, 96, 256));
+  hint.recipe = print(kernels::Candidate{recipe, knobs, {}});
   hint.timings.push_back({1e-9, 0, 0.001, 0, 10, "2026-01-01T00:00:00Z", 0, 0});
   session.options.hints = {hint};
   session.tasks[0].uses = {{1, 1}};

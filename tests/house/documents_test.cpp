@@ -66,7 +66,8 @@ TEST(Documents, PointAtWhatExists) {
 
 TEST(Documents, BrokenPathsAreFound) {
   EXPECT_THAT(
-      broken_paths("See [design](docs/design.md#floors), `ir/op.h`, https://example.org/x and `ir/`.", root),
+      broken_paths("See [design](docs/design.md#floors), `ir/program/op.h`, https://example.org/x and `ir/`.",
+                   root),
       testing::IsEmpty());
   EXPECT_THAT(broken_paths("See [this](docs/none.md) and `ir/none.h`.", root),
               testing::ElementsAre("docs/none.md", "ir/none.h"));

@@ -41,18 +41,20 @@ TEST(Includes, OfThisSourceTreeKeepTheRules) {
 TEST(Includes, UpwardsIsForbidden) {
   EXPECT_THAT(find_in("ir/verify.cpp", "#include <vector>\n\n#include \"targets/target.h\"\n"),
               ElementsAre("ir/verify.cpp:3: includes targets/target.h: targets/ lies above ir/"));
-  EXPECT_THAT(find_in("codegen/x86/ops.h", "  #  include \"runtime/model.h\"  // why not\n"),
-              ElementsAre("codegen/x86/ops.h:1: includes runtime/model.h: runtime/ lies above codegen/"));
-  EXPECT_THAT(find_in("runtime/model.cpp", "#include \"tests/support/matmul_case.h\"\n"),
-              ElementsAre("runtime/model.cpp:1: includes tests/support/matmul_case.h: tests/ is no floor"));
+  EXPECT_THAT(
+      find_in("codegen/x86/ops.h", "  #  include \"runtime/model/model.h\"  // why not\n"),
+      ElementsAre("codegen/x86/ops.h:1: includes runtime/model/model.h: runtime/ lies above codegen/"));
+  EXPECT_THAT(
+      find_in("runtime/model/model.cpp", "#include \"tests/support/matmul_case.h\"\n"),
+      ElementsAre("runtime/model/model.cpp:1: includes tests/support/matmul_case.h: tests/ is no floor"));
 }
 
 TEST(Includes, DownwardsIsAllowed) {
-  EXPECT_THAT(find_in("runtime/plan.cpp",
-                      "#include \"runtime/model.h\"\n#include \"autotune/database.h\"\n"
-                      "#include \"codegen/jit.h\"\n#include \"ir/kernel.h\"\n"),
+  EXPECT_THAT(find_in("runtime/execute/plan.cpp",
+                      "#include \"runtime/model/model.h\"\n#include \"autotune/records/database.h\"\n"
+                      "#include \"codegen/jit/jit.h\"\n#include \"ir/kernel/kernel.h\"\n"),
               IsEmpty());
-  EXPECT_THAT(find_in("tests/ir/pack_test.cpp",
+  EXPECT_THAT(find_in("tests/ir/kernel/pack_test.cpp",
                       "#include \"tests/support/a.h\"\n#include \"beside.h\"\n"
                       "#include \"tools/commands.h\"\n"),
               IsEmpty());
@@ -64,9 +66,9 @@ TEST(Includes, StrangersStayAtTheDoor) {
   EXPECT_THAT(find_in("runtime/rows.cpp", "#include <immintrin.h>\n"),
               ElementsAre("runtime/rows.cpp:1: includes immintrin.h: that library has no row in "
                           "tests/house/includes.cpp"));
-  EXPECT_THAT(find_in("ir/pack.cpp", "#include <sys/mman.h>\n").size(), 1u);
+  EXPECT_THAT(find_in("ir/kernel/pack.cpp", "#include <sys/mman.h>\n").size(), 1u);
   EXPECT_THAT(find_in("targets/target.cpp", "#include <yaml-cpp/yaml.h>\n").size(), 1u);
-  EXPECT_THAT(find_in("codegen/emit.cpp", "#include \"hwy/highway.h\"\n").size(), 1u);
+  EXPECT_THAT(find_in("codegen/emit/emit.cpp", "#include \"hwy/highway.h\"\n").size(), 1u);
 }
 
 TEST(Includes, StrangersMayComeWhereTheyHaveARow) {

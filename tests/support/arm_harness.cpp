@@ -10,8 +10,9 @@
 #include <fstream>
 #include <sstream>
 
-#include "codegen/compile.h"
-#include "ir/verify.h"
+#include "codegen/jit/compile.h"
+#include "ir/kernel/verify_kernel.h"
+#include "ir/program/verify_program.h"
 #include "targets/host.h"
 #include "tests/support/runnable_targets.h"
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "codegen/lower.h"
-#include "ir/program.h"
+#include "codegen/lower/lower.h"
+#include "ir/program/program.h"
 #include "targets/target.h"
 #include "tests/support/matmul_case.h"
 #include "tests/support/program_call.h"

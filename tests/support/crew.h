@@ -4,7 +4,7 @@
 #include <functional>
 #include <thread>
 
-#include "autotune/crew.h"
+#include "autotune/measure/crew.h"
 
 namespace tern::testing {
 

@@ -7,12 +7,12 @@
 #include <string_view>
 #include <vector>
 
-#include "codegen/jit.h"
-#include "codegen/lower.h"
-#include "ir/interpret.h"
-#include "ir/kernel.h"
-#include "ir/pack.h"
-#include "ir/reference.h"
+#include "codegen/jit/jit.h"
+#include "codegen/lower/lower.h"
+#include "ir/kernel/kernel.h"
+#include "ir/kernel/pack.h"
+#include "ir/kernel/reference.h"
+#include "ir/program/interpret.h"
 
 namespace tern::testing {
 

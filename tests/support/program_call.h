@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "codegen/jit.h"
-#include "ir/interpret.h"
-#include "ir/program.h"
+#include "codegen/jit/jit.h"
+#include "ir/program/interpret.h"
+#include "ir/program/program.h"
 
 namespace tern::testing {
 

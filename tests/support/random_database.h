@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autotune/database.h"
-#include "autotune/resize.h"
+#include "autotune/records/database.h"
+#include "kernels/resize.h"
 #include "tests/support/random_kernel.h"
 
 namespace tern::testing {
@@ -51,7 +51,7 @@ class DatabaseMaker {
     autotune::Choice choice{conditions(), {}, {}, {}, random_.coin(), random_.coin(), date()};
     const ir::Kernel kernel = random_kernel(random_, target_);
     for (int64_t m = random_.pick(1, 3); m < 600; m = 4 * m + random_.pick(0, 3)) {
-      choice.kernels.push_back(autotune::resized(kernel, m));
+      choice.kernels.push_back(kernels::resized(kernel, m));
       choice.seconds.push_back(number());
       choice.ratios.push_back(number());
     }

@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <vector>
 
-#include "codegen/lower.h"
-#include "ir/kernel.h"
-#include "ir/kernel_shape.h"
-#include "ir/verify.h"
+#include "codegen/lower/lower.h"
+#include "ir/kernel/kernel.h"
+#include "ir/kernel/kernel_shape.h"
+#include "ir/kernel/verify_kernel.h"
+#include "ir/program/verify_program.h"
 #include "targets/legal.h"
 #include "tests/support/random.h"
 

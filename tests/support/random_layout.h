@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "ir/layout.h"
+#include "ir/kernel/layout.h"
 #include "tests/support/random.h"
 
 namespace tern::testing {

@@ -8,8 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "ir/program.h"
-#include "ir/verify.h"
+#include "ir/kernel/verify_kernel.h"
+#include "ir/program/program.h"
+#include "ir/program/verify_program.h"
 #include "tests/support/random.h"
 
 namespace tern::testing {

@@ -5,7 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "ir/verify.h"
+#include "ir/kernel/verify_kernel.h"
+#include "ir/program/verify_program.h"
 
 namespace tern::targets {
 namespace {

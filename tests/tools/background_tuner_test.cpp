@@ -1,11 +1,11 @@
 // The thread that tunes beside a run: what it finds is kept, and the run does not notice.
-#include "tools/background_tuner.h"
+#include "tools/tune/background_tuner.h"
 
 #include <gmock/gmock.h>
 
 #include <chrono>
 
-#include "autotune/database_file.h"
+#include "autotune/records/database_file.h"
 #include "command.h"
 #include "targets/host.h"
 

@@ -1,5 +1,5 @@
 // `tern db race`: what it says of hand-made databases. Nothing here depends on what is fast.
-#include "tools/db_race_text.h"
+#include "tools/db/db_race_text.h"
 
 #include <gmock/gmock.h>
 
@@ -7,11 +7,12 @@
 #include <limits>
 #include <thread>
 
-#include "autotune/database_file.h"
-#include "autotune/default_kernel.h"
-#include "autotune/knobs.h"
+#include "autotune/records/database_file.h"
 #include "command.h"
-#include "ir/verify.h"
+#include "ir/kernel/verify_kernel.h"
+#include "ir/program/verify_program.h"
+#include "kernels/default_kernel.h"
+#include "kernels/knobs.h"
 #include "targets/host.h"
 #include "targets/legal.h"
 #include "tests/support/text_edit.h"
@@ -23,7 +24,7 @@ using autotune::Choice;
 using autotune::Contender;
 using autotune::ContestResult;
 using autotune::Database;
-using autotune::default_kernel;
+using kernels::default_kernel;
 using ::testing::AllOf;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
@@ -47,7 +48,7 @@ ir::Kernel other(const ir::Problem& problem, int i) {
 
 // One that this machine cannot run: none has the instructions for matrices of both x86 and ARM.
 ir::Kernel impossible(const ir::Problem& problem) {
-  for (const autotune::Recipe& recipe : autotune::recipes(problem.weight)) {
+  for (const kernels::Recipe& recipe : kernels::recipes(problem.weight)) {
     const ir::Kernel kernel = make_kernel(recipe, problem, target());
     if (ir::verify(kernel).empty() && !targets::illegal(kernel, target()).empty()) return kernel;
   }

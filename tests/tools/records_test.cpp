@@ -4,10 +4,10 @@
 #include <chrono>
 #include <thread>
 
-#include "autotune/database_file.h"
-#include "autotune/default_kernel.h"
-#include "autotune/knobs.h"
+#include "autotune/records/database_file.h"
 #include "command.h"
+#include "kernels/default_kernel.h"
+#include "kernels/knobs.h"
 #include "targets/host.h"
 #include "targets/legal.h"
 #include "tests/support/text_edit.h"
@@ -30,10 +30,10 @@ const targets::Host& host() {
 Choice unusual_choice(int64_t n, int64_t k) {
   const targets::Target& target = host().target;
   Choice choice{{"host", 2}, {}, {}, {}, false, true, "2026-11-21T10:15:00Z"};
-  const autotune::Recipe recipe{ir::Packing::g5b8, ir::Strategy::dot, ir::Unpack::table};
+  const kernels::Recipe recipe{ir::Packing::g5b8, ir::Strategy::dot, ir::Unpack::table};
   for (const int64_t m : {1, 8}) {
     const ir::Problem problem{m, n, k, ir::Element::trit, ir::Scaling::tensor, 0};
-    choice.kernels.push_back(autotune::make_kernel(recipe, problem, target));
+    choice.kernels.push_back(kernels::make_kernel(recipe, problem, target));
     EXPECT_TRUE(targets::illegal(choice.kernels.back(), target).empty());
     choice.seconds.push_back(1e-8 * static_cast<double>(m * n));
     choice.ratios.push_back(0.75);

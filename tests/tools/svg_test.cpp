@@ -1,5 +1,5 @@
 // What is drawn where, and what is written beside it.
-#include "tools/svg.h"
+#include "tools/tune/svg.h"
 
 #include <gmock/gmock.h>
 

@@ -9,7 +9,7 @@
 #include <random>
 #include <thread>
 
-#include "autotune/database_file.h"
+#include "autotune/records/database_file.h"
 #include "command.h"
 #include "targets/host.h"
 

@@ -1,5 +1,5 @@
-// Which machine this is, said as Tern itself says it (autotune/record.h), so that records of this device are
-// records of the Tern that runs on it.
+// Which machine this is, said as Tern itself says it (autotune/records/record.h), so that records of this
+// device are records of the Tern that runs on it.
 #pragma once
 
 #include <sched.h>

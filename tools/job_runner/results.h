@@ -1,6 +1,6 @@
 // The file of results: documents of YAML, each with a checksum, as `tern tune --import-results` reads them
-// (autotune/documents.h, autotune/database_text.h). It is written anew after each bucket, whole or not at
-// all.
+// (autotune/records/documents.h, autotune/records/database_text.h). It is written anew after each bucket,
+// whole or not at all.
 #pragma once
 
 #include <ctime>

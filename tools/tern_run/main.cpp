@@ -3,12 +3,12 @@
 
 #include <CLI/CLI.hpp>
 
-#include "runtime/kernel_bundle.h"
+#include "runtime/execute/kernel_bundle.h"
 #include "targets/host.h"
 #include "tools/commands.h"
 #include "tools/generate_text.h"
-#include "tools/model_options.h"
-#include "tools/output_file.h"
+#include "tools/options/model_options.h"
+#include "tools/options/output_file.h"
 
 // The build says which bundle.
 extern "C" const tern_bundle TERN_RUN_BUNDLE_SYMBOL;

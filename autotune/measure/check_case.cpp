@@ -1,0 +1,189 @@
+#include "autotune/measure/check_case.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "ir/kernel/pack.h"
+
+namespace tern::autotune {
+namespace {
+
+// A pseudo-random number for each place (splitmix64).
+uint64_t noise(uint64_t place) {
+  uint64_t x = (place + 1) * 0x9e3779b97f4a7c15u;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+float small_float(uint64_t place) {
+  return static_cast<float>(noise(place) % 4001) / 1000 - 2;
+}
+
+// Rows of activations that differ. No tile of the space has so many rows or a multiple, or a kernel that
+// takes one tile for another would pass.
+constexpr int64_t distinct_rows = 11;
+
+// Outputs at either end that are known, where all would take too long.
+constexpr int64_t most_weights = int64_t{1} << 26, outputs_at_an_end = 1024;
+
+}  // namespace
+
+CheckCase::CheckCase(const ir::Problem& problem) : problem_(problem), small_(problem) {
+  const int64_t n = problem.n;
+  if (n * problem.k <= most_weights || n <= 2 * outputs_at_an_end)
+    known_ = {{0, n, 0}};
+  else
+    known_ = {{0, outputs_at_an_end, 0}, {n - outputs_at_an_end, n, outputs_at_an_end}};
+  small_.n = known_.back().before + known_.back().count();
+  small_.m = distinct_rows;
+  if (problem.is_ternary())
+    choose_trits();
+  else
+    choose_dense();
+  expected_ = reference(small_, inputs_);
+  if (!problem.is_ternary()) encode_dense_weights();
+}
+
+void CheckCase::choose_trits() {
+  const bool signs = problem_.weight == ir::Element::sign;
+  inputs_.trits.resize(small_.n * small_.k);
+  for (size_t i = 0; i < inputs_.trits.size(); ++i)
+    inputs_.trits[i] = static_cast<int8_t>(signs ? static_cast<int>(noise(i) % 2) * 2 - 1
+                                                 : static_cast<int>(noise(i) % 3) - 1);
+  inputs_.quantized.resize(small_.m * small_.k);
+  for (size_t i = 0; i < inputs_.quantized.size(); ++i)
+    inputs_.quantized[i] = static_cast<int8_t>(static_cast<int>(noise(~i) % 255) - 127);
+  // The second row is as large as can be, so that sums that are too narrow show.
+  for (int64_t k = 0; k < small_.k; ++k)
+    inputs_.quantized[small_.k + k] = static_cast<int8_t>(inputs_.trits[k] < 0 ? -127 : 127);
+  for (int64_t m = 0; m < small_.m; ++m)
+    inputs_.activation_scales.push_back(std::abs(small_float(m)) * 50 + 1);
+  inputs_.weight_scale = 0.37f;
+  for (int64_t n = 0; n < small_.n; ++n) inputs_.output_scales.push_back(small_float(n));
+}
+
+void CheckCase::choose_dense() {
+  const ir::Packing packing = *ir::packing_named(name(problem_.weight));
+  const bool whole = problem_.scaling == ir::Scaling::group;
+  const auto low = whole ? static_cast<int64_t>(lowest(problem_.weight)) : 0;
+  const int64_t count = whole ? static_cast<int64_t>(highest(problem_.weight)) - low + 1 : 1;
+  inputs_.dense.resize(small_.n * small_.k);
+  for (size_t i = 0; i < inputs_.dense.size(); ++i) {
+    // Rounded as they will be stored.
+    uint8_t bytes[4] = {};
+    const auto number = static_cast<int64_t>(noise(i) % static_cast<uint64_t>(count));
+    encode_dense(packing, bytes, whole ? static_cast<float>(low + number) : small_float(i));
+    inputs_.dense[i] = decode_dense(packing, bytes);
+  }
+  if (whole) {
+    const int64_t groups = ir::ceil_divide(small_.k, small_.scale_group);
+    for (int64_t i = 0; i < small_.n * groups; ++i) inputs_.group_scales.push_back(small_float(i));
+  }
+  for (int64_t i = 0; i < small_.m * small_.k; ++i) inputs_.activations.push_back(small_float(i));
+}
+
+// Once, not for each layout.
+void CheckCase::encode_dense_weights() {
+  const ir::Packing packing = *ir::packing_named(name(problem_.weight));
+  const auto bytes = static_cast<size_t>(row(packing).bytes_per_group);
+  dense_.resize(inputs_.dense.size() * bytes);
+  for (size_t i = 0; i < inputs_.dense.size(); ++i) {
+    if (packing == ir::Packing::i4)
+      dense_[i] = static_cast<std::byte>(static_cast<int8_t>(inputs_.dense[i]));  // as pack_dense takes them
+    else
+      encode_dense(packing, reinterpret_cast<uint8_t*>(&dense_[i * bytes]), inputs_.dense[i]);
+  }
+  inputs_.dense = {};
+}
+
+template <class T>
+void CheckCase::pack_dense_weights(const ir::Layout& layout, std::byte* destination) const {
+  const ir::LayoutMap map(layout, problem_.n, problem_.k);
+  const std::span<T> whole(reinterpret_cast<T*>(destination), map.size_in_bytes() / sizeof(T));
+  for (const Known& part : known_) {
+    const std::byte* rows = dense_.data() + part.before * problem_.k * sizeof(T);
+    ir::pack_dense<T>(layout, whole, problem_.n, problem_.k, part.begin, part.end, [&](int64_t n, T* row) {
+      const size_t bytes = problem_.k * sizeof(T);
+      std::memcpy(row, rows + (n - part.begin) * bytes, bytes);
+    });
+  }
+}
+
+void CheckCase::pack_weights(const ir::Layout& layout, std::byte* destination) const {
+  if (problem_.is_ternary()) {
+    const ir::LayoutMap map(layout, problem_.n, problem_.k);
+    const std::span<uint8_t> whole(reinterpret_cast<uint8_t*>(destination), map.size_in_bytes());
+    for (const Known& part : known_) {
+      const auto rows = std::span(inputs_.trits).subspan(part.before * problem_.k);
+      ir::pack_trit_rows(layout, rows, whole, problem_.n, problem_.k, part.begin, part.end);
+    }
+    return;
+  }
+  switch (row(layout.packing).bytes_per_group) {
+    case 1: return pack_dense_weights<int8_t>(layout, destination);
+    case 2: return pack_dense_weights<uint16_t>(layout, destination);
+    default: return pack_dense_weights<float>(layout, destination);
+  }
+}
+
+void CheckCase::pack_scales(const ir::Layout& layout, std::byte* destination) const {
+  const int64_t groups = ir::ceil_divide(problem_.k, problem_.scale_group);
+  const ir::LayoutMap map(layout, problem_.n, groups);
+  const std::span<float> whole(reinterpret_cast<float*>(destination), map.positions());
+  for (const Known& part : known_) {
+    const float* rows = &inputs_.group_scales[part.before * groups];
+    ir::pack_dense<float>(
+        layout, whole, problem_.n, groups, part.begin, part.end,
+        [&](int64_t n, float* row) { std::copy_n(rows + (n - part.begin) * groups, groups, row); });
+  }
+}
+
+void CheckCase::fill(const ir::Buffer& buffer, std::byte* destination) const {
+  const int64_t k = problem_.k, stride = activation_stride(problem_);
+  if (buffer.name == "A") {
+    for (int64_t m = 0; m < buffer.size / stride; ++m) {
+      const int64_t from = m % small_.m * k;
+      if (problem_.is_ternary())
+        std::copy_n(&inputs_.quantized[from], k, reinterpret_cast<int8_t*>(destination) + m * stride);
+      else
+        std::copy_n(&inputs_.activations[from], k, reinterpret_cast<float*>(destination) + m * stride);
+    }
+  } else if (buffer.name == "asum") {
+    for (int64_t m = 0; m < buffer.size; ++m) {
+      const auto row = std::span(inputs_.quantized).subspan(m % small_.m * k, k);
+      reinterpret_cast<int32_t*>(destination)[m] = std::accumulate(row.begin(), row.end(), int32_t{0});
+    }
+  } else if (buffer.name == "sa") {
+    for (int64_t m = 0; m < buffer.size; ++m)
+      reinterpret_cast<float*>(destination)[m] = inputs_.activation_scales[m % small_.m];
+  } else if (buffer.name == "sw") {
+    auto* scales = reinterpret_cast<float*>(destination);
+    if (problem_.scaling == ir::Scaling::tensor) scales[0] = inputs_.weight_scale;
+    if (problem_.scaling != ir::Scaling::row) return;
+    for (const Known& part : known_)
+      std::copy_n(&inputs_.output_scales[part.before], part.count(), scales + part.begin);
+  }
+}
+
+std::string CheckCase::compare(const float* c, int64_t m) const {
+  const auto same = [](const float* a, const float* b, int64_t count) {
+    return std::memcmp(a, b, count * sizeof(float)) == 0;
+  };
+  for (int64_t row = 0; row < m; ++row) {
+    for (const Known& part : known_) {
+      const float* is = c + row * output_stride(problem_) + part.begin;
+      const float* should = &expected_[row % small_.m * small_.n + part.before];
+      if (same(is, should, part.count())) continue;
+      int64_t i = 0;
+      while (same(is + i, should + i, 1)) ++i;
+      return fmt::format("C[{},{}] is {} and should be {}", row, part.begin + i, is[i], should[i]);
+    }
+  }
+  return {};
+}
+
+}  // namespace tern::autotune

@@ -1,0 +1,183 @@
+#include "autotune/measure/exact_check.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include "autotune/measure/check_case.h"
+#include "autotune/measure/guarded.h"
+#include "autotune/measure/packed_copies.h"
+#include "autotune/measure/pages.h"
+#include "ir/program/interpret.h"
+
+namespace tern::autotune {
+namespace {
+
+constexpr unsigned seconds_until_it_hangs = 60;
+
+// What kernels may read, not write, behind a buffer.
+constexpr size_t spare_bytes = 4096;
+
+// In the order in which they run.
+std::vector<const codegen::CompiledKernel*> programs(const Code& code) {
+  if (code.tables) return {&*code.tables, &code.kernel};
+  return {&code.kernel};
+}
+
+size_t bytes_of(const ir::Buffer& buffer) {
+  return static_cast<size_t>(buffer.size * size_in_bytes(buffer.element));
+}
+
+// The iterations that compute these outputs, of all rows.
+std::vector<ir::Range> iterations(const ir::Kernel& kernel, const CheckCase::Known& outputs) {
+  std::vector<ir::Range> ranges;
+  for (const ir::ScheduledLoop& loop : kernel.schedule.loops) {
+    if (loop.kind != ir::LoopKind::parallel) continue;
+    if (loop.axis == ir::Axis::n)
+      ranges.push_back({outputs.begin / loop.step, ir::ceil_divide(outputs.end, loop.step)});
+    else
+      ranges.push_back({0, ir::ceil_divide(kernel.problem.m, loop.step)});
+  }
+  return ranges;
+}
+
+// Whether one of its programs computes it: other buffers are inputs.
+bool computes(const Code& code, const ir::Buffer& buffer) {
+  return std::ranges::any_of(programs(code), [&](const codegen::CompiledKernel* program) {
+    return std::ranges::any_of(program->program().buffers, [&](const ir::Buffer& other) {
+      return other.name == buffer.name && other.kind == ir::BufferKind::output;
+    });
+  });
+}
+
+bool is_packed(const ir::Buffer& buffer) {
+  return buffer.name == "W" || buffer.name == "S";
+}
+
+}  // namespace
+
+struct ExactCheck::Data {
+  Data(const ir::Problem& problem, Crew threads, size_t packed_bytes)
+      : crew(std::move(threads)), known(problem), packed(known, packed_bytes) {}
+
+  Crew crew;
+  CheckCase known;
+  PackedCopies packed;
+  struct Input {
+    Pages pages;
+    int64_t size = 0;  // elements that are filled in
+  };
+  std::map<std::string, Input> inputs;
+  std::map<std::string, Pages> outputs;  // of children each its own
+
+  Expected<size_t> prepare(std::span<const Code> codes);
+  Status prepare_input(const ir::Buffer& buffer);
+  Status clear_output(const ir::Buffer& buffer);
+  std::vector<void*> pointers(const codegen::CompiledKernel& program,
+                              const PackedCopies::Copy& weights) const;
+  std::string check(const Code& code);
+};
+
+Status ExactCheck::Data::prepare_input(const ir::Buffer& buffer) {
+  Input& input = inputs[buffer.name];
+  if (input.size >= buffer.size) return {};
+  Expected<Pages> pages = Pages::allocate(bytes_of(buffer) + spare_bytes, Pages::Children::copy);
+  if (!pages) return pages.error();
+  known.fill(buffer, pages->data());
+  pages->make_read_only();
+  input = {pages.take(), buffer.size};
+  return {};
+}
+
+// Makes ready what as many of the codes need as there is room for, and tells how many these are.
+Expected<size_t> ExactCheck::Data::prepare(std::span<const Code> codes) {
+  std::vector<const ir::Kernel*> kernels;
+  for (const Code& code : codes) kernels.push_back(&code.kernel.kernel());
+  const size_t count = packed.pack(kernels, crew);
+  for (const Code& code : codes.first(count)) {
+    for (const codegen::CompiledKernel* program : programs(code)) {
+      for (int i = 0; i < passed_buffers(program->program()); ++i) {
+        const ir::Buffer& buffer = program->program().buffers[i];
+        if (is_packed(buffer) || computes(code, buffer)) continue;
+        if (const Status ready = prepare_input(buffer); !ready) return ready.error();
+      }
+    }
+  }
+  return count;
+}
+
+// What is not written shows.
+Status ExactCheck::Data::clear_output(const ir::Buffer& buffer) {
+  Pages& pages = outputs[buffer.name];
+  if (pages.size() < bytes_of(buffer) + spare_bytes) {
+    Expected<Pages> made = Pages::allocate(bytes_of(buffer) + spare_bytes, Pages::Children::copy);
+    if (!made) return made.error();
+    pages = made.take();
+  }
+  std::memset(pages.data(), 0xff, bytes_of(buffer));
+  return {};
+}
+
+std::vector<void*> ExactCheck::Data::pointers(const codegen::CompiledKernel& program,
+                                              const PackedCopies::Copy& weights) const {
+  std::vector<void*> result;
+  for (int i = 0; i < passed_buffers(program.program()); ++i) {
+    const std::string& name = program.program().buffers[i].name;
+    if (is_packed(program.program().buffers[i]))
+      result.push_back(name == "W" ? weights.weights.data() : weights.scales.data());
+    else if (const auto output = outputs.find(name); output != outputs.end())
+      result.push_back(output->second.data());
+    else
+      result.push_back(inputs.at(name).pages.data());
+  }
+  return result;
+}
+
+// Of code for which all is ready.
+std::string ExactCheck::Data::check(const Code& code) {
+  const ir::Kernel& kernel = code.kernel.kernel();
+  const PackedCopies::Copy& weights = *packed.find(kernel);
+  if (!weights.problem.empty()) return weights.problem;
+  for (const codegen::CompiledKernel* program : programs(code)) {
+    for (const ir::Buffer& buffer : program->program().buffers) {
+      if (buffer.kind != ir::BufferKind::output) continue;
+      if (const Status room = clear_output(buffer); !room) return room.error().message;
+    }
+  }
+  if (code.tables) (*code.tables)(pointers(*code.tables, weights), full_ranges(code.tables->program()));
+  for (const CheckCase::Known& part : known.known())
+    code.kernel(pointers(code.kernel, weights), iterations(kernel, part));
+  return known.compare(reinterpret_cast<const float*>(outputs.at("C").data()), kernel.problem.m);
+}
+
+ExactCheck::ExactCheck(const ir::Problem& problem, Crew crew, size_t packed_bytes)
+    : data_(std::make_unique<Data>(problem, std::move(crew), packed_bytes)) {}
+ExactCheck::~ExactCheck() = default;
+
+size_t ExactCheck::packed_bytes() const {
+  return data_->packed.bytes();
+}
+
+std::string ExactCheck::check(const Code& code) {
+  const Expected<size_t> ready = data_->prepare({&code, 1});
+  return ready ? data_->check(code) : ready.error().message;
+}
+
+std::vector<std::string> ExactCheck::check_guarded(std::span<const Code> codes) {
+  std::vector<std::string> messages;
+  while (messages.size() < codes.size()) {
+    const std::span<const Code> rest = codes.subspan(messages.size());
+    const Expected<size_t> ready = data_->prepare(rest);
+    if (!ready) {
+      messages.resize(codes.size(), ready.error().message);
+      break;
+    }
+    const std::vector<std::string> found = call_guarded(*ready, data_->crew, seconds_until_it_hangs,
+                                                        [&](size_t i) { return data_->check(rest[i]); });
+    messages.insert(messages.end(), found.begin(), found.end());
+  }
+  return messages;
+}
+
+}  // namespace tern::autotune

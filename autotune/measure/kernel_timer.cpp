@@ -1,0 +1,202 @@
+#include "autotune/measure/kernel_timer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <functional>
+
+#include "autotune/measure/rounds.h"
+#include "ir/program/interpret.h"
+
+namespace tern::autotune {
+namespace {
+
+// Whatever bytes weights have, a kernel takes the same time; but floats must not be tiny, for CPUs handle
+// these slowly. 0x55 is a number of ordinary size in every type, and a code in most packings.
+constexpr int any_weights = 0x55, any_value = 0x3f;
+
+// Samples are long enough for clocks, and those from memory for what prefetchers need to begin with.
+constexpr double sample_seconds = 0.002, slice_sample_seconds = 0.0004;
+
+// What lies behind weights: kernels prefetch past the end, and threads start at lines of their own.
+constexpr size_t spare_bytes = 65536;
+
+template <class Body>
+double seconds_of(Body body) {
+  const auto start = std::chrono::steady_clock::now();
+  body();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// How many calls take about `sample` seconds.
+template <class Body>
+int calls_for(double sample, Body body) {
+  body(1);
+  for (int calls = 1;; calls *= 4) {
+    const double seconds = seconds_of([&] { body(calls); });
+    if (seconds >= sample / 4) return std::max(1, static_cast<int>(std::lround(sample / seconds * calls)));
+  }
+}
+
+size_t bytes_of(const ir::Buffer& buffer) {
+  return static_cast<size_t>(buffer.size * size_in_bytes(buffer.element));
+}
+
+bool is_weights(const ir::Buffer& buffer) {
+  return buffer.name == "W";
+}
+
+bool may_be(const ir::Buffer& buffer, int value) {
+  return !buffer.has_promise() || (buffer.lowest <= value && value <= buffer.highest);
+}
+
+}  // namespace
+
+std::vector<ir::Range> share_of(const codegen::CompiledKernel& kernel, int thread, int threads) {
+  std::vector<ir::Range> ranges;
+  for (const ir::ScheduledLoop& loop : kernel.kernel().schedule.loops) {
+    if (loop.kind != ir::LoopKind::parallel) continue;
+    const ir::Problem& problem = kernel.kernel().problem;
+    const bool outputs = loop.axis == ir::Axis::n;
+    const int64_t trips = ir::ceil_divide(outputs ? problem.n : problem.m, loop.step);
+    ranges.push_back(outputs ? ir::Range{trips * thread / threads, trips * (thread + 1) / threads}
+                             : ir::Range{0, trips});
+  }
+  return ranges;
+}
+
+Slice slice_of(const codegen::CompiledKernel& kernel, int threads, size_t bytes) {
+  Slice slice;
+  for (int thread = 0; thread < threads; ++thread) slice.ranges.push_back(share_of(kernel, thread, threads));
+  size_t index = 0;
+  for (const ir::ScheduledLoop& loop : kernel.kernel().schedule.loops) {
+    if (loop.kind != ir::LoopKind::parallel) continue;
+    if (loop.axis == ir::Axis::n) {
+      const int64_t trips = ir::ceil_divide(kernel.kernel().problem.n, loop.step);
+      const auto bytes_of_trip = bytes_of(kernel.program().buffers[0]) / static_cast<size_t>(trips);
+      const int64_t kept =
+          std::clamp<int64_t>(static_cast<int64_t>(bytes / std::max<size_t>(bytes_of_trip, 1)), 1,
+                              ir::ceil_divide(trips, threads));
+      for (std::vector<ir::Range>& ranges : slice.ranges) {
+        // With more threads than blocks some have nothing to do; here each has something.
+        ir::Range& range = ranges[index];
+        range.begin = std::min(range.begin, trips - kept);
+        range.end = range.begin + kept;
+      }
+      slice.share = static_cast<double>(kept) / static_cast<double>(ir::ceil_divide(trips, threads));
+    }
+    ++index;
+  }
+  return slice;
+}
+
+size_t bytes_from_memory(const targets::Target& target) {
+  constexpr size_t least = size_t{1} << 28;  // whatever is known of its caches
+  int64_t largest = 0;
+  for (const targets::Cache& cache : target.caches) largest = std::max(largest, cache.size_bytes);
+  return std::max(least, static_cast<size_t>(largest) * 4);
+}
+
+// Activations have room beside them, and whoever shares the cache.
+size_t bytes_from_cache(const targets::Target& target) {
+  constexpr size_t small = size_t{1} << 17;  // that nearly every second-level cache has twice
+  const targets::Cache* cache = find_cache(target, 2);
+  return cache ? static_cast<size_t>(cache->size_bytes) / 4 : small;
+}
+
+KernelTimer::KernelTimer(const Crew& crew, size_t memory_bytes, size_t cache_bytes)
+    : crew_(crew), memory_bytes_(memory_bytes), cache_bytes_(cache_bytes) {}
+
+Status KernelTimer::reserve(const ir::Program& program) {
+  for (int i = 0; i < passed_buffers(program); ++i) {
+    const ir::Buffer& buffer = program.buffers[i];
+    const bool weights = is_weights(buffer);
+    Pages& pages = !weights ? other_[buffer.name] : may_be(buffer, any_weights) ? ones_ : zeros_;
+    const size_t wanted =
+        (weights ? std::max(memory_bytes_, bytes_of(buffer)) : bytes_of(buffer)) + spare_bytes;
+    if (pages.size() >= wanted) continue;
+    Expected<Pages> larger = Pages::allocate(wanted, Pages::Children::lack);
+    if (!larger) return larger.error();
+    const int value = weights && &pages == &ones_ ? any_weights : may_be(buffer, any_value) ? any_value : 0;
+    // Each thread touches a part, so that on machines whose memory belongs to cores each has some near.
+    crew_.run([&](int thread) {
+      const size_t begin = larger->size() / 64 * thread / crew_.threads * 64,
+                   end = larger->size() / 64 * (thread + 1) / crew_.threads * 64;
+      std::memset(larger->data() + begin, value, end - begin);
+    });
+    pages = larger.take();
+  }
+  return {};
+}
+
+std::vector<void*> KernelTimer::pointers_of(const ir::Program& program) {
+  std::vector<void*> pointers;
+  for (int i = 0; i < passed_buffers(program); ++i) {
+    const ir::Buffer& buffer = program.buffers[i];
+    const Pages& pages = !is_weights(buffer)           ? other_.at(buffer.name)
+                         : may_be(buffer, any_weights) ? ones_
+                                                       : zeros_;
+    pointers.push_back(pages.data());
+  }
+  return pointers;
+}
+
+void KernelTimer::call(const codegen::CompiledKernel& kernel, int calls) {
+  const ir::Program& program = kernel.program();
+  const std::vector<void*> pointers = pointers_of(program);
+  const auto stride =
+      static_cast<size_t>(ir::round_up(static_cast<int64_t>(bytes_of(program.buffers[0])), 64));
+  const Pages& weights = may_be(program.buffers[0], any_weights) ? ones_ : zeros_;
+  const size_t copies = std::max<size_t>((weights.size() - spare_bytes) / stride, 1), first = next_;
+  next_ += static_cast<size_t>(calls);
+  crew_.run([&](int thread) {
+    std::vector<void*> own = pointers;
+    const std::vector<ir::Range> ranges = share_of(kernel, thread, crew_.threads);
+    for (int i = 0; i < calls; ++i) {
+      own[0] = weights.data() + (first + static_cast<size_t>(i)) % copies * stride;
+      kernel(own, ranges);
+    }
+  });
+}
+
+void KernelTimer::call_slice(const TimedKernel& kernel, int calls) {
+  const std::vector<void*> pointers = pointers_of(kernel.kernel.program());
+  crew_.run([&](int thread) {
+    for (int i = 0; i < calls; ++i) kernel.kernel(pointers, kernel.slice.ranges[static_cast<size_t>(thread)]);
+  });
+}
+
+Expected<TimedKernel> KernelTimer::prepare(const codegen::CompiledKernel& kernel) {
+  if (const Status status = reserve(kernel.program()); !status) return status.error();
+  TimedKernel timed{kernel, slice_of(kernel, crew_.threads, cache_bytes_), 1, 0};
+  timed.slice_calls = calls_for(slice_sample_seconds, [&](int calls) { call_slice(timed, calls); });
+  return timed;
+}
+
+void KernelTimer::prepare_for_memory(TimedKernel& kernel) {
+  if (kernel.calls == 0)
+    kernel.calls = calls_for(sample_seconds, [&](int calls) { call(kernel.kernel, calls); });
+}
+
+std::vector<double> KernelTimer::round(std::span<const TimedKernel* const> kernels, Weights from,
+                                       uint64_t seed) {
+  const auto work_of = [&](const TimedKernel* kernel) -> std::function<void()> {
+    switch (from) {
+      case Weights::memory: return [this, kernel] { call(kernel->kernel, kernel->calls); };
+      case Weights::cache: return [this, kernel] { call_slice(*kernel, kernel->slice_calls); };
+    }
+    __builtin_unreachable();
+  };
+  std::vector<std::function<void()>> work;
+  for (const TimedKernel* kernel : kernels) work.push_back(work_of(kernel));
+  std::vector<double> seconds = time_in_turn(work, seed);
+  for (size_t i = 0; i < kernels.size(); ++i)
+    seconds[i] /=
+        from == Weights::memory ? kernels[i]->calls : kernels[i]->slice_calls * kernels[i]->slice.share;
+  return seconds;
+}
+
+}  // namespace tern::autotune

@@ -1,0 +1,76 @@
+// Calling kernels as a model calls them: by all threads, with weights that come from memory; or with weights
+// that each core has in its cache, so that instructions alone are timed, which nobody else on the machine can
+// disturb.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "autotune/measure/crew.h"
+#include "autotune/measure/pages.h"
+#include "base/expected.h"
+#include "codegen/jit/compiled_kernel.h"
+#include "targets/target.h"
+
+namespace tern::autotune {
+
+// The range of each parallel loop for one of several threads: the outputs are shared out, rows are not.
+std::vector<ir::Range> share_of(const codegen::CompiledKernel& kernel, int thread, int threads);
+
+// Where the weights are that a call reads.
+enum class Weights : uint8_t { memory, cache };
+
+// A part of a call whose weights stay in the core's own cache.
+struct Slice {
+  std::vector<std::vector<ir::Range>> ranges;  // by thread
+  double share = 1;                            // of the largest thread's part of a whole call
+};
+// So many blocks of outputs that their weights take `bytes` at most on each thread; one, if that takes more.
+Slice slice_of(const codegen::CompiledKernel& kernel, int threads, size_t bytes);
+
+// So many bytes of weights, read in turn, surely come from memory; and so many does each core's own cache
+// surely keep.
+size_t bytes_from_memory(const targets::Target& target);
+size_t bytes_from_cache(const targets::Target& target);
+
+// A kernel that is ready to be timed.
+struct TimedKernel {
+  codegen::CompiledKernel kernel;
+  Slice slice;          // for Weights::cache
+  int slice_calls = 1;  // that make a sample: so many that the errors of clocks and barriers do not show
+  int calls = 0;        // the same of whole calls, for Weights::memory; 0 before prepare_for_memory
+};
+
+class KernelTimer {
+ public:
+  // Weights from memory are read from `memory_bytes` in turn, see bytes_from_memory; those from cache are
+  // `cache_bytes` for each thread, see bytes_from_cache.
+  KernelTimer(const Crew& crew, size_t memory_bytes, size_t cache_bytes);
+
+  // Makes room for a kernel's buffers, and finds how many calls make a sample. Fails where there is not
+  // enough memory. The kernel must be right: it is called.
+  Expected<TimedKernel> prepare(const codegen::CompiledKernel& kernel);
+  // The same for weights from memory, if it was not done before.
+  void prepare_for_memory(TimedKernel& kernel);
+
+  // Seconds of one call of each, timed in turn. From cache: those of a slice, scaled to a whole call.
+  std::vector<double> round(std::span<const TimedKernel* const> kernels, Weights from, uint64_t seed);
+
+  int threads() const { return crew_.threads; }
+
+ private:
+  Status reserve(const ir::Program& program);
+  std::vector<void*> pointers_of(const ir::Program& program);
+  void call(const codegen::CompiledKernel& kernel, int calls);
+  void call_slice(const TimedKernel& kernel, int calls);
+
+  const Crew& crew_;
+  const size_t memory_bytes_, cache_bytes_;
+  Pages ones_, zeros_;                  // weights: any bytes; and those that no promise forbids
+  std::map<std::string, Pages> other_;  // the other buffers, by name
+  size_t next_ = 0;                     // where in the weights the next call reads
+};
+
+}  // namespace tern::autotune

@@ -1,0 +1,50 @@
+// Weights in the layouts that kernels want, as many copies as there is room for.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <span>
+#include <string>
+
+#include "autotune/measure/check_case.h"
+#include "autotune/measure/crew.h"
+#include "autotune/measure/pages.h"
+
+namespace tern::autotune {
+
+// Kernels whose layouts differ in words alone, see in_fewest_factors, share a copy. Copies are read-only.
+class PackedCopies {
+ public:
+  // Makes room for new copies by dropping those that were not needed for the longest time, so that all
+  // together have `most_bytes`. The weights must outlive this.
+  PackedCopies(const CheckCase& weights, size_t most_bytes) : weights_(weights), most_bytes_(most_bytes) {}
+
+  // Packs, by the threads of the crew, what the first of these kernels need and is not here: for as many of
+  // them as there is room for at a time, for one even if there is none. Returns how many these are.
+  size_t pack(std::span<const ir::Kernel* const> kernels, const Crew& crew);
+
+  struct Copy {
+    Pages weights, scales;  // no scales if the kernel wants none
+    std::string problem;    // why it could not be made
+    size_t bytes = 0;       // that hold weights
+    size_t turn = 0;        // in which it was needed last
+  };
+  // The kernel's, if it is here: after pack() was called for it, until it is called for others.
+  const Copy* find(const ir::Kernel& kernel) const;
+
+  // That all copies have.
+  size_t bytes() const;
+
+ private:
+  static std::string key(const ir::Kernel& kernel);
+  size_t bytes_for(const ir::Kernel& kernel) const;
+  void drop_oldest();
+  void make(const ir::Kernel& kernel, Copy& copy) const;
+
+  const CheckCase& weights_;
+  size_t most_bytes_;
+  std::map<std::string, Copy> copies_;
+  size_t turn_ = 0;
+};
+
+}  // namespace tern::autotune

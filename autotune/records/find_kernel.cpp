@@ -1,0 +1,60 @@
+#include <algorithm>
+#include <cstdlib>
+
+#include "autotune/records/database.h"
+#include "ir/kernel/verify_kernel.h"
+#include "ir/program/verify_program.h"
+#include "kernels/resize.h"
+#include "targets/legal.h"
+
+namespace tern::autotune {
+namespace {
+
+bool is_for(const Choice& choice, const ir::Problem& problem, const targets::Target& target) {
+  const ir::Problem& own = choice.kernels.front().problem;
+  // Ternary weights have one scale or one an output; that is for the end of a kernel to know.
+  const bool same_scales = own.scale_group == problem.scale_group;
+  return choice.conditions.target == target.name && own.n == problem.n && own.k == problem.k &&
+         own.weight == problem.weight && same_scales;
+}
+
+// Of all kernels, whichever is asked for: matrices of one shape get one layout.
+bool is_legal(const Choice& choice, const targets::Target& target) {
+  return std::ranges::all_of(choice.kernels, [&](const ir::Kernel& kernel) {
+    return ir::verify(kernel).empty() && targets::illegal(kernel, target).empty();
+  });
+}
+
+// Whether `a` is for a number of threads nearer to the wanted, or else the later.
+bool fits_better(const Choice& a, const Choice& b, int threads) {
+  const auto distance = [&](const Choice& choice) {
+    return threads == 0 ? 0 : std::abs(choice.conditions.threads - threads);
+  };
+  return distance(a) != distance(b) ? distance(a) < distance(b) : a.date > b.date;
+}
+
+const ir::Kernel& nearest(const Choice& choice, int64_t m) {
+  const auto enough =
+      std::ranges::find_if(choice.kernels, [&](const ir::Kernel& kernel) { return kernel.problem.m >= m; });
+  return enough != choice.kernels.end() ? *enough : choice.kernels.back();
+}
+
+}  // namespace
+
+std::optional<ir::Kernel> find_kernel(const Database& database, const ir::Problem& problem,
+                                      const targets::Target& target, int threads) {
+  const Choice* best = nullptr;
+  for (const Choice& choice : database.choices) {
+    if (is_for(choice, problem, target) && (!best || fits_better(choice, *best, threads)) &&
+        is_legal(choice, target))
+      best = &choice;
+  }
+  if (!best) return std::nullopt;
+  ir::Kernel kernel = kernels::resized(nearest(*best, problem.m), problem.m);
+  kernel.problem.scaling = problem.scaling;
+  kernel.epilogue = ir::Epilogue::plain;
+  kernel.quantizes_rows = false;
+  return kernel;
+}
+
+}  // namespace tern::autotune

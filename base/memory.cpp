@@ -1,0 +1,47 @@
+#include "base/memory.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+namespace tern {
+
+Expected<Memory> Memory::allocate(size_t bytes) {
+  Memory memory;
+  memory.size_ = std::max<size_t>(bytes, 1);
+  void* start = mmap(nullptr, memory.size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (start == MAP_FAILED)
+    return Error{
+        fmt::format("not enough memory: {:.1f} MB more were needed", static_cast<double>(bytes) / 1e6), {}};
+  // Small blocks would waste most of a huge page.
+  if (memory.size_ >= (size_t{1} << 21)) madvise(start, memory.size_, MADV_HUGEPAGE);
+  madvise(start, memory.size_, MADV_DONTFORK);
+  memory.start_ = static_cast<std::byte*>(start);
+  return memory;
+}
+
+Memory::Memory(Memory&& other) noexcept
+    : start_(std::exchange(other.start_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+Memory& Memory::operator=(Memory&& other) noexcept {
+  std::swap(start_, other.start_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+Memory::~Memory() {
+  if (start_) munmap(start_, size_);
+}
+
+void release_mapped(std::span<const std::byte> bytes) {
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(bytes.data()) + page - 1) / page * page;
+  const uintptr_t end = reinterpret_cast<uintptr_t>(bytes.data() + bytes.size()) / page * page;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
+}  // namespace tern

@@ -1,0 +1,110 @@
+// Internal to codegen/: how the operations that CPUs have instructions for become LLVM IR. Everything else is
+// plain vector IR in emit.cpp.
+#pragma once
+
+#include <llvm/IR/IRBuilder.h>
+
+#include <functional>
+
+#include "ir/program/program.h"
+#include "targets/target.h"
+
+namespace tern::codegen {
+
+// A vector may repeat one lane of a block of four, <4 x i32>. A null block: it is not known to.
+struct LaneOfBlock {
+  llvm::Value* block = nullptr;
+  int lane = 0;
+};
+
+// The operands of dot4, dot2 and widen; see ir/program/op.h. A null `z` for widen.
+struct DotOperands {
+  llvm::Value* x;
+  llvm::Value* y;
+  llvm::Value* z;
+  bool y_is_signed;
+  int64_t bound;          // of |y|, for dot4
+  LaneOfBlock z_repeats;  // how z came about
+};
+
+// Lanes first, first + step, ... of a vector; a vector's lanes again and again up to a number of them.
+llvm::Value* every(llvm::IRBuilderBase& builder, llvm::Value* vector, int first, int step);
+llvm::Value* repeated(llvm::IRBuilderBase& builder, llvm::Value* vector, unsigned lanes);
+unsigned lane_count(llvm::Value* vector);
+
+// Looks bytes up by the low bits of `index` in pieces of a table, `piece_lanes` long, and selects among what
+// they give by the bits above. `look_up` does it for one piece.
+llvm::Value* lookup_in_pieces(llvm::IRBuilderBase& builder, llvm::Value* table, llvm::Value* index,
+                              unsigned piece_lanes,
+                              const std::function<llvm::Value*(llvm::Value* piece)>& look_up);
+
+// Portable forms: right on every LLVM target.
+namespace portable {
+llvm::Value* dot4(llvm::IRBuilderBase& builder, const DotOperands& operands);
+llvm::Value* dot2(llvm::IRBuilderBase& builder, const DotOperands& operands);
+llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y);
+llvm::Value* dot8(llvm::IRBuilderBase& builder, const DotOperands& operands);
+llvm::Value* lookup(llvm::IRBuilderBase& builder, llvm::Value* table, llvm::Value* index);
+llvm::Value* join(llvm::IRBuilderBase& builder, llvm::Value* low, llvm::Value* high, int64_t half);
+llvm::Value* interleave(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y, int64_t unit,
+                        bool high);
+llvm::Value* add_where(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y, llvm::Value* mask,
+                       bool subtract);
+llvm::Value* apply_sign(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* signs);
+llvm::Value* multiply_low(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t factor);
+llvm::Value* multiply_high(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t factor);
+llvm::Value* absmax(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y);
+// Of all lanes of a vector, in every lane of `type`.
+llvm::Value* absmax_across(llvm::IRBuilderBase& builder, llvm::Value* vector, llvm::Type* type);
+llvm::Value* add_across(llvm::IRBuilderBase& builder, llvm::Value* vector, llvm::Type* type);
+// <L x float> to integers of `type`; `bound` is 2^22 at most.
+llvm::Value* round(llvm::IRBuilderBase& builder, llvm::Value* vector, int64_t bound, llvm::Type* type);
+// <L x i16>, the bits of f16, to <L x float>, by integer operations and one multiplication.
+llvm::Value* f16_to_f32(llvm::IRBuilderBase& builder, llvm::Value* bits);
+}  // namespace portable
+
+// x86 instructions; null if the target has none for that width.
+namespace x86 {
+// Bytes shifted right, or left by a negative count, as words: bits that leave a byte enter its neighbour.
+// Said outright, since LLVM's own shift of bytes, by GFNI, hides that a mask and a later one become one.
+llvm::Value* shift_words_of_bytes(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t right);
+llvm::Value* dot4(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands);
+llvm::Value* dot2(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands);
+llvm::Value* widen(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* x,
+                   llvm::Value* y);
+llvm::Value* lookup(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* table,
+                    llvm::Value* index);
+llvm::Value* multiply_high(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t factor);
+}  // namespace x86
+
+// AArch64 instructions; null if the target has none for that width.
+namespace arm {
+llvm::Value* dot4(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands);
+llvm::Value* dot2(llvm::IRBuilderBase& builder, const DotOperands& operands);
+llvm::Value* dot8(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands);
+llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y);
+llvm::Value* lookup(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* table,
+                    llvm::Value* index);
+llvm::Value* interleave(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* x,
+                        llvm::Value* y, int64_t unit, bool high);
+llvm::Value* add_where(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y, llvm::Value* mask,
+                       bool subtract);
+
+// Several dot4 in a row that add to the same register, where NEON has no dot product of bytes: smlal adds up
+// products in 16 bits, and as long as those hold them the neighbours are summed once, not for each dot4.
+class PendingDot {
+ public:
+  // True if 16 bits are sure to hold the sum with these products too, and the target has nothing better.
+  bool fits(const targets::Target& target, const DotOperands& operands) const;
+  // Adds the products of y and z. Precondition: they fit.
+  void add(llvm::IRBuilderBase& builder, const DotOperands& operands);
+  // x + the sum. Precondition: something was added.
+  llvm::Value* finish(llvm::IRBuilderBase& builder, llvm::Value* x) const;
+
+ private:
+  llvm::Value* halves_[2] = {};  // <8 x i16> each, for the two halves of the bytes
+  int64_t largest_ = 0;          // magnitude that a lane can have
+};
+}  // namespace arm
+
+}  // namespace tern::codegen

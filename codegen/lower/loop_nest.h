@@ -1,0 +1,112 @@
+// From a schedule to loops: the part of lowering that all strategies share.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "ir/kernel/kernel.h"
+#include "ir/kernel/kernel_shape.h"
+#include "ir/program/program.h"
+
+namespace tern::codegen {
+
+// Builds the loops of a kernel's schedule around what a strategy computes:
+//
+//   loops over m and n, outermost first
+//     start of the accumulators
+//     loops over k
+//       the tile: unrolled loops over m and n, one vector each
+//     end of the accumulators
+//   end of the rows, inside the loops that callers share out
+//
+// A strategy adds its instructions to the body it is given; addresses and register indices come from the
+// loops around that place.
+class LoopNest {
+ public:
+  // Adds instructions at the present place of the nest.
+  using Emit = std::function<void(ir::Body&)>;
+  using EmitRow = std::function<void(ir::Body&, const ir::Affine& row)>;
+
+  // What a strategy does at each place.
+  struct Steps {
+    Emit start;   // for each accumulator of the tile, before the loops over k
+    Emit tile;    // in the innermost loop over k
+    Emit finish;  // for each accumulator, after the loops over k
+    // Around the tiles of k that one loop `k by block` leaves: before and after, for each accumulator or for
+    // each vector of outputs.
+    int64_t block = 0;
+    Emit block_start, block_finish;
+    bool block_each_output = false;  // not for each row of A
+    // Once for each panel of outputs, before the rows that are multiplied with it.
+    Emit panel;
+    // For each row, by its number, once all its outputs are finished that a call computes.
+    EmitRow row_end;
+  };
+
+  // Precondition: verify(kernel) found nothing.
+  LoopNest(const ir::Kernel& kernel, ir::Program& program);
+
+  void build(const Steps& steps);
+
+  // Inside `tile`: runs `emit` for every vector of outputs, for every accumulator of one row, or for every
+  // row.
+  void each_output(ir::Body& body, const Emit& emit) { each(body, ir::Axis::n, 0, emit); }
+  void each_row(ir::Body& body, const Emit& emit) { each(body, ir::Axis::m, 0, emit); }
+  // ... for every accumulator, in the order of the schedule; `row_start`, if given, runs once a row before
+  // its outputs where the schedule has rows outside outputs, else before each accumulator.
+  void each_accumulator(ir::Body& body, const Emit& emit, const Emit& row_start = {});
+
+  // The place of the present tile along an axis, in elements.
+  ir::Affine coordinate(ir::Axis axis) const { return coordinate(axis, 0); }
+  // The present place along an axis in the present row of a matrix with rows m, so many elements apart.
+  ir::Affine row_address(ir::Axis axis, int64_t stride) const;
+  // Where the present vector of weights starts, in positions of the layout.
+  ir::Affine position(const ir::LayoutMap& map, int64_t k_unit = 1) const;
+  // Index of the present accumulator, or of the present vector of outputs, in its register array.
+  ir::Affine accumulator() const { return tile_index(true); }
+  ir::Affine output() const { return tile_index(false); }
+  // Number of the present row among those of the tile.
+  ir::Affine row() const;
+
+  // The place of the present vector of outputs within its panel, in elements.
+  ir::Affine output_in_panel() const { return coordinate(ir::Axis::n, panel_level_); }
+
+  // How many accumulators, and how many vectors of outputs, the tile has.
+  int64_t accumulators() const { return tile_rows_ * tile_outputs_; }
+  int64_t outputs() const { return tile_outputs_; }
+
+ private:
+  struct OpenLoop {
+    size_t level;
+    int variable;
+  };
+
+  ir::Affine coordinate(ir::Axis axis, size_t from_level) const;
+  void descend(size_t level, ir::Body& body);
+  void each_finished_row(ir::Body& body);
+  void each(ir::Body& body, ir::Axis axis, size_t skip, const Emit& emit);
+  void in_loop(size_t level, ir::Body& body, const Emit& emit);
+  int add_variable(ir::Axis axis);
+  ir::Affine tile_index(bool rows) const;
+  bool in_tile(size_t level) const { return level >= tile_begin_ && level + 1 < extents_.size(); }
+
+  const ir::Kernel& kernel_;
+  ir::Program& program_;
+  std::vector<ir::LoopExtent> extents_;
+  size_t first_k_ = 0;
+  size_t tile_begin_ = 0;  // the level after the last loop over k
+  size_t block_level_ = 0;
+  size_t panel_level_ = 0;  // see ir::panel_level
+  size_t row_level_ = 0;    // the first loop inside which rows of C are finished: over all of n in a call
+  int64_t tile_rows_ = 1, tile_outputs_ = 1;
+  std::vector<OpenLoop> open_;
+  int counters_[3] = {};
+  Steps steps_;
+};
+
+// Adds declarations to a program and gives their index.
+int add_register(ir::Program& program, std::string name, ir::VectorType type, int64_t count = 1);
+int add_buffer(ir::Program& program, ir::Buffer buffer);
+
+}  // namespace tern::codegen

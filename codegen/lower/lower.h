@@ -1,0 +1,48 @@
+// Lowering: from a Kernel to a Program that can be emitted. Read the list of passes in lower.cpp first.
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "ir/kernel/kernel.h"
+#include "ir/program/program.h"
+
+namespace tern::codegen {
+
+// Sees the program after each pass.
+using PassObserver = std::function<void(std::string_view pass, const ir::Program& program)>;
+
+// Precondition: ir::verify(kernel) found nothing. The result may still be refused by ir::verify, if its
+// integers can overflow.
+//
+// The buffers of the result, in the order of the pointers in a call:
+// - ternary: W (packed weights), A (i8 [m, activation_stride]; of lookup T and H in its place, see
+//   lower_tables), asum (i32 [m], sum of each row of A), sa (f32 [m], scale of each row of A), sw (f32 [1],
+//   or [output_stride] if weights are scaled by row), R or G (f32, as C; see ir::Epilogue), C (f32 [m,
+//   output_stride]); if rows are quantised, Q (i8, as C), qsum (i32 [m]) and sq (f32 [m]), which are A, asum
+//   and sa of a product with k of this n;
+// - dense: W, S (f32 scales, if they are scaled by group), A (f32 [m, activation_stride]), C.
+// Rows of all these past m, up to a whole tile of rows, must exist; what A holds there is not used
+// for the rows before.
+ir::Program lower(const ir::Kernel& kernel, const PassObserver& observe = {});
+
+// The strategies, each in a file of its own: the nest of loops with the operations inside.
+ir::Program lower_dot(const ir::Kernel& kernel);
+ir::Program lower_lookup(const ir::Kernel& kernel);
+ir::Program lower_tile(const ir::Kernel& kernel);
+ir::Program lower_addsub(const ir::Kernel& kernel);
+ir::Program lower_madd(const ir::Kernel& kernel);
+
+// The program that builds the look-up tables of a kernel of strategy lookup from quantised activations. Its
+// buffers: A (i8 [m, activation_stride]), T (u8 [m, TableShape::row_bytes]) and H (i8, the same): low and
+// high bytes. Kernels of equal table_shape, m and k share the tables.
+ir::Program lower_tables(const ir::Kernel& kernel);
+
+// The passes.
+void unroll_loops(ir::Program& program);
+void insert_prefetches(ir::Program& program, int64_t bytes_ahead);
+
+// Rows of activations and outputs that a kernel's tiles cover: m rounded up to whole tiles.
+int64_t padded_rows(const ir::Kernel& kernel);
+
+}  // namespace tern::codegen

@@ -1,0 +1,109 @@
+// The addsub strategy: every weight of an input is a bit in one of two masks over the outputs; activations
+// are added where one says +1 and subtracted where the other says -1.
+#include "codegen/lower/epilogue.h"
+#include "codegen/lower/lower.h"
+
+namespace tern::codegen {
+namespace {
+
+using ir::Affine;
+using ir::Body;
+using ir::Element;
+using ir::Instruction;
+using ir::Op;
+using ir::RegisterUse;
+
+class AddsubLowering {
+ public:
+  explicit AddsubLowering(const ir::Kernel& kernel)
+      : kernel_(kernel),
+        leaf_(leaf_of(kernel)),
+        map_(kernel.weights, kernel.problem.n, kernel.problem.k),
+        nest_(kernel, program_),
+        epilogue_(kernel, program_) {}
+
+  ir::Program run() {
+    declare();
+    LoopNest::Steps steps = epilogue_.steps();
+    steps.start = [&](Body& body) { body.push_back(Instruction{Op::constant, sum()}); };
+    steps.tile = [&](Body& body) { tile(body); };
+    steps.finish = [&](Body& body) {
+      epilogue_.emit(body, sum(), nest_.coordinate(ir::Axis::m), nest_.coordinate(ir::Axis::n));
+    };
+    if (widens()) {
+      steps.block = kernel_.compute.widen_every_k;
+      steps.block_start = [&](Body& body) { body.push_back(Instruction{Op::constant, partial()}); };
+      steps.block_finish = [&](Body& body) {
+        const RegisterUse wide{wide_, {}};
+        body.push_back(Instruction{Op::convert, wide, {partial()}});
+        body.push_back(Instruction{Op::add, sum(), {sum(), wide}});
+      };
+    }
+    nest_.build(steps);
+    return std::move(program_);
+  }
+
+ private:
+  bool widens() const { return kernel_.compute.widen_every_k != 0; }
+  RegisterUse sum() const { return {sum_, nest_.accumulator()}; }
+  RegisterUse partial() const { return widens() ? RegisterUse{partial_, nest_.accumulator()} : sum(); }
+
+  void declare() {
+    const int64_t rows = padded_rows(kernel_);
+    const int lanes = leaf_.lanes;
+    const Element narrow = widens() ? Element::i16 : Element::i32;
+    program_.name = kernel_.name;
+    w_ = add_buffer(program_, {"W", Element::u8, map_.size_in_bytes(), kernel_.weights.alignment});
+    a_ = add_buffer(program_, {"A", Element::i8, rows * activation_stride(kernel_.problem), 64});
+    sum_ = add_register(program_, "sum", {Element::i32, lanes}, nest_.accumulators());
+    if (widens()) partial_ = add_register(program_, "partial", {narrow, lanes}, nest_.accumulators());
+    plus_ = add_register(program_, "plus", {Element::u8, lanes / 8});
+    minus_ = add_register(program_, "minus", {Element::u8, lanes / 8});
+    byte_ = add_register(program_, "byte", {Element::i8, lanes});
+    activation_ = add_register(program_, "activation", {narrow, lanes});
+    if (widens()) wide_ = add_register(program_, "wide", {Element::i32, lanes});
+    epilogue_.declare(lanes, false);
+  }
+
+  void tile(Body& body) {
+    const RegisterUse activation{activation_, {}};
+    nest_.each_accumulator(
+        body, [&](Body& inner) { add_masked(inner); },
+        [&](Body& row) {
+          const Affine address = nest_.row_address(ir::Axis::k, activation_stride(kernel_.problem));
+          row.push_back(Instruction{Op::splat, {byte_, {}}, {}, a_, address, 1});
+          row.push_back(Instruction{Op::convert, activation, {{byte_, {}}}});
+        });
+  }
+
+  // Masks are loaded where they are used: CPUs have few registers for them.
+  void add_masked(Body& body) {
+    const RegisterUse activation{activation_, {}}, plus{plus_, {}}, minus{minus_, {}};
+    const ir::PackingRow& packing = row(kernel_.weights.packing);
+    Affine address = nest_.position(map_);
+    for (Affine::Term& term : address.terms)
+      term.factor = term.factor / packing.weights_per_group * packing.bytes_per_group;
+    body.push_back(Instruction{Op::load, plus, {}, w_, address});
+    body.push_back(Instruction{Op::add_where, partial(), {partial(), activation, plus}});
+    address.constant += map_.byte_stride();
+    body.push_back(Instruction{Op::load, minus, {}, w_, address});
+    body.push_back(Instruction{Op::subtract_where, partial(), {partial(), activation, minus}});
+  }
+
+  const ir::Kernel& kernel_;
+  const ir::Leaf leaf_;
+  const ir::LayoutMap map_;
+  ir::Program program_;
+  LoopNest nest_;
+  Epilogue epilogue_;
+  int w_ = 0, a_ = 0;
+  int sum_ = 0, partial_ = 0, plus_ = 0, minus_ = 0, byte_ = 0, activation_ = 0, wide_ = 0;
+};
+
+}  // namespace
+
+ir::Program lower_addsub(const ir::Kernel& kernel) {
+  return AddsubLowering(kernel).run();
+}
+
+}  // namespace tern::codegen

@@ -1,0 +1,142 @@
+// The madd strategy, for dense weights: one lane of an accumulator belongs to one output and adds up its
+// products in the order of k, each product and each sum rounded once. The order is the same for every vector
+// width and never fused, so every CPU computes the same bits.
+#include "codegen/lower/loop_nest.h"
+#include "codegen/lower/lower.h"
+
+namespace tern::codegen {
+namespace {
+
+using ir::Affine;
+using ir::Body;
+using ir::Element;
+using ir::Instruction;
+using ir::Op;
+using ir::RegisterUse;
+
+class MaddLowering {
+ public:
+  explicit MaddLowering(const ir::Kernel& kernel)
+      : kernel_(kernel),
+        lanes_(leaf_of(kernel).lanes),
+        digits_(leaf_of(kernel).digits),
+        map_(kernel.weights, kernel.problem.n, kernel.problem.k),
+        nest_(kernel, program_) {}
+
+  ir::Program run() {
+    declare();
+    LoopNest::Steps steps;
+    steps.start = [&](Body& body) { body.push_back(Instruction{Op::constant, sum()}); };
+    steps.tile = [&](Body& body) { tile(body); };
+    steps.finish = [&](Body& body) {
+      body.push_back(Instruction{
+          Op::store, {}, {sum()}, c_, nest_.row_address(ir::Axis::n, output_stride(kernel_.problem))});
+    };
+    if (kernel_.scales) {
+      steps.block = kernel_.problem.scale_group;
+      steps.block_each_output = true;
+      steps.block_start = [&](Body& body) {
+        const ir::LayoutMap scales(*kernel_.scales, kernel_.problem.n, groups());
+        const Affine address = nest_.position(scales, kernel_.problem.scale_group);
+        body.push_back(Instruction{Op::load, scale(), {}, s_, address});
+      };
+    }
+    nest_.build(steps);
+    return std::move(program_);
+  }
+
+ private:
+  int64_t groups() const { return ir::ceil_divide(kernel_.problem.k, kernel_.problem.scale_group); }
+
+  void declare() {
+    const ir::Problem& problem = kernel_.problem;
+    const int64_t rows = padded_rows(kernel_);
+    program_.name = kernel_.name;
+    const Element stored = digits_ == 1 ? problem.weight : Element::u8;
+    w_ = add_buffer(program_, {"W", stored, map_.positions() / digits_, kernel_.weights.alignment});
+    if (kernel_.scales) {
+      const ir::LayoutMap scales(*kernel_.scales, problem.n, groups());
+      s_ = add_buffer(program_, {"S", Element::f32, scales.positions(), kernel_.scales->alignment});
+    }
+    a_ = add_buffer(program_, {"A", Element::f32, rows * activation_stride(problem), 64});
+    c_ = add_buffer(program_, {"C", Element::f32, rows * output_stride(problem), 64, ir::BufferKind::output});
+
+    sum_ = add_register(program_, "sum", {Element::f32, lanes_}, nest_.accumulators());
+    if (problem.weight != Element::f32)
+      stored_ = add_register(program_, "stored", {stored, lanes_}, nest_.outputs());
+    if (digits_ > 1) {
+      digit_ = add_register(program_, "digit", {Element::u8, lanes_});
+      offset_ = add_register(program_, "offset", {Element::f32, lanes_});
+    }
+    weight_ = add_register(program_, "weight", {Element::f32, lanes_}, nest_.outputs());
+    if (kernel_.scales) scale_ = add_register(program_, "scale", {Element::f32, lanes_}, nest_.outputs());
+    activation_ = add_register(program_, "activation", {Element::f32, lanes_});
+    product_ = add_register(program_, "product", {Element::f32, lanes_});
+  }
+
+  RegisterUse sum() const { return {sum_, nest_.accumulator()}; }
+  RegisterUse weight() const { return {weight_, nest_.output()}; }
+  RegisterUse scale() const { return {scale_, nest_.output()}; }
+
+  void tile(Body& body) {
+    for (int digit = 0; digit < digits_; ++digit) tile(body, digit);
+  }
+
+  // The input in place `digit` of each group of weights.
+  void tile(Body& body, int digit) {
+    nest_.each_output(body, [&](Body& inner) { widen_weight(inner, digit); });
+    const RegisterUse activation{activation_, {}}, product{product_, {}};
+    nest_.each_accumulator(
+        body,
+        [&](Body& inner) {
+          inner.push_back(Instruction{Op::multiply, product, {activation, weight()}});
+          inner.push_back(Instruction{Op::add, sum(), {sum(), product}});
+        },
+        [&](Body& row) {
+          Affine address = nest_.row_address(ir::Axis::k, activation_stride(kernel_.problem));
+          address.constant += digit;
+          row.push_back(Instruction{Op::splat, activation, {}, a_, address, 1});
+        });
+  }
+
+  void widen_weight(Body& body, int digit) {
+    const bool converts = kernel_.problem.weight != Element::f32;
+    const RegisterUse stored = converts ? RegisterUse{stored_, nest_.output()} : weight();
+    Affine address = nest_.position(map_);
+    for (Affine::Term& term : address.terms) term.factor /= digits_;
+    if (digit == 0) body.push_back(Instruction{Op::load, stored, {}, w_, address});
+    if (digits_ > 1)
+      read_digit(body, stored, digit);
+    else if (converts)
+      body.push_back(Instruction{Op::convert, weight(), {stored}});
+    if (kernel_.scales) body.push_back(Instruction{Op::multiply, weight(), {weight(), scale()}});
+  }
+
+  // A whole number that shares its byte: a field of bits, less an offset.
+  void read_digit(Body& body, const RegisterUse& stored, int digit) {
+    const ir::PackingRow& packing = row(kernel_.weights.packing);
+    const RegisterUse field{digit_, {}}, offset{offset_, {}};
+    const int shift = packing.first_bit + packing.bit_step * digit;
+    body.push_back(Instruction{Op::shift_right, field, {stored}, 0, {}, shift});
+    body.push_back(Instruction{Op::bit_and, field, {field}, 0, {}, (1 << packing.code_bits) - 1});
+    body.push_back(Instruction{Op::convert, weight(), {field}});
+    body.push_back(Instruction{Op::constant, offset, {}, 0, {}, -lowest(kernel_.problem.weight)});
+    body.push_back(Instruction{Op::subtract, weight(), {weight(), offset}});
+  }
+
+  const ir::Kernel& kernel_;
+  const int lanes_, digits_;
+  const ir::LayoutMap map_;
+  ir::Program program_;
+  LoopNest nest_;
+  int w_, s_, a_, c_;
+  int sum_, stored_, weight_, scale_, activation_, product_, digit_, offset_;
+};
+
+}  // namespace
+
+ir::Program lower_madd(const ir::Kernel& kernel) {
+  return MaddLowering(kernel).run();
+}
+
+}  // namespace tern::codegen

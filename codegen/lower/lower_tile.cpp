@@ -1,0 +1,337 @@
+// The tile strategy: a panel of weights, some outputs and all inputs, is unpacked once to bytes in scratch
+// memory and then multiplied with every row of activations. What multiplies is chosen by the innermost step
+// of m: see ir::TileUnit.
+#include <algorithm>
+#include <cassert>
+
+#include "codegen/lower/epilogue.h"
+#include "codegen/lower/lower.h"
+#include "codegen/lower/unpack_weights.h"
+
+namespace tern::codegen {
+namespace {
+
+using ir::Affine;
+using ir::Axis;
+using ir::Body;
+using ir::Element;
+using ir::Instruction;
+using ir::Op;
+using ir::RegisterUse;
+using ir::TileUnit;
+
+class TileLowering {
+ public:
+  explicit TileLowering(const ir::Kernel& kernel)
+      : kernel_(kernel),
+        leaf_(leaf_of(kernel)),
+        shape_(tile_shape(kernel)),
+        map_(kernel.weights, kernel.problem.n, kernel.problem.k),
+        nest_(kernel, program_),
+        weights_(kernel, {1, [this] { return panel_position_; }, [] { return Affine{}; }}, program_),
+        epilogue_(kernel, program_) {}
+
+  ir::Program run() {
+    declare();
+    LoopNest::Steps steps = epilogue_.steps();
+    steps.panel = [&](Body& body) { unpack_panel(body); };
+    steps.start = [&](Body& body) {
+      for (int half = 0; half < sums_each(); ++half) body.push_back(Instruction{Op::constant, sum(half)});
+    };
+    steps.tile = [&](Body& body) { tile(body); };
+    steps.finish = [&](Body& body) { finish(body); };
+    if (widens()) {
+      steps.block = kernel_.compute.widen_every_k;
+      steps.block_start = [&](Body& body) { body.push_back(Instruction{Op::constant, partial()}); };
+      steps.block_finish = [&](Body& body) {
+        body.push_back(Instruction{Op::widen, sum(0), {sum(0), partial()}});
+      };
+    }
+    nest_.build(steps);
+    return std::move(program_);
+  }
+
+ private:
+  bool widens() const { return kernel_.compute.widen_every_k != 0; }
+  bool codes() const { return kernel_.compute.offset != 0; }
+  // Accumulators of a vector of outputs: pairs have one for each half of a block's outputs.
+  int sums_each() const { return shape_.unit == TileUnit::pairs ? 2 : 1; }
+  int vector_bytes() const { return 4 * leaf_.lanes; }
+  int64_t panel_vectors() const { return shape_.outputs / leaf_.lanes; }
+  // Vectors lie one after the other, each with all its inputs.
+  int64_t panel_vector_bytes() const { return shape_.inputs * leaf_.lanes; }
+
+  // Only vpdpbusd and its like want unsigned weights.
+  Element panel_element() const {
+    return shape_.unit == TileUnit::quads && codes() ? Element::u8 : Element::i8;
+  }
+
+  void declare() {
+    const int lanes = leaf_.lanes;
+    program_.name = kernel_.name;
+    const int64_t rows = padded_rows(kernel_);
+    const bool matrices = shape_.unit == TileUnit::matrices;
+    weights_.declare();
+    a_ = add_buffer(program_, {"A", Element::i8, rows * activation_stride(kernel_.problem), 64});
+    epilogue_.declare(lanes, codes());
+    int64_t largest = 0;
+    for (int digit = 0; digit < weights_.digits(); ++digit)
+      largest = std::max(largest, weights_.largest(digit));
+    panel_ = add_buffer(program_, {"panel", panel_element(), panel_vectors() * panel_vector_bytes(), 64,
+                                   ir::BufferKind::scratch, codes() ? 0 : -largest, largest});
+    const ir::VectorType sums =
+        matrices ? ir::VectorType{Element::i32, 256} : ir::VectorType{Element::i32, lanes};
+    const ir::VectorType bytes =
+        matrices ? ir::VectorType{Element::i8, 1024} : ir::VectorType{Element::i8, vector_bytes()};
+    sum_ = add_register(program_, "sum", sums, sums_each() * nest_.accumulators());
+    if (widens())
+      partial_ = add_register(program_, "partial", {Element::i16, 2 * lanes}, nest_.accumulators());
+    weight_ =
+        add_register(program_, "unpacked", {panel_element(), bytes.lanes}, sums_each() * nest_.outputs());
+    activation_ =
+        add_register(program_, "activation", bytes, matrices ? nest_.accumulators() / nest_.outputs() : 1);
+    converted_ = add_register(program_, "converted", {panel_element(), vector_bytes()},
+                              shape_.unit == TileUnit::pairs ? 4 : 1);
+    if (shape_.unit == TileUnit::pairs) {
+      row_ = add_register(program_, "row", bytes, 2);
+      row_sum_ = add_register(program_, "row_sum", sums, 1);
+    }
+    if (!matrices) return;
+    const int64_t reach = shape_.inputs * largest * 128;
+    sums_ = add_buffer(program_, {"sums", Element::i32, 256, 64, ir::BufferKind::scratch, -reach, reach});
+    row_sum_ = add_register(program_, "row_sum", {Element::i32, lanes});
+  }
+
+  static Affine times(Affine affine, int64_t factor, int64_t constant) {
+    affine.constant = affine.constant * factor + constant;
+    for (Affine::Term& term : affine.terms) term.factor *= factor;
+    return affine;
+  }
+  RegisterUse sum(int half) const { return {sum_, times(nest_.accumulator(), sums_each(), half)}; }
+  RegisterUse partial() const { return {partial_, nest_.accumulator()}; }
+  RegisterUse weight(int half) const { return {weight_, times(nest_.output(), sums_each(), half)}; }
+
+  // --- The panel.
+
+  // Loops over the inputs in the order of the layout, one for each factor of k outside the leaf; over the
+  // vectors of the panel inside.
+  void unpack_panel(Body& body) {
+    panel_position_ = nest_.position(map_);
+    panel_address_ = {};
+    unpack_inputs(body, 0);
+  }
+
+  int open_loop(const char* stem) {
+    program_.variables.push_back(stem + std::to_string(panel_loops_++));
+    return static_cast<int>(program_.variables.size()) - 1;
+  }
+
+  void unpack_inputs(Body& body, size_t factor_index) {
+    const std::vector<ir::Factor>& factors = kernel_.weights.factors;
+    while (factor_index < factors.size() &&
+           (factors[factor_index].axis != Axis::k || factors[factor_index].divisor < leaf_.k))
+      ++factor_index;
+    if (factor_index == factors.size()) return unpack_vectors(body);
+    const ir::Factor& factor = factors[factor_index];
+    const int64_t trips = (factor.modulus == 0 ? map_.padded_k() : factor.modulus) / factor.divisor;
+    const std::optional<int64_t> stride = map_.stride(Axis::k, factor.divisor, trips);
+    in_loop(body, trips, stride.value_or(0), factor.divisor / 4 * vector_bytes(),
+            [&](Body& inner) { unpack_inputs(inner, factor_index + 1); });
+  }
+
+  void unpack_vectors(Body& body) {
+    const std::optional<int64_t> stride = map_.stride(Axis::n, leaf_.lanes, panel_vectors());
+    assert(stride && "Verify should have refused this");
+    in_loop(body, panel_vectors(), *stride, panel_vector_bytes(), [&](Body& inner) { unpack_leaf(inner); });
+  }
+
+  void in_loop(Body& body, int64_t trips, int64_t positions, int64_t bytes, const LoopNest::Emit& emit) {
+    if (trips == 1) return emit(body);
+    ir::Loop loop{ir::LoopKind::sequential, open_loop("p"), trips, {}};
+    const Affine position = panel_position_, address = panel_address_;
+    panel_position_.add(loop.variable, positions);
+    panel_address_.add(loop.variable, bytes);
+    emit(loop.body);
+    panel_position_ = position;
+    panel_address_ = address;
+    body.push_back(std::move(loop));
+  }
+
+  void unpack_leaf(Body& body) {
+    weights_.start(body);
+    for (int digit = 0; digit < weights_.digits(); ++digit) {
+      weights_.digit(body, digit);
+      if (shape_.unit == TileUnit::pairs)
+        store_paired(body, digit);
+      else
+        store_panel(body, in_panel_element(body, 0), digit);
+    }
+  }
+
+  // The unpacked digit in the panel's element type.
+  RegisterUse in_panel_element(Body& body, int which) {
+    if (shape_.unit == TileUnit::quads || !codes()) {
+      if (shape_.unit != TileUnit::pairs) return weights_.weight();
+    }
+    const RegisterUse converted{converted_, {which, {}}};
+    body.push_back(Instruction{Op::convert, converted, {weights_.weight()}});
+    return converted;
+  }
+
+  void store_panel(Body& body, const RegisterUse& bytes, int64_t place) {
+    Affine address = panel_address_;
+    address.constant += place * vector_bytes();
+    body.push_back(Instruction{Op::store, {}, {bytes}, panel_, address});
+  }
+
+  // Two digits are eight inputs of four outputs in a block; they become two blocks of two outputs each.
+  void store_paired(Body& body, int digit) {
+    in_panel_element(body, digit % 2);
+    if (digit % 2 == 0) return;
+    const RegisterUse even{converted_, {0, {}}}, odd{converted_, {1, {}}};
+    for (int half = 0; half < 2; ++half) {
+      const RegisterUse paired{converted_, {2 + half, {}}};
+      const Op op = half == 0 ? Op::interleave_low : Op::interleave_high;
+      body.push_back(Instruction{op, paired, {even, odd}, 0, {}, 4});
+      store_panel(body, paired, digit - 1 + half);
+    }
+  }
+
+  // --- The product.
+
+  // Where the present unit's weights are in the panel. The panel starts at the nest's present panel.
+  Affine weight_address() const {
+    const Affine k = nest_.coordinate(Axis::k);
+    Affine address;
+    for (const Affine::Term& term : nest_.output_in_panel().terms)
+      address.add(term.variable, term.factor / leaf_.lanes * panel_vector_bytes());
+    for (const Affine::Term& term : k.terms) address.add(term.variable, term.factor * leaf_.lanes);
+    return address;
+  }
+
+  Affine activation_address(int64_t row) const {
+    const int64_t stride = activation_stride(kernel_.problem);
+    Affine address = nest_.row_address(Axis::k, stride);
+    address.constant += row * stride;
+    return address;
+  }
+
+  void tile(Body& body) {
+    switch (shape_.unit) {
+      case TileUnit::quads: return tile_of_quads(body);
+      case TileUnit::pairs: return tile_of_pairs(body);
+      case TileUnit::matrices: return tile_of_matrices(body);
+    }
+  }
+
+  void tile_of_quads(Body& body) {
+    nest_.each_output(body, [&](Body& inner) {
+      inner.push_back(Instruction{Op::load, weight(0), {}, panel_, weight_address()});
+    });
+    const RegisterUse activation{activation_, {}};
+    const int64_t largest = program_.buffers[panel_].highest;
+    nest_.each_accumulator(
+        body,
+        [&](Body& inner) {
+          if (widens())
+            inner.push_back(Instruction{Op::dot2, partial(), {partial(), weight(0), activation}});
+          else
+            inner.push_back(Instruction{Op::dot4, sum(0), {sum(0), weight(0), activation}, 0, {}, largest});
+        },
+        [&](Body& row) {
+          row.push_back(Instruction{Op::splat, activation, {}, a_, activation_address(0), 4});
+        });
+  }
+
+  void tile_of_pairs(Body& body) {
+    nest_.each_output(body, [&](Body& inner) {
+      for (int half = 0; half < 2; ++half) {
+        Affine address = weight_address();
+        address.constant += half * vector_bytes();
+        inner.push_back(Instruction{Op::load, weight(half), {}, panel_, address});
+      }
+    });
+    const RegisterUse activation{activation_, {}}, first{row_, {0, {}}}, second{row_, {1, {}}};
+    nest_.each_accumulator(
+        body,
+        [&](Body& inner) {
+          for (int half = 0; half < 2; ++half)
+            inner.push_back(Instruction{Op::dot8, sum(half), {sum(half), activation, weight(half)}});
+        },
+        [&](Body& row) {
+          row.push_back(Instruction{Op::splat, first, {}, a_, activation_address(0), 8});
+          row.push_back(Instruction{Op::splat, second, {}, a_, activation_address(1), 8});
+          row.push_back(Instruction{Op::interleave_low, activation, {first, second}, 0, {}, 8});
+        });
+  }
+
+  void tile_of_matrices(Body& body) {
+    nest_.each_output(body, [&](Body& inner) {
+      inner.push_back(Instruction{Op::tile_load, weight(0), {}, panel_, weight_address(), 64});
+    });
+    nest_.each_row(body, [&](Body& inner) {
+      inner.push_back(Instruction{Op::tile_load,
+                                  {activation_, nest_.row()},
+                                  {},
+                                  a_,
+                                  activation_address(0),
+                                  activation_stride(kernel_.problem)});
+    });
+    nest_.each_accumulator(body, [&](Body& inner) {
+      inner.push_back(Instruction{Op::tile_dot, sum(0), {sum(0), {activation_, nest_.row()}, weight(0)}});
+    });
+  }
+
+  // --- The end.
+
+  void finish(Body& body) {
+    const Affine m = nest_.coordinate(Axis::m), n = nest_.coordinate(Axis::n);
+    switch (shape_.unit) {
+      case TileUnit::quads: return epilogue_.emit(body, sum(0), m, n);
+      case TileUnit::pairs: {
+        const RegisterUse row_sum{row_sum_, {}};
+        for (int row = 0; row < 2; ++row) {
+          const Op op = row == 0 ? Op::interleave_low : Op::interleave_high;
+          body.push_back(Instruction{op, row_sum, {sum(0), sum(1)}, 0, {}, 8});
+          Affine this_row = m;
+          this_row.constant += row;
+          epilogue_.emit(body, row_sum, this_row, n);
+        }
+        return;
+      }
+      case TileUnit::matrices: {
+        body.push_back(Instruction{Op::tile_store, {}, {sum(0)}, sums_, {}, 16});
+        ir::Loop rows{ir::LoopKind::sequential, open_loop("row"), shape_.rows, {}};
+        Affine from, this_row = m;
+        from.add(rows.variable, 16);
+        this_row.add(rows.variable, 1);
+        const RegisterUse row_sum{row_sum_, {}};
+        rows.body.push_back(Instruction{Op::load, row_sum, {}, sums_, from});
+        epilogue_.emit(rows.body, row_sum, this_row, n);
+        body.push_back(std::move(rows));
+        return;
+      }
+    }
+  }
+
+  const ir::Kernel& kernel_;
+  const ir::Leaf leaf_;
+  const ir::TileShape shape_;
+  const ir::LayoutMap map_;
+  ir::Program program_;
+  LoopNest nest_;
+  Affine panel_position_, panel_address_;  // of the present vector: in the layout, and in scratch
+  int panel_loops_ = 0;
+  UnpackWeights weights_;
+  Epilogue epilogue_;
+  int a_ = 0, panel_ = 0, sums_ = 0;
+  int sum_ = 0, partial_ = 0, weight_ = 0, activation_ = 0, converted_ = 0, row_ = 0, row_sum_ = 0;
+};
+
+}  // namespace
+
+ir::Program lower_tile(const ir::Kernel& kernel) {
+  return TileLowering(kernel).run();
+}
+
+}  // namespace tern::codegen

@@ -1,0 +1,60 @@
+// Internal to codegen/: loads packed weights and takes the codes out of their groups. Strategies that look
+// something up by code share it.
+#pragma once
+
+#include <functional>
+
+#include "codegen/lower/loop_nest.h"
+#include "ir/kernel/kernel.h"
+#include "ir/kernel/kernel_shape.h"
+#include "ir/program/program.h"
+
+namespace tern::codegen {
+
+// Which vector of weights is read: its place in the layout, in positions, and the number of its registers.
+struct WeightPlace {
+  int64_t outputs = 1;                   // vectors that have registers of their own
+  std::function<ir::Affine()> position;  // of the present vector
+  std::function<ir::Affine()> output;    // its number
+};
+
+// The vectors of outputs of a nest's tile. `nest` and `map` must outlive the result.
+WeightPlace place_in(const LoopNest& nest, const ir::LayoutMap& map);
+
+class ReadCodes {
+ public:
+  // `program` must outlive this.
+  ReadCodes(const ir::Kernel& kernel, WeightPlace place, ir::Program& program);
+
+  // Declares the buffer W and registers of so many bytes, those of codes only if codes are read. To be called
+  // once, in the place where W belongs in the order of the buffers.
+  void declare(int bytes, bool reads_codes);
+
+  // Loads the first byte of each group, and the last if codes have high bits there.
+  void start(ir::Body& body);
+  // Reads code number 0 .. codes()-1, in this order. Bits above those of a code are any: what looks it up
+  // must not see them.
+  void read(ir::Body& body, int number);
+
+  int codes() const { return packing_.codes_per_group(); }
+  ir::RegisterUse packed() const { return {packed_, place_.output()}; }
+  ir::RegisterUse high() const { return {high_, place_.output()}; }
+  // The code that was read last.
+  ir::RegisterUse code() const { return {is_packed_ ? packed_ : code_, place_.output()}; }
+
+  // Appends a shift to the right, or to the left by a negative count.
+  static void shift(ir::Body& body, ir::RegisterUse into, ir::RegisterUse from, int right);
+
+ private:
+  void load(ir::Body& body, ir::RegisterUse into, int byte);
+
+  const WeightPlace place_;
+  ir::Program& program_;
+  const ir::PackingRow& packing_;
+  const ir::LayoutMap map_;
+  const int64_t alignment_;
+  bool is_packed_ = false;  // the code lies in the low bits of its packed byte
+  int w_ = 0, packed_ = 0, high_ = 0, code_ = 0, shifted_ = 0;
+};
+
+}  // namespace tern::codegen

@@ -1,0 +1,154 @@
+#include "codegen/lower/unpack_weights.h"
+
+#include <algorithm>
+
+namespace tern::codegen {
+
+using ir::Body;
+using ir::Element;
+using ir::Instruction;
+using ir::Op;
+using ir::RegisterUse;
+using ir::Unpack;
+
+UnpackWeights::UnpackWeights(const ir::Kernel& kernel, WeightPlace place, ir::Program& program)
+    : kernel_(kernel),
+      place_(place),
+      program_(program),
+      packing_(row(kernel.weights.packing)),
+      leaf_(leaf_of(kernel)),
+      read_(kernel, std::move(place), program) {}
+
+int UnpackWeights::add(const char* name, Element element, int64_t count) {
+  return add_register(program_, name, {element, 4 * leaf_.lanes}, count);
+}
+
+void UnpackWeights::declare() {
+  read_.declare(4 * leaf_.lanes, kernel_.compute.unpack != Unpack::fields);
+  if (is_signed_bytes() && !codes()) return;
+  weight_ = add("weight", codes() ? Element::u8 : Element::i8, place_.outputs);
+  if (kernel_.compute.unpack == Unpack::table) return add_digit_tables();
+  // Codes of fields are trits plus one; trits are codes less one.
+  if (is_signed_bytes() || packing_.high_bits || !codes()) {
+    one_ = add("one", Element::i8, 1);
+    signed_ = add("signed", Element::i8, 2);
+  }
+  if (packing_.high_bits || !codes()) shifted_ = add("shifted", Element::u8, 1);
+}
+
+// One table a digit of a code: what the digit is in every code that the bits can hold.
+void UnpackWeights::add_digit_tables() {
+  const int entries = std::max(packing_.code_count(), 16);
+  for (int digit = 0; digit < packing_.weights_per_code; ++digit) {
+    const std::string number = std::to_string(digit);
+    ir::Table table{"digit" + number, codes() ? Element::u8 : Element::i8, {}};
+    for (int code = 0; code < entries; ++code) {
+      // Codes of no trits are read as anything that fits.
+      const int trit = std::clamp(trit_of_code(packing_.packing, code % packing_.code_count(), digit), -1, 1);
+      table.values.push_back(codes() ? trit + 1 : trit);
+    }
+    tables_.push_back(static_cast<int>(program_.tables.size()));
+    table_registers_.push_back(add_register(program_, "table" + number, {table.element, entries}));
+    program_.tables.push_back(std::move(table));
+  }
+}
+
+int UnpackWeights::digit_of_byte(int digit) const {
+  const int per_byte = packing_.codes_per_byte();
+  const int field = digit % per_byte;
+  return packing_.bit_step < 0 ? per_byte - 1 - field : field;
+}
+
+int64_t UnpackWeights::largest(int digit) const {
+  if (is_signed_bytes() || kernel_.compute.unpack != Unpack::fields || packing_.high_bits || !codes()) {
+    // A field of two bits may hold 3, which is no trit: then it is +2.
+    return packing_.code_bits == 2 && kernel_.compute.unpack == Unpack::fields ? 3 : 2;
+  }
+  return (packing_.code_bits == 1 ? 2 : 3) << 2 * place(digit);
+}
+
+// weight = from - 1, from codes to trits.
+void UnpackWeights::less_one(Body& body, RegisterUse from) {
+  const RegisterUse one{one_, {}}, as_signed{signed_, {}};
+  body.push_back(Instruction{Op::constant, one, {}, 0, {}, 1});
+  body.push_back(Instruction{Op::convert, as_signed, {from}});
+  body.push_back(Instruction{Op::subtract, weight(), {as_signed, one}});
+}
+
+void UnpackWeights::digit(Body& body, int digit) {
+  switch (kernel_.compute.unpack) {
+    case Unpack::fields: return packing_.high_bits ? plane(body, digit) : field(body, digit);
+    case Unpack::table: {
+      const int within = digit % packing_.weights_per_code;
+      if (within == 0) read_.read(body, digit / packing_.weights_per_code);
+      const RegisterUse table{table_registers_[within], {}};
+      body.push_back(Instruction{Op::table, table, {}, 0, {}, tables_[within]});
+      body.push_back(Instruction{Op::lookup, weight(), {table, read_.code()}});
+      return;
+    }
+    case Unpack::multiply: {
+      // The code is what is left of the fraction.
+      const RegisterUse rest = digit == 0 ? read_.packed() : read_.code();
+      const RegisterUse high = codes() ? weight() : RegisterUse{shifted_, {}};
+      body.push_back(Instruction{Op::multiply_high, high, {rest}, 0, {}, 3});
+      if (digit + 1 < leaf_.digits)
+        body.push_back(Instruction{Op::multiply_low, read_.code(), {rest}, 0, {}, 3});
+      if (!codes()) less_one(body, high);
+      return;
+    }
+  }
+}
+
+// A digit that is a field of bits, code = trit + 1; or a signed byte.
+void UnpackWeights::field(Body& body, int digit) {
+  if (is_signed_bytes()) {
+    if (!codes()) return;
+    const RegisterUse one{one_, {}}, as_signed{signed_, {}};
+    body.push_back(Instruction{Op::constant, one, {}, 0, {}, 1});
+    body.push_back(Instruction{Op::add, as_signed, {read_.packed(), one}});
+    body.push_back(Instruction{Op::convert, weight(), {as_signed}});
+    return;
+  }
+  // A sign's only bit becomes bit 1 of the code, 0 or 2.
+  const int bits = packing_.code_bits, at = bits == 1 ? 1 : 0;
+  const int first = packing_.first_bit + packing_.bit_step * digit;
+  const int kept = bits * place(digit) + at;  // where in the byte the field stays
+  const RegisterUse code = codes() ? weight() : RegisterUse{shifted_, {}};
+  RegisterUse from = read_.packed();
+  if (first != kept) {
+    ReadCodes::shift(body, code, from, first - kept);
+    from = code;
+  }
+  // Above the highest digit nothing is left to mask after a shift to the bottom.
+  if (first + bits != 8 || kept != 0)
+    body.push_back(Instruction{Op::bit_and, code, {from}, 0, {}, ((1 << bits) - 1) << kept});
+  if (!codes()) less_one(body, code);
+}
+
+// A bit of either plane: trit = plus - minus.
+void UnpackWeights::plane(Body& body, int digit) {
+  const RegisterUse shifted{shifted_, {}}, plus{signed_, {0, {}}}, minus{signed_, {1, {}}}, one{one_, {}};
+  for (const auto& [from, into] : {std::pair{read_.packed(), plus}, std::pair{read_.high(), minus}}) {
+    RegisterUse bits = from;
+    if (digit != 0) {
+      ReadCodes::shift(body, shifted, from, digit);
+      bits = shifted;
+    }
+    if (digit != 7 || digit == 0) {
+      body.push_back(Instruction{Op::bit_and, shifted, {bits}, 0, {}, 1});
+      bits = shifted;
+    }
+    body.push_back(Instruction{Op::convert, into, {bits}});
+  }
+  if (!codes()) {
+    body.push_back(Instruction{Op::subtract, weight(), {plus, minus}});
+    return;
+  }
+  // 1 - minus first: a byte of both bits, which is no trit, stays in range too.
+  body.push_back(Instruction{Op::constant, one, {}, 0, {}, 1});
+  body.push_back(Instruction{Op::subtract, minus, {one, minus}});
+  body.push_back(Instruction{Op::add, plus, {plus, minus}});
+  body.push_back(Instruction{Op::convert, weight(), {plus}});
+}
+
+}  // namespace tern::codegen

@@ -1,0 +1,317 @@
+// print and parse of the Kernel.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ir/kernel/kernel.h"
+#include "ir/kernel/kernel_shape.h"
+#include "ir/lexer.h"
+
+namespace tern::ir {
+namespace {
+
+std::string print_weights(const Problem& problem) {
+  switch (problem.scaling) {
+    case Scaling::none: return fmt::format("{}[n,k]", name(problem.weight));
+    case Scaling::tensor: return fmt::format("{}[n,k]  scale f32 per tensor", name(problem.weight));
+    case Scaling::row: return fmt::format("{}[n,k]  scale f32 per n", name(problem.weight));
+    case Scaling::group:
+      return fmt::format("{}[n,k]  scale f32 per k {}", name(problem.weight), problem.scale_group);
+  }
+  return {};
+}
+
+std::string print_problem(const Problem& problem) {
+  return fmt::format(
+      "  problem matmul m={} n={} k={} {{\n"
+      "    A: f32[m,k]{}\n"
+      "    W: {}\n"
+      "    C: f32[m,n]  accumulate {}\n"
+      "  }}\n",
+      problem.m, problem.n, problem.k, problem.is_ternary() ? "  quantize i8 absmax per m" : "",
+      print_weights(problem), problem.is_ternary() ? "i32" : "f32");
+}
+
+std::string print_compute(const Kernel& kernel) {
+  const Compute& compute = kernel.compute;
+  std::vector<std::string> parts;
+  const auto add_widening = [&] {
+    if (compute.widen_every_k != 0)
+      parts.push_back(
+          fmt::format("partial {}, widen every k {}", name(partial_element(kernel)), compute.widen_every_k));
+  };
+  switch (compute.strategy) {
+    case Strategy::madd: return "  compute madd W*A\n";
+    case Strategy::dot:
+    case Strategy::tile:
+      parts.push_back(fmt::format("offset {}", compute.offset));
+      if (compute.offset != 0) parts.push_back("correct -sum_k A");
+      if (compute.unpack != Unpack::fields) parts.push_back(fmt::format("unpack {}", name(compute.unpack)));
+      if (compute.in_place != 1) parts.push_back(fmt::format("in place {}", compute.in_place));
+      add_widening();
+      break;
+    case Strategy::lookup:
+      if (compute.quads) parts.push_back("quads");
+      add_widening();
+      break;
+    case Strategy::addsub: add_widening(); break;
+  }
+  const std::string_view what = compute.strategy == Strategy::lookup ? "T by W" : "W*A";
+  const std::string all = parts.empty() ? "" : fmt::format(" {{ {} }}", fmt::join(parts, ", "));
+  return fmt::format("  compute {} {}{}\n", name(compute.strategy), what, all);
+}
+
+std::string print_epilogue(const Kernel& kernel) {
+  const std::string_view scale = kernel.problem.scaling == Scaling::row ? "sw[n]" : "sw";
+  const std::string sum = kernel.problem.is_ternary() ? fmt::format("f32(acc) / sa[m] * {}", scale) : "acc";
+  const std::string_view then = kernel.quantizes_rows ? " then Q = C quantize i8 absmax per m" : "";
+  switch (kernel.epilogue) {
+    case Epilogue::plain: return fmt::format("  epilogue C = {}{}\n", sum, then);
+    case Epilogue::residual: return fmt::format("  epilogue C = R + {}{}\n", sum, then);
+    case Epilogue::gate: return fmt::format("  epilogue C = relu(G) * relu(G) * ({}){}\n", sum, then);
+  }
+  return {};
+}
+
+void parse_problem(Lexer& in, Problem& problem) {
+  in.expect_all("matmul m =");
+  problem.m = in.integer("m");
+  in.expect_all("n =");
+  problem.n = in.integer("n");
+  in.expect_all("k =");
+  problem.k = in.integer("k");
+  in.expect_all("{ A : f32 [ m , k ]");
+  const Location quantize_place = in.here();
+  const bool quantized = in.accept("quantize");
+  if (quantized) in.expect_all("i8 absmax per m");
+  in.expect_all("W :");
+  const Location weight_place = in.here();
+  const std::string element = in.word("the element type of W");
+  problem.weight = element_named(element).value_or(Element::i32);
+  if (!in.failed() && !element_named(element))
+    in.fail(fmt::format("'{}' is no element type", element), weight_place);
+  in.expect_all("[ n , k ]");
+  problem.scaling = Scaling::none;
+  if (in.accept("scale")) {
+    in.expect_all("f32 per");
+    if (in.accept("tensor")) {
+      problem.scaling = Scaling::tensor;
+    } else if (in.accept("n")) {
+      problem.scaling = Scaling::row;
+    } else {
+      in.expect("k");
+      problem.scaling = Scaling::group;
+      problem.scale_group = in.integer("the inputs per scale");
+    }
+  }
+  in.expect_all("C : f32 [ m , n ] accumulate");
+  in.expect(problem.is_ternary() ? "i32" : "f32");
+  in.expect("}");
+  if (quantized != problem.is_ternary())
+    in.fail("activations are quantised exactly when the weights are trits", quantize_place);
+}
+
+Axis parse_axis(Lexer& in, std::string_view allowed) {
+  const Location place = in.here();
+  const std::string text = in.word("an axis");
+  for (Axis axis : {Axis::m, Axis::n, Axis::k, Axis::e, Axis::b}) {
+    if (text == std::string(1, name(axis)) && allowed.find(name(axis)) != std::string_view::npos) return axis;
+  }
+  in.fail(fmt::format("expected an axis, one of the letters {}", allowed), place);
+  return Axis::n;
+}
+
+Layout parse_layout(Lexer& in) {
+  Layout layout;
+  const Location place = in.here();
+  const std::string packing = in.word("a packing");
+  layout.packing = packing_named(packing).value_or(Packing::b2);
+  if (!packing_named(packing)) in.fail(fmt::format("'{}' is no packing", packing), place);
+  in.expect("[");
+  do {
+    Factor factor;
+    factor.axis = parse_axis(in, "nkeb");
+    if (in.accept("%")) factor.modulus = in.integer("a modulus");
+    if (in.accept("/")) factor.divisor = in.integer("a divisor");
+    layout.factors.push_back(factor);
+  } while (in.accept(","));
+  in.expect_all("] align");
+  layout.alignment = in.integer("an alignment");
+  return layout;
+}
+
+void parse_schedule(Lexer& in, Schedule& schedule, KernelPlaces& places) {
+  in.expect("{");
+  while (!in.failed() && !in.accept("}")) {
+    const Location place = in.here();
+    const std::string word = in.word("a loop or 'prefetch'");
+    if (word == "prefetch") {
+      in.expect("W");
+      schedule.prefetch_bytes = in.integer("a distance in bytes");
+      in.expect_all("bytes ahead");
+      places.prefetch = place;
+      continue;
+    }
+    ScheduledLoop loop;
+    bool known = false;
+    for (LoopKind kind : {LoopKind::parallel, LoopKind::sequential, LoopKind::unroll, LoopKind::vector}) {
+      if (word != name(kind)) continue;
+      loop.kind = kind;
+      known = true;
+    }
+    if (!known) in.fail("expected 'parallel', 'for', 'unroll', 'vector' or 'prefetch'", place);
+    loop.axis = parse_axis(in, "mnk");
+    in.expect("by");
+    loop.step = in.integer("a step");
+    schedule.loops.push_back(loop);
+    places.loops.push_back(place);
+  }
+}
+
+int small_number(Lexer& in, std::string_view what) {
+  return static_cast<int>(std::clamp<int64_t>(in.integer(what), -1000, 1000));
+}
+
+// One of the parts between the braces of `compute`.
+void parse_part(Lexer& in, Kernel& kernel) {
+  Compute& compute = kernel.compute;
+  const bool unpacks = compute.strategy == Strategy::dot || compute.strategy == Strategy::tile;
+  if (compute.strategy == Strategy::lookup && in.accept("quads")) {
+    compute.quads = true;
+  } else if (unpacks && in.accept("unpack")) {
+    const Location place = in.here();
+    const std::string word = in.word("a way to unpack");
+    const auto known = std::find(unpack_names.begin(), unpack_names.end(), word);
+    if (known == unpack_names.end()) {
+      in.fail(fmt::format("'{}' is no way to unpack: {}", word, fmt::join(unpack_names, ", ")), place);
+      return;
+    }
+    compute.unpack = static_cast<Unpack>(known - unpack_names.begin());
+  } else if (unpacks && in.accept("in")) {
+    in.expect("place");
+    compute.in_place = small_number(in, "a number of digits");
+  } else {
+    in.expect("partial");
+    in.expect(name(partial_element(kernel)));
+    in.expect_all(", widen every k");
+    compute.widen_every_k = in.integer("the inputs between widenings");
+  }
+}
+
+void parse_compute(Lexer& in, Kernel& kernel) {
+  Compute& compute = kernel.compute;
+  const Location place = in.here();
+  const std::string strategy = in.word("a strategy");
+  bool known = false;
+  for (const StrategyRow& candidate : strategies) {
+    if (strategy != candidate.name) continue;
+    compute.strategy = candidate.strategy;
+    known = true;
+  }
+  if (!known) in.fail(fmt::format("'{}' is no strategy", strategy), place);
+  in.expect_all(compute.strategy == Strategy::lookup ? "T by W" : "W * A");
+  const bool unpacks = compute.strategy == Strategy::dot || compute.strategy == Strategy::tile;
+  compute.offset = 0;
+  if (compute.strategy == Strategy::madd) return;
+  if (!in.accept("{")) {
+    if (unpacks) in.expect("{");
+    return;
+  }
+  if (unpacks) {
+    in.expect("offset");
+    compute.offset = small_number(in, "an offset");
+    if (compute.offset != 0) in.expect_all(", correct - sum_k A");
+    if (in.accept("}")) return;
+    in.expect(",");
+  }
+  do {
+    parse_part(in, kernel);
+  } while (in.accept(","));
+  in.expect("}");
+}
+
+void parse_epilogue(Lexer& in, Kernel& kernel) {
+  in.expect_all("C =");
+  if (in.accept("R")) {
+    kernel.epilogue = Epilogue::residual;
+    in.expect("+");
+  } else if (in.accept("relu")) {
+    kernel.epilogue = Epilogue::gate;
+    in.expect_all("( G ) * relu ( G ) * (");
+  }
+  in.expect_all(kernel.problem.is_ternary() ? "f32 ( acc ) / sa [ m ] * sw" : "acc");
+  if (kernel.problem.is_ternary() && kernel.problem.scaling == Scaling::row) in.expect_all("[ n ]");
+  if (kernel.epilogue == Epilogue::gate) in.expect(")");
+  kernel.quantizes_rows = in.accept("then");
+  if (kernel.quantizes_rows) in.expect_all("Q = C quantize i8 absmax per m");
+}
+
+}  // namespace
+
+std::string_view name(LoopKind kind) {
+  switch (kind) {
+    case LoopKind::parallel: return "parallel";
+    case LoopKind::sequential: return "for";
+    case LoopKind::unroll: return "unroll";
+    case LoopKind::vector: return "vector";
+  }
+  return {};
+}
+
+std::string print(const ScheduledLoop& loop) {
+  return fmt::format("{} {} by {}", name(loop.kind), name(loop.axis), loop.step);
+}
+
+std::string print(const Kernel& kernel) {
+  std::string text = fmt::format("kernel @{} {{\n", kernel.name) + print_problem(kernel.problem);
+  text += "  layout {\n    W: " + print(kernel.weights) + "\n";
+  if (kernel.scales) text += "    S: " + print(*kernel.scales) + "\n";
+  text += "  }\n  schedule {\n";
+  for (const ScheduledLoop& loop : kernel.schedule.loops) text += "    " + print(loop) + "\n";
+  if (kernel.schedule.prefetch_bytes != 0)
+    text += fmt::format("    prefetch W {} bytes ahead\n", kernel.schedule.prefetch_bytes);
+  return text + "  }\n" + print_compute(kernel) + print_epilogue(kernel) + "}\n";
+}
+
+Expected<ParsedKernel> parse_kernel(std::string_view text, std::string_view file) {
+  ParsedKernel parsed;
+  auto& [kernel, places] = parsed;
+  Lexer in(text, file);
+  in.expect_all("kernel @");
+  kernel.name = in.word("the kernel's name");
+  in.expect("{");
+  places.problem = in.here();
+  in.expect("problem");
+  parse_problem(in, kernel.problem);
+  in.expect_all("layout {");
+  places.weights = in.here();
+  in.expect_all("W :");
+  kernel.weights = parse_layout(in);
+  places.scales = in.here();
+  if (in.accept("S")) {
+    in.expect(":");
+    kernel.scales = parse_layout(in);
+  }
+  in.expect_all("} schedule");
+  parse_schedule(in, kernel.schedule, places);
+  places.compute = in.here();
+  in.expect("compute");
+  parse_compute(in, kernel);
+  places.epilogue = in.here();
+  in.expect("epilogue");
+  parse_epilogue(in, kernel);
+  in.expect("}");
+  in.expect_end();
+  if (in.failed()) return in.error();
+  return parsed;
+}
+
+uint64_t hash(const Kernel& kernel) {
+  Kernel nameless = kernel;
+  nameless.name.clear();
+  uint64_t state = 0xcbf29ce484222325u;  // FNV-1a
+  for (char c : print(nameless)) state = (state ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
+  return state;
+}
+
+}  // namespace tern::ir

@@ -1,0 +1,36 @@
+// Packing: weights from any layout to any other.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "ir/kernel/layout.h"
+
+namespace tern::ir {
+
+// Rewrites rows n_begin..n_end-1 of the trits W[n,k] from one layout to another. `source` and `destination`
+// are whole matrices, of the sizes that LayoutMap gives. The padding of the destination is not written: clear
+// it before. Several threads may share a matrix if n_begin and n_end are multiples of the divisor of the
+// destination's outermost factor of n, or the end.
+void repack_trits(const Layout& from, std::span<const uint8_t> source, const Layout& to,
+                  std::span<uint8_t> destination, int64_t n, int64_t k, int64_t n_begin, int64_t n_end);
+
+// Packs trits -1, 0, +1 that lie row by row, and unpacks to that form. Padding is cleared.
+void pack_trits(const Layout& to, std::span<const int8_t> trits, std::span<uint8_t> destination, int64_t n,
+                int64_t k);
+// Packs rows n_begin..n_end-1 alone, those that `trits` holds. Threads may share a matrix as above; padding
+// is not written.
+void pack_trit_rows(const Layout& to, std::span<const int8_t> trits, std::span<uint8_t> destination,
+                    int64_t n, int64_t k, int64_t n_begin, int64_t n_end);
+void unpack_trits(const Layout& from, std::span<const uint8_t> source, std::span<int8_t> trits, int64_t n,
+                  int64_t k);
+
+// Writes rows n_begin..n_end-1 of dense weights. `read_row(n, row)` fills row[0..k) with the stored form of
+// the weights: T is int8_t (i4 and i8), uint16_t (bits of f16 or bf16) or float, as the packing says. Threads
+// may share a matrix as above; padding is not written.
+template <class T>
+void pack_dense(const Layout& to, std::span<T> destination, int64_t n, int64_t k, int64_t n_begin,
+                int64_t n_end, const std::function<void(int64_t n, T* row)>& read_row);
+
+}  // namespace tern::ir

@@ -1,0 +1,340 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ir/kernel/kernel_shape.h"
+#include "ir/kernel/verify_kernel.h"
+#include "ir/lexer.h"
+
+namespace tern::ir {
+namespace {
+
+constexpr int64_t largest_m = 1 << 16, largest_n = 1 << 24, largest_k = 1 << 20;
+constexpr int64_t largest_unrolling = 4096;
+
+class KernelVerifier {
+ public:
+  KernelVerifier(const Kernel& kernel, const KernelPlaces& places) : kernel_(kernel), places_(places) {}
+
+  std::vector<Error> run() {
+    if (!is_word(kernel_.name))
+      report(places_.problem, fmt::format("'{}' is no name: letters, digits and '_' make one", kernel_.name));
+    check_problem();
+    check_layouts();
+    if (found_.empty()) check_strategy();
+    if (found_.empty()) check_schedule();
+    if (found_.empty()) check_compute();
+    return std::move(found_);
+  }
+
+ private:
+  void report(const Location& where, std::string message) { found_.push_back({std::move(message), where}); }
+
+  Location loop_place(size_t i) const { return i < places_.loops.size() ? places_.loops[i] : Location{}; }
+
+  void check_problem() {
+    const Problem& problem = kernel_.problem;
+    const auto in_range = [&](char axis, int64_t value, int64_t largest) {
+      if (value < 1 || value > largest)
+        report(places_.problem, fmt::format("{} must be between 1 and {}, not {}", axis, largest, value));
+    };
+    in_range('m', problem.m, largest_m);
+    in_range('n', problem.n, largest_n);
+    in_range('k', problem.k, largest_k);
+    switch (problem.weight) {
+      case Element::trit:
+      case Element::sign:
+        if (problem.scaling != Scaling::tensor && problem.scaling != Scaling::row)
+          report(places_.problem,
+                 fmt::format("{}s need one scale per tensor, or one per n", name(problem.weight)));
+        break;
+      case Element::i4:
+      case Element::i8:
+        if (problem.scaling != Scaling::group)
+          report(places_.problem,
+                 fmt::format("{} weights need a scale per group of k", name(problem.weight)));
+        break;
+      case Element::f16:
+      case Element::bf16:
+      case Element::f32:
+        if (problem.scaling != Scaling::none) report(places_.problem, "floating-point weights have no scale");
+        break;
+      case Element::u8:
+      case Element::i16:
+      case Element::i32: report(places_.problem, fmt::format("W cannot be {}", name(problem.weight))); break;
+    }
+    if ((problem.scaling == Scaling::group) != (problem.scale_group > 0) || problem.scale_group > largest_k)
+      report(places_.problem, "a group of inputs that share a scale must have at least one");
+  }
+
+  void check_layout(const Layout& layout, const Location& where) {
+    for (std::string& problem : check(layout)) report(where, std::move(problem));
+    for (const Factor& factor : layout.factors) {
+      if (factor.axis == Axis::e) report(where, "a kernel's layout has axes n and k, not the flattened e");
+    }
+  }
+
+  void check_layouts() {
+    const Problem& problem = kernel_.problem;
+    check_layout(kernel_.weights, places_.weights);
+    const PackingRow& packing = row(kernel_.weights.packing);
+    if (!can_hold(kernel_.weights.packing, problem.weight))
+      report(places_.weights, fmt::format("packing {} cannot hold {}", packing.name, name(problem.weight)));
+    if (kernel_.scales.has_value() != (problem.scaling == Scaling::group)) {
+      report(places_.scales, "a layout S is needed exactly when weights have a scale per group");
+    } else if (kernel_.scales) {
+      check_layout(*kernel_.scales, places_.scales);
+      if (kernel_.scales->packing != Packing::f32) report(places_.scales, "scales are f32");
+    }
+    if (!found_.empty()) return;
+    const LayoutMap map(kernel_.weights, problem.n, problem.k);
+    if (map.padded_n() > output_stride(problem))
+      report(places_.weights, fmt::format("n is padded to {}, past the row of C, which has {}",
+                                          map.padded_n(), output_stride(problem)));
+    if (map.padded_k() > activation_stride(problem))
+      report(places_.weights, fmt::format("k is padded to {}, past the row of A, which has {}",
+                                          map.padded_k(), activation_stride(problem)));
+  }
+
+  void check_schedule() {
+    const std::vector<ScheduledLoop>& loops = kernel_.schedule.loops;
+    const Problem& problem = kernel_.problem;
+    int64_t tile[3] = {problem.m, problem.n, problem.k};
+    bool seen[3] = {}, inside_k = false, past_parallel = false, parallel_seen[3] = {};
+    if (loops.empty() || loops.size() > 16) return report(places_.problem, "a schedule has 1 to 16 loops");
+    for (size_t i = 0; i < loops.size(); ++i) {
+      const ScheduledLoop& loop = loops[i];
+      const int axis = static_cast<int>(loop.axis);
+      const Location where = loop_place(i);
+      if (axis > 2) return report(where, "loops run over m, n or k");
+      if (loop.step < 1 || loop.step > largest_n)
+        return report(where, fmt::format("a step must be between 1 and {}", largest_n));
+      if (seen[axis] && tile[axis] % loop.step != 0)
+        report(where,
+               fmt::format("a step of {} does not divide the enclosing tile of {}", loop.step, tile[axis]));
+      const bool last = i + 1 == loops.size();
+      if (last && tile[axis] > loop.step)
+        report(where,
+               fmt::format("the lanes of the vector do not cover the enclosing tile of {}", tile[axis]));
+      seen[axis] = true;
+      tile[axis] = loop.step;
+      if ((loop.kind == LoopKind::vector) != last || (last && loop.axis != Axis::n))
+        report(where, "the innermost loop, and no other, is 'vector n'");
+      if (loop.kind == LoopKind::parallel) {
+        if (loop.axis == Axis::k) report(where, "k is summed over and cannot be parallel");
+        if (past_parallel || parallel_seen[axis])
+          report(where, "parallel loops come first, at most one an axis");
+        parallel_seen[axis] = true;
+      } else {
+        past_parallel = true;
+      }
+      if (inside_k && loop.axis != Axis::k && loop.kind == LoopKind::sequential)
+        report(where, "inside a loop over k, loops over m and n hold accumulators and must be unrolled");
+      if (inside_k && loop.axis == Axis::k && loops[i - 1].axis != Axis::k)
+        report(where, "loops over k must follow each other: the tile of accumulators is inside them all");
+      inside_k |= loop.axis == Axis::k;
+    }
+    if (!inside_k) report(places_.problem, "the schedule has no loop over k");
+    const int64_t rows = seen[0] ? tile[0] : problem.m;
+    const bool tiles = kernel_.compute.strategy == Strategy::tile;
+    if (found_.empty() && rows != 1 && !(tiles && (rows == 2 || rows == 16)))
+      report(places_.problem, tiles ? "the innermost tile of m must be 1, 2 (pairs) or 16 (matrices)"
+                                    : "the innermost tile of m must be 1");
+    if (found_.empty()) check_unrolling();
+    if (found_.empty()) check_leaf(tile[2]);
+    if (found_.empty()) check_strides();
+    if (kernel_.schedule.prefetch_bytes < 0 || kernel_.schedule.prefetch_bytes > (1 << 20))
+      report(places_.prefetch, "the prefetch distance must be between 0 and 1 MiB");
+  }
+
+  // Code that is laid out must not grow beyond all use.
+  void check_unrolling() {
+    int64_t copies = 1;
+    for (const LoopExtent& extent : loop_extents(kernel_)) {
+      if (extent.kind == LoopKind::unroll) copies *= extent.trips;
+      if (copies > largest_unrolling)
+        return report(
+            places_.problem,
+            fmt::format("unrolled loops lay out more than {} tiles one after the other", largest_unrolling));
+    }
+  }
+
+  // The innermost tile must be what one packed vector holds.
+  void check_leaf(int64_t leaf_k) {
+    const Leaf leaf = leaf_of(kernel_);
+    if (leaf.lanes < 2 || leaf.lanes > 256)
+      return report(loop_place(kernel_.schedule.loops.size() - 1), "a vector has 2 to 256 lanes");
+    const int64_t wanted_k = kernel_.compute.strategy == Strategy::tile ? tile_shape(kernel_).k : leaf.k;
+    if (leaf_k != wanted_k && kernel_.compute.strategy == Strategy::tile)
+      report(places_.problem,
+             fmt::format("with tiles of so many rows the innermost tile of k must be {}, not {}", wanted_k,
+                         leaf_k));
+    else if (leaf_k != wanted_k)
+      report(places_.problem,
+             fmt::format("the innermost tile of k must be {}, what a vector of {} holds, not {}", leaf.k,
+                         row(kernel_.weights.packing).name, leaf_k));
+    if (kernel_.weights.factors.size() < leaf.factors.size() ||
+        !std::equal(leaf.factors.rbegin(), leaf.factors.rend(), kernel_.weights.factors.rbegin())) {
+      std::string wanted;
+      for (const Factor& factor : leaf.factors) wanted += (wanted.empty() ? "" : ", ") + print(factor);
+      report(places_.weights, fmt::format("for {} lanes the layout must end in [{}]", leaf.lanes, wanted));
+    }
+  }
+
+  void check_strides() {
+    const Problem& problem = kernel_.problem;
+    const LayoutMap map(kernel_.weights, problem.n, problem.k);
+    const std::vector<LoopExtent> extents = loop_extents(kernel_);
+    for (size_t i = 0; i < extents.size(); ++i) {
+      const LoopExtent& extent = extents[i];
+      const int64_t covered = extent.covers;
+      const int64_t held = extent.axis == Axis::n ? map.padded_n() : map.padded_k();
+      if (extent.axis == Axis::m) continue;
+      // Loops over k walk the panel, which rounds up by itself.
+      if (extent.axis == Axis::k && kernel_.compute.strategy == Strategy::tile) continue;
+      if (covered > held)
+        report(loop_place(i), fmt::format("the loops cover {} of {}, the layout holds only {}", covered,
+                                          name(extent.axis), held));
+      else if (extent.kind != LoopKind::vector && !map.stride(extent.axis, extent.step, extent.trips))
+        report(loop_place(i), fmt::format("the loop crosses a border of the layout: {} steps of {} along {}",
+                                          extent.trips, extent.step, name(extent.axis)));
+    }
+    if (!kernel_.scales || !found_.empty()) return;
+    const LayoutMap scales(*kernel_.scales, problem.n, ceil_divide(problem.k, problem.scale_group));
+    const Leaf leaf = leaf_of(kernel_);
+    if (scales.stride(Axis::n, 1, leaf.lanes) != 1)
+      report(places_.scales, fmt::format("the scales of {} outputs must lie side by side", leaf.lanes));
+    for (size_t i = 0; i < extents.size(); ++i) {
+      const LoopExtent& extent = extents[i];
+      const bool n = extent.axis == Axis::n && extent.kind != LoopKind::vector;
+      const bool k = extent.axis == Axis::k && extent.step % problem.scale_group == 0;
+      const int64_t step = k ? extent.step / problem.scale_group : extent.step;
+      if ((n || k) && !scales.stride(extent.axis, step, extent.trips))
+        report(loop_place(i), "the loop crosses a border of the layout of the scales");
+      if ((n && extent.covers > scales.padded_n()) || (k && step * extent.trips > scales.padded_k()))
+        report(loop_place(i), "the loop runs past the layout of the scales");
+    }
+  }
+
+  bool has_k_loop_of(int64_t step) const {
+    for (const ScheduledLoop& loop : kernel_.schedule.loops) {
+      if (loop.axis == Axis::k && loop.step == step) return true;
+    }
+    return false;
+  }
+
+  // What the kernel's tile is like depends on the strategy: it must fit the problem and the packing.
+  void check_strategy() {
+    const Compute& compute = kernel_.compute;
+    const PackingRow& packing = row(kernel_.weights.packing);
+    if (kernel_.problem.is_ternary() == (compute.strategy == Strategy::madd))
+      return report(places_.compute, fmt::format("{} needs {} weights", name(compute.strategy),
+                                                 compute.strategy == Strategy::madd ? "dense" : "ternary"));
+    if (compute.strategy == Strategy::addsub && packing.packing != Packing::planes)
+      report(places_.compute, "addsub needs masks: packing planes");
+    if (compute.strategy != Strategy::lookup) return;
+    if (!can_look_up(packing.packing, compute.quads))
+      report(places_.compute, fmt::format("there are no tables{} for the codes of {}",
+                                          compute.quads ? " of quads" : "", packing.name));
+  }
+
+  void check_compute() {
+    const Compute& compute = kernel_.compute;
+    const Problem& problem = kernel_.problem;
+    if (compute.strategy == Strategy::madd) {
+      if (kernel_.epilogue != Epilogue::plain || kernel_.quantizes_rows)
+        report(places_.epilogue, "dense products are written as they are: C = acc");
+      if (problem.scaling == Scaling::group && !has_k_loop_of(problem.scale_group))
+        report(places_.compute, fmt::format("a scale every {} inputs needs a loop 'k by {}'",
+                                            problem.scale_group, problem.scale_group));
+      return;
+    }
+    if (kernel_.quantizes_rows) check_rows();
+    if (compute.widen_every_k != 0 && !has_k_loop_of(compute.widen_every_k))
+      report(places_.compute, fmt::format("widening every {} inputs needs a loop 'k by {}'",
+                                          compute.widen_every_k, compute.widen_every_k));
+    switch (compute.strategy) {
+      case Strategy::dot: check_unpacking(); break;
+      case Strategy::tile:
+        check_unpacking();
+        if (compute.widen_every_k != 0 && tile_shape(kernel_).unit != TileUnit::quads)
+          report(places_.compute, "only tiles of one row have partial sums");
+        if (compute.in_place != 1) report(places_.compute, "tile has no sums of digits in place");
+        check_tile();
+        break;
+      case Strategy::lookup: check_lookup(); break;
+      case Strategy::addsub:
+        if (leaf_of(kernel_).lanes % 8 != 0) report(places_.compute, "masks have whole bytes of outputs");
+        break;
+      case Strategy::madd: break;
+    }
+  }
+
+  // What a call has of a row of C must be all of it.
+  void check_rows() {
+    const std::vector<LoopExtent> extents = loop_extents(kernel_);
+    for (size_t i = 0; i < extents.size(); ++i) {
+      const LoopExtent& extent = extents[i];
+      if (extent.kind == LoopKind::parallel && extent.axis == Axis::n && extent.trips > 1)
+        report(
+            loop_place(i),
+            fmt::format("rows of C are quantised whole, but calls share them out: make this 'for n by {}', "
+                        "after all parallel loops",
+                        extent.step));
+    }
+  }
+
+  void check_unpacking() {
+    const Compute& compute = kernel_.compute;
+    const PackingRow& packing = row(kernel_.weights.packing);
+    if (compute.offset != 0 && compute.offset != 1) report(places_.compute, "the offset must be 0 or 1");
+    if (compute.widen_every_k != 0 && compute.offset == 0)
+      report(places_.compute, "partial sums in i16 need unsigned codes: offset 1");
+    if (!can_unpack(packing.packing, compute.unpack))
+      report(places_.compute, fmt::format("{} cannot be unpacked by {}", packing.name, name(compute.unpack)));
+    if (compute.in_place == 1) return;
+    const bool fits = compute.in_place >= 2 && compute.in_place <= 4;
+    if (!fits || packing.code_bits != 2 || compute.unpack != Unpack::fields || compute.offset == 0)
+      report(places_.compute, "2 to 4 digits in place need fields of two bits and offset 1");
+  }
+
+  // The panel: whole vectors, evenly spaced in the layout; units of 16 outputs, or of whole blocks.
+  void check_tile() {
+    const TileShape shape = tile_shape(kernel_);
+    const Leaf leaf = leaf_of(kernel_);
+    const LayoutMap map(kernel_.weights, kernel_.problem.n, kernel_.problem.k);
+    if (shape.outputs % leaf.lanes != 0 || !map.stride(Axis::n, leaf.lanes, shape.outputs / leaf.lanes))
+      report(places_.problem,
+             fmt::format("a panel of {} outputs is not whole vectors, evenly spaced in the layout",
+                         shape.outputs));
+    if (shape.inputs > activation_stride(kernel_.problem))
+      report(places_.problem, fmt::format("a panel of {} inputs is past the row of A", shape.inputs));
+    if (shape.unit == TileUnit::matrices && leaf.lanes != 16)
+      report(places_.problem, "matrices have 16 outputs: 'vector n by 16'");
+    if (shape.unit == TileUnit::pairs && (leaf.lanes % 4 != 0 || leaf.digits % 2 != 0))
+      report(places_.problem,
+             "pairs need vectors of whole blocks of 4 outputs, and groups of an even number of weights");
+  }
+
+  void check_lookup() {
+    const Compute& compute = kernel_.compute;
+    if (compute.quads && compute.widen_every_k != 0)
+      report(places_.compute, "sums of quads are never partial");
+    if (!compute.quads && compute.widen_every_k == 0)
+      report(places_.compute, "sums of look-ups are partial for a while: widen every k");
+    if (!compute.quads && leaf_of(kernel_).lanes % 16 != 0)
+      report(places_.compute, "look-ups work on whole blocks of 16 outputs");
+  }
+
+  const Kernel& kernel_;
+  const KernelPlaces& places_;
+  std::vector<Error> found_;
+};
+
+}  // namespace
+
+std::vector<Error> verify(const Kernel& kernel, const KernelPlaces& places) {
+  return KernelVerifier(kernel, places).run();
+}
+
+}  // namespace tern::ir

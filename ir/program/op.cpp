@@ -1,0 +1,12 @@
+#include "ir/program/op.h"
+
+namespace tern::ir {
+
+std::optional<Op> op_named(std::string_view name) {
+  for (const OpRow& candidate : ops) {
+    if (candidate.name == name) return candidate.op;
+  }
+  return std::nullopt;
+}
+
+}  // namespace tern::ir

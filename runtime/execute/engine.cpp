@@ -1,0 +1,136 @@
+#include "runtime/execute/engine.h"
+
+#include <cassert>
+#include <chrono>
+
+#include "runtime/execute/bandwidth.h"
+#include "runtime/math/vector_dispatch.h"
+
+namespace tern::runtime {
+namespace {
+
+using targets::Feature;
+
+// Seconds since the last call.
+class Stopwatch {
+ public:
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> passed = now - last_;
+    last_ = now;
+    return passed.count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+// What row operations may use, so that a target limits them as it limits generated code.
+VectorLevel vector_level_of(const targets::Target& target) {
+  const targets::FeatureSet& features = target.features;
+  if (target.architecture == targets::Architecture::aarch64 || target.name == "host")
+    return VectorLevel::best;
+  if (features.contains({Feature::avx512bw, Feature::avx512dq, Feature::avx512vl}))
+    return VectorLevel::avx512;
+  if (features.contains({Feature::avx2, Feature::fma, Feature::f16c})) return VectorLevel::avx2;
+  if (features.contains(Feature::sse4_2)) return VectorLevel::sse4;
+  if (features.contains(Feature::ssse3)) return VectorLevel::ssse3;
+  return VectorLevel::baseline;
+}
+
+}  // namespace
+
+Expected<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
+  Stopwatch watch;
+  limit_vector_instructions(vector_level_of(options.kernels.target));
+  // Values are checked by the plan, in parallel.
+  Expected<Model> model = load_model(options.model, {options.i2s_order, false});
+  if (!model) return model.error();
+  std::unique_ptr<Engine> engine(new Engine(model.take()));
+  engine->target_ = options.kernels.target;
+  engine->kv_element_ = options.kv_element;
+  engine->load_times_.file = watch.lap();
+
+  Expected<Tokenizer> tokenizer = Tokenizer::make(engine->model_.vocabulary, options.pre_tokenizer);
+  if (!tokenizer) return Error{tokenizer.error().message, {options.model, 0, 0}};
+  engine->tokenizer_.emplace(tokenizer.take());
+  engine->load_times_.tokenizer = watch.lap();
+
+  if (const Status status = engine->make_pools(options.threads); !status) return status.error();
+  PlanOptions plan_options;
+  plan_options.most_rows = options.most_rows;
+  Expected<Plan> plan = Plan::make(engine->model_, options.kernels, *engine->pool_, plan_options);
+  if (!plan) return plan.error();
+  engine->plan_.emplace(plan.take());
+  Expected<std::unique_ptr<Executor>> executor =
+      Executor::make(engine->model_, *engine->plan_, engine->pools());
+  if (!executor) return executor.error();
+  engine->executor_ = executor.take();
+  engine->load_times_.plan = watch.lap();
+  return engine;
+}
+
+Expected<KvCache> Engine::make_cache(size_t capacity) const {
+  const Hyperparameters& shape = model_.hyperparameters;
+  return KvCache::make({shape.block_count, shape.head_count_kv, shape.head_dimension, capacity, kv_element_});
+}
+
+Status Engine::make_pools(const EngineThreads& threads) {
+  // New threads may run where the caller may: first it gets back what it had.
+  decode_pool_.reset();
+  pool_.reset();
+  Expected<std::unique_ptr<ThreadPool>> pool = ThreadPool::make(threads.prefill, threads.processors);
+  if (!pool) return pool.error();
+  pool_ = pool.take();
+  if (threads.decode != threads.prefill) {
+    Expected<std::unique_ptr<ThreadPool>> own = ThreadPool::make(threads.decode, threads.processors);
+    if (!own) return own.error();
+    decode_pool_ = own.take();
+  }
+  threads_ = threads;
+  return {};
+}
+
+Status Engine::set_threads(const EngineThreads& threads) {
+  if (threads == threads_) return {};
+  const Status status = make_pools(threads);
+  if (!status) {
+    [[maybe_unused]] const Status alone = make_pools(1);
+    assert(alone && "one thread, the caller, is always to be had");
+  }
+  executor_->use(pools());
+  return status;
+}
+
+Expected<double> Engine::read_bandwidth() {
+  return runtime::read_bandwidth(*pool_);
+}
+
+Logits Engine::append(KvCache& cache, std::span<const uint32_t> tokens, size_t rows) {
+  const auto most = static_cast<size_t>(plan_->most_rows());
+  rows = rows == 0 ? most : std::min(rows, most);
+  while (tokens.size() > rows) {
+    const SequenceTokens part{&cache, tokens.first(rows), false};
+    step({&part, 1});
+    tokens = tokens.subspan(rows);
+  }
+  const SequenceTokens last{&cache, tokens, false};
+  return step({&last, 1});
+}
+
+Logits Engine::step(std::span<const SequenceTokens> batch) {
+  if (!trials_) return executor_->step(batch);
+  trials_->begin_step(threads_.most());
+  const Logits logits = executor_->step(batch);
+  trials_->end_step();
+  return logits;
+}
+
+KernelTrials& Engine::try_kernels(TrialOptions options) {
+  assert(!trials_);
+  trials_ = std::make_unique<KernelTrials>(*plan_, build_graph(model_), std::move(options));
+  executor_->try_kernels(*trials_);
+  return *trials_;
+}
+
+}  // namespace tern::runtime

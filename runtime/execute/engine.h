@@ -1,0 +1,102 @@
+// A model that is ready to run: loaded, packed, with kernels and threads to run it on.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "runtime/execute/execute.h"
+#include "runtime/execute/kernel_source.h"
+#include "runtime/execute/kernel_trials.h"
+#include "runtime/execute/plan.h"
+#include "runtime/model/model.h"
+#include "runtime/text/tokenizer.h"
+
+namespace tern::runtime {
+
+// How many threads run a model, and where. No number of them changes a bit of what is computed.
+struct EngineThreads {
+  // So many for everything.
+  EngineThreads(size_t threads = 1) : decode(threads), prefill(threads) {}
+  EngineThreads(size_t to_decode, size_t to_prefill, std::vector<int> on)
+      : decode(to_decode), prefill(to_prefill), processors(std::move(on)) {}
+  size_t most() const { return std::max(decode, prefill); }
+  bool operator==(const EngineThreads&) const = default;
+
+  size_t decode, prefill;       // for steps of up to most_decode_rows rows, and for others
+  std::vector<int> processors;  // thread i stays on the i-th; empty: the system moves them
+};
+
+struct EngineOptions {
+  std::string model;     // path of a GGUF file
+  KernelSource kernels;  // this machine must be able to run its target
+  EngineThreads threads;
+  int64_t most_rows = 256;  // tokens a step; longer prompts take several
+  CacheElement kv_element = CacheElement::f16;
+  I2sOrder i2s_order = I2sOrder::blocks_of_128;
+  std::string pre_tokenizer;  // takes the place of what the file says; empty: as it says
+};
+
+// How long the parts of loading took, in seconds.
+struct LoadTimes {
+  double file = 0;  // mapping and checking the file's structure
+  double tokenizer = 0;
+  double plan = 0;  // checking and packing weights, getting kernels
+};
+
+class Engine {
+ public:
+  static Expected<std::unique_ptr<Engine>> load(const EngineOptions& options);
+
+  const Model& model() const { return model_; }
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  const Plan& plan() const { return *plan_; }
+  const targets::Target& target() const { return target_; }
+  const LoadTimes& load_times() const { return load_times_; }
+  const EngineThreads& threads() const { return threads_; }
+
+  // An empty cache for a sequence of up to `capacity` tokens.
+  Expected<KvCache> make_cache(size_t capacity) const;
+
+  // Runs on other threads from now on. After an error, see ThreadPool::make, it runs on one.
+  Status set_threads(const EngineThreads& threads);
+
+  // Bytes a second that the threads of prompts read; see bandwidth.h.
+  Expected<double> read_bandwidth();
+
+  // Appends tokens to a sequence in steps of at most `rows` (0: as many as a step takes), and gives the
+  // logits after the last. They are valid until the next step.
+  // Preconditions: at least one token, ids below the vocabulary's size, room in the cache.
+  Logits append(KvCache& cache, std::span<const uint32_t> tokens, size_t rows = 0);
+
+  // One step of a batch; see Executor::step.
+  Logits step(std::span<const SequenceTokens> batch);
+
+  // From now on another thread may put better kernels in, see KernelTrials; it must be done with them before
+  // the engine goes. Tokens and logits stay what they are. Precondition: not called before.
+  KernelTrials& try_kernels(TrialOptions options = {});
+
+ private:
+  explicit Engine(Model model) : model_(std::move(model)) {}
+  Status make_pools(const EngineThreads& threads);
+  StepPools pools() const { return {decode_pool_ ? *decode_pool_ : *pool_, *pool_}; }
+
+  Model model_;
+  std::optional<Tokenizer> tokenizer_;
+  targets::Target target_;
+  EngineThreads threads_;
+  // The second is there if decoding has a number of its own. In this order: each gives the caller back the
+  // processors that it had before.
+  std::unique_ptr<ThreadPool> pool_, decode_pool_;
+  std::optional<Plan> plan_;
+  std::unique_ptr<KernelTrials> trials_;
+  std::unique_ptr<Executor> executor_;
+  CacheElement kv_element_ = CacheElement::f16;
+  LoadTimes load_times_;
+};
+
+}  // namespace tern::runtime

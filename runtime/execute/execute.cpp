@@ -1,0 +1,308 @@
+#include "runtime/execute/execute.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "codegen/lower/lower.h"
+#include "ir/kernel/problem.h"
+#include "runtime/math/attention.h"
+#include "runtime/math/float_ops.h"
+#include "runtime/model/tensor_rows.h"
+
+namespace tern::runtime {
+namespace {
+
+// Rows of queries that one task of attention takes: enough to share each key among them.
+constexpr size_t attention_rows = 16;
+
+std::span<const std::byte> embedding_row(const Tensor& table, uint32_t token) {
+  const size_t bytes = table.data.size() / table.n;
+  return table.data.subspan(token * bytes, bytes);
+}
+
+}  // namespace
+
+Executor::Executor(const Model& model, const Plan& plan)
+    : model_(model),
+      plan_(plan),
+      graph_(build_graph(model)),
+      layer_groups_(step_groups(graph_, graph_.layers)),
+      head_groups_(step_groups(graph_, graph_.head)),
+      angles_(model.hyperparameters.rope_dimension, model.hyperparameters.rope_base) {}
+
+Expected<std::unique_ptr<Executor>> Executor::make(const Model& model, const Plan& plan,
+                                                   const StepPools& pools) {
+  std::unique_ptr<Executor> executor(new Executor(model, plan));
+  executor->use(pools);
+  if (const Status status = executor->allocate(); !status) return status.error();
+  return executor;
+}
+
+void Executor::use(const StepPools& pools) {
+  decode_ = std::make_unique<Team>(pools.decode);
+  prefill_ = std::make_unique<Team>(pools.prefill);
+  scratch_.resize(std::max(pools.decode.threads(), pools.prefill.threads()));
+}
+
+Status Executor::allocate() {
+  const auto rows = static_cast<size_t>(plan_.padded_rows());
+  for (const Value& value : graph_.values) {
+    Buffer buffer;
+    // One stride serves a value as a matrix's output and as its input.
+    buffer.stride = ir::row_stride(static_cast<int64_t>(value.width));
+    const size_t size = rows * static_cast<size_t>(buffer.stride) * (value.quantized ? 1 : sizeof(float));
+    for (auto [memory, bytes] :
+         {std::pair(&buffer.data, size), std::pair(&buffer.scales, rows * sizeof(float)),
+          std::pair(&buffer.sums, rows * sizeof(int32_t))}) {
+      if (memory != &buffer.data && !value.quantized) continue;
+      Expected<Memory> allocated = Memory::allocate(bytes);
+      if (!allocated) return allocated.error();
+      *memory = allocated.take();
+    }
+    buffers_.push_back(std::move(buffer));
+  }
+  for (const std::vector<Step>* steps : {&graph_.layers, &graph_.head}) {
+    if (const Status status = allocate_tables(*steps); !status) return status;
+  }
+  return {};
+}
+
+// Tables of each shape that a matrix reads, with room for as many rows as its kernels take.
+Status Executor::allocate_tables(const std::vector<Step>& steps) {
+  for (const Step& step : steps) {
+    if (step.kind != StepKind::matmul) continue;
+    for (const PlannedKernel& planned : plan_.matrix(*step.matrix).kernels) {
+      if (!planned.tables) continue;
+      std::vector<Tables>& all = buffers_[step.input].tables;
+      const ir::TableShape shape = table_shape(planned.kernel.kernel());
+      auto tables = std::ranges::find(all, shape, &Tables::shape);
+      if (tables == all.end()) tables = all.insert(all.end(), Tables{shape, {}, {}, {}, {}});
+      tables->planned_rows.insert(planned.rows);
+      const auto bytes =
+          static_cast<size_t>(codegen::padded_rows(planned.kernel.kernel()) * shape.row_bytes());
+      if (tables->low.size() >= bytes) continue;
+      // What builds the most rows builds fewer too.
+      tables->build = *planned.tables;
+      for (Memory* memory : {&tables->low, &tables->high}) {
+        Expected<Memory> allocated = Memory::allocate(bytes);
+        if (!allocated) return allocated.error();
+        *memory = allocated.take();
+      }
+    }
+  }
+  return {};
+}
+
+void Executor::place_rows(std::span<const SequenceTokens> batch) {
+  batch_ = batch;
+  rows_.clear();
+  first_rows_.clear();
+  size_t longest = 0;
+  for (size_t sequence = 0; sequence < batch.size(); ++sequence) {
+    const SequenceTokens& part = batch[sequence];
+    first_rows_.push_back(rows_.size());
+    for (size_t i = 0; i < part.tokens.size(); ++i)
+      rows_.push_back({part.tokens[i], sequence, part.cache->length() + i});
+    longest = std::max(longest, part.cache->length() + part.tokens.size());
+  }
+  const size_t pairs = angles_.pairs();
+  cosines_.resize(rows_.size() * pairs);
+  sines_.resize(rows_.size() * pairs);
+  const size_t scratch = attention_scratch_size(model_.hyperparameters.head_dimension, longest);
+  for (std::vector<float>& own : scratch_) {
+    if (own.size() < scratch) own.resize(scratch + scratch / 2);
+  }
+}
+
+Logits Executor::step(std::span<const SequenceTokens> batch) {
+  place_rows(batch);
+  run(graph_.layers, layer_groups_, static_cast<int64_t>(rows_.size()));
+  for (const SequenceTokens& part : batch) part.cache->extend(part.tokens.size());
+  gather_hidden(batch);
+  run(graph_.head, head_groups_, static_cast<int64_t>(rows_.size()));
+  return Logits(row(graph_.logits, 0), rows_.size(), model_.hyperparameters.vocabulary_size,
+                static_cast<size_t>(buffers_[graph_.logits].stride));
+}
+
+// Moves the hidden rows whose logits are asked for to the front.
+void Executor::gather_hidden(std::span<const SequenceTokens> batch) {
+  std::vector<Row> kept;
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    const size_t sequence = rows_[i].sequence;
+    const bool last = i + 1 == rows_.size() || rows_[i + 1].sequence != sequence;
+    if (!last && !batch[sequence].all_logits) continue;
+    if (kept.size() != i)
+      std::copy_n(row(graph_.hidden, i), model_.hyperparameters.embedding_length,
+                  row(graph_.hidden, kept.size()));
+    kept.push_back(rows_[i]);
+  }
+  rows_ = std::move(kept);
+}
+
+void Executor::run(const std::vector<Step>& steps, const std::vector<size_t>& groups, int64_t rows) {
+  Team& team = rows <= most_decode_rows ? *decode_ : *prefill_;
+  threads_ = team.pool.threads();
+  team.pool.run([&](size_t thread) {
+    for (size_t group = 0; group < groups.size(); ++group) {
+      const size_t end = group + 1 < groups.size() ? groups[group + 1] : steps.size();
+      for (size_t i = groups[group]; i < end; ++i) run_step(steps[i], rows, thread);
+      if (group + 1 < groups.size()) team.barrier.wait();
+    }
+  });
+}
+
+void Executor::run_step(const Step& step, int64_t rows, size_t thread) {
+  switch (step.kind) {
+    case StepKind::matmul: return multiply(step, rows, thread);
+    case StepKind::store_kv: return store_heads(step, thread);
+    case StepKind::attention: return attend(step, thread);
+    case StepKind::embed:
+    case StepKind::rms_norm:
+    case StepKind::quantize:
+    case StepKind::rope:
+    case StepKind::add:
+    case StepKind::gate: return by_rows(step, rows, thread);
+  }
+}
+
+void Executor::by_rows(const Step& step, int64_t rows, size_t thread) {
+  const Hyperparameters& shape = model_.hyperparameters;
+  const Range range = split(static_cast<size_t>(rows), thread, threads_);
+  const size_t pairs = angles_.pairs();
+  for (size_t i = range.begin; i < range.end; ++i) {
+    const auto index = static_cast<int64_t>(i);
+    const size_t width = step.output >= 0 ? graph_.values[step.output].width : 0;
+    switch (step.kind) {
+      case StepKind::embed:
+        decode_row(model_.token_embedding.type, embedding_row(model_.token_embedding, rows_[i].token),
+                   {row(step.output, index), width});
+        angles_.at(rows_[i].position, &cosines_[i * pairs], &sines_[i * pairs]);
+        break;
+      case StepKind::rms_norm:
+        rms_norm(row(step.input, index), step.norm->data(), shape.rms_epsilon, width,
+                 row(step.output, index));
+        break;
+      case StepKind::quantize: {
+        Buffer& output = buffers_[step.output];
+        output.scales.as<float>()[i] = quantize_row(
+            row(step.input, index), width, static_cast<size_t>(output.stride),
+            output.data.as<int8_t>().data() + index * output.stride, output.sums.as<int32_t>()[i]);
+        build_tables(output, index, plan_.planned_rows_for(rows));
+        break;
+      }
+      case StepKind::rope:
+        apply_rope(row(step.output, index), width / shape.head_dimension, shape.head_dimension,
+                   &cosines_[i * pairs], &sines_[i * pairs], pairs);
+        break;
+      case StepKind::add: add(row(step.output, index), row(step.input, index), width); break;
+      case StepKind::gate:
+        (shape.activation == Activation::silu ? silu_gate : relu_squared_gate)(
+            row(step.input, index), row(step.second, index), width, row(step.output, index));
+        break;
+      case StepKind::matmul:
+      case StepKind::store_kv:
+      case StepKind::attention: break;
+    }
+  }
+}
+
+// The tables of one row that kernels for so many planned rows read.
+void Executor::build_tables(Buffer& value, int64_t index, int64_t planned_rows) {
+  for (Tables& tables : value.tables) {
+    if (!tables.planned_rows.contains(planned_rows)) continue;
+    void* const pointers[] = {value.data.data(), tables.low.data(), tables.high.data()};
+    const ir::Range range = {index, index + 1};
+    tables.build(pointers, {&range, 1});
+  }
+}
+
+// Each thread computes a range of the outputs, for all rows.
+void Executor::multiply(const Step& step, int64_t rows, size_t thread) {
+  const PlannedMatrix& matrix = plan_.matrix(*step.matrix);
+  if (!trials_) return call(matrix.kernel_for(rows).kernel, step, rows, thread);
+  trials_->call(matrix, rows, thread,
+                [&](const codegen::CompiledKernel& kernel) { call(kernel, step, rows, thread); });
+}
+
+void Executor::call(const codegen::CompiledKernel& kernel, const Step& step, int64_t rows, size_t thread) {
+  const PlannedMatrix& matrix = plan_.matrix(*step.matrix);
+  Buffer& input = buffers_[step.input];
+  Buffer& output = buffers_[step.output];
+
+  Tables* tables = nullptr;
+  if (kernel.kernel().compute.strategy == ir::Strategy::lookup)
+    tables = &*std::ranges::find(input.tables, table_shape(kernel.kernel()), &Tables::shape);
+  constexpr size_t most_buffers = 8;
+  void* pointers[most_buffers] = {};
+  const auto count = static_cast<size_t>(passed_buffers(kernel.program()));
+  for (size_t i = 0; i < count; ++i) {
+    const ir::Buffer& buffer = kernel.program().buffers[i];
+    const auto named = [&](std::string_view name) { return buffer.name == name; };
+    pointers[i] = named("W")      ? static_cast<void*>(matrix.packed.weights.data())
+                  : named("S")    ? static_cast<void*>(matrix.packed.scales.data())
+                  : named("A")    ? static_cast<void*>(input.data.data())
+                  : named("T")    ? static_cast<void*>(tables->low.data())
+                  : named("H")    ? static_cast<void*>(tables->high.data())
+                  : named("asum") ? static_cast<void*>(input.sums.data())
+                  : named("sa")   ? static_cast<void*>(input.scales.data())
+                  : named("sw")   ? const_cast<float*>(&matrix.packed.scale)
+                                  : static_cast<void*>(output.data.data());
+  }
+  ir::Range ranges[2];
+  size_t loops = 0;
+  for (const ir::ScheduledLoop& loop : kernel.kernel().schedule.loops) {
+    if (loop.kind != ir::LoopKind::parallel) continue;
+    if (loop.axis == ir::Axis::n) {
+      const auto blocks = static_cast<size_t>(ir::ceil_divide(kernel.kernel().problem.n, loop.step));
+      const Range share = split(blocks, thread, threads_);
+      ranges[loops++] = {static_cast<int64_t>(share.begin), static_cast<int64_t>(share.end)};
+    } else {
+      ranges[loops++] = {0, ir::ceil_divide(rows, loop.step)};
+    }
+  }
+  kernel({pointers, count}, {ranges, loops});
+}
+
+void Executor::store_heads(const Step& step, size_t thread) {
+  const size_t heads = model_.hyperparameters.head_count_kv,
+               dimension = model_.hyperparameters.head_dimension;
+  for (size_t sequence = 0; sequence < batch_.size(); ++sequence) {
+    KvCache& cache = *batch_[sequence].cache;
+    const auto first = static_cast<int64_t>(first_rows_[sequence]);
+    const Range range = split(heads, thread, threads_);
+    for (size_t head = range.begin; head < range.end; ++head) {
+      cache.store(static_cast<size_t>(step.layer), head, cache.length(), batch_[sequence].tokens.size(),
+                  row(step.input, first) + head * dimension, row(step.second, first) + head * dimension,
+                  static_cast<size_t>(buffers_[step.input].stride));
+    }
+  }
+}
+
+void Executor::attend(const Step& step, size_t thread) {
+  const Hyperparameters& shape = model_.hyperparameters;
+  const size_t sharing = shape.head_count / shape.head_count_kv;
+  size_t task = 0;
+  for (size_t sequence = 0; sequence < batch_.size(); ++sequence) {
+    const KvCache& cache = *batch_[sequence].cache;
+    const size_t tokens = batch_[sequence].tokens.size();
+    for (size_t first = 0; first < tokens; first += attention_rows) {
+      for (size_t head = 0; head < shape.head_count_kv; ++head) {
+        if (task++ % threads_ != thread) continue;
+        AttentionRows rows;
+        rows.rows = std::min(attention_rows, tokens - first);
+        rows.heads = sharing;
+        rows.query_stride = static_cast<size_t>(buffers_[step.input].stride);
+        rows.output_stride = static_cast<size_t>(buffers_[step.output].stride);
+        rows.first_position = cache.length() + first;
+        rows.scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dimension));
+        const auto index = static_cast<int64_t>(first_rows_[sequence] + first);
+        const size_t offset = head * sharing * shape.head_dimension;
+        attention(cache.head(static_cast<size_t>(step.layer), head), rows, row(step.input, index) + offset,
+                  row(step.output, index) + offset, scratch_[thread].data());
+      }
+    }
+  }
+}
+
+}  // namespace tern::runtime

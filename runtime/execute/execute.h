@@ -1,0 +1,128 @@
+// Runs a graph on batches of sequences.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "base/expected.h"
+#include "base/thread_pool.h"
+#include "ir/kernel/kernel_shape.h"
+#include "runtime/execute/kernel_trials.h"
+#include "runtime/execute/plan.h"
+#include "runtime/graph/graph.h"
+#include "runtime/math/kv_cache.h"
+#include "runtime/math/rope.h"
+#include "runtime/model/model.h"
+
+namespace tern::runtime {
+
+// The next tokens of one sequence. They follow what its cache holds.
+struct SequenceTokens {
+  KvCache* cache = nullptr;
+  std::span<const uint32_t> tokens;  // not empty; ids below the vocabulary's size
+  bool all_logits = false;           // of every token, not of the last alone
+};
+
+// Logits by row: one row for each token whose logits were asked for, in order.
+class Logits {
+ public:
+  Logits(const float* data, size_t rows, size_t size, size_t stride)
+      : data_(data), rows_(rows), size_(size), stride_(stride) {}
+  size_t rows() const { return rows_; }
+  std::span<const float> operator[](size_t row) const { return {data_ + row * stride_, size_}; }
+
+ private:
+  const float* data_;
+  size_t rows_, size_, stride_;
+};
+
+// Who runs a step. Decoding waits for memory, which a few threads can keep busy; more rows take all there
+// are.
+struct StepPools {
+  ThreadPool& decode;   // steps of at most most_decode_rows rows
+  ThreadPool& prefill;  // all others; may be the same
+};
+inline constexpr int64_t most_decode_rows = 4;
+
+class Executor {
+ public:
+  // Model and plan must outlive the executor, unmoved; so must the pools, until it gets others. Fails where
+  // there is not enough memory for the activations.
+  static Expected<std::unique_ptr<Executor>> make(const Model& model, const Plan& plan,
+                                                  const StepPools& pools);
+
+  // Runs on other threads from now on.
+  void use(const StepPools& pools);
+  // Lets the trials, which must outlive this, say which kernel is called, and tells them how long it took.
+  void try_kernels(KernelTrials& trials) { trials_ = &trials; }
+
+  // One step of a batch: runs the tokens of every sequence through the model and adds them to the caches. The
+  // logits are valid until the next step. Same tokens and caches: same bits, whatever else is in the batch
+  // and however the tokens are divided into steps.
+  // Preconditions: plan.most_rows() tokens in all at most, no cache twice, room in every cache.
+  Logits step(std::span<const SequenceTokens> batch);
+
+ private:
+  // Look-up tables of a quantised value, for all matrices that read them.
+  struct Tables {
+    ir::TableShape shape;
+    codegen::CompiledKernel build;
+    Memory low, high;                // T and H
+    std::set<int64_t> planned_rows;  // of the kernels that read them
+  };
+  struct Buffer {
+    Memory data;          // f32 or i8
+    Memory scales, sums;  // of quantised rows
+    std::vector<Tables> tables;
+    int64_t stride = 0;  // elements
+  };
+  struct Row {
+    uint32_t token;
+    size_t sequence;
+    size_t position;
+  };
+
+  // The threads of one region at a time.
+  struct Team {
+    explicit Team(ThreadPool& threads) : pool(threads), barrier(threads.threads()) {}
+    ThreadPool& pool;
+    Barrier barrier;
+  };
+
+  Executor(const Model& model, const Plan& plan);
+  Status allocate();
+  Status allocate_tables(const std::vector<Step>& steps);
+  void place_rows(std::span<const SequenceTokens> batch);
+  void run(const std::vector<Step>& steps, const std::vector<size_t>& groups, int64_t rows);
+  void run_step(const Step& step, int64_t rows, size_t thread);
+  void by_rows(const Step& step, int64_t rows, size_t thread);
+  void build_tables(Buffer& value, int64_t index, int64_t planned_rows);
+  void multiply(const Step& step, int64_t rows, size_t thread);
+  void call(const codegen::CompiledKernel& kernel, const Step& step, int64_t rows, size_t thread);
+  void store_heads(const Step& step, size_t thread);
+  void attend(const Step& step, size_t thread);
+  void gather_hidden(std::span<const SequenceTokens> batch);
+  float* row(int value, int64_t index) {
+    return buffers_[value].data.as<float>().data() + index * buffers_[value].stride;
+  }
+
+  const Model& model_;
+  const Plan& plan_;
+  Graph graph_;
+  std::vector<size_t> layer_groups_, head_groups_;
+  std::vector<Buffer> buffers_;
+  RopeAngles angles_;
+  std::vector<float> cosines_, sines_;  // [row][pair]
+  std::vector<Row> rows_;
+  std::span<const SequenceTokens> batch_;
+  std::vector<size_t> first_rows_;           // of each sequence
+  std::vector<std::vector<float>> scratch_;  // for attention, by thread
+  std::unique_ptr<Team> decode_, prefill_;
+  size_t threads_ = 1;              // of the present region
+  KernelTrials* trials_ = nullptr;  // if there are any
+};
+
+}  // namespace tern::runtime

@@ -1,0 +1,25 @@
+// Kernels that were compiled ahead of time and linked into the program: a source of kernels without LLVM.
+#pragma once
+
+#include <string_view>
+
+#include "base/expected.h"
+#include "codegen/bundle/bundle_abi.h"
+#include "runtime/execute/kernel_source.h"
+#include "targets/target.h"
+
+namespace tern::runtime {
+
+struct BundleKernels {
+  KernelSource source;
+  int64_t most_rows;  // of the kernel with the most rows
+};
+
+// The kernels of one of the bundle's targets: of the one that is named, or else of the first that `host` can
+// run. A problem that the bundle has no kernel for is an error of the source's `choose`. Fails if there is no
+// such target, if `host` cannot run it, if its features or kernels are not known here, and if another version
+// of Tern made the bundle.
+Expected<BundleKernels> bundle_kernels(const tern_bundle& bundle, const targets::Target& host,
+                                       std::string_view target_name = {});
+
+}  // namespace tern::runtime

@@ -1,0 +1,33 @@
+// A matrix of a model file, repacked into the layout that its kernels read.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/memory.h"
+#include "ir/kernel/kernel.h"
+#include "runtime/model/model.h"
+
+namespace tern::runtime {
+
+struct PackedWeights {
+  Memory weights;
+  Memory scales;    // of weights that are scaled by group; else empty
+  float scale = 1;  // of ternary weights
+};
+
+// The problem that a matrix poses for m tokens: trits for I2_S; f32, f16 and bf16 as they are; Q8_0 and Q6_K
+// as i8 with one scale for 32 and 16 inputs.
+ir::Problem problem_of(const Tensor& tensor, int64_t m);
+
+// Room for the packed form of a matrix in the layouts of `kernel`.
+Expected<PackedWeights> allocate_packed(const Tensor& tensor, const ir::Kernel& kernel);
+
+// Packs rows n_begin..n_end-1. Rows may be shared out among threads in multiples of `packing_granularity`.
+// Precondition: check_values(tensor) found nothing.
+void pack_rows(const Tensor& tensor, const ir::Kernel& kernel, int64_t n_begin, int64_t n_end,
+               PackedWeights& packed);
+int64_t packing_granularity(const ir::Kernel& kernel);
+
+}  // namespace tern::runtime

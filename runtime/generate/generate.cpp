@@ -1,0 +1,75 @@
+#include "runtime/generate/generate.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+namespace tern::runtime {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+}  // namespace
+
+Status check_tokens(const Engine& engine, std::span<const uint32_t> tokens) {
+  const uint32_t size = engine.model().hyperparameters.vocabulary_size;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i] >= size)
+      return Error{fmt::format("token {} is {}, but the vocabulary has only {} tokens", i, tokens[i], size),
+                   {}};
+  }
+  return {};
+}
+
+Expected<Generation> generate(Engine& engine, KvCache& cache, std::span<const uint32_t> prompt,
+                              const GenerateOptions& options, const OnToken& on_token) {
+  if (prompt.empty()) return Error{"the prompt is empty, and this model has no token to begin with", {}};
+  if (const Status status = check_tokens(engine, prompt); !status) return status.error();
+  const size_t room = cache.shape().capacity - cache.length();
+  if (prompt.size() > room)
+    return Error{fmt::format("the prompt has {} tokens, but the context holds {} (-c sets its size)",
+                             prompt.size(), room),
+                 {}};
+  Expected<Sampler> sampler = Sampler::make(options.sampling);
+  if (!sampler) return sampler.error();
+
+  Generation result;
+  result.prompt_tokens = prompt.size();
+  if (options.most_tokens == 0) return result;
+  std::vector<uint32_t> history(prompt.begin(), prompt.end());
+  Clock::time_point start = Clock::now();
+  Logits logits = engine.append(cache, prompt, options.prefill_rows);
+  while (true) {
+    const Expected<uint32_t> token = sampler->sample(logits[0], history);
+    if (!token) return token.error();
+    if (result.tokens.empty()) {
+      result.prefill_seconds = seconds_since(start);
+      start = Clock::now();
+    }
+    if (options.stop_at_end && engine.tokenizer().is_end(*token)) {
+      result.reason = StopReason::end_token;
+      break;
+    }
+    result.tokens.push_back(*token);
+    history.push_back(*token);
+    if (on_token && !on_token(*token)) {
+      result.reason = StopReason::interrupted;
+      break;
+    }
+    if (result.tokens.size() == options.most_tokens) break;
+    if (cache.length() == cache.shape().capacity) {
+      result.reason = StopReason::context_full;
+      break;
+    }
+    logits = engine.append(cache, {&history.back(), 1});
+    ++result.decode_steps;
+  }
+  result.decode_seconds = seconds_since(start);
+  return result;
+}
+
+}  // namespace tern::runtime

@@ -1,0 +1,45 @@
+// From a prompt to text: the loop of decoding.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/expected.h"
+#include "runtime/execute/engine.h"
+#include "runtime/generate/sampler.h"
+
+namespace tern::runtime {
+
+struct GenerateOptions {
+  size_t most_tokens = 128;  // to generate
+  SamplerOptions sampling;
+  bool stop_at_end = true;  // at tokens that end a text or a turn
+  size_t prefill_rows = 0;  // tokens of the prompt a step; 0: as many as a step takes
+};
+
+enum class StopReason { most_tokens, end_token, context_full, interrupted };
+
+struct Generation {
+  std::vector<uint32_t> tokens;  // without the end token
+  StopReason reason = StopReason::most_tokens;
+  size_t prompt_tokens = 0;
+  double prefill_seconds = 0;  // until the first token was chosen
+  double decode_seconds = 0;   // for the steps after that
+  size_t decode_steps = 0;
+};
+
+// Called with each token as it is chosen; false ends the generation.
+using OnToken = std::function<bool(uint32_t token)>;
+
+// Continues a sequence by `prompt` and what follows it. Errors: an empty prompt, a token that is not in the
+// vocabulary, a prompt longer than what is left of the cache, options out of range, logits that are not
+// finite.
+Expected<Generation> generate(Engine& engine, KvCache& cache, std::span<const uint32_t> prompt,
+                              const GenerateOptions& options, const OnToken& on_token = {});
+
+// Whether all ids are in the model's vocabulary; names the first that is not.
+Status check_tokens(const Engine& engine, std::span<const uint32_t> tokens);
+
+}  // namespace tern::runtime

@@ -1,0 +1,246 @@
+#include "runtime/model/synth.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+#include "base/counter_random.h"
+#include "runtime/gguf/gguf_write.h"
+#include "runtime/model/architecture.h"
+#include "runtime/model/i2_s.h"
+#include "runtime/model/synth_vocabulary.h"
+#include "runtime/model/tensor_rows.h"
+
+namespace tern::runtime {
+namespace {
+
+constexpr SynthShape shapes[] = {
+    {"2b4t", "bitnet-b1.58", 2560, 30, 20, 5, 128, 6912, 128256, 4096, 500000},
+    {"large", "bitnet", 1536, 24, 16, 16, 96, 4096, 32002, 2048, 10000},
+    {"3b", "bitnet", 3200, 26, 32, 32, 100, 8640, 32002, 2048, 10000},
+    {"tiny", "bitnet-b1.58", 256, 2, 4, 2, 64, 512, 1024, 512, 10000},
+};
+
+constexpr uint32_t general_file_type_i2_s = 40;
+constexpr float rms_epsilon = 1e-5f;
+constexpr size_t piece_bytes = size_t{1} << 20;  // data are made and written in pieces of about this size
+
+// Weights are -1, 0, +1 with probabilities 1/4, 1/2, 1/4. Of 64 random bits, the lower of each pair says
+// whether a weight is not 0, the upper gives its sign.
+uint64_t random_codes(uint64_t bits) {
+  constexpr uint64_t low_bits = 0x5555555555555555u;
+  const uint64_t nonzero = bits & low_bits, positive = bits >> 1 & low_bits;
+  return (nonzero & positive) << 1 | (~nonzero & low_bits);
+}
+
+struct PlannedTensor {
+  GgufTensorHeader header;
+  // I2_S: the matrix's scale. Embedding: the largest magnitude. Norm: how far an element may be from 1.
+  float size;
+};
+
+// Scales. With a normalised input of variance 1, a ternary matrix of k columns and scale sqrt(2/k) gives
+// variance 1. The two matrices that add to the hidden state are smaller, so that all layers together add a
+// variance of 1. The embedding is small, which keeps the logits (its products with a normalised vector) at a
+// standard deviation of 2.
+std::vector<PlannedTensor> plan_tensors(const SynthShape& s, TensorType head) {
+  const uint64_t e = s.embedding_length, f = s.feed_forward_length;
+  const uint64_t q = uint64_t{s.head_count} * s.head_dimension,
+                 v = uint64_t{s.head_count_kv} * s.head_dimension;
+  const float residual = 1.0f / std::sqrt(2.0f * static_cast<float>(s.block_count));
+  const bool sub_norms = find_architecture(s.architecture)->sub_norms;
+  std::vector<PlannedTensor> plan;
+  const auto norm = [&](const std::string& name, uint64_t width) {
+    plan.push_back({{name + ".weight", TensorType::f32, {width}}, 0.25f});
+  };
+  const auto matrix = [&](const std::string& name, uint64_t n, uint64_t k, float gain) {
+    plan.push_back(
+        {{name + ".weight", TensorType::i2_s, {k, n}}, gain * std::sqrt(2.0f / static_cast<float>(k))});
+  };
+  // A uniform value in [-a, a] has the variance a^2 / 3.
+  plan.push_back(
+      {{"token_embd.weight", head, {e, s.vocabulary_size}}, 2.0f * std::sqrt(3.0f / static_cast<float>(e))});
+  for (uint32_t i = 0; i < s.block_count; ++i) {
+    const std::string prefix = fmt::format("blk.{}.", i);
+    norm(prefix + "attn_norm", e);
+    matrix(prefix + "attn_q", q, e, 1);
+    matrix(prefix + "attn_k", v, e, 1);
+    matrix(prefix + "attn_v", v, e, 1);
+    if (sub_norms) norm(prefix + "attn_sub_norm", q);
+    matrix(prefix + "attn_output", e, q, residual);
+    norm(prefix + "ffn_norm", e);
+    matrix(prefix + "ffn_gate", f, e, 1);
+    matrix(prefix + "ffn_up", f, e, 1);
+    if (sub_norms) norm(prefix + "ffn_sub_norm", f);
+    matrix(prefix + "ffn_down", e, f, residual);
+  }
+  norm("output_norm", e);
+  return plan;
+}
+
+GgufHeader make_header(const SynthShape& s, const std::vector<PlannedTensor>& plan) {
+  const std::string prefix = std::string(s.architecture) + ".";
+  Vocabulary vocabulary = synthesize_vocabulary(s.vocabulary_size);
+  std::vector<int32_t> types;
+  for (const TokenType type : vocabulary.types) types.push_back(static_cast<int32_t>(type));
+  GgufHeader header;
+  header.metadata = {
+      {"general.architecture", std::string(s.architecture)},
+      {"general.name", fmt::format("{} with random weights", s.name)},
+      {prefix + "vocab_size", s.vocabulary_size},
+      {prefix + "context_length", s.context_length},
+      {prefix + "embedding_length", s.embedding_length},
+      {prefix + "block_count", s.block_count},
+      {prefix + "feed_forward_length", s.feed_forward_length},
+      {prefix + "rope.dimension_count", s.head_dimension},
+      {prefix + "attention.head_count", s.head_count},
+      {prefix + "attention.head_count_kv", s.head_count_kv},
+      {prefix + "attention.key_length", s.head_dimension},
+      {prefix + "attention.value_length", s.head_dimension},
+      {prefix + "attention.layer_norm_rms_epsilon", rms_epsilon},
+      {prefix + "rope.freq_base", s.rope_base},
+      {"general.file_type", general_file_type_i2_s},
+      {"general.quantization_version", uint32_t{2}},
+      {"tokenizer.ggml.model", vocabulary.model},
+      {"tokenizer.ggml.pre", vocabulary.pre},
+      {"tokenizer.ggml.tokens", std::move(vocabulary.tokens)},
+      {"tokenizer.ggml.token_type", std::move(types)},
+      {"tokenizer.ggml.merges", std::move(vocabulary.merges)},
+      {"tokenizer.ggml.bos_token_id", *vocabulary.beginning_of_text},
+      {"tokenizer.ggml.eos_token_id", *vocabulary.end_of_text},
+      {"tokenizer.ggml.eot_token_id", *vocabulary.end_of_turn},
+      {"tokenizer.ggml.add_bos_token", true},
+  };
+  for (const PlannedTensor& tensor : plan) header.tensors.push_back(tensor.header);
+  return header;
+}
+
+Status write_codes(uint64_t elements, float scale, const RandomStream& random, const ByteSink& sink) {
+  // Codes are independent of one another, so the order in which they lie does not matter.
+  std::vector<uint64_t> words;
+  const uint64_t bytes = elements / 4;
+  for (uint64_t start = 0; start < bytes; start += piece_bytes) {
+    const uint64_t count = std::min<uint64_t>(piece_bytes, bytes - start);
+    words.resize((count + 7) / 8);
+    for (size_t i = 0; i < words.size(); ++i) words[i] = random_codes(random.bits(start / 8 + i));
+    const Status status = sink(std::as_bytes(std::span(words)).first(count));
+    if (!status) return status;
+  }
+  std::byte tail[32] = {};
+  std::memcpy(tail, &scale, sizeof(scale));
+  return sink(tail);
+}
+
+// Rows of values center + size * uniform(-1, 1).
+Status write_rows(const GgufTensorHeader& tensor, float center, float size, const RandomStream& random,
+                  const ByteSink& sink) {
+  const uint64_t width = tensor.dims[0], rows = tensor.dims.size() > 1 ? tensor.dims[1] : 1;
+  const TensorTypeRow& type = row_of(tensor.type);
+  const uint64_t row_bytes = width / type.block_elements * type.block_bytes;
+  const uint64_t rows_a_piece = std::max<uint64_t>(1, piece_bytes / row_bytes);
+  std::vector<float> values(width);
+  std::vector<std::byte> bytes;
+  for (uint64_t start = 0; start < rows; start += rows_a_piece) {
+    const uint64_t count = std::min(rows_a_piece, rows - start);
+    bytes.resize(count * row_bytes);
+    for (uint64_t r = 0; r < count; ++r) {
+      for (uint64_t i = 0; i < width; ++i)
+        values[i] = center + size * random.signed_unit((start + r) * width + i);
+      encode_row(tensor.type, values, std::span(bytes).subspan(r * row_bytes, row_bytes));
+    }
+    const Status status = sink(bytes);
+    if (!status) return status;
+  }
+  return {};
+}
+
+Status write_tensor(const PlannedTensor& tensor, uint64_t seed, const ByteSink& sink) {
+  const RandomStream random(seed, tensor.header.name);
+  if (tensor.header.type == TensorType::i2_s) {
+    return write_codes(tensor.header.dims[0] * tensor.header.dims[1], tensor.size, random, sink);
+  }
+  const bool is_norm = tensor.header.dims.size() == 1;
+  return write_rows(tensor.header, is_norm ? 1.0f : 0.0f, tensor.size, random, sink);
+}
+
+struct Limit {
+  std::string_view what;
+  uint32_t value, lowest, highest;
+};
+
+// What load_model would refuse, said in the words of a shape; nothing if all is well.
+std::optional<std::string> find_fault(const SynthShape& s, TensorType head) {
+  const Limit limits[] = {
+      {"embedding length", s.embedding_length, 1, widest_matrix},
+      {"number of layers", s.block_count, 1, most_layers},
+      {"number of heads", s.head_count, 1, most_heads},
+      {"number of key-value heads", s.head_count_kv, 1, most_heads},
+      {"head dimension", s.head_dimension, 1, widest_head},
+      {"feed-forward length", s.feed_forward_length, 1, widest_matrix},
+      {"context length", s.context_length, 1, longest_context},
+      {"vocabulary size", s.vocabulary_size, smallest_synthetic_vocabulary, largest_synthetic_vocabulary},
+  };
+  for (const Limit& limit : limits) {
+    if (limit.value < limit.lowest || limit.value > limit.highest) {
+      return fmt::format("the {} is {}, outside of {} to {}", limit.what, limit.value, limit.lowest,
+                         limit.highest);
+    }
+  }
+  if (!has_rows(head)) return fmt::format("the head cannot have type {}", name_of(head));
+  return find_head_fault({.head_count = s.head_count,
+                          .head_count_kv = s.head_count_kv,
+                          .head_dimension = s.head_dimension,
+                          .rope_dimension = s.head_dimension});
+}
+
+// Bytes of all tensors.
+Expected<uint64_t> data_bytes(const std::vector<PlannedTensor>& plan) {
+  uint64_t total = 0;
+  for (const PlannedTensor& tensor : plan) {
+    const GgufTensorHeader& header = tensor.header;
+    const auto size = tensor_bytes(header.type, header.dims);
+    if (!size) return Error{fmt::format("{}: {}", header.name, size.error().message)};
+    if (header.type == TensorType::i2_s && header.dims[0] * header.dims[1] % 128 != 0) {
+      return Error{fmt::format("{}: {} rows of {} are not whole I2_S blocks of 128", header.name,
+                               header.dims[1], header.dims[0])};
+    }
+    total += *size;
+  }
+  return total;
+}
+
+}  // namespace
+
+std::span<const SynthShape> synth_shapes() {
+  return shapes;
+}
+
+const SynthShape* find_synth_shape(std::string_view name) {
+  for (const SynthShape& shape : shapes) {
+    if (shape.name == name) return &shape;
+  }
+  return nullptr;
+}
+
+Status synthesize_model(const std::string& path, const SynthShape& shape, const SynthOptions& options) {
+  assert(find_architecture(shape.architecture));
+  if (const auto fault = find_fault(shape, options.head)) return Error{*fault};
+  const std::vector<PlannedTensor> plan = plan_tensors(shape, options.head);
+  const auto total = data_bytes(plan);
+  if (!total) return total.error();
+  uint64_t done = 0;
+  return write_gguf(path, make_header(shape, plan), [&](size_t index, const ByteSink& sink) {
+    return write_tensor(plan[index], options.seed, [&](std::span<const std::byte> bytes) -> Status {
+      done += bytes.size();
+      if (options.progress) options.progress(done, *total);
+      return sink(bytes);
+    });
+  });
+}
+
+}  // namespace tern::runtime

@@ -1,0 +1,43 @@
+// Models with random weights: for measuring speed and testing formats without anyone's data. What they write
+// is noise, but activations stay in the range of a trained model's.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/expected.h"
+#include "runtime/model/tensor_type.h"
+
+namespace tern::runtime {
+
+// A model's architecture and shape. See Hyperparameters for the meaning of the numbers.
+struct SynthShape {
+  std::string_view name;          // of the shape
+  std::string_view architecture;  // a row of architectures()
+  uint32_t embedding_length = 0, block_count = 0, head_count = 0, head_count_kv = 0, head_dimension = 0;
+  uint32_t feed_forward_length = 0, vocabulary_size = 0, context_length = 0;
+  float rope_base = 0;
+};
+
+// The shapes that have names: 2b4t, large and 3b are those of the published models, tiny is for trying things
+// out.
+std::span<const SynthShape> synth_shapes();
+const SynthShape* find_synth_shape(std::string_view name);  // null if unknown
+
+struct SynthOptions {
+  uint64_t seed = 0;
+  TensorType head =
+      TensorType::f16;  // of the embedding, which is also the head: F32, F16, BF16, Q8_0 or Q6_K
+  // Told now and then how many of all bytes of weights are written; may be empty.
+  std::function<void(uint64_t done, uint64_t total)> progress;
+};
+
+// Writes a model that load_model accepts. Same shape, seed and head: same bytes, on any machine. A tensor's
+// values depend on the seed and its name only. Errors: those of write_gguf, and a shape that cannot be: see
+// load_model; the message says which number is at fault.
+Status synthesize_model(const std::string& path, const SynthShape& shape, const SynthOptions& options);
+
+}  // namespace tern::runtime

@@ -1,0 +1,37 @@
+// Kernels and the programs that they are lowered to, as goldens to be read: tests/golden/NAME.kernel and
+// NAME.program. To refresh the programs: TERN_UPDATE_GOLDEN=1 build/release/tests/codegen_test.
+#include <gtest/gtest.h>
+
+#include "codegen/lower/lower.h"
+#include "ir/kernel/verify_kernel.h"
+#include "ir/program/verify_program.h"
+#include "tests/support/golden.h"
+
+namespace tern::codegen {
+namespace {
+
+class GoldenProgram : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(GoldenProgram, IsWhatTheKernelIsLoweredTo) {
+  const std::string file = GetParam() + ".kernel";
+  const std::string text = testing::read_file(testing::golden_file(file));
+  const Expected<ir::ParsedKernel> parsed = ir::parse_kernel(text, file);
+  ASSERT_TRUE(parsed) << parsed.error().text();
+  EXPECT_EQ(print(parsed->kernel), text);
+  for (const Error& error : ir::verify(parsed->kernel, parsed->places)) ADD_FAILURE() << error.text();
+
+  const ir::Program program = lower(parsed->kernel);
+  for (const Error& error : ir::verify(program)) ADD_FAILURE() << error.text();
+  testing::expect_golden(GetParam() + ".program", print(program));
+  const Expected<ir::Program> reparsed = ir::parse_program(print(program));
+  ASSERT_TRUE(reparsed) << reparsed.error().text();
+  EXPECT_EQ(*reparsed, program);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, GoldenProgram,
+                         ::testing::Values("dot_one_row", "dot_two_rows_widened", "dot_signed_bytes",
+                                           "dot_quantized_rows", "madd_f16_rows", "madd_i8_groups"),
+                         [](const auto& tested) { return tested.param; });
+
+}  // namespace
+}  // namespace tern::codegen

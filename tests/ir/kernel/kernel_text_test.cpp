@@ -1,0 +1,273 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "ir/kernel/kernel.h"
+#include "tests/support/random_layout.h"
+#include "tests/support/text_edit.h"
+
+namespace tern::ir {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::Random;
+using testing::replaced;
+
+constexpr std::string_view decode = R"(kernel @decode {
+  problem matmul m=1 n=600 k=256 {
+    A: f32[m,k]  quantize i8 absmax per m
+    W: trit[n,k]  scale f32 per tensor
+    C: f32[m,n]  accumulate i32
+  }
+  layout {
+    W: b2 [n/16, k/64, k%64/16, n%16, k%4, k%16/4] align 64
+  }
+  schedule {
+    parallel n by 16
+    for k by 64
+    unroll k by 16
+    vector n by 16
+    prefetch W 4096 bytes ahead
+  }
+  compute dot W*A { offset 1, correct -sum_k A, partial i16, widen every k 64 }
+  epilogue C = f32(acc) / sa[m] * sw
+}
+)";
+
+constexpr std::string_view grouped = R"(kernel @head {
+  problem matmul m=4 n=100 k=64 {
+    A: f32[m,k]
+    W: i8[n,k]  scale f32 per k 32
+    C: f32[m,n]  accumulate f32
+  }
+  layout {
+    W: i8 [n/8, k, n%8] align 64
+    S: f32 [n/8, k, n%8] align 32
+  }
+  schedule {
+    parallel n by 8
+    for m by 1
+    for k by 32
+    for k by 1
+    vector n by 8
+  }
+  compute madd W*A
+  epilogue C = acc
+}
+)";
+
+TEST(KernelText, SaysWhatTheKernelIs) {
+  const Expected<ParsedKernel> parsed = parse_kernel(decode);
+  ASSERT_TRUE(parsed) << parsed.error().text();
+  const Kernel expected{"decode",
+                        {1, 600, 256, Element::trit, Scaling::tensor, 0},
+                        {Packing::b2,
+                         {{Axis::n, 0, 16},
+                          {Axis::k, 0, 64},
+                          {Axis::k, 64, 16},
+                          {Axis::n, 16, 1},
+                          {Axis::k, 4, 1},
+                          {Axis::k, 16, 4}},
+                         64},
+                        std::nullopt,
+                        {{{LoopKind::parallel, Axis::n, 16},
+                          {LoopKind::sequential, Axis::k, 64},
+                          {LoopKind::unroll, Axis::k, 16},
+                          {LoopKind::vector, Axis::n, 16}},
+                         4096},
+                        {Strategy::dot, 1, 64}};
+  EXPECT_EQ(parsed->kernel, expected);
+  EXPECT_EQ(print(expected), decode);
+  EXPECT_EQ(parsed->places.problem, (Location{"kernel", 2, 3}));
+  EXPECT_EQ(parsed->places.weights, (Location{"kernel", 8, 5}));
+  EXPECT_EQ(parsed->places.compute, (Location{"kernel", 17, 3}));
+  EXPECT_EQ(parsed->places.prefetch, (Location{"kernel", 15, 5}));
+  ASSERT_EQ(parsed->places.loops.size(), 4u);
+  EXPECT_EQ(parsed->places.loops[2], (Location{"kernel", 13, 5}));
+}
+
+TEST(KernelText, ScalesOfGroupsHaveALayout) {
+  const Expected<ParsedKernel> parsed = parse_kernel(grouped, "head.kernel");
+  ASSERT_TRUE(parsed) << parsed.error().text();
+  EXPECT_EQ(parsed->kernel.problem, (Problem{4, 100, 64, Element::i8, Scaling::group, 32}));
+  ASSERT_TRUE(parsed->kernel.scales);
+  EXPECT_EQ(parsed->kernel.scales->packing, Packing::f32);
+  EXPECT_EQ(parsed->places.scales, (Location{"head.kernel", 9, 5}));
+  EXPECT_EQ(print(parsed->kernel), grouped);
+}
+
+TEST(KernelText, SpaceAndCommentsDoNotMatter) {
+  std::string squeezed = replaced(std::string(decode), "offset 1, correct", "offset 1,correct");
+  squeezed = "// a comment\r\n\t" +
+             replaced(squeezed, "parallel n by 16\n", "parallel n by 16 // blocks\n\n") + "// end";
+  const Expected<ParsedKernel> parsed = parse_kernel(squeezed);
+  ASSERT_TRUE(parsed) << parsed.error().text();
+  EXPECT_EQ(print(parsed->kernel), decode);
+}
+
+TEST(KernelText, RowsAreQuantisedAfterAnyEpilogue) {
+  for (const Epilogue epilogue : {Epilogue::plain, Epilogue::residual, Epilogue::gate}) {
+    Kernel kernel = parse_kernel(decode)->kernel;
+    kernel.epilogue = epilogue;
+    const std::string before = print(kernel);
+    kernel.quantizes_rows = true;
+    EXPECT_EQ(print(kernel), replaced(before, "\n}\n", " then Q = C quantize i8 absmax per m\n}\n"));
+  }
+}
+
+// Any kernel that the grammar has words for, sensible or not.
+Kernel arbitrary_kernel(Random& random) {
+  const auto number = [&] { return random.coin() ? random.pick(-5, 100) : random.pick(0, int64_t{1} << 62); };
+  const auto layout = [&] {
+    Layout result{packings[random.pick(0, packings.size() - 1)].packing, {}, number()};
+    for (int64_t count = random.pick(1, 6); count > 0; --count) {
+      const Axis axis = random.choose(std::vector{Axis::n, Axis::k, Axis::e});
+      result.factors.push_back({axis, random.coin() ? 0 : number(), random.coin() ? 1 : number()});
+    }
+    return result;
+  };
+  Kernel kernel;
+  kernel.name = random.choose(std::vector<std::string>{"a", "_x9", "kernel", "schedule", "ffn_down_m1"});
+  kernel.problem = {number(),
+                    number(),
+                    number(),
+                    static_cast<Element>(random.pick(0, 7)),
+                    static_cast<Scaling>(random.pick(0, 3)),
+                    0};
+  if (kernel.problem.scaling == Scaling::group) kernel.problem.scale_group = number();
+  kernel.weights = layout();
+  if (random.coin()) kernel.scales = layout();
+  for (int64_t count = random.pick(0, 6); count > 0; --count)
+    kernel.schedule.loops.push_back(
+        {static_cast<LoopKind>(random.pick(0, 3)), static_cast<Axis>(random.pick(0, 2)), number()});
+  kernel.schedule.prefetch_bytes = random.coin() ? 0 : number();
+  kernel.compute = random.coin() ? Compute{Strategy::madd, 0, 0}
+                                 : Compute{Strategy::dot, static_cast<int>(random.pick(-3, 3)),
+                                           random.coin() ? 0 : number()};
+  kernel.epilogue = static_cast<Epilogue>(random.pick(0, 2));
+  kernel.quantizes_rows = random.coin();
+  return kernel;
+}
+
+TEST(KernelText, EveryKernelPrintedParsesBackToItself) {
+  Random random(1);
+  for (int round = 0; round < 1000; ++round) {
+    const Kernel kernel = arbitrary_kernel(random);
+    const Expected<ParsedKernel> parsed = parse_kernel(print(kernel));
+    ASSERT_TRUE(parsed) << parsed.error().text() << "\n" << print(kernel);
+    ASSERT_EQ(parsed->kernel, kernel) << print(kernel);
+    ASSERT_EQ(parsed->places.loops.size(), kernel.schedule.loops.size());
+  }
+}
+
+struct Mistake {
+  std::string_view from, to;
+  std::string error;  // with its place
+};
+
+TEST(KernelText, EachSyntaxErrorHasItsPlace) {
+  const Mistake mistakes[] = {
+      {"kernel @decode", "program @decode", "f:1:1: expected 'kernel' but found 'program'"},
+      {"kernel @decode", "kernel decode", "f:1:8: expected '@' but found 'decode'"},
+      {"@decode", "@1decode", "f:1:9: expected the kernel's name but found '1'"},
+      {"matmul m=1", "conv m=1", "f:2:11: expected 'matmul' but found 'conv'"},
+      {"m=1 ", "m=one ", "f:2:20: expected m, a whole number, but found 'one'"},
+      {"m=1 ", "m=99999999999999999999 ", "f:2:20: m is too large"},
+      {"n=600", "k=600", "f:2:22: expected 'n' but found 'k'"},
+      {"A: f32", "A: f16", "f:3:8: expected 'f32' but found 'f16'"},
+      {"  quantize i8 absmax per m", "",
+       "f:4:5: activations are quantised exactly when the weights are trits"},
+      {"W: trit", "W: f16", "f:5:29: expected 'f32' but found 'i32'"},
+      {"W: trit", "W: tryte", "f:4:8: 'tryte' is no element type"},
+      {"W: trit", "W: [", "f:4:8: expected the element type of W but found '['"},
+      {"per tensor", "per row", "f:4:33: expected 'k' but found 'row'"},
+      {"per tensor", "per k", "f:5:5: expected the inputs per scale, a whole number, but found 'C'"},
+      {"accumulate i32", "accumulate f32", "f:5:29: expected 'i32' but found 'f32'"},
+      {"b2 [", "b3 [", "f:8:8: 'b3' is no packing"},
+      {"n/16,", "x/16,", "f:8:12: expected an axis, one of the letters nkeb"},
+      {"n/16,", "m/16,", "f:8:12: expected an axis, one of the letters nkeb"},
+      {"k/64,", "k/ ,", "f:8:21: expected a divisor, a whole number, but found ','"},
+      {"k%4,", "k%,", "f:8:41: expected a modulus, a whole number, but found ','"},
+      {"] align 64", "", "f:9:3: expected ']' but found '}'"},
+      {"align 64", "align", "f:9:3: expected an alignment, a whole number, but found '}'"},
+      {"parallel n", "threads n", "f:11:5: expected 'parallel', 'for', 'unroll', 'vector' or 'prefetch'"},
+      {"parallel n", "parallel e", "f:11:14: expected an axis, one of the letters mnk"},
+      {"n by 16\n    for", "n 16\n    for", "f:11:16: expected 'by' but found '16'"},
+      {"4096 bytes", "4 KiB", "f:15:18: expected 'bytes' but found 'KiB'"},
+      {"prefetch W", "prefetch A", "f:15:14: expected 'W' but found 'A'"},
+      {"dot W*A", "dots W*A", "f:17:11: 'dots' is no strategy"},
+      {"offset 1", "offset one", "f:17:28: expected an offset, a whole number, but found 'one'"},
+      {", correct -sum_k A", "", "f:17:31: expected 'correct' but found 'partial'"},
+      {"partial i16", "partial i32", "f:17:57: expected 'i16' but found 'i32'"},
+      {"f32(acc) / sa[m] * sw", "acc", "f:18:16: expected 'f32' but found 'acc'"},
+      {"sa[m] * sw\n", "sa[m] * sw then C", "f:18:43: expected 'Q' but found 'C'"},
+      {"sa[m] * sw\n", "sa[m] * sw then Q = C quantize i4", "f:18:58: expected 'i8' but found 'i4'"},
+      {"sa[m] * sw\n}", "sa[m] * sw\n", "f:20:1: expected '}' but found the end"},
+      {"sa[m] * sw\n}", "sa[m] * sw\n}}", "f:19:2: expected the end but found '}'"},
+  };
+  for (const Mistake& mistake : mistakes) {
+    const Expected<ParsedKernel> parsed =
+        parse_kernel(replaced(std::string(decode), mistake.from, mistake.to), "f");
+    ASSERT_FALSE(parsed) << mistake.error;
+    EXPECT_EQ(parsed.error().text(), mistake.error);
+  }
+}
+
+TEST(KernelText, EveryPrefixAndEveryDamagedByteIsRefusedOrRead) {
+  const std::string whole(decode);
+  const size_t last = whole.rfind('}');
+  for (size_t length = 0; length <= last; ++length) {
+    const Expected<ParsedKernel> parsed = parse_kernel(whole.substr(0, length));
+    ASSERT_FALSE(parsed) << whole.substr(0, length);
+    EXPECT_GT(parsed.error().where.line, 0);
+    EXPECT_GT(parsed.error().where.column, 0);
+  }
+  for (const char wrong : {'\0', '#', '9', 'z', '}', '"', '\x80'}) {
+    for (size_t place = 0; place < whole.size(); ++place) {
+      std::string damaged = whole;
+      damaged[place] = wrong;
+      const Expected<ParsedKernel> parsed = parse_kernel(damaged);
+      if (parsed) {  // a number or a name changed: still a kernel
+        ASSERT_TRUE(parse_kernel(print(parsed->kernel))) << damaged;
+      } else {
+        EXPECT_GT(parsed.error().where.line, 0);
+      }
+    }
+  }
+}
+
+TEST(KernelHash, DependsOnEverythingButTheName) {
+  const Kernel original = parse_kernel(decode)->kernel;
+  Kernel renamed = original;
+  renamed.name = "other";
+  EXPECT_EQ(hash(renamed), hash(original));
+
+  std::set<uint64_t> hashes = {hash(original)};
+  const std::pair<std::string_view, std::string_view> changes[] = {
+      {"m=1 ", "m=2 "},
+      {"n=600", "n=601"},
+      {"k=256", "k=255"},
+      {"b2 [", "b2h ["},
+      {"n/16,", "n/32,"},
+      {"align 64", "align 32"},
+      {"parallel n", "for n"},
+      {"parallel n by 16", "parallel n by 32"},
+      {"    unroll k by 16\n", ""},
+      {"W 4096", "W 4032"},
+      {"offset 1,", "offset 2,"},
+      {"widen every k 64", "widen every k 16"},
+      {"/ sa[m] * sw", "/ sa[m] * sw then Q = C quantize i8 absmax per m"},
+  };
+  for (const auto& [from, to] : changes)
+    hashes.insert(hash(parse_kernel(replaced(std::string(decode), from, to))->kernel));
+  EXPECT_EQ(hashes.size(), std::size(changes) + 1);
+}
+
+TEST(KernelHash, IsTheSameOnEveryMachineAndInEveryVersion) {
+  // Records of tuned kernels are kept under it: change this number only together with the kernel's text.
+  EXPECT_EQ(hash(parse_kernel(decode)->kernel), 12876103694030674793u);
+}
+
+}  // namespace
+}  // namespace tern::ir

@@ -1,0 +1,100 @@
+// Every recipe that is legal on an AArch64 target, and the programs that build its tables, executed on every
+// emulated CPU that has the instructions: for one token and for several, with padding everywhere.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "ir/kernel/verify_kernel.h"
+#include "ir/program/verify_program.h"
+#include "kernels/knobs.h"
+#include "kernels/recipe.h"
+#include "targets/legal.h"
+#include "tests/support/arm_harness.h"
+#include "tests/support/random_program.h"
+#include "tests/support/runnable_targets.h"
+
+namespace tern::kernels {
+namespace {
+
+using testing::ArmCall;
+using testing::Random;
+
+ir::Problem random_problem(ir::Element weight, bool one_row, Random& random) {
+  ir::Problem problem{one_row ? 1 : random.pick(2, 20),
+                      random.pick(1, 80),
+                      random.pick(1, 300),
+                      weight,
+                      ir::Scaling::tensor,
+                      0};
+  if (problem.is_ternary()) return problem;
+  const bool whole = weight == ir::Element::i4 || weight == ir::Element::i8;
+  problem.scaling = whole ? ir::Scaling::group : ir::Scaling::none;
+  problem.scale_group = whole ? 16 : 0;
+  return problem;
+}
+
+ArmCall table_call(const ir::Kernel& kernel, Random& random) {
+  const ir::Program build = codegen::lower_tables(kernel);
+  for (const Error& error : ir::verify(build)) ADD_FAILURE() << error.text();
+  return testing::interpreted_call("tables of " + print(kernel), build,
+                                   testing::random_buffers(build, random));
+}
+
+// The calls of a recipe's kernels; none if they are not legal on the target.
+void add_calls(std::vector<ArmCall>& calls, const Recipe& recipe, ir::Element weight,
+               const targets::Target& target, Random& random) {
+  for (const bool one_row : {true, false}) {
+    const ir::Kernel kernel = make_kernel(recipe, random_problem(weight, one_row, random), target);
+    if (!targets::illegal(kernel, target).empty()) continue;
+    calls.push_back(testing::kernel_call(kernel, random.engine()));
+    calls.back().label = target.name + ", " + print(recipe) + "\n" + calls.back().label;
+    if (recipe.strategy == ir::Strategy::lookup) calls.push_back(table_call(kernel, random));
+  }
+}
+
+class ArmRecipe : public ::testing::TestWithParam<targets::Target> {};
+
+TEST_P(ArmRecipe, GivesTheBitsOfTheReference) {
+  if (const std::string reason = testing::why_no_arm_emulation(); !reason.empty()) GTEST_SKIP() << reason;
+  using ir::Element;
+  const targets::Target& target = GetParam();
+  Random random(1);
+  std::vector<ArmCall> calls;
+  for (const Element weight :
+       {Element::trit, Element::sign, Element::i4, Element::i8, Element::f16, Element::bf16, Element::f32}) {
+    for (const Recipe& recipe : recipes(weight)) add_calls(calls, recipe, weight, target, random);
+  }
+  testing::expect_arm_agrees(target, calls);
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, ArmRecipe, ::testing::ValuesIn(testing::distinct_arm_targets()),
+                         [](const auto& tested) {
+                           std::string name = tested.param.name;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+// Which strategies the targets have, so that none is left out above unseen.
+TEST(ArmRecipes, HaveEveryStrategyThatTheInstructionsAllow) {
+  const auto is_legal = [](const Recipe& recipe, const std::string& name) {
+    const targets::Target target = testing::listed_target(name);
+    const ir::Problem problem{20, 70, 130, ir::Element::trit, ir::Scaling::tensor, 0};
+    return targets::illegal(make_kernel(recipe, problem, target), target).empty();
+  };
+  using ir::Packing;
+  using ir::Strategy;
+  using ir::TileUnit;
+  using ir::Unpack;
+  const Recipe lookup{Packing::g2b4, Strategy::lookup, Unpack::fields, 0};
+  const Recipe pairs{Packing::b2, Strategy::tile, Unpack::fields, 1, 1, false, TileUnit::pairs};
+  const Recipe masks{Packing::planes, Strategy::addsub, Unpack::fields, 0};
+  for (const std::string name : {"armv8-a", "neoverse-n1", "apple-m2", "neoverse-v1"}) {
+    EXPECT_TRUE(is_legal({}, name)) << name;
+    EXPECT_TRUE(is_legal(lookup, name)) << name;
+    EXPECT_EQ(is_legal(pairs, name), name == "apple-m2" || name == "neoverse-v1") << name;
+    EXPECT_EQ(is_legal(masks, name), name == "neoverse-v1") << name;
+  }
+}
+
+}  // namespace
+}  // namespace tern::kernels

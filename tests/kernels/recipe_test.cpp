@@ -1,0 +1,150 @@
+// Every recipe, on every target that this machine can run: what is legal is right, bit for bit; and no recipe
+// is illegal everywhere.
+#include "kernels/recipe.h"
+#include "kernels/knobs.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <set>
+
+#include "codegen/jit/jit.h"
+#include "ir/kernel/verify_kernel.h"
+#include "ir/program/verify_program.h"
+#include "targets/legal.h"
+#include "tests/support/matmul_case.h"
+#include "tests/support/random.h"
+#include "tests/support/runnable_targets.h"
+
+namespace tern::kernels {
+namespace {
+
+using testing::Random;
+
+std::vector<ir::Element> weights() {
+  using ir::Element;
+  return {Element::trit, Element::sign, Element::i4, Element::i8, Element::f16, Element::bf16, Element::f32};
+}
+
+ir::Problem problem_of(ir::Element weight, int64_t m, int64_t n, int64_t k) {
+  ir::Problem problem{m, n, k, weight, ir::Scaling::tensor, 0};
+  if (problem.is_ternary()) return problem;
+  const bool whole = weight == ir::Element::i4 || weight == ir::Element::i8;
+  problem.scaling = whole ? ir::Scaling::group : ir::Scaling::none;
+  problem.scale_group = whole ? 16 : 0;
+  return problem;
+}
+
+bool is_legal(const ir::Kernel& kernel, const targets::Target& target) {
+  return targets::illegal(kernel, target).empty();
+}
+
+// A problem that needs padding everywhere, for one token or several.
+ir::Problem random_problem(ir::Element weight, bool one_row, Random& random) {
+  return problem_of(weight, one_row ? 1 : random.pick(2, 40), random.pick(1, 150), random.pick(1, 400));
+}
+
+TEST(Recipe, EveryLegalOneGivesTheBitsOfTheReference) {
+  Random random(1);
+  std::set<std::string> executed;
+  for (const targets::Target& target : testing::runnable_targets()) {
+    const Expected<codegen::Jit> jit = codegen::Jit::make(target, std::nullopt);
+    ASSERT_TRUE(jit) << jit.error().text();
+    for (const ir::Element weight : weights()) {
+      for (const bool one_row : {true, false}) {
+        const ir::Problem problem = random_problem(weight, one_row, random);
+        const ir::MatmulInputs inputs = testing::random_inputs(problem, random.engine());
+        const std::vector<float> expected = ir::reference(problem, inputs);
+        for (const Recipe& recipe : recipes(weight)) {
+          const ir::Kernel kernel = make_kernel(recipe, problem, target);
+          for (const Error& error : ir::verify(kernel)) FAIL() << error.text() << print(kernel);
+          if (!is_legal(kernel, target)) continue;
+          SCOPED_TRACE(target.name + ": " + print(recipe) + "\n" + print(kernel));
+          const Expected<codegen::CompiledKernel> compiled = jit->compile(kernel);
+          ASSERT_TRUE(compiled) << compiled.error().text();
+          ASSERT_TRUE(testing::same_bits(testing::run_compiled(*compiled, kernel, inputs), expected));
+          executed.insert(print(recipe));
+        }
+      }
+    }
+  }
+  // All but what only other CPUs have instructions for were executed, by portable code at least.
+  for (const ir::Element weight : weights()) {
+    for (const Recipe& recipe : recipes(weight))
+      EXPECT_EQ(executed.count(print(recipe)), 1u) << print(recipe);
+  }
+}
+
+TEST(Recipe, EveryOneIsLegalSomewhereAndInterpretsRight) {
+  Random random(2);
+  for (const ir::Element weight : weights()) {
+    for (const Recipe& recipe : recipes(weight)) {
+      std::vector<std::string> legal;
+      for (const std::string& name : targets::target_names()) {
+        const targets::Target target = testing::listed_target(name);
+        const ir::Problem problem = problem_of(weight, 20, 70, 130);
+        const ir::Kernel kernel = make_kernel(recipe, problem, target);
+        SCOPED_TRACE(target.name + ": " + print(recipe) + "\n" + print(kernel));
+        ASSERT_TRUE(ir::verify(kernel).empty());
+        if (!is_legal(kernel, target)) continue;
+        const ir::Program program = codegen::lower(kernel);
+        for (const Error& error : ir::verify(program)) FAIL() << error.text();
+        if (!legal.empty()) continue;
+        legal.push_back(name);
+        const ir::MatmulInputs inputs = testing::random_inputs(problem, random.engine());
+        EXPECT_TRUE(testing::same_bits(testing::run_interpreted(kernel, program, inputs),
+                                       ir::reference(problem, inputs)));
+      }
+      EXPECT_FALSE(legal.empty()) << print(recipe);
+    }
+  }
+}
+
+TEST(Recipe, OneLayoutServesEveryNumberOfRowsAndTheStrategiesThatShareIt) {
+  const targets::Target target = testing::listed_target("sapphire-rapids");
+  const auto layout = [&](const Recipe& recipe, int64_t m) {
+    return make_kernel(recipe, problem_of(ir::Element::trit, m, 640, 2560), target).weights;
+  };
+  for (const Recipe& recipe : recipes(ir::Element::trit)) {
+    EXPECT_EQ(layout(recipe, 1), layout(recipe, 512)) << print(recipe);
+    const bool shared =
+        recipe.strategy == ir::Strategy::dot || recipe.strategy == ir::Strategy::tile || recipe.quads;
+    const Recipe plain{recipe.packing, ir::Strategy::dot, plain_unpack(recipe.packing)};
+    if (shared) {
+      EXPECT_EQ(layout(recipe, 1), layout(plain, 1)) << print(recipe);
+    }
+  }
+}
+
+TEST(Recipe, TablesAreBuiltAsTheInterpreterBuildsThem) {
+  Random random(3);
+  for (const targets::Target& target : testing::runnable_targets()) {
+    const Expected<codegen::Jit> jit = codegen::Jit::make(target, std::nullopt);
+    ASSERT_TRUE(jit) << jit.error().text();
+    for (const Recipe& recipe : recipes(ir::Element::trit)) {
+      if (recipe.strategy != ir::Strategy::lookup) continue;
+      const ir::Kernel kernel = make_kernel(recipe, problem_of(ir::Element::trit, 2, 64, 130), target);
+      const ir::Program build = codegen::lower_tables(kernel);
+      for (const Error& error : ir::verify(build)) FAIL() << error.text();
+      const Expected<codegen::CompiledKernel> compiled = jit->compile(build);
+      ASSERT_TRUE(compiled) << compiled.error().text();
+      struct alignas(64) Block : std::array<std::byte, 64> {};  // as aligned as the buffers must be
+      std::vector<std::vector<Block>> expected, actual;
+      for (const ir::Buffer& buffer : build.buffers) expected.emplace_back(buffer.size / 64 + 1);
+      for (Block& block : expected[0]) {
+        for (std::byte& value : block) value = static_cast<std::byte>(random.pick(0, 255));
+      }
+      actual = expected;
+      std::vector<std::byte*> places;
+      std::vector<void*> pointers;
+      for (std::vector<Block>& content : expected) places.push_back(content[0].data());
+      for (std::vector<Block>& content : actual) pointers.push_back(content[0].data());
+      interpret(build, places, full_ranges(build));
+      (*compiled)(pointers, full_ranges(build));
+      EXPECT_TRUE(expected == actual) << target.name << ": " << print(recipe);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tern::kernels

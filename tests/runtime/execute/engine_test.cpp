@@ -1,0 +1,328 @@
+// Whole models: against the answers of independent programs, and the same bits whatever runs them.
+#include "runtime/execute/engine.h"
+
+#include <gtest/gtest.h>
+#include <sched.h>
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "kernels/default_kernel.h"
+#include "kernels/knobs.h"
+#include "kernels/recipe.h"
+#include "kernels/whole_rows.h"
+#include "runtime/generate/evaluate.h"
+#include "runtime/generate/generate.h"
+#include "runtime/math/vector_dispatch.h"
+#include "targets/host.h"
+#include "targets/legal.h"
+
+namespace tern::runtime {
+namespace {
+
+const std::string oracle = std::string(TERN_SOURCE_DIR) + "/tests/data/oracle/random-256";
+const std::string in_the_box = std::string(TERN_SOURCE_DIR) + "/models/tern-small.gguf";
+
+std::unique_ptr<Engine> load(const std::string& model, const std::string& target = "host", size_t threads = 1,
+                             int64_t most_rows = 64, CacheElement element = CacheElement::f16) {
+  EngineOptions options;
+  options.model = model;
+  options.kernels = jit_kernels(targets::find_runnable_target(target).take(), std::nullopt).take();
+  options.threads = threads;
+  options.most_rows = most_rows;
+  options.kv_element = element;
+  Expected<std::unique_ptr<Engine>> engine = Engine::load(options);
+  EXPECT_TRUE(engine) << engine.error().text();
+  return engine.take();
+}
+
+std::vector<double> scores(Engine& engine, const std::vector<uint32_t>& tokens, size_t rows = 0) {
+  KvCache cache = engine.make_cache(tokens.size()).take();
+  const Expected<std::vector<double>> result = log_probabilities(engine, cache, tokens, rows);
+  EXPECT_TRUE(result) << result.error().text();
+  return *result;
+}
+
+std::vector<uint32_t> some_tokens(uint32_t count) {
+  std::vector<uint32_t> tokens;
+  for (uint32_t i = 0; i < count; ++i) tokens.push_back(i * 37 % 640);
+  return tokens;
+}
+
+std::vector<std::string> runnable_targets() {
+  std::vector<std::string> names = {"host"};
+  for (const std::string& name : targets::target_names()) {
+    // The portable target is right but slow: its kernels have tests of their own.
+    if (name != "generic" && targets::find_runnable_target(name)) names.push_back(name);
+  }
+  return names;
+}
+
+struct Answers {
+  std::vector<uint32_t> tokens, greedy;
+  std::vector<double> log_probabilities, greedy_margin;
+};
+
+Answers read_answers() {
+  std::ifstream in(oracle + ".json");
+  const nlohmann::json json = nlohmann::json::parse(in);
+  return {json["tokens"], json["greedy"], json["logprobs_of_next"], json["greedy_margin"]};
+}
+
+void expect_close(const std::vector<double>& ours, const std::vector<double>& theirs, double rms,
+                  double most) {
+  ASSERT_EQ(ours.size(), theirs.size());
+  double squares = 0, largest = 0;
+  for (size_t i = 0; i < ours.size(); ++i) {
+    squares += (ours[i] - theirs[i]) * (ours[i] - theirs[i]);
+    largest = std::max(largest, std::abs(ours[i] - theirs[i]));
+  }
+  EXPECT_LE(std::sqrt(squares / static_cast<double>(ours.size())), rms);
+  EXPECT_LE(largest, most);
+}
+
+TEST(Engine, AgreesWithAnIndependentReference) {
+  const Answers answers = read_answers();
+  // With keys and values in f32 nothing but the order of a few float operations differs.
+  const auto exact = load(oracle + ".gguf", "host", 1, 64, CacheElement::f32);
+  expect_close(scores(*exact, answers.tokens), answers.log_probabilities, 1e-4, 1e-3);
+  // A random model amplifies the rounding of keys and values to f16.
+  const auto rounded = load(oracle + ".gguf");
+  expect_close(scores(*rounded, answers.tokens), answers.log_probabilities, 0.04, 0.10);
+}
+
+TEST(Engine, ContinuesAsTheIndependentReferenceDoes) {
+  const Answers answers = read_answers();
+  for (const CacheElement element : {CacheElement::f16, CacheElement::f32}) {
+    const auto engine = load(oracle + ".gguf", "host", 1, 64, element);
+    KvCache cache = engine->make_cache(80).take();
+    GenerateOptions options;
+    options.most_tokens = answers.greedy.size();
+    options.sampling.temperature = 0;
+    options.stop_at_end = false;
+    const Expected<Generation> result = generate(*engine, cache, answers.tokens, options);
+    ASSERT_TRUE(result) << result.error().text();
+    EXPECT_EQ(result->tokens, answers.greedy);
+  }
+}
+
+TEST(Engine, SameBitsOnEveryTargetThreadCountAndBatchSize) {
+  const std::vector<uint32_t> tokens = some_tokens(70);
+  const std::vector<double> expected = scores(*load(oracle + ".gguf"), tokens);
+  for (const std::string& target : runnable_targets()) {
+    SCOPED_TRACE(target);
+    const auto engine = load(oracle + ".gguf", target, 2);
+    EXPECT_EQ(scores(*engine, tokens), expected);
+    EXPECT_EQ(scores(*engine, tokens, 1), expected) << "token by token";
+    EXPECT_EQ(scores(*engine, tokens, 7), expected);
+    ASSERT_TRUE(engine->set_threads(3));
+    EXPECT_EQ(scores(*engine, tokens), expected) << "three threads";
+  }
+  limit_vector_instructions(VectorLevel::best);
+}
+
+TEST(Engine, DecodingAndPromptsMayHaveThreadsOfTheirOwn) {
+  const std::vector<uint32_t> tokens = some_tokens(70);
+  const auto engine = load(oracle + ".gguf");
+  const std::vector<double> expected = scores(*engine, tokens);
+  const std::vector<int>& processors = targets::detect_host()->processors;
+  for (const EngineThreads& threads : std::vector<EngineThreads>{
+           {1, 3, {}}, {3, 1, {}}, {2, 5, {}}, {1, 1, processors}, {2, 2, {}}, {5, 2, {}}, {1, 4, {}}}) {
+    ASSERT_TRUE(engine->set_threads(threads));
+    EXPECT_EQ(engine->threads(), threads);
+    // 7 rows and a rest of 6; one by one; three and five, which change sides between the steps.
+    for (const size_t rows : {0, 7, 1, 3, 5}) EXPECT_EQ(scores(*engine, tokens, rows), expected) << rows;
+    KvCache cache = engine->make_cache(80).take();
+    GenerateOptions options;
+    options.sampling.temperature = 0;
+    options.most_tokens = read_answers().greedy.size();
+    options.stop_at_end = false;
+    EXPECT_EQ(generate(*engine, cache, read_answers().tokens, options)->tokens, read_answers().greedy);
+  }
+}
+
+TEST(Engine, RunsOnAloneWhereThreadsAreRefused) {
+  const std::vector<uint32_t> tokens = some_tokens(20);
+  const auto engine = load(oracle + ".gguf", "host", 2);
+  const std::vector<double> expected = scores(*engine, tokens);
+  EXPECT_FALSE(engine->set_threads({1, 1, {100'000}}));
+  EXPECT_EQ(engine->threads(), EngineThreads(1));
+  EXPECT_EQ(scores(*engine, tokens), expected);
+  EXPECT_FALSE(engine->set_threads({2, 0, {}}));
+  EXPECT_TRUE(engine->set_threads(2));
+  EXPECT_EQ(scores(*engine, tokens), expected);
+}
+
+#ifdef __linux__
+// Whoever was bound by an engine is free again, whatever the order of threads it had.
+TEST(Engine, GivesTheCallerItsProcessorsBack) {
+  cpu_set_t before, after;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  const std::vector<int>& processors = targets::detect_host()->processors;
+  if (processors.size() < 2) GTEST_SKIP() << "one processor";
+  {
+    const auto engine = load(oracle + ".gguf");
+    ASSERT_TRUE(engine->set_threads({1, 2, processors}));
+    ASSERT_EQ(sched_getaffinity(0, sizeof after, &after), 0);
+    EXPECT_EQ(CPU_COUNT(&after), 1);
+    ASSERT_TRUE(engine->set_threads({2, 1, {}}));
+    ASSERT_EQ(sched_getaffinity(0, sizeof after, &after), 0);
+    EXPECT_TRUE(CPU_EQUAL(&before, &after));
+    ASSERT_TRUE(engine->set_threads({2, 1, processors}));
+  }
+  ASSERT_EQ(sched_getaffinity(0, sizeof after, &after), 0);
+  EXPECT_TRUE(CPU_EQUAL(&before, &after));
+}
+#endif
+
+// All ternary matrices by the recipe for their number of rows.
+std::unique_ptr<Engine> load_with(const std::function<kernels::Recipe(int64_t rows)>& recipe_for,
+                                  size_t threads) {
+  const targets::Target target = targets::find_runnable_target("host").take();
+  EngineOptions options;
+  options.model = oracle + ".gguf";
+  options.threads = threads;
+  options.most_rows = 64;
+  options.kernels = jit_kernels(target, std::nullopt, [=](const ir::Problem& problem) {
+                      if (!problem.is_ternary()) return kernels::default_kernel(problem, target);
+                      return kernels::make_kernel(recipe_for(problem.m), problem, target);
+                    }).take();
+  Expected<std::unique_ptr<Engine>> engine = Engine::load(options);
+  EXPECT_TRUE(engine) << engine.error().text();
+  return engine ? engine.take() : nullptr;
+}
+
+// Every way to pack and multiply, in whole models: tables that Q, K and V share, scratch for panels, masks.
+TEST(Engine, SameBitsWithEveryRecipe) {
+  const std::vector<uint32_t> tokens = some_tokens(24);
+  const std::vector<double> expected = scores(*load(oracle + ".gguf"), tokens);
+  const targets::Target host = targets::find_runnable_target("host").take();
+  int run = 0;
+  for (const kernels::Recipe& recipe : kernels::recipes(ir::Element::trit)) {
+    SCOPED_TRACE(print(recipe));
+    const ir::Problem problem{1, 256, 256, ir::Element::trit, ir::Scaling::tensor, 0};
+    if (!targets::illegal(make_kernel(recipe, problem, host), host).empty()) continue;
+    const auto engine = load_with([&](int64_t) { return recipe; }, 1);
+    ASSERT_TRUE(engine);
+    for (const size_t threads : {1, 2}) {
+      ASSERT_TRUE(engine->set_threads(threads));
+      EXPECT_EQ(scores(*engine, tokens), expected) << threads << " threads, a prompt";
+      EXPECT_EQ(scores(*engine, tokens, 1), expected) << threads << " threads, token by token";
+    }
+    ++run;
+  }
+  EXPECT_GT(run, 10);
+}
+
+// Decoding may look up what prompts multiply, with the same packed weights.
+TEST(Engine, StrategiesMayDifferByTheNumberOfRows) {
+  const targets::Target host = targets::find_runnable_target("host").take();
+  const kernels::Recipe dots{ir::Packing::g2b4, ir::Strategy::dot, ir::Unpack::table};
+  const kernels::Recipe look_ups{ir::Packing::g2b4, ir::Strategy::lookup, ir::Unpack::fields, 0, 1, true};
+  const ir::Problem problem{1, 256, 256, ir::Element::trit, ir::Scaling::tensor, 0};
+  if (!targets::illegal(make_kernel(look_ups, problem, host), host).empty())
+    GTEST_SKIP() << "no look-ups of quads here";
+  const std::vector<uint32_t> tokens = some_tokens(24);
+  const std::vector<double> expected = scores(*load(oracle + ".gguf"), tokens);
+  for (const int64_t most_rows_looked_up : {1, 4}) {
+    const auto engine =
+        load_with([=](int64_t rows) { return rows <= most_rows_looked_up ? look_ups : dots; }, 2);
+    ASSERT_TRUE(engine);
+    for (const size_t rows : {0, 1, 3, 7}) EXPECT_EQ(scores(*engine, tokens, rows), expected) << rows;
+  }
+}
+
+TEST(Engine, KernelsOfOneMatrixMustShareItsWeights) {
+  const targets::Target target = targets::find_runnable_target("host").take();
+  EngineOptions options;
+  options.model = oracle + ".gguf";
+  options.kernels = jit_kernels(target, std::nullopt, [=](const ir::Problem& problem) {
+                      ir::Kernel kernel = kernels::default_kernel(problem, target);
+                      if (problem.m > 1) kernel.weights.alignment *= 2;
+                      return kernel;
+                    }).take();
+  const Expected<std::unique_ptr<Engine>> engine = Engine::load(options);
+  ASSERT_FALSE(engine);
+  EXPECT_NE(engine.error().text().find("cannot share the weights of"), std::string::npos);
+}
+
+TEST(Engine, KernelsMustEndWithTheirProduct) {
+  const targets::Target target = targets::find_runnable_target("host").take();
+  EngineOptions options;
+  options.model = oracle + ".gguf";
+  const auto gate = [](ir::Kernel kernel) {
+    kernel.epilogue = ir::Epilogue::gate;
+    return kernel;
+  };
+  for (const auto& change :
+       std::vector<std::function<ir::Kernel(ir::Kernel)>>{gate, kernels::with_quantized_rows}) {
+    options.kernels = jit_kernels(target, std::nullopt, [=](const ir::Problem& problem) {
+                        const ir::Kernel kernel = kernels::default_kernel(problem, target);
+                        return problem.is_ternary() ? change(kernel) : kernel;
+                      }).take();
+    const Expected<std::unique_ptr<Engine>> engine = Engine::load(options);
+    ASSERT_FALSE(engine);
+    EXPECT_NE(engine.error().text().find("what follows it has steps of its own"), std::string::npos);
+  }
+}
+
+TEST(Engine, SequencesOfABatchDoNotTouchEachOther) {
+  const auto engine = load(oracle + ".gguf", "host", 2);
+  const std::vector<uint32_t> first = {5, 6, 7, 8, 9}, second = {100, 200};
+  const auto alone = [&](const std::vector<uint32_t>& tokens) {
+    KvCache cache = engine->make_cache(8).take();
+    const Logits logits = engine->append(cache, tokens);
+    return std::vector<float>(logits[0].begin(), logits[0].end());
+  };
+  const std::vector<float> expected_first = alone(first), expected_second = alone(second);
+  KvCache cache_a = engine->make_cache(8).take(), cache_b = engine->make_cache(8).take();
+  const SequenceTokens batch[] = {{&cache_a, first, false}, {&cache_b, second, false}};
+  const Logits logits = engine->step(batch);
+  ASSERT_EQ(logits.rows(), 2u);
+  EXPECT_TRUE(std::equal(expected_first.begin(), expected_first.end(), logits[0].begin()));
+  EXPECT_TRUE(std::equal(expected_second.begin(), expected_second.end(), logits[1].begin()));
+}
+
+TEST(Engine, TheModelInTheBoxKnowsEnglishProse) {
+  const auto engine = load(in_the_box, "host", 2, 256);
+  std::ifstream in(std::string(TERN_SOURCE_DIR) + "/models/heldout.txt");
+  const std::string text(std::istreambuf_iterator<char>(in), {});
+  const std::string part = text.substr(0, 12000);
+  const Expected<Perplexity> result = perplexity(*engine, engine->tokenizer().encode(part, false), 256);
+  ASSERT_TRUE(result) << result.error().text();
+  const double bits = result->negative_log_sum / std::log(2.0) / static_cast<double>(part.size());
+  EXPECT_LT(bits, 1.75);
+}
+
+TEST(Generate, SaysWhatIsWrong) {
+  const auto engine = load(oracle + ".gguf");
+  KvCache cache = engine->make_cache(4).take();
+  const auto message = [&](std::vector<uint32_t> prompt, SamplerOptions sampling = {}) {
+    GenerateOptions options;
+    options.sampling = sampling;
+    const Expected<Generation> result = generate(*engine, cache, prompt, options);
+    return result ? std::string("accepted") : result.error().text();
+  };
+  EXPECT_NE(message({}).find("prompt is empty"), std::string::npos);
+  EXPECT_NE(message({640}).find("token 0 is 640, but the vocabulary has only 640"), std::string::npos);
+  EXPECT_NE(message({1, 2, 3, 4, 5}).find("5 tokens, but the context holds 4"), std::string::npos);
+  SamplerOptions bad;
+  bad.temperature = -1;
+  EXPECT_NE(message({1}, bad), "accepted");
+}
+
+TEST(Generate, StopsWhereTheContextIsFull) {
+  const auto engine = load(oracle + ".gguf");
+  KvCache cache = engine->make_cache(6).take();
+  GenerateOptions options;
+  options.stop_at_end = false;
+  const Expected<Generation> result = generate(*engine, cache, std::vector<uint32_t>{1, 2, 3, 4}, options);
+  ASSERT_TRUE(result) << result.error().text();
+  EXPECT_EQ(result->reason, StopReason::context_full);
+  // The last token needs no place: nothing is computed after it.
+  EXPECT_EQ(result->tokens.size(), 3u);
+}
+
+}  // namespace
+}  // namespace tern::runtime

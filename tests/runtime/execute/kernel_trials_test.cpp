@@ -1,0 +1,257 @@
+// Kernels that are tried on real work: the same bits with any, and only the better ones stay.
+#include "runtime/execute/kernel_trials.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <thread>
+
+#include "autotune/measure/exact_check.h"
+#include "autotune/search/hill_climb.h"
+#include "codegen/jit/jit.h"
+#include "kernels/default_kernel.h"
+#include "kernels/whole_rows.h"
+#include "runtime/execute/engine.h"
+
+namespace tern::runtime {
+namespace {
+
+using autotune::Verdict;
+using ::testing::HasSubstr;
+
+const std::string model = std::string(TERN_SOURCE_DIR) + "/tests/data/oracle/random-256.gguf";
+constexpr int64_t most_rows = 16;
+
+class KernelTrialsTest : public ::testing::Test {
+ protected:
+  KernelTrialsTest()
+      : target_(targets::find_runnable_target("host").take()),
+        jit_(codegen::Jit::make(target_, std::nullopt).take()) {
+    engine_ = load();
+  }
+
+  std::unique_ptr<Engine> load() const {
+    EngineOptions options;
+    options.model = model;
+    options.kernels = jit_kernels(target_, std::nullopt).take();
+    options.threads = 2;
+    options.most_rows = most_rows;
+    Expected<std::unique_ptr<Engine>> engine = Engine::load(options);
+    EXPECT_TRUE(engine) << engine.error().text();
+    return engine.take();
+  }
+
+  // Logits after each of a few tokens; the first come by steps of `rows`.
+  static std::vector<float> logits(Engine& engine, size_t tokens, size_t rows = 1) {
+    std::vector<uint32_t> ids;
+    for (uint32_t i = 0; i < tokens; ++i) ids.push_back(i * 37 % 640);
+    KvCache cache = engine.make_cache(tokens).take();
+    std::vector<float> all;
+    for (size_t i = 0; i < tokens; i += rows) {
+      const size_t count = std::min(rows, tokens - i);
+      const SequenceTokens part{&cache, std::span(ids).subspan(i, count), true};
+      const Logits step = engine.step({&part, 1});
+      for (size_t row = 0; row < step.rows(); ++row)
+        all.insert(all.end(), step[row].begin(), step[row].end());
+    }
+    return all;
+  }
+
+  // The problem of the ternary matrices that most of this model's are, for m rows.
+  static ir::Problem problem(int64_t m) { return {m, 256, 256, ir::Element::trit, ir::Scaling::tensor, 0}; }
+
+  // A kernel that is as right as the default one, and another.
+  codegen::CompiledKernel another(int64_t m) const {
+    const kernels::Recipe recipe = kernels::default_recipe(problem(m), target_);
+    autotune::HillClimb climb({recipe, kernels::default_knobs(recipe, problem(m), target_),
+                               kernels::default_kernel(problem(m), target_)},
+                              target_);
+    while (std::optional<kernels::Candidate> candidate = climb.next()) {
+      Expected<codegen::CompiledKernel> code = jit_.compile(candidate->kernel);
+      if (code) return code.take();
+    }
+    ADD_FAILURE() << "the default kernel has no neighbours";
+    return {};
+  }
+
+  ir::Kernel in_use(int64_t m) const {
+    for (ir::Kernel& kernel : engine_->plan().kernels()) {
+      if (kernel.problem == problem(m)) return std::move(kernel);
+    }
+    ADD_FAILURE() << "no kernel for " << m << " rows";
+    return {};
+  }
+
+  // As if kernels other than the defaults took `factor` times as long, give or take a little.
+  TrialOptions where_others_take(double factor, int64_t m = 1) const {
+    TrialOptions options;
+    options.time_of_call = [=, calls = 0, own = hash(in_use(m))](const ir::Kernel& kernel, double) mutable {
+      const double noise = 1 + 0.01 * std::sin(++calls);
+      return 1e-5 * noise * (hash(kernel) == own ? 1 : factor);
+    };
+    return options;
+  }
+
+  targets::Target target_;
+  codegen::Jit jit_;
+  std::unique_ptr<Engine> engine_;
+};
+
+TEST_F(KernelTrialsTest, AFasterKernelTakesThePlaceAndNoBitChanges) {
+  const std::vector<float> expected = logits(*load(), 40);
+  KernelTrials& trials = engine_->try_kernels(where_others_take(0.8));
+  const codegen::CompiledKernel candidate = another(1);
+  ASSERT_TRUE(trials.put(candidate));
+  EXPECT_EQ(logits(*engine_, 40), expected) << "while it is on trial";
+  const std::optional<FinishedTrial> finished = trials.wait();
+  ASSERT_TRUE(finished);
+  EXPECT_EQ(finished->result.verdict, Verdict::better);
+  EXPECT_NEAR(finished->result.ratio.value, 0.8, 0.01);
+  EXPECT_EQ(hash(in_use(1)), hash(candidate.kernel()));
+  EXPECT_EQ(hash(finished->retired.kernel()), hash(kernels::default_kernel(problem(1), target_)));
+  EXPECT_EQ(logits(*engine_, 40), expected) << "with the new kernel";
+  EXPECT_EQ(logits(*engine_, 40, 3), expected) << "with others for other numbers of rows";
+}
+
+TEST_F(KernelTrialsTest, ASlowerKernelOrOneThatIsAsFastComesBack) {
+  for (const double factor : {1.3, 1.0, 0.995}) {
+    engine_ = load();
+    const ir::Kernel before = in_use(1);
+    KernelTrials& trials = engine_->try_kernels(where_others_take(factor));
+    const codegen::CompiledKernel candidate = another(1);
+    ASSERT_TRUE(trials.put(candidate));
+    logits(*engine_, 160);
+    const std::optional<FinishedTrial> finished = trials.wait();
+    ASSERT_TRUE(finished);
+    EXPECT_EQ(finished->result.verdict, Verdict::no_better) << factor;
+    EXPECT_EQ(hash(finished->retired.kernel()), hash(candidate.kernel()));
+    EXPECT_EQ(in_use(1), before);
+  }
+}
+
+TEST_F(KernelTrialsTest, OnlyStepsOfItsNumberOfRowsCount) {
+  TrialOptions options = where_others_take(0.5, 4);
+  options.patience = 5;
+  KernelTrials& trials = engine_->try_kernels(options);
+  ASSERT_TRUE(trials.put(another(4)));
+  const std::vector<float> expected = logits(*load(), 30, 3);
+  EXPECT_EQ(logits(*engine_, 30, 3), expected);
+  const std::optional<FinishedTrial> given_up = trials.wait();
+  ASSERT_TRUE(given_up);
+  EXPECT_EQ(given_up->result.verdict, Verdict::undecided) << "three rows are not four";
+  EXPECT_EQ(given_up->result.rounds, 0);
+  ASSERT_TRUE(trials.put(another(4)));
+  EXPECT_EQ(logits(*engine_, 80, 4), logits(*load(), 80, 4));
+  EXPECT_EQ(trials.wait()->result.verdict, Verdict::better);
+}
+
+TEST_F(KernelTrialsTest, WhatDoesNotFitIsRefused) {
+  KernelTrials& trials = engine_->try_kernels();
+  const auto refusal = [&](const ir::Kernel& kernel) {
+    const Expected<codegen::CompiledKernel> code = jit_.compile(kernel);
+    EXPECT_TRUE(code) << code.error().text();
+    const Status status = trials.put(*code);
+    return status ? std::string("accepted") : status.error().message;
+  };
+  const ir::Kernel own = in_use(1);
+  ir::Kernel aligned = own;
+  aligned.weights.alignment *= 2;
+  EXPECT_THAT(refusal(aligned), HasSubstr("packed in another layout"));
+  EXPECT_THAT(refusal(kernels::with_quantized_rows(own)), HasSubstr("does more than the product"));
+  for (const int64_t m : {2, 17})
+    EXPECT_THAT(refusal(kernels::default_kernel(problem(m), target_)), HasSubstr("no matrix poses")) << m;
+  ir::Problem other = problem(1);
+  other.n = 255;
+  EXPECT_THAT(refusal(kernels::default_kernel(other, target_)), HasSubstr("no matrix poses"));
+  EXPECT_EQ(refusal(own), "accepted");
+  EXPECT_THAT(refusal(own), HasSubstr("another trial is under way"));
+}
+
+// A tile of 64 rows would write far behind buffers for 16.
+TEST_F(KernelTrialsTest, NoKernelForMoreRowsThanThereIsMemoryFor) {
+  KernelTrials& trials = engine_->try_kernels();
+  ir::Kernel tall = in_use(most_rows);
+  const int64_t rows = engine_->plan().padded_rows();
+  const auto loop = std::ranges::find(tall.schedule.loops, ir::Axis::m, &ir::ScheduledLoop::axis);
+  ASSERT_NE(loop, tall.schedule.loops.end());
+  loop->step = 3 * rows / 2 / loop->step * loop->step;
+  const Expected<codegen::CompiledKernel> code = jit_.compile(tall);
+  ASSERT_TRUE(code) << code.error().text();
+  const Status status = trials.put(*code);
+  ASSERT_FALSE(status);
+  EXPECT_THAT(status.error().message, HasSubstr("there is memory for " + std::to_string(rows)));
+}
+
+TEST_F(KernelTrialsTest, NoKernelThatLooksUp) {
+  const kernels::Recipe look_ups{ir::Packing::g2b4, ir::Strategy::lookup, ir::Unpack::fields, 0, 1, true};
+  const kernels::Recipe dots{ir::Packing::g2b4, ir::Strategy::dot, ir::Unpack::table};
+  const Expected<codegen::CompiledKernel> code =
+      jit_.compile(kernels::make_kernel(look_ups, problem(1), target_));
+  if (!code) GTEST_SKIP() << "no look-ups of quads here";
+  EngineOptions options;
+  options.model = model;
+  options.most_rows = most_rows;
+  options.kernels = jit_kernels(target_, std::nullopt, [&](const ir::Problem& of) {
+                      if (!of.is_ternary()) return kernels::default_kernel(of, target_);
+                      return kernels::make_kernel(dots, of, target_);
+                    }).take();
+  engine_ = Engine::load(options).take();
+  const Status status = engine_->try_kernels().put(*code);
+  ASSERT_FALSE(status);
+  EXPECT_THAT(status.error().message, HasSubstr("it looks up tables"));
+}
+
+TEST_F(KernelTrialsTest, AnEndDuringATrialWakesWhoWaits) {
+  const ir::Kernel before = in_use(1);
+  KernelTrials& trials = engine_->try_kernels(where_others_take(0.5));
+  ASSERT_TRUE(trials.put(another(1)));
+  std::optional<FinishedTrial> finished;
+  std::thread waiting([&] { finished = trials.wait(); });
+  logits(*engine_, 2);  // too few to tell
+  trials.close();
+  waiting.join();
+  EXPECT_FALSE(finished);
+  EXPECT_EQ(in_use(1), before);
+  EXPECT_FALSE(trials.pause(std::chrono::seconds(100)));
+  EXPECT_FALSE(trials.put(another(1)));
+  EXPECT_EQ(logits(*engine_, 10), logits(*load(), 10)) << "it runs on";
+}
+
+// What was decided in the very last step is not lost.
+TEST_F(KernelTrialsTest, AVerdictIsThereAfterTheEnd) {
+  KernelTrials& trials = engine_->try_kernels(where_others_take(0.5));
+  ASSERT_TRUE(trials.put(another(1)));
+  logits(*engine_, 8);  // four rounds
+  trials.close();
+  const std::optional<FinishedTrial> finished = trials.wait();
+  ASSERT_TRUE(finished);
+  EXPECT_EQ(finished->result.verdict, Verdict::better);
+}
+
+// As it is used: a thread that puts in one candidate after the other while the model runs.
+TEST_F(KernelTrialsTest, AnotherThreadMayPutInOneAfterTheOther) {
+  const std::vector<float> expected = logits(*load(), 60);
+  KernelTrials& trials = engine_->try_kernels();
+  int tried = 0;
+  std::thread other([&] {
+    const std::vector<codegen::CompiledKernel> candidates = {
+        another(1), jit_.compile(kernels::default_kernel(problem(1), target_)).take()};
+    while (trials.put(candidates[static_cast<size_t>(tried) % 2]) && trials.wait()) {
+      ++tried;
+      for (const KernelSite& site : trials.sites()) EXPECT_GT(site.matrices, 0u);
+    }
+  });
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(logits(*engine_, 60), expected);
+  trials.close();
+  other.join();
+  EXPECT_GT(tried, 0);
+  const std::vector<KernelSite> sites = trials.sites();
+  const auto site =
+      std::ranges::find_if(sites, [&](const KernelSite& one) { return one.kernel.problem == problem(1); });
+  ASSERT_NE(site, sites.end());
+  EXPECT_GT(site->seconds, 0);
+  EXPECT_EQ(site->calls % site->matrices, 0u);
+}
+
+}  // namespace
+}  // namespace tern::runtime

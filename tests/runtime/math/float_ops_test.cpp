@@ -1,0 +1,206 @@
+#include "runtime/math/float_ops.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <numeric>
+
+#include "ir/half.h"
+#include "scalar_reference.h"
+#include "vector_levels.h"
+
+namespace tern::runtime {
+namespace {
+
+constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+
+// Around every vector width and around the 32 partial sums, and what models have.
+constexpr size_t sizes[] = {1, 2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 100, 640, 2560, 6912};
+
+TEST(FloatOps, RmsNormIsTheReference) {
+  for_every_vector_level([] {
+    for (const size_t size : sizes) {
+      const auto x = random_row(size, 1, 10.0f), weight = random_row(size, 2);
+      std::vector<float> out(size);
+      rms_norm(x.data(), weight.data(), 1e-5f, size, out.data());
+      expect_same(out, reference::rms_norm(x, weight, 1e-5f));
+    }
+  });
+}
+
+TEST(FloatOps, RmsNormIsRight) {
+  const auto x = random_row(2560, 3, 5.0f), weight = random_row(2560, 4);
+  std::vector<float> out(x.size());
+  rms_norm(x.data(), weight.data(), 1e-5f, x.size(), out.data());
+  const double sum = std::inner_product(x.begin(), x.end(), x.begin(), 0.0);
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double expected = x[i] / std::sqrt(sum / 2560 + 1e-5) * weight[i];
+    ASSERT_NEAR(out[i], expected, std::fabs(expected) * 1e-6);
+  }
+}
+
+reference::Quantized quantized(const std::vector<float>& x, size_t padded_size) {
+  reference::Quantized out{std::vector<int8_t>(padded_size, 99)};
+  out.scale = quantize_row(x.data(), x.size(), padded_size, out.values.data(), out.sum);
+  return out;
+}
+
+TEST(FloatOps, QuantizeRowIsTheReference) {
+  for_every_vector_level([] {
+    for (const size_t size : sizes) {
+      for (const float spread : {1e-30f, 1e-6f, 1e-5f, 0.7f, 127.0f, 3e38f}) {
+        const auto x = random_row(size, static_cast<uint32_t>(size), spread);
+        ASSERT_EQ(quantized(x, size + 37), reference::quantize_row(x, size + 37)) << size << " " << spread;
+      }
+    }
+  });
+}
+
+TEST(FloatOps, QuantizeRowRoundsHalfToEven) {
+  std::vector<float> x = {127.0f};  // scale 1
+  for (int i = -127; i < 127; ++i) x.push_back(static_cast<float>(i) + 0.5f);
+  for_every_vector_level([&] {
+    const auto out = quantized(x, x.size());
+    ASSERT_EQ(out.scale, 1.0f);
+    for (int i = -127; i < 127; ++i)
+      ASSERT_EQ(out.values[static_cast<size_t>(i + 128)], i % 2 == 0 ? i : i + 1);
+  });
+}
+
+TEST(FloatOps, QuantizeRowShowsWhatIsNotFinite) {
+  for_every_vector_level([] {
+    for (const float bad : {nan, -nan, infinity, -infinity}) {
+      for (const size_t at : {0u, 31u, 40u}) {
+        auto x = random_row(41, 5);
+        x[at] = bad;
+        const auto out = quantized(x, 64);
+        EXPECT_TRUE(std::isnan(out.scale));
+        EXPECT_EQ(out.values, std::vector<int8_t>(64));
+        EXPECT_EQ(out.sum, 0);
+      }
+    }
+  });
+}
+
+TEST(FloatOps, GatesAreTheReference) {
+  for_every_vector_level([] {
+    for (const size_t size : sizes) {
+      auto gate = random_row(size, 6, 100.0f);
+      const auto up = random_row(size, 7);
+      gate[size / 2] = -0.0f;
+      std::vector<float> out(size);
+      relu_squared_gate(gate.data(), up.data(), size, out.data());
+      expect_same(out, reference::relu_squared_gate(gate, up));
+      silu_gate(gate.data(), up.data(), size, out.data());
+      expect_same(out, reference::silu_gate(gate, up));
+    }
+    const std::vector<float> gate = {nan, infinity, -infinity, 1.0f}, up = {1.0f, 1.0f, 1.0f, 1.0f};
+    std::vector<float> out(4);
+    relu_squared_gate(gate.data(), up.data(), 4, out.data());
+    expect_same(out, {nan, infinity, 0.0f, 1.0f});
+    silu_gate(gate.data(), up.data(), 4, out.data());
+    expect_same(out, reference::silu_gate(gate, up));
+  });
+}
+
+TEST(FloatOps, AddAndScaleInPlace) {
+  for_every_vector_level([] {
+    for (const size_t size : sizes) {
+      auto x = random_row(size, 8);
+      const auto y = random_row(size, 9);
+      auto expected = x;
+      for (size_t i = 0; i < size; ++i) expected[i] = (expected[i] + y[i]) * 0.3f;
+      add(x.data(), y.data(), size);
+      scale(x.data(), 0.3f, size);
+      expect_same(x, expected);
+    }
+  });
+}
+
+TEST(FloatOps, RopeTurnsPairsAndLeavesTheRest) {
+  constexpr size_t heads = 3, head_dimension = 54, pairs = 21;
+  const auto cosine = random_row(pairs, 10), sine = random_row(pairs, 11);
+  const auto row = random_row(heads * head_dimension, 12);
+  auto expected = row;
+  for (size_t h = 0; h < heads; ++h) {
+    for (size_t i = 0; i < pairs; ++i) {
+      const float a = row[h * head_dimension + i], b = row[h * head_dimension + pairs + i];
+      expected[h * head_dimension + i] = a * cosine[i] - b * sine[i];
+      expected[h * head_dimension + pairs + i] = b * cosine[i] + a * sine[i];
+    }
+  }
+  for_every_vector_level([&] {
+    auto turned = row;
+    apply_rope(turned.data(), heads, head_dimension, cosine.data(), sine.data(), pairs);
+    expect_same(turned, expected);
+  });
+}
+
+// Every `step`-th f32 value whose exponential is a normal number.
+std::vector<float> exponents(uint32_t step) {
+  std::vector<float> all;
+  for (uint32_t bits = 0; bits < std::bit_cast<uint32_t>(88.72283f); bits += step) {
+    all.push_back(std::bit_cast<float>(bits));
+    if (all.back() <= 87.33f) all.push_back(-all.back());
+  }
+  return all;
+}
+
+TEST(FloatOps, ExponentialIsWithinTwoUnitsInTheLastPlace) {
+  const auto x = exponents(1013);
+  std::vector<float> out(x.size());
+  exponential(x.data(), x.size(), out.data());
+  double worst = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double expected = std::exp(static_cast<double>(x[i]));
+    const double unit = std::ldexp(1.0, std::ilogb(expected) - 23);
+    worst = std::max(worst, std::fabs(out[i] - expected) / unit);
+  }
+  RecordProperty("worst_error_in_units", std::to_string(worst));
+  EXPECT_LE(worst, 2.0) << worst;
+}
+
+TEST(FloatOps, ExponentialIsTheReference) {
+  auto x = exponents(10007);
+  for (const float edge : {88.72283f, -87.33f}) {
+    x.insert(x.end(), {edge, std::nextafter(edge, infinity), std::nextafter(edge, -infinity)});
+  }
+  x.insert(x.end(), {0.0f, -0.0f, infinity, -infinity, nan, 1e38f, -1e38f, 1e-40f});
+  std::vector<float> expected, out(x.size());
+  for (const float v : x) expected.push_back(reference::exp(v));
+  for_every_vector_level([&] {
+    exponential(x.data(), x.size(), out.data());
+    expect_same(out, expected);
+  });
+}
+
+TEST(FloatOps, HalfRowsConvertAsOneValueDoes) {
+  // All f16 values; and around all of them and half-way between them, where rounding decides.
+  std::vector<uint16_t> halves(0x10000);
+  std::iota(halves.begin(), halves.end(), uint16_t{0});
+  std::vector<float> exact, around;
+  for (const uint16_t half : halves) exact.push_back(ir::f16_to_f32(half));
+  for (uint32_t bits = 0x33000000u - 5 * 4096; bits < 0x47900000u; bits += 4096) {
+    for (const uint32_t near : {bits - 1, bits, bits + 1}) {
+      around.insert(around.end(), {std::bit_cast<float>(near), std::bit_cast<float>(near | 0x80000000u)});
+    }
+  }
+  around.insert(around.end(), {0.0f, -0.0f, 1e-45f, -1e-38f, 3e38f, infinity, -infinity});
+  around.push_back(1.0f);  // an odd number of them
+  std::vector<uint16_t> rounded;
+  for (const float x : around) rounded.push_back(ir::f32_to_f16(x));
+  for_every_vector_level([&] {
+    std::vector<float> floats(halves.size());
+    f16_to_f32_row(halves.data(), halves.size(), floats.data());
+    expect_same(floats, exact);
+    std::vector<uint16_t> out(around.size());
+    f32_to_f16_row(around.data(), around.size(), out.data());
+    EXPECT_EQ(out, rounded);
+    f32_to_f16_row(&nan, 1, out.data());
+    EXPECT_TRUE(std::isnan(ir::f16_to_f32(out[0])));
+  });
+}
+
+}  // namespace
+}  // namespace tern::runtime

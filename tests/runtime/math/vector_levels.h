@@ -1,0 +1,44 @@
+// Runs a test's body once with every set of vector instructions that this CPU has.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "runtime/math/vector_dispatch.h"
+
+namespace tern::runtime {
+
+template <class Body>
+void for_every_vector_level(const Body& body) {
+  for (const VectorLevel level : {VectorLevel::baseline, VectorLevel::ssse3, VectorLevel::sse4,
+                                  VectorLevel::avx2, VectorLevel::avx512, VectorLevel::best}) {
+    limit_vector_instructions(level);
+    SCOPED_TRACE(vector_instructions());
+    body();
+  }
+  limit_vector_instructions(VectorLevel::best);
+}
+
+inline std::vector<float> random_row(size_t size, uint32_t seed, float spread = 1.0f) {
+  std::mt19937 generator(seed);
+  std::vector<float> row(size);
+  for (float& x : row) x = spread * (static_cast<float>(generator()) * 0x1p-31f - 1.0f);
+  return row;
+}
+
+// The same bits, or both NaN.
+inline void expect_same(const std::vector<float>& got, const std::vector<float>& expected) {
+  ASSERT_EQ(got.size(), expected.size());
+  for (size_t i = 0; i < got.size(); ++i) {
+    if (std::isnan(got[i]) && std::isnan(expected[i])) continue;
+    ASSERT_EQ(std::bit_cast<uint32_t>(got[i]), std::bit_cast<uint32_t>(expected[i]))
+        << "at " << i << ": " << got[i] << ", expected " << expected[i];
+  }
+}
+
+}  // namespace tern::runtime

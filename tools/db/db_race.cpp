@@ -1,0 +1,173 @@
+#include "tools/db/db_race.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "autotune/search/choice_race.h"
+#include "targets/host.h"
+#include "tools/commands.h"
+#include "tools/db/db_race_text.h"
+#include "tools/options/model_options.h"
+#include "tools/options/output_file.h"
+#include "tools/options/process.h"
+#include "tools/options/record_options.h"
+#include "tools/options/target_option.h"
+#include "tools/tune/tune_setup.h"
+
+namespace tern::tools {
+namespace {
+
+using autotune::Choice;
+using autotune::Conditions;
+using autotune::Contest;
+using autotune::Database;
+
+struct DbRaceFlags {
+  std::vector<std::string> files, shapes;
+  std::string target = "host";
+  size_t threads = 0;
+  int rounds = 40;
+};
+
+std::string print(const Conditions& conditions) {
+  return fmt::format("target {} and {} thread{}", conditions.target, conditions.threads,
+                     conditions.threads == 1 ? "" : "s");
+}
+
+// A file without a choice for the conditions would be a column of nothing.
+Status check_has_choices(const std::string& file, const Database& database, const Conditions& conditions) {
+  std::vector<std::string> those;
+  for (const Choice& choice : database.choices) {
+    if (choice.conditions == conditions) return {};
+    const std::string text = print(choice.conditions);
+    if (std::ranges::find(those, text) == those.end()) those.push_back(text);
+  }
+  return Error{fmt::format("has no choice for {}{}", print(conditions),
+                           those.empty() ? "" : fmt::format(", but for {}", fmt::join(those, ", for "))),
+               {file, 0, 0}};
+}
+
+Expected<std::vector<Database>> load_all(const std::vector<std::string>& files,
+                                         const autotune::Provenance& machine, const Conditions& conditions) {
+  std::vector<Database> databases;
+  for (const std::string& file : files) {
+    Expected<Database> database = load_named(file, machine);
+    if (!database) return database.error();
+    const Status has_choices = check_has_choices(file, *database, conditions);
+    if (!has_choices) return has_choices.error();
+    databases.push_back(database.take());
+  }
+  return databases;
+}
+
+// Those of the shapes that are named, each of which must be there; all if none is named.
+Expected<std::vector<Contest>> select(std::vector<Contest> contests, const std::vector<std::string>& shapes) {
+  if (shapes.empty()) return contests;
+  std::vector<Contest> selected;
+  for (const std::string& text : shapes) {
+    const Expected<ir::Problem> shape = parse_shape(text);
+    if (!shape) return Error{fmt::format("--shape: {}", shape.error().message), {}};
+    const auto is_of_it = [&](const Contest& contest) {
+      return contest.problem.n == shape->n && contest.problem.k == shape->k;
+    };
+    if (std::ranges::none_of(contests, is_of_it) && std::ranges::none_of(selected, is_of_it))
+      return Error{fmt::format("--shape: no file has a choice for {}", text), {}};
+    std::ranges::copy_if(contests, std::back_inserter(selected), is_of_it);
+    std::erase_if(contests, is_of_it);
+  }
+  return selected;
+}
+
+// One line on standard error that is written again and again, if that is a terminal.
+class ProgressLine {
+ public:
+  ~ProgressLine() {
+    if (is_terminal_) fmt::print(stderr, "\r\x1b[K");
+  }
+  void show(const std::vector<Contest>& contests, size_t now, int round, int rounds) const {
+    if (!is_terminal_) return;
+    fmt::print(stderr, "\r\x1b[K{} ({} of {}): round {} of {}", contest_text(contests[now].problem), now + 1,
+               contests.size(), round + 1, rounds);
+    std::fflush(stderr);
+  }
+
+ private:
+  const bool is_terminal_ = isatty(STDERR_FILENO) != 0;
+};
+
+bool any_refused(const std::vector<autotune::ContestResult>& results) {
+  return std::ranges::any_of(results, [](const autotune::ContestResult& result) {
+    return std::ranges::any_of(result.contenders, [](const std::optional<autotune::Contender>& contender) {
+      return contender && !contender->refused.empty();
+    });
+  });
+}
+
+Expected<std::vector<autotune::ContestResult>> hold(const std::vector<Contest>& contests, int rounds,
+                                                    const targets::Target& target, size_t threads) {
+  const Expected<std::unique_ptr<PoolCrew>> crew = PoolCrew::make(threads);
+  if (!crew) return crew.error();
+  const ProgressLine line;
+  return autotune::race_choices(
+      contests, rounds, target, (*crew)->crew(),
+      {[&](size_t now, int round) { line.show(contests, now, round, rounds); }, interrupted});
+}
+
+Expected<int> race(const DbRaceFlags& flags) {
+  const Expected<targets::Host>& host = targets::detect_host();
+  if (!host) return host.error();
+  const Expected<targets::Target> target = targets::find_runnable_target(flags.target);
+  if (!target) return target.error();
+  const size_t threads = flags.threads == 0 ? default_threads() : flags.threads;
+  const Conditions conditions{flags.target, static_cast<int>(threads)};
+  const Expected<std::vector<Database>> databases =
+      load_all(flags.files, autotune::provenance_of(*host), conditions);
+  if (!databases) return databases.error();
+  const Expected<std::vector<Contest>> contests = select(contests_of(*databases, conditions), flags.shapes);
+  if (!contests) return contests.error();
+  catch_interrupts();
+  const Expected<std::vector<autotune::ContestResult>> results =
+      hold(*contests, flags.rounds, *target, threads);
+  if (!results) return results.error();
+  const int written = write_output(
+      "", race_text(*results, {flags.files, conditions.threads, flags.rounds, contests->size()}));
+  if (interrupted()) return 130;
+  return any_refused(*results) ? exit_failed : written;
+}
+
+}  // namespace
+
+void add_db_race(CLI::App& db, int& exit_code) {
+  const auto flags = std::make_shared<DbRaceFlags>();
+  CLI::App* command =
+      db.add_subcommand("race", "Time the choices of several files for this machine against each other");
+  command->add_option("files", flags->files, "Databases whose kernels are timed, two or more")
+      ->required()
+      ->expected(2, CLI::detail::expected_max_vector_size);
+  command
+      ->add_option("--shape", flags->shapes,
+                   "Only this shape of weights, outputs by inputs, such as 2560x6912; may be repeated")
+      ->allow_extra_args(false);  // files come next
+  command
+      ->add_option("-t,--threads", flags->threads,
+                   "Threads that share each kernel, for which it was chosen (default: one a core)")
+      ->check(CLI::Range(1, 1024));
+  command->add_option("--rounds", flags->rounds, "How often each kernel is timed")
+      ->check(CLI::Range(3, 100000))
+      ->capture_default_str();
+  add_target_option(*command, flags->target);
+  command->footer(
+      "Each kernel is first checked bit by bit; one that is wrong is not timed, and the exit code is 1. "
+      "Ctrl-C\n"
+      "ends it after a round, and shows what is there.");
+  command->callback([flags, &exit_code] {
+    const Expected<int> code = race(*flags);
+    exit_code = code ? *code : report(code.error());
+  });
+}
+
+}  // namespace tern::tools

@@ -1,0 +1,33 @@
+// The options of the commands that compile kernels for a model and run it.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "base/expected.h"
+#include "runtime/execute/engine.h"
+#include "tools/options/model_options.h"
+#include "tools/options/record_options.h"
+
+namespace tern::tools {
+
+struct EngineFlags : ModelFlags {
+  std::string target = "host";
+  size_t batch = 256;
+  std::string cache;
+  bool no_cache = false;
+  RecordFlags records;
+};
+
+// Adds what add_model_options does, and --target, --batch, --database, --untuned, --cache, --no-cache.
+void add_engine_options(CLI::App& command, EngineFlags& flags, bool with_threads = true);
+
+// Adds --batch alone, the most rows of A that kernels are made for.
+void add_batch_option(CLI::App& command, size_t& batch);
+
+// Loads the model, with the kernels that were tuned on this machine where there are such. Prints the model's
+// warnings to standard error.
+Expected<LoadedEngine> load_engine(const EngineFlags& flags);
+
+}  // namespace tern::tools

@@ -1,0 +1,20 @@
+// What commands read besides models.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/expected.h"
+
+namespace tern::tools {
+
+// A whole file; "-" is standard input.
+Expected<std::string> read_text(const std::string& file);
+
+// Ids separated by commas or white space, from a file. Errors name the place of what is no id.
+Expected<std::vector<uint32_t>> read_ids(const std::string& file);
+Expected<std::vector<uint32_t>> parse_ids(std::string_view text, const std::string& file);
+
+}  // namespace tern::tools

@@ -1,0 +1,32 @@
+#include "tools/options/output_file.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <span>
+
+#include "base/atomic_file.h"
+#include "tools/commands.h"
+
+namespace tern::tools {
+
+int report(const Error& error) {
+  fmt::print(stderr, "tern: {}\n", error.text());
+  return exit_bad_input;
+}
+
+int write_output(const std::string& file, std::string_view content) {
+  if (file.empty()) {
+    const bool written = std::fwrite(content.data(), 1, content.size(), stdout) == content.size();
+    return written && std::fflush(stdout) == 0 ? exit_ok : exit_failed;
+  }
+  auto out = AtomicFile::create(file);
+  if (!out) return report(out.error());
+  Status written = out->write(std::as_bytes(std::span(content)));
+  if (written) written = out->commit();
+  if (written) return exit_ok;
+  report(written.error());
+  return exit_failed;
+}
+
+}  // namespace tern::tools

@@ -1,0 +1,17 @@
+// What commands say when they fail, and where they write.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/expected.h"
+
+namespace tern::tools {
+
+// Prints "tern: <error>" to standard error; the exit code for bad input.
+int report(const Error& error);
+
+// Writes to a file, whole or not at all, or to standard output if `file` is empty. An exit code.
+int write_output(const std::string& file, std::string_view content);
+
+}  // namespace tern::tools

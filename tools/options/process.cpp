@@ -1,0 +1,33 @@
+#include "tools/options/process.h"
+
+#include <sys/resource.h>
+
+#include <atomic>
+#include <csignal>
+
+namespace tern::tools {
+namespace {
+
+std::atomic<bool> interrupt_seen = false;
+
+void on_interrupt(int signal) {
+  interrupt_seen = true;
+  std::signal(signal, SIG_DFL);
+}
+
+}  // namespace
+
+size_t peak_memory() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<size_t>(usage.ru_maxrss) * 1024;
+}
+
+void catch_interrupts() {
+  std::signal(SIGINT, on_interrupt);
+}
+bool interrupted() {
+  return interrupt_seen;
+}
+
+}  // namespace tern::tools

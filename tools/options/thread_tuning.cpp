@@ -1,0 +1,203 @@
+#include "tools/options/thread_tuning.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "autotune/search/tune.h"
+#include "base/decimal.h"
+#include "tools/options/model_options.h"
+
+namespace tern::tools {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Shorter prompts do where long ones would take too much of the time.
+constexpr size_t short_prompt = 64, long_prompt = 256, context = 512;
+constexpr int tokens_a_sample = 4;
+
+runtime::EngineThreads threads_of(const autotune::ThreadCandidate& candidate, const targets::Host& host) {
+  const auto threads = static_cast<size_t>(candidate.threads);
+  return {threads, threads, candidate.bound ? host.processors : std::vector<int>()};
+}
+
+// What something took, on the average of its runs.
+struct Cost {
+  double seconds = 0, joules = 0;
+};
+
+// Runs `work` once; where joules are counted, again until they can be known.
+Expected<Cost> cost_of(const autotune::JouleReader& joules, const std::function<void()>& work) {
+  double before = 0;
+  if (joules) {
+    const Expected<double> now = joules();
+    if (!now) return now.error();
+    before = *now;
+  }
+  const Clock::time_point start = Clock::now();
+  int runs = 0;
+  double seconds = 0;
+  do {
+    work();
+    ++runs;
+    seconds = seconds_since(start);
+  } while (joules && seconds < autotune::least_metered_seconds);
+  if (!joules) return Cost{seconds, 0};
+  const Expected<double> after = joules();
+  if (!after) return after.error();
+  return Cost{seconds / runs, (*after - before) / runs};
+}
+
+// A model that is run again and again from the beginning.
+class Sampler {
+ public:
+  Sampler(runtime::Engine& engine, runtime::KvCache cache, const autotune::JouleReader& joules)
+      : engine_(engine), cache_(std::move(cache)), joules_(joules) {
+    for (size_t i = 0; i < context; ++i)
+      ids_.push_back(static_cast<uint32_t>(i * 37 % engine.model().hyperparameters.vocabulary_size));
+  }
+  Expected<Cost> prefill(size_t tokens) {
+    return cost_of(joules_, [&] {
+      cache_.truncate(0);
+      engine_.append(cache_, std::span(ids_).first(tokens));
+    });
+  }
+  // Of one token, after a prompt: its keys and values count too.
+  Expected<Cost> decode() {
+    engine_.append(cache_, std::span(ids_).first(1));  // threads wake up, caches fill
+    const size_t length = cache_.length();
+    Expected<Cost> cost = cost_of(joules_, [&] {
+      cache_.truncate(length);
+      for (int i = 0; i < tokens_a_sample; ++i) engine_.append(cache_, std::span(ids_).first(1));
+    });
+    if (!cost) return cost;
+    return Cost{cost->seconds / tokens_a_sample, cost->joules / tokens_a_sample};
+  }
+
+ private:
+  runtime::Engine& engine_;
+  runtime::KvCache cache_;
+  const autotune::JouleReader& joules_;
+  std::vector<uint32_t> ids_;
+};
+
+std::string time_text(double seconds) {
+  return fmt::format("{:.2f} ms", seconds * 1e3);
+}
+
+std::string energy_text(double joules) {
+  return joules < 1 ? fmt::format("{:.2f} mJ", joules * 1e3) : fmt::format("{:.2f} J", joules);
+}
+
+}  // namespace
+
+std::string shape_of(const runtime::Hyperparameters& model) {
+  return fmt::format("L{} d{} f{} h{}/{} v{}", model.block_count, model.embedding_length,
+                     model.feed_forward_length, model.head_count, model.head_count_kv, model.vocabulary_size);
+}
+
+Expected<ThreadTuning> tune_threads(runtime::Engine& engine, const targets::Host& host,
+                                    const ThreadTuningOptions& options,
+                                    const std::function<bool()>& interrupted) {
+  const Clock::time_point start = Clock::now();
+  Expected<runtime::KvCache> cache = engine.make_cache(context);
+  if (!cache) return cache.error();
+  Sampler sampler(engine, cache.take(), options.joules);
+  const std::vector<autotune::ThreadCandidate> candidates = autotune::thread_candidates(host);
+  if (const Expected<Cost> first = sampler.prefill(short_prompt); !first) return first.error();  // pages come
+  const Expected<Cost> short_cost = sampler.prefill(short_prompt);
+  if (!short_cost) return short_cost.error();
+  const double expected =
+      short_cost->seconds * long_prompt / short_prompt * 3 * static_cast<double>(candidates.size());
+  const size_t prompt = expected < options.budget_seconds / 2 ? long_prompt : short_prompt;
+
+  const auto measure = [&](const autotune::ThreadCandidate& candidate) -> Expected<autotune::ThreadSample> {
+    if (const Status status = engine.set_threads(threads_of(candidate, host)); !status) return status.error();
+    const Expected<Cost> prefill = sampler.prefill(prompt);
+    if (!prefill) return prefill.error();
+    const Expected<Cost> decode = sampler.decode();
+    if (!decode) return decode.error();
+    return autotune::ThreadSample{decode->seconds, prefill->seconds, decode->joules, prefill->joules};
+  };
+  const auto time_is_up = [&] { return seconds_since(start) > options.budget_seconds; };
+  Expected<std::vector<autotune::ThreadTrial>> trials =
+      search_threads(candidates, options.objective, measure, time_is_up, interrupted);
+  if (!trials) return trials.error();
+  if (interrupted()) return Error{"interrupted before the threads were compared", {}};
+
+  const auto prompt_tokens = static_cast<double>(prompt);
+  const autotune::ThreadDecision decision =
+      decide_threads(*trials, {256, 512 / prompt_tokens}, options.objective);
+  ThreadTuning tuning;
+  tuning.choice = {shape_of(engine.model().hyperparameters),
+                   decision.decode.threads,
+                   decision.prefill.threads,
+                   {},
+                   autotune::date_now(),
+                   options.objective,
+                   to_four_digits(decision.decode_joules),
+                   to_four_digits(decision.prefill_joules / prompt_tokens)};
+  const int most = std::max(decision.decode.threads, decision.prefill.threads);
+  if (decision.decode.bound)
+    tuning.choice.processors.assign(host.processors.begin(), host.processors.begin() + most);
+  tuning.trials = trials.take();
+  tuning.prompt = static_cast<int64_t>(prompt);
+  return tuning;
+}
+
+std::optional<runtime::EngineThreads> chosen_threads(const autotune::Database& database,
+                                                     const runtime::Hyperparameters& model,
+                                                     const targets::Host& host) {
+  const auto choice = std::ranges::find(database.threads, shape_of(model), &autotune::ThreadChoice::model);
+  // What somebody wrote into the file may be anything.
+  if (choice == database.threads.end() || choice->decode_threads < 1 || choice->prefill_threads < 1 ||
+      std::max(choice->decode_threads, choice->prefill_threads) > host.hardware_threads)
+    return std::nullopt;
+  runtime::EngineThreads threads(static_cast<size_t>(choice->decode_threads),
+                                 static_cast<size_t>(choice->prefill_threads), choice->processors);
+  const bool ours = std::ranges::all_of(threads.processors, [&](int processor) {
+    return std::ranges::find(host.processors, processor) != host.processors.end();
+  });
+  if (!ours || threads.processors.size() < threads.most()) threads.processors.clear();
+  return threads;
+}
+
+std::string text(const ThreadTuning& tuning) {
+  const auto has_joules = [](const autotune::ThreadTrial& trial) {
+    return trial.median_of(&autotune::ThreadSample::decode_joules) > 0;
+  };
+  const bool joules = std::ranges::any_of(tuning.trials, has_joules);
+  std::string text = fmt::format("\n| threads |          | a token    | {:>3} tokens |", tuning.prompt);
+  text += joules ? " a token   | of a prompt |\n" : "\n";
+  text += "| ------: | -------- | ---------: | ---------: |";
+  text += joules ? " --------: | ----------: |\n" : "\n";
+  std::vector<const autotune::ThreadTrial*> trials;
+  for (const autotune::ThreadTrial& trial : tuning.trials) trials.push_back(&trial);
+  std::ranges::sort(trials, {}, [](const autotune::ThreadTrial* trial) {
+    return std::pair(trial->candidate.threads, trial->candidate.bound);
+  });
+  for (const autotune::ThreadTrial* trial : trials) {
+    text += fmt::format("| {:>7} | {:<8} | {:>10} | {:>10} |", trial->candidate.threads,
+                        trial->candidate.bound ? "bound" : "",
+                        time_text(trial->median_of(&autotune::ThreadSample::decode_seconds)),
+                        time_text(trial->median_of(&autotune::ThreadSample::prefill_seconds)));
+    if (joules)
+      text += fmt::format(" {:>9} | {:>11} |",
+                          energy_text(trial->median_of(&autotune::ThreadSample::decode_joules)),
+                          energy_text(trial->median_of(&autotune::ThreadSample::prefill_joules) /
+                                      static_cast<double>(tuning.prompt)));
+    text += "\n";
+  }
+  const autotune::ThreadChoice& choice = tuning.choice;
+  const runtime::EngineThreads best(static_cast<size_t>(choice.decode_threads),
+                                    static_cast<size_t>(choice.prefill_threads), choice.processors);
+  return text + fmt::format("\nthreads: {}\n", tools::text(best));
+}
+
+}  // namespace tern::tools

@@ -1,0 +1,50 @@
+// The best threads for a model: found by tern tune, used by whatever runs it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "autotune/measure/energy_meter.h"
+#include "autotune/records/database.h"
+#include "autotune/search/thread_search.h"
+#include "runtime/execute/engine.h"
+#include "targets/host.h"
+
+namespace tern::tools {
+
+// What a number of threads is chosen for: "L30 d2560 f6912 h20/5 v128256", which is layers, widths of the
+// embedding and of the feed-forward network, heads of queries and of keys, and the vocabulary.
+std::string shape_of(const runtime::Hyperparameters& model);
+
+struct ThreadTuning {
+  autotune::ThreadChoice choice;
+  std::vector<autotune::ThreadTrial> trials;
+  int64_t prompt = 0;  // tokens of each
+};
+
+struct ThreadTuningOptions {
+  double budget_seconds = 10;
+  autotune::Objective objective = autotune::Objective::time;
+  // If there is one, the energy of each candidate is known too, and each runs for as long as that takes.
+  autotune::JouleReader joules;
+};
+
+// Runs the model for a moment on each candidate. Ends soon after the budget, but not before three rounds. The
+// caller must not be bound to a processor. Fails if interrupted too early to tell, or if the meter does.
+// Precondition: who asks for energy has a meter.
+Expected<ThreadTuning> tune_threads(runtime::Engine& engine, const targets::Host& host,
+                                    const ThreadTuningOptions& options,
+                                    const std::function<bool()>& interrupted);
+
+// The threads that were chosen for a model of this shape, or nothing. Processors that this process may not
+// use are not named: then the system moves the threads.
+std::optional<runtime::EngineThreads> chosen_threads(const autotune::Database& database,
+                                                     const runtime::Hyperparameters& model,
+                                                     const targets::Host& host);
+
+// A table of what was measured, for people.
+std::string text(const ThreadTuning& tuning);
+
+}  // namespace tern::tools

@@ -1,0 +1,234 @@
+#include "tools/tune/background_tuner.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "autotune/records/database_file.h"
+#include "autotune/search/tune.h"
+#include "targets/host.h"
+#include "tools/tune/tune_session.h"
+#include "tools/tune/tune_setup.h"
+
+namespace tern::tools {
+namespace {
+
+// This thread, and children of it, run where nobody else wants to, on any processor of the process.
+void take_what_is_left(const std::vector<int>& processors) {
+  const sched_param priority = {};
+  sched_setscheduler(0, SCHED_IDLE, &priority);
+  cpu_set_t all;
+  CPU_ZERO(&all);
+  for (const int processor : processors) {
+    if (processor < CPU_SETSIZE) CPU_SET(static_cast<size_t>(processor), &all);
+  }
+  pthread_setaffinity_np(pthread_self(), sizeof all, &all);
+}
+
+// Threads of the machine that want to run, beside so many of ours.
+double load_by_others(size_t ours) {
+  std::ifstream file("/proc/loadavg");
+  double average = 0;
+  int running = 0;
+  file >> average >> average >> average >> running;
+  return file ? std::max(0.0, running - static_cast<double>(ours)) : 0;
+}
+
+bool same_shape(const ir::Problem& a, const ir::Problem& b) {
+  return a.n == b.n && a.k == b.k && a.weight == b.weight && a.scaling == b.scaling &&
+         a.scale_group == b.scale_group;
+}
+
+// Kernels that would not be worth it: they were measured, or refused.
+std::vector<uint64_t> known_to_be_no_better(const autotune::Database& known, const ir::Problem& problem,
+                                            const autotune::Conditions& conditions, double ratio) {
+  const double enough = ratio * (1 - autotune::TrialRules().worth_it);
+  std::vector<uint64_t> found;
+  for (const autotune::Record& record : known.records) {
+    if (record.conditions != conditions || record.kernel.problem != problem) continue;
+    if (!record.refused.empty() || (!record.timings.empty() && record.timings.back().ratio > enough))
+      found.push_back(hash(record.kernel));
+  }
+  return found;
+}
+
+}  // namespace
+
+BackgroundTuner::BackgroundTuner(runtime::Engine& engine, BackgroundOptions options)
+    : options_(std::move(options)),
+      engine_threads_(engine.threads()),
+      trials_(engine.try_kernels()),
+      thread_([this] { run(); }) {}
+
+std::string BackgroundTuner::end() {
+  if (!thread_.joinable()) return summary();
+  ending_ = true;
+  trials_.close();
+  thread_.join();
+  return summary();
+}
+
+void BackgroundTuner::run() {
+  take_what_is_left(options_.processors);
+  std::vector<std::string> warnings;  // said when the engine was loaded
+  Expected<autotune::Database> known = autotune::load_database(options_.file, options_.provenance, warnings);
+  keeps_ = static_cast<bool>(known);
+  if (!known) problem_ = fmt::format("nothing is kept: {}", known.error().text());
+  const Expected<codegen::Jit> jit = codegen::Jit::make(options_.target, std::nullopt);
+  if (!jit) {
+    problem_ = jit.error().text();
+    return;
+  }
+  find_sites(known ? *known : autotune::Database{options_.provenance, {}, {}, {}});
+  constexpr std::chrono::milliseconds no_time(0), for_work(50);
+  while (trials_.pause(no_time)) {
+    if (std::ranges::none_of(sites_, [](const Site& site) { return site.climb.has_value(); })) return;
+    if (Site* site = busiest())
+      try_next(*site, *jit);
+    else if (!trials_.pause(for_work))
+      return;
+  }
+}
+
+autotune::Conditions BackgroundTuner::conditions(const ir::Problem& problem) const {
+  const size_t threads =
+      problem.m <= runtime::most_decode_rows ? engine_threads_.decode : engine_threads_.prefill;
+  return {options_.target.name, static_cast<int>(threads)};
+}
+
+void BackgroundTuner::find_sites(const autotune::Database& known) {
+  std::vector<std::vector<ir::Kernel>> shapes;  // the kernels of each
+  for (const runtime::KernelSite& site : trials_.sites()) {
+    const ir::Problem& problem = site.kernel.problem;
+    const auto same = std::ranges::find_if(
+        shapes, [&](const auto& kernels) { return same_shape(kernels.front().problem, problem); });
+    const auto index = static_cast<size_t>(same - shapes.begin());
+    if (same == shapes.end()) shapes.emplace_back();
+    shapes[index].push_back(site.kernel);
+    sites_.push_back({problem, std::nullopt, index, 0, 0, 1});
+  }
+  for (const std::vector<ir::Kernel>& kernels : shapes)
+    choices_.push_back(
+        autotune::choice_in_use(known, kernels, options_.target, {options_.target.name, options_.threads}));
+  for (size_t i = 0; i < sites_.size() && !ending_; ++i) {
+    Site& site = sites_[i];
+    const std::vector<ir::Kernel>& kernels = shapes[site.choice];
+    const auto kernel = std::ranges::find(kernels, site.problem, &ir::Kernel::problem);
+    std::optional<kernels::Candidate> start = autotune::candidate_of(*kernel, known.records, options_.target);
+    if (!start) continue;
+    site.climb.emplace(std::move(*start), options_.target);
+    const std::optional<autotune::Choice>& choice = choices_[site.choice];
+    if (!choice) continue;
+    const double ratio = ratio_for(*choice, site.problem.m);
+    site.climb->leave_out(known_to_be_no_better(known, site.problem, conditions(site.problem), ratio));
+  }
+}
+
+// Where there is something to try, and which has taken the most time since this was last asked.
+BackgroundTuner::Site* BackgroundTuner::busiest() {
+  const std::vector<runtime::KernelSite> now = trials_.sites();
+  Site* most = nullptr;
+  for (size_t i = 0; i < sites_.size(); ++i) {
+    Site& site = sites_[i];
+    site.recent_seconds = now[i].seconds - site.seconds;
+    site.seconds = now[i].seconds;
+    if (site.climb && site.recent_seconds > (most ? most->recent_seconds : 0)) most = &site;
+  }
+  return most;
+}
+
+void BackgroundTuner::try_next(Site& site, const codegen::Jit& jit) {
+  std::optional<kernels::Candidate> candidate = site.climb->next();
+  if (!candidate) {
+    site.climb.reset();
+    return;
+  }
+  const Expected<codegen::CompiledKernel> code = jit.compile(candidate->kernel);
+  if (!code || ending_ || !is_right(*code) || ending_) return;
+  if (!trials_.put(*code)) return;
+  const std::optional<runtime::FinishedTrial> finished = trials_.wait();
+  if (!finished) return;
+  if (finished->result.verdict == autotune::Verdict::undecided)
+    site.climb->put_back(std::move(*candidate));
+  else
+    learn(site, *candidate, finished->result);
+}
+
+bool BackgroundTuner::is_right(const codegen::CompiledKernel& kernel) {
+  const ir::Problem& problem = kernel.kernel().problem;
+  if (!check_ || !same_shape(problem, checked_)) check_.emplace(problem, autotune::crew_of_one());
+  checked_ = problem;
+  if (ending_) return false;
+  const autotune::Code code{kernel, std::nullopt};
+  const bool right = check_->check_guarded({&code, 1})[0].empty();
+  wrong_ += !right;
+  return right;
+}
+
+void BackgroundTuner::learn(Site& site, const kernels::Candidate& candidate,
+                            const autotune::TrialResult& result) {
+  const bool better = result.verdict == autotune::Verdict::better;
+  ++tried_;
+  better_ += better;
+  autotune::Database found{options_.provenance, {}, {}, {}};
+  const std::string date = autotune::date_now();
+  if (std::optional<autotune::Choice>& choice = choices_[site.choice]) {
+    const double load = load_by_others(engine_threads_.most());
+    found.records.push_back(record_of(candidate, result, ratio_for(*choice, site.problem.m),
+                                      conditions(site.problem), load, date));
+    if (better) {
+      take(*choice, candidate, result, date);
+      found.choices.push_back(*choice);
+    }
+  }
+  if (better) {
+    site.ratio *= result.ratio.value;
+    site.climb->move_to(candidate);
+  }
+  if (!keeps_ || found.records.empty()) return;
+  const Status kept = autotune::append_to_database(options_.file, found);
+  if (kept) return;
+  keeps_ = false;
+  problem_ = fmt::format("nothing more is kept: {}", kept.error().text());
+}
+
+std::string BackgroundTuner::summary() const {
+  std::vector<std::string> gains;
+  for (const Site& site : sites_) {
+    if (site.ratio < 1)
+      gains.push_back(
+          fmt::format("{} m={}: {:.3f} of the time", shape_text(site.problem), site.problem.m, site.ratio));
+  }
+  std::string text = fmt::format("{} kernels tried, {} taken", tried_, better_);
+  if (wrong_ > 0) text += fmt::format(", {} wrong and not tried", wrong_);
+  if (!gains.empty()) text += fmt::format(": {}", fmt::join(gains, ", "));
+  if (!problem_.empty()) text += fmt::format(" ({})", problem_);
+  return text;
+}
+
+Expected<LoadedEngine> load_and_tune_beside(const EngineFlags& flags) {
+  const Expected<targets::Host>& host = targets::detect_host();
+  if (!host) return host.error();
+  const Expected<targets::Target> target = targets::find_runnable_target(flags.target);
+  if (!target) return target.error();
+  BackgroundOptions options{*target, autotune::provenance_of(*host), {}, 0, host->processors};
+  options.file = tuned_file(flags.records.database, options.provenance);
+  options.threads = static_cast<int>(flags.threads == 0 ? default_threads() : flags.threads);
+  // A file that is named must be there to be read; before the first run it is not.
+  std::error_code unknown;
+  if (!std::filesystem::exists(options.file, unknown)) {
+    const Status made = autotune::append_to_database(options.file, {options.provenance, {}, {}, {}});
+    if (!made) return made.error();
+  }
+  Expected<LoadedEngine> loaded = load_engine(flags);
+  if (!loaded) return loaded;
+  const auto tuner = std::make_shared<BackgroundTuner>(*loaded->engine, std::move(options));
+  loaded->end_beside = [tuner] { return tuner->end(); };
+  return loaded;
+}
+
+}  // namespace tern::tools
