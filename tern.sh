@@ -179,8 +179,8 @@ main() {
       run_tests release
       ;;
     sanitize)
-      build asan ir_test targets_test autotune_test runtime_test
-      run_tests asan --label-regex '^(ir|targets|runtime)$'
+      build asan base_test ir_test targets_test autotune_test runtime_test
+      run_tests asan --label-regex '^(base|ir|targets|runtime)$'
       run_tests asan --tests-regex '^(Damaged)?Database'
       ;;
     build) build release all ;;

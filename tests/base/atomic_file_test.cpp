@@ -3,14 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/runtime/temporary_file.h"
+#include "tests/support/temporary_file.h"
 
 namespace tern {
 namespace {
 
-using runtime::read_text;
-using runtime::TemporaryFolder;
-using runtime::to_bytes;
 using ::testing::HasSubstr;
 
 TEST(AtomicFile, IsInvisibleUntilItIsCommitted) {

@@ -6,7 +6,7 @@
 
 #include <optional>
 
-#include "tests/runtime/temporary_file.h"
+#include "tests/support/temporary_file.h"
 
 namespace tern {
 namespace {

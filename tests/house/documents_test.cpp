@@ -43,7 +43,7 @@ bool is_pattern(const std::string& path) {
 std::vector<std::string> broken_paths(const std::string& text, const fs::path& folder) {
   static const std::regex link(R"(\]\(([^)#: ]+)[^):]*\))");
   static const std::regex path(
-      "`((?:ir|targets|codegen|autotune|runtime|tools|tests|bench|docs|models|cmake)/"
+      "`((?:base|ir|targets|codegen|kernels|autotune|runtime|tools|tests|bench|docs|models|cmake)/"
       "[A-Za-z0-9_./-]*)`");
   std::vector<std::string> broken;
   for (const std::string& target : find_all(text, link)) {

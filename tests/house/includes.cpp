@@ -29,21 +29,21 @@ struct Stranger {
 
 // The first row that fits a header counts. A header that fits none is for nobody.
 const std::vector<Stranger>& strangers() {
-  static const std::vector<std::string_view> above_ir = {"targets/", "codegen/", "autotune/", "runtime/",
-                                                         "tools/",   "tests/",   "bench/"};
+  static const std::vector<std::string_view> beside_ir = {
+      "base/", "targets/", "codegen/", "kernels/", "autotune/", "runtime/", "tools/", "tests/", "bench/"};
   static const std::vector<Stranger> table = {
       {"fmt/", {""}},
       {"stdint.h", {"codegen/bundle/bundle_abi.h"}},  // which is C
       {"llvm/", {"codegen/"}},
       {"yaml-cpp/", {"autotune/records/yaml_reader.h"}, "_yaml.cpp"},  // one file a format
       {"hwloc.h", {"targets/"}},
-      {"hwy/", {"runtime/"}},
+      {"hwy/", {"base/thread_pool.cpp", "runtime/math/", "runtime/execute/bandwidth.cpp"}},
       {"pcre2.h", {"runtime/text/pre_tokenizer.cpp"}},
       {"nlohmann/", {"runtime/", "tools/", "tests/"}},
       {"CLI/", {"tools/"}},
       {"gtest/", {"tests/"}},
       {"gmock/", {"tests/"}},
-      {"benchmark/", {"autotune/", "bench/"}},
+      {"benchmark/", {"autotune/measure/", "bench/"}},
       // What a CPU can do is found out in targets/. Intrinsics have no row: codegen/ and Highway make
       // vectors.
       {"cpuid.h", {"targets/probe_"}},
@@ -51,13 +51,13 @@ const std::vector<Stranger>& strangers() {
       {"sys/auxv.h", {"targets/probe_"}},
       {"sys/syscall.h", {"targets/probe_"}},
       // POSIX and Linux
-      {"sys/", above_ir},
-      {"fcntl.h", above_ir},
-      {"unistd.h", above_ir},
-      {"dirent.h", above_ir},
-      {"sched.h", above_ir},
-      {"spawn.h", above_ir},
-      {"pthread.h", above_ir},
+      {"sys/", beside_ir},
+      {"fcntl.h", beside_ir},
+      {"unistd.h", beside_ir},
+      {"dirent.h", beside_ir},
+      {"sched.h", beside_ir},
+      {"spawn.h", beside_ir},
+      {"pthread.h", beside_ir},
   };
   return table;
 }

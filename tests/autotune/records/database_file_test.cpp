@@ -11,15 +11,13 @@
 #include <numeric>
 #include <thread>
 
-#include "tests/runtime/temporary_file.h"
 #include "tests/support/random_database.h"
+#include "tests/support/temporary_file.h"
 #include "tests/support/text_edit.h"
 
 namespace tern::autotune {
 namespace {
 
-using runtime::read_text;
-using runtime::TemporaryFolder;
 using testing::DatabaseMaker;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "runtime/gguf/gguf.h"
-#include "tests/runtime/temporary_file.h"
+#include "tests/support/temporary_file.h"
 
 namespace tern::runtime {
 namespace {

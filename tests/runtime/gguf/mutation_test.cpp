@@ -10,7 +10,7 @@
 #include "runtime/model/model_cost.h"
 #include "runtime/model/synth.h"
 #include "runtime/model/tensor_rows.h"
-#include "tests/runtime/temporary_file.h"
+#include "tests/support/temporary_file.h"
 
 namespace tern::runtime {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "runtime/gguf/gguf_write.h"
 #include "runtime/model/model.h"
-#include "tests/runtime/temporary_file.h"
+#include "tests/support/temporary_file.h"
 
 namespace tern::runtime {
 

@@ -9,7 +9,7 @@
 #include "runtime/model/model.h"
 #include "runtime/model/synth_vocabulary.h"
 #include "runtime/text/tokenizer.h"
-#include "tests/runtime/temporary_file.h"
+#include "tests/support/temporary_file.h"
 
 namespace tern::runtime {
 namespace {

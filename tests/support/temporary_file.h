@@ -10,12 +10,12 @@
 #include <string_view>
 #include <vector>
 
-namespace tern::runtime {
+namespace tern {
 
 // A folder of its own for one test.
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_(std::filesystem::path(testing::TempDir()) / name()) {
+  TemporaryFolder() : path_(std::filesystem::path(::testing::TempDir()) / name()) {
     std::filesystem::create_directories(path_);
   }
   ~TemporaryFolder() { std::filesystem::remove_all(path_); }
@@ -50,4 +50,4 @@ inline std::vector<std::byte> read_bytes(const std::string& path) {
   return to_bytes(read_text(path));
 }
 
-}  // namespace tern::runtime
+}  // namespace tern
