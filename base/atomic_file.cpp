@@ -11,6 +11,8 @@
 #include <system_error>
 #include <utility>
 
+#include "base/system_error.h"
+
 namespace tern {
 namespace {
 
@@ -39,7 +41,7 @@ Status make_name_durable(const std::filesystem::path& path) {
   const int problem = fsync(descriptor) == 0 ? 0 : errno;
   close(descriptor);
   if (problem == 0 || problem == EINVAL) return {};  // EINVAL: a file system that cannot do this
-  return Error{"cannot write: " + std::generic_category().message(problem), {folder.string()}};
+  return system_error("cannot write", problem, {folder.string()});
 }
 
 }  // namespace
@@ -58,7 +60,7 @@ AtomicFile::~AtomicFile() {
 }
 
 Error AtomicFile::failure(const std::string& what) const {
-  return Error{what + ": " + std::generic_category().message(errno), {path_}};
+  return system_error(what, errno, {path_});
 }
 
 Expected<AtomicFile> AtomicFile::create(const std::string& path) {
@@ -73,7 +75,7 @@ Expected<AtomicFile> AtomicFile::create(const std::string& path) {
   const std::string temporary = temporary_name(target);
   const int named = open(temporary.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, mode);
   if (named >= 0) return AtomicFile(target.string(), temporary, named);
-  return Error{"cannot write: " + std::generic_category().message(errno), {path}};
+  return system_error("cannot write", errno, {path});
 }
 
 Status AtomicFile::write(std::span<const std::byte> bytes) {

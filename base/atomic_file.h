@@ -14,14 +14,15 @@ namespace tern {
 // the file system can do so, the temporary file has no name, so that not even a killed process leaves one.
 class AtomicFile {
  public:
-  // Errors: the folder is missing or may not be written to; `path` exists and is not a regular file.
+  // Errors: the folder is missing, or `path` exists and is not a regular file; the folder may not be written
+  // to (of kind machine).
   static Expected<AtomicFile> create(const std::string& path);
 
   AtomicFile(AtomicFile&& other) noexcept;
   AtomicFile& operator=(AtomicFile&&) = delete;
   ~AtomicFile();
 
-  // Appends. Errors: those of the file system, such as a full disk.
+  // Appends. Errors: those of the file system, such as a full disk, of kind machine.
   Status write(std::span<const std::byte> bytes);
 
   // Makes the bytes durable, then visible under the target's name. Call it once, last.

@@ -14,15 +14,23 @@ constexpr uint64_t mix(uint64_t word) {
   return word ^ word >> 31;
 }
 
+// SplitMix64 adds this to its state before each number: 2^64 / golden ratio, made odd.
+inline constexpr uint64_t split_mix_step = 0x9e3779b97f4a7c15u;
+
+// The number at a position, from 0, of SplitMix64's sequence with seed 0.
+constexpr uint64_t split_mix(uint64_t position) {
+  return mix((position + 1) * split_mix_step);
+}
+
 // One of 2^64 independent streams of a seed, told apart by a name. bits(0), bits(1), ... is SplitMix64's
 // sequence.
 class RandomStream {
  public:
-  constexpr RandomStream(uint64_t seed, std::string_view name) : start_(mix(seed + step)) {
-    for (const char c : name) start_ = mix(start_ ^ static_cast<unsigned char>(c)) + step;
+  constexpr RandomStream(uint64_t seed, std::string_view name) : start_(mix(seed + split_mix_step)) {
+    for (const char c : name) start_ = mix(start_ ^ static_cast<unsigned char>(c)) + split_mix_step;
   }
 
-  constexpr uint64_t bits(uint64_t position) const { return mix(start_ + (position + 1) * step); }
+  constexpr uint64_t bits(uint64_t position) const { return mix(start_ + (position + 1) * split_mix_step); }
 
   // Uniform over the multiples of 2^-23 in [-1, 1): exact in f32, so no rounding differs between machines.
   constexpr float signed_unit(uint64_t position) const {
@@ -30,7 +38,6 @@ class RandomStream {
   }
 
  private:
-  static constexpr uint64_t step = 0x9e3779b97f4a7c15u;  // 2^64 / golden ratio, odd
   uint64_t start_;
 };
 

@@ -6,8 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 #include <utility>
+
+#include "base/system_error.h"
 
 namespace tern {
 namespace {
@@ -18,10 +19,6 @@ struct Descriptor {
     if (number >= 0) close(number);
   }
 };
-
-Error system_error(const std::string& path, const std::string& what, int code) {
-  return Error{what + ": " + std::generic_category().message(code), {path}};
-}
 
 }  // namespace
 
@@ -38,15 +35,15 @@ FileMapping::FileMapping(std::string name, std::vector<std::byte> bytes) : path_
 Expected<FileMapping> map_file(const std::string& path) {
   // O_NONBLOCK: opening a pipe must not wait for its writer; regular files do not notice.
   const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (file.number < 0) return system_error(path, "cannot open the file", errno);
+  if (file.number < 0) return system_error("cannot open the file", errno, {path});
   struct stat status {};
-  if (fstat(file.number, &status) != 0) return system_error(path, "cannot examine the file", errno);
+  if (fstat(file.number, &status) != 0) return system_error("cannot examine the file", errno, {path});
   if (S_ISDIR(status.st_mode)) return Error{"is a directory, not a file", {path}};
   if (!S_ISREG(status.st_mode)) return Error{"is not a regular file", {path}};
   if (status.st_size == 0) return Error{"the file is empty", {path}};
   const size_t size = static_cast<size_t>(status.st_size);
   void* const start = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number, 0);
-  if (start == MAP_FAILED) return system_error(path, "cannot map the file", errno);
+  if (start == MAP_FAILED) return system_error("cannot map the file", errno, {path});
   std::shared_ptr<const void> owner(start, [size](void* mapped) { munmap(mapped, size); });
   return FileMapping(path, std::move(owner), {static_cast<const std::byte*>(start), size});
 }

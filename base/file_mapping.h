@@ -30,7 +30,8 @@ class FileMapping {
   std::span<const std::byte> bytes_;
 };
 
-// Maps a regular file. Errors: it is missing, unreadable, empty, or a directory or other special file.
+// Maps a regular file. Errors: it is missing, empty, or a directory or other special file; it may not be
+// read, or memory for the mapping is lacking (of kind machine).
 Expected<FileMapping> map_file(const std::string& path);
 
 }  // namespace tern

@@ -9,17 +9,26 @@
 #include <utility>
 
 namespace tern {
+namespace {
 
-Expected<Memory> Memory::allocate(size_t bytes) {
+constexpr size_t huge_page = size_t{1} << 21;
+
+}  // namespace
+
+Expected<Memory> Memory::allocate(size_t bytes, MemoryOptions options) {
   Memory memory;
   memory.size_ = std::max<size_t>(bytes, 1);
-  void* start = mmap(nullptr, memory.size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (options.whole_huge_pages) memory.size_ = (memory.size_ + huge_page - 1) / huge_page * huge_page;
+  // A size that overflowed is smaller than what was asked for.
+  void* start = memory.size_ < bytes
+                    ? MAP_FAILED
+                    : mmap(nullptr, memory.size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (start == MAP_FAILED)
-    return Error{
-        fmt::format("not enough memory: {:.1f} MB more were needed", static_cast<double>(bytes) / 1e6), {}};
-  // Small blocks would waste most of a huge page.
-  if (memory.size_ >= (size_t{1} << 21)) madvise(start, memory.size_, MADV_HUGEPAGE);
-  madvise(start, memory.size_, MADV_DONTFORK);
+    return machine_error(
+        fmt::format("not enough memory: {:.1f} MB more were needed", static_cast<double>(bytes) / 1e6));
+  // Smaller blocks would waste most of a huge page.
+  if (memory.size_ >= huge_page) madvise(start, memory.size_, MADV_HUGEPAGE);
+  if (!options.for_children) madvise(start, memory.size_, MADV_DONTFORK);
   memory.start_ = static_cast<std::byte*>(start);
   return memory;
 }
@@ -35,6 +44,10 @@ Memory& Memory::operator=(Memory&& other) noexcept {
 
 Memory::~Memory() {
   if (start_) munmap(start_, size_);
+}
+
+void Memory::make_read_only() {
+  if (start_) mprotect(start_, size_, PROT_READ);
 }
 
 void release_mapped(std::span<const std::byte> bytes) {

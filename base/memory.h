@@ -1,4 +1,4 @@
-// Large blocks of memory for weights and activations.
+// Large blocks of memory: for weights and activations, and for what the tuner measures and checks.
 #pragma once
 
 #include <cstddef>
@@ -8,16 +8,29 @@
 
 namespace tern {
 
-// A zeroed block that starts on a page, on huge pages where the system grants them: weights are read once a
-// token, and small pages would cost an address look-up every 4 KiB. Children that are forked lack it, which
-// makes forking quick beside a model that runs. Moves, does not copy.
+struct MemoryOptions {
+  // Forked children see a copy. Otherwise they lack the block, which makes forking quick beside a model that
+  // runs.
+  bool for_children = false;
+  // Rounds the size up to whole huge pages, and asks for them for small blocks too. Small pages lie where the
+  // system happens to have some, which shows in timings of code that reads them from the second-level cache.
+  bool whole_huge_pages = false;
+};
+
+// A zeroed block that starts on a page, on huge pages (2 MiB) where it has room for one and the system grants
+// them: weights are read once a token, and small pages would cost an address look-up every 4 KiB. Moves, does
+// not copy.
 class Memory {
  public:
-  static Expected<Memory> allocate(size_t bytes);
+  // Errors: there is not enough memory, of kind machine.
+  static Expected<Memory> allocate(size_t bytes, MemoryOptions options = {});
   Memory() = default;
   Memory(Memory&& other) noexcept;
   Memory& operator=(Memory&& other) noexcept;
   ~Memory();
+
+  // From now on a write to the block crashes the process.
+  void make_read_only();
 
   std::byte* data() const { return start_; }
   size_t size() const { return size_; }

@@ -49,12 +49,12 @@ Expected<std::unique_ptr<ThreadPool>> ThreadPool::make(size_t threads, const std
   std::unique_ptr<ThreadPool> pool(new ThreadPool(threads));
   try {
     for (size_t thread = 1; thread < threads; ++thread) {
-      pool->workers_.emplace_back([&crew = *pool, thread] { crew.work(thread); });
+      pool->workers_.emplace_back([&self = *pool, thread] { self.work(thread); });
     }
   } catch (const std::system_error& error) {
-    return Error{fmt::format("cannot start {} threads: {}", threads, error.what()), {}};
+    return machine_error(fmt::format("cannot start {} threads: {}", threads, error.what()));
   }
-  if (const Status status = pool->bind(processors); !status) return status.error();
+  TERN_TRY(pool->bind(processors));
   return pool;
 }
 
@@ -76,9 +76,8 @@ Status ThreadPool::bind(const std::vector<int>& processors) {
     if (processor >= 0 && processor < CPU_SETSIZE) CPU_SET(static_cast<size_t>(processor), &one);
     const pthread_t handle = thread == 0 ? pthread_self() : workers_[thread - 1].native_handle();
     if (pthread_setaffinity_np(handle, sizeof one, &one) != 0)
-      return Error{fmt::format("thread {} cannot be bound to processor {}: this process may not use it",
-                               thread, processor),
-                   {}};
+      return machine_error(fmt::format(
+          "thread {} cannot be bound to processor {}: this process may not use it", thread, processor));
   }
   return {};
 }

@@ -1,4 +1,4 @@
-// A fixed crew of threads for parallel regions of a few microseconds each.
+// A fixed set of threads for parallel regions of a few microseconds each.
 #pragma once
 
 #include <atomic>
@@ -18,12 +18,17 @@ namespace tern {
 // from inside a region.
 class ThreadPool {
  public:
+  // The calling thread alone, wherever the system puts it.
+  ThreadPool() : ThreadPool(1) {}
+
   // `threads` counts the caller. Thread i stays on the i-th of `processors`, as the system numbers them, the
-  // caller too until the pool's end; if there are none, the system moves threads as it likes. Fails unless
-  // threads is 1 to 1024, where the system refuses a thread or a processor, and if these are fewer than
-  // threads.
+  // caller too until the pool's end; if there are none, the system moves threads as it likes. Errors: threads
+  // is not 1 to 1024, or there are fewer processors than that; the system refuses a thread or a processor (of
+  // kind machine).
   static Expected<std::unique_ptr<ThreadPool>> make(size_t threads, const std::vector<int>& processors = {});
   ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
 
   size_t threads() const { return workers_.size() + 1; }
 

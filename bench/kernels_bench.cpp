@@ -8,7 +8,6 @@
 //   build/release/bench/kernels_bench --prefetch=8192 --benchmark_filter='m1/.*memory'
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <cstring>
 #include <iostream>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "autotune/measure/peak.h"
+#include "base/memory.h"
 #include "codegen/jit/jit.h"
 #include "codegen/lower/lower.h"
 #include "ir/kernel/verify_kernel.h"
@@ -33,18 +33,11 @@ using namespace tern;
 // Instead of the recipes' own distance.
 std::optional<int64_t> prefetch_bytes;
 
-struct Unmap {
-  size_t size;
-  void operator()(void* start) const { munmap(start, size); }
-};
-using Memory = std::unique_ptr<void, Unmap>;
-
-// Memory on huge pages where the system grants them.
+// Memory that is full of `value`.
 Memory allocate(size_t size, int value) {
-  void* start = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  madvise(start, size, MADV_HUGEPAGE);
-  std::memset(start, value, size);
-  return Memory(start, Unmap{size});
+  Memory memory = Memory::allocate(size, {.whole_huge_pages = true}).take();
+  std::memset(memory.data(), value, size);
+  return memory;
 }
 
 size_t bytes_of(const ir::Buffer& buffer) {
@@ -61,7 +54,7 @@ struct Call {
       const size_t size = bytes_of(program.buffers[i]) * (i == 0 ? copies : 1) + 4096;
       // Any bytes are weights, but for those of which a range is promised.
       memory.push_back(allocate(size, program.buffers[i].has_promise() ? 0 : 0x55));
-      pointers.push_back(memory.back().get());
+      pointers.push_back(memory.back().data());
     }
   }
 };

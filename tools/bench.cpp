@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/counter_random.h"
 #include "runtime/execute/bandwidth.h"
 #include "runtime/model/model_cost.h"
 #include "tools/commands.h"
@@ -37,11 +38,7 @@ struct Result {
 // Any ids do: the time does not depend on them.
 std::vector<uint32_t> random_ids(size_t count, uint32_t vocabulary) {
   std::vector<uint32_t> ids;
-  uint64_t state = 1;
-  for (size_t i = 0; i < count; ++i) {
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    ids.push_back(static_cast<uint32_t>(state >> 33) % vocabulary);
-  }
+  for (size_t i = 0; i < count; ++i) ids.push_back(static_cast<uint32_t>(split_mix(i) % vocabulary));
   return ids;
 }
 
@@ -77,7 +74,7 @@ Expected<Result> measure(runtime::Engine& engine, bool prefill, size_t count, co
     squares += *rate * *rate;
     ++runs;
   }
-  if (runs == 0) return Error{"interrupted", {}};
+  if (runs == 0) return Error{"interrupted", {}, ErrorKind::interrupted};
   const auto n = static_cast<double>(runs);
   result.tokens_per_second = sum / n;
   result.stddev = runs > 1 ? std::sqrt(std::max(0.0, (squares - sum * sum / n) / (n - 1))) : 0;
@@ -175,7 +172,7 @@ Expected<int> bench(BenchFlags flags) {
                            : flags.output == "csv" ? print_csv(results)
                                                    : print_markdown(results, model, target, loaded->kernels);
   const int written = write_output("", text);
-  return interrupted() ? 130 : written;
+  return interrupted() ? exit_interrupted : written;
 }
 
 }  // namespace

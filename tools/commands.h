@@ -3,10 +3,9 @@
 
 #include <CLI/CLI.hpp>
 
-namespace tern::tools {
+#include "tools/options/exit_code.h"
 
-// What a command ends with: 0, or 1 for "ran and failed", or 2 for "the input is at fault".
-enum ExitCode : int { exit_ok = 0, exit_failed = 1, exit_bad_input = 2 };
+namespace tern::tools {
 
 // An action stores its ExitCode through `exit_code`.
 void add_asm(CLI::App& app, int& exit_code);

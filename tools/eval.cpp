@@ -79,7 +79,7 @@ Expected<int> score_text(const EvalFlags& flags, runtime::Engine& engine) {
   }
   if (!interrupted()) return exit_ok;
   fmt::print(stderr, "tern: interrupted: the figures are those of the first {} tokens\n", result->tokens);
-  return 130;
+  return exit_interrupted;
 }
 
 Expected<int> evaluate(const EvalFlags& flags) {

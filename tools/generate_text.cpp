@@ -172,7 +172,7 @@ Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
     print_stats(*loaded, *result, load_seconds);
     if (!beside.empty()) fmt::print(stderr, "beside   {}\n", beside);
   }
-  return result->reason == runtime::StopReason::interrupted ? 130 : exit_ok;
+  return result->reason == runtime::StopReason::interrupted ? exit_interrupted : exit_ok;
 }
 
 }  // namespace tern::tools

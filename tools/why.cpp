@@ -119,10 +119,8 @@ Expected<int> why(const WhyFlags& flags) {
   if (!database) return database.error();
   for (const std::string& warning : warnings) fmt::print(stderr, "tern: warning: {}\n", warning);
 
-  const Expected<std::unique_ptr<PoolCrew>> crew = PoolCrew::make(default_threads());
-  if (!crew) return crew.error();
-  const Expected<double> bandwidth = runtime::read_bandwidth((*crew)->pool());
-  if (!bandwidth) return bandwidth.error();
+  TERN_ASSIGN(const std::unique_ptr<ThreadPool> pool, threads_to_measure_on(default_threads()));
+  TERN_ASSIGN(const double bandwidth, runtime::read_bandwidth(*pool));
   std::string text;
   for (const autotune::Choice& choice : database->choices) {
     ir::Problem problem = choice.kernels[0].problem;
@@ -132,7 +130,7 @@ Expected<int> why(const WhyFlags& flags) {
         choice.conditions.target, choice.date,
         choice.complete ? "the search came to its end" : "the search was cut short: `tern tune` goes on");
     Expected<autotune::CostModel> model =
-        autotune::CostModel::make(host->target, {choice.conditions.threads, *bandwidth, 3e9}, 1);
+        autotune::CostModel::make(host->target, {choice.conditions.threads, bandwidth, 3e9}, 1);
     if (!model) return model.error();
     for (size_t b = 0; b < choice.kernels.size(); ++b) {
       problem.m = choice.kernels[b].problem.m;

@@ -7,20 +7,15 @@
 #include <cstring>
 #include <numeric>
 
+#include "base/counter_random.h"
 #include "ir/kernel/pack.h"
 
 namespace tern::autotune {
 namespace {
 
-// A pseudo-random number for each place (splitmix64).
-uint64_t noise(uint64_t place) {
-  uint64_t x = (place + 1) * 0x9e3779b97f4a7c15u;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
-float small_float(uint64_t place) {
-  return static_cast<float>(noise(place) % 4001) / 1000 - 2;
+// Multiples of 0.001 in [-2, 2].
+float small_float(uint64_t position) {
+  return static_cast<float>(split_mix(position) % 4001) / 1000 - 2;
 }
 
 // Rows of activations that differ. No tile of the space has so many rows or a multiple, or a kernel that
@@ -52,11 +47,11 @@ void CheckCase::choose_trits() {
   const bool signs = problem_.weight == ir::Element::sign;
   inputs_.trits.resize(small_.n * small_.k);
   for (size_t i = 0; i < inputs_.trits.size(); ++i)
-    inputs_.trits[i] = static_cast<int8_t>(signs ? static_cast<int>(noise(i) % 2) * 2 - 1
-                                                 : static_cast<int>(noise(i) % 3) - 1);
+    inputs_.trits[i] = static_cast<int8_t>(signs ? static_cast<int>(split_mix(i) % 2) * 2 - 1
+                                                 : static_cast<int>(split_mix(i) % 3) - 1);
   inputs_.quantized.resize(small_.m * small_.k);
   for (size_t i = 0; i < inputs_.quantized.size(); ++i)
-    inputs_.quantized[i] = static_cast<int8_t>(static_cast<int>(noise(~i) % 255) - 127);
+    inputs_.quantized[i] = static_cast<int8_t>(static_cast<int>(split_mix(~i) % 255) - 127);
   // The second row is as large as can be, so that sums that are too narrow show.
   for (int64_t k = 0; k < small_.k; ++k)
     inputs_.quantized[small_.k + k] = static_cast<int8_t>(inputs_.trits[k] < 0 ? -127 : 127);
@@ -75,7 +70,7 @@ void CheckCase::choose_dense() {
   for (size_t i = 0; i < inputs_.dense.size(); ++i) {
     // Rounded as they will be stored.
     uint8_t bytes[4] = {};
-    const auto number = static_cast<int64_t>(noise(i) % static_cast<uint64_t>(count));
+    const auto number = static_cast<int64_t>(split_mix(i) % static_cast<uint64_t>(count));
     encode_dense(packing, bytes, whole ? static_cast<float>(low + number) : small_float(i));
     inputs_.dense[i] = decode_dense(packing, bytes);
   }

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <vector>
 
-#include "autotune/measure/pages.h"
+#include "base/memory.h"
 #include "base/statistics.h"
 #include "ir/program/interpret.h"
 
@@ -22,13 +22,13 @@ Expected<Code> compile_code(const codegen::Jit& jit, const ir::Kernel& kernel) {
 double time_tables(const Code& code, int threads) {
   if (!code.tables) return 0;
   const codegen::CompiledKernel& tables = *code.tables;
-  std::vector<Pages> memory;
+  std::vector<Memory> memory;
   std::vector<void*> pointers;
   for (const ir::Buffer& buffer : tables.program().buffers) {
     const auto bytes = static_cast<size_t>(buffer.size * size_in_bytes(buffer.element));
-    Expected<Pages> pages = Pages::allocate(bytes + 4096, Pages::Children::lack);
-    if (!pages) return 0;
-    memory.push_back(pages.take());
+    Expected<Memory> block = Memory::allocate(bytes + 4096, {.whole_huge_pages = true});
+    if (!block) return 0;
+    memory.push_back(block.take());
     pointers.push_back(memory.back().data());
   }
   const std::vector<ir::Range> ranges = full_ranges(tables.program());

@@ -8,7 +8,7 @@
 #include "autotune/measure/check_case.h"
 #include "autotune/measure/guarded.h"
 #include "autotune/measure/packed_copies.h"
-#include "autotune/measure/pages.h"
+#include "base/memory.h"
 #include "ir/program/interpret.h"
 
 namespace tern::autotune {
@@ -58,18 +58,18 @@ bool is_packed(const ir::Buffer& buffer) {
 }  // namespace
 
 struct ExactCheck::Data {
-  Data(const ir::Problem& problem, Crew threads, size_t packed_bytes)
-      : crew(std::move(threads)), known(problem), packed(known, packed_bytes) {}
+  Data(const ir::Problem& problem, ThreadPool& threads, size_t packed_bytes)
+      : pool(threads), known(problem), packed(known, packed_bytes) {}
 
-  Crew crew;
+  ThreadPool& pool;
   CheckCase known;
   PackedCopies packed;
   struct Input {
-    Pages pages;
+    Memory memory;
     int64_t size = 0;  // elements that are filled in
   };
   std::map<std::string, Input> inputs;
-  std::map<std::string, Pages> outputs;  // of children each its own
+  std::map<std::string, Memory> outputs;  // of children each its own
 
   Expected<size_t> prepare(std::span<const Code> codes);
   Status prepare_input(const ir::Buffer& buffer);
@@ -82,11 +82,10 @@ struct ExactCheck::Data {
 Status ExactCheck::Data::prepare_input(const ir::Buffer& buffer) {
   Input& input = inputs[buffer.name];
   if (input.size >= buffer.size) return {};
-  Expected<Pages> pages = Pages::allocate(bytes_of(buffer) + spare_bytes, Pages::Children::copy);
-  if (!pages) return pages.error();
-  known.fill(buffer, pages->data());
-  pages->make_read_only();
-  input = {pages.take(), buffer.size};
+  TERN_ASSIGN(Memory memory, Memory::allocate(bytes_of(buffer) + spare_bytes, {.for_children = true}));
+  known.fill(buffer, memory.data());
+  memory.make_read_only();
+  input = {std::move(memory), buffer.size};
   return {};
 }
 
@@ -94,13 +93,13 @@ Status ExactCheck::Data::prepare_input(const ir::Buffer& buffer) {
 Expected<size_t> ExactCheck::Data::prepare(std::span<const Code> codes) {
   std::vector<const ir::Kernel*> kernels;
   for (const Code& code : codes) kernels.push_back(&code.kernel.kernel());
-  const size_t count = packed.pack(kernels, crew);
+  const size_t count = packed.pack(kernels, pool);
   for (const Code& code : codes.first(count)) {
     for (const codegen::CompiledKernel* program : programs(code)) {
       for (int i = 0; i < passed_buffers(program->program()); ++i) {
         const ir::Buffer& buffer = program->program().buffers[i];
         if (is_packed(buffer) || computes(code, buffer)) continue;
-        if (const Status ready = prepare_input(buffer); !ready) return ready.error();
+        TERN_TRY(prepare_input(buffer));
       }
     }
   }
@@ -109,13 +108,11 @@ Expected<size_t> ExactCheck::Data::prepare(std::span<const Code> codes) {
 
 // What is not written shows.
 Status ExactCheck::Data::clear_output(const ir::Buffer& buffer) {
-  Pages& pages = outputs[buffer.name];
-  if (pages.size() < bytes_of(buffer) + spare_bytes) {
-    Expected<Pages> made = Pages::allocate(bytes_of(buffer) + spare_bytes, Pages::Children::copy);
-    if (!made) return made.error();
-    pages = made.take();
+  Memory& memory = outputs[buffer.name];
+  if (memory.size() < bytes_of(buffer) + spare_bytes) {
+    TERN_ASSIGN(memory, Memory::allocate(bytes_of(buffer) + spare_bytes, {.for_children = true}));
   }
-  std::memset(pages.data(), 0xff, bytes_of(buffer));
+  std::memset(memory.data(), 0xff, bytes_of(buffer));
   return {};
 }
 
@@ -129,7 +126,7 @@ std::vector<void*> ExactCheck::Data::pointers(const codegen::CompiledKernel& pro
     else if (const auto output = outputs.find(name); output != outputs.end())
       result.push_back(output->second.data());
     else
-      result.push_back(inputs.at(name).pages.data());
+      result.push_back(inputs.at(name).memory.data());
   }
   return result;
 }
@@ -151,8 +148,8 @@ std::string ExactCheck::Data::check(const Code& code) {
   return known.compare(reinterpret_cast<const float*>(outputs.at("C").data()), kernel.problem.m);
 }
 
-ExactCheck::ExactCheck(const ir::Problem& problem, Crew crew, size_t packed_bytes)
-    : data_(std::make_unique<Data>(problem, std::move(crew), packed_bytes)) {}
+ExactCheck::ExactCheck(const ir::Problem& problem, ThreadPool& pool, size_t packed_bytes)
+    : data_(std::make_unique<Data>(problem, pool, packed_bytes)) {}
 ExactCheck::~ExactCheck() = default;
 
 size_t ExactCheck::packed_bytes() const {
@@ -173,7 +170,7 @@ std::vector<std::string> ExactCheck::check_guarded(std::span<const Code> codes) 
       messages.resize(codes.size(), ready.error().message);
       break;
     }
-    const std::vector<std::string> found = call_guarded(*ready, data_->crew, seconds_until_it_hangs,
+    const std::vector<std::string> found = call_guarded(*ready, data_->pool, seconds_until_it_hangs,
                                                         [&](size_t i) { return data_->check(rest[i]); });
     messages.insert(messages.end(), found.begin(), found.end());
   }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "autotune/measure/code.h"
-#include "autotune/measure/crew.h"
+#include "base/thread_pool.h"
 #include "ir/kernel/problem.h"
 
 namespace tern::autotune {
@@ -18,13 +18,13 @@ class ExactCheck {
  public:
   static constexpr size_t most_packed_bytes = size_t{256} << 20;
 
-  // The problem's m does not matter. The crew is asked for its threads while kernels are checked, no sooner.
+  // The problem's m does not matter. The threads are used while kernels are checked, no sooner.
   // Weights stay packed, for the next kernels of the same layout, as long as they fit into `packed_bytes`;
   // those that were needed last take precedence.
-  ExactCheck(const ir::Problem& problem, Crew crew, size_t packed_bytes = most_packed_bytes);
+  ExactCheck(const ir::Problem& problem, ThreadPool& pool, size_t packed_bytes = most_packed_bytes);
   ~ExactCheck();
 
-  // Runs them in child processes, one for each thread of the crew at a time, so that one that crashes or
+  // Runs them in child processes, one for each thread of the pool at a time, so that one that crashes or
   // never ends takes nothing with it: see call_guarded. An empty text for one that is right, else what is
   // wrong: "C[0,17] is 1.5 and should be 2", "crashed: Illegal instruction". What the child has of this
   // process cannot be written: a kernel that would crashes.

@@ -100,13 +100,13 @@ void be_parent(std::span<Call> calls, int thread, unsigned seconds,
 
 }  // namespace
 
-std::vector<std::string> call_guarded(size_t count, const Crew& crew, unsigned seconds,
+std::vector<std::string> call_guarded(size_t count, ThreadPool& pool, unsigned seconds,
                                       const std::function<std::string(size_t)>& function) {
   if (count == 0) return {};
   const SharedCalls shared(count);
   const std::span<Call> calls = shared.get();
   if (calls.empty()) return std::vector<std::string>(count, "no memory to run it with");
-  crew.run([&](int thread) {
+  pool.run([&](int thread) {
     if (static_cast<size_t>(thread) < count) be_parent(calls, thread + 1, seconds, function);
   });
   std::vector<std::string> messages;

@@ -107,27 +107,25 @@ size_t bytes_from_cache(const targets::Target& target) {
   return cache ? static_cast<size_t>(cache->size_bytes) / 4 : small;
 }
 
-KernelTimer::KernelTimer(const Crew& crew, size_t memory_bytes, size_t cache_bytes)
-    : crew_(crew), memory_bytes_(memory_bytes), cache_bytes_(cache_bytes) {}
+KernelTimer::KernelTimer(ThreadPool& pool, size_t memory_bytes, size_t cache_bytes)
+    : pool_(pool), memory_bytes_(memory_bytes), cache_bytes_(cache_bytes) {}
 
 Status KernelTimer::reserve(const ir::Program& program) {
   for (int i = 0; i < passed_buffers(program); ++i) {
     const ir::Buffer& buffer = program.buffers[i];
     const bool weights = is_weights(buffer);
-    Pages& pages = !weights ? other_[buffer.name] : may_be(buffer, any_weights) ? ones_ : zeros_;
+    Memory& memory = !weights ? other_[buffer.name] : may_be(buffer, any_weights) ? ones_ : zeros_;
     const size_t wanted =
         (weights ? std::max(memory_bytes_, bytes_of(buffer)) : bytes_of(buffer)) + spare_bytes;
-    if (pages.size() >= wanted) continue;
-    Expected<Pages> larger = Pages::allocate(wanted, Pages::Children::lack);
-    if (!larger) return larger.error();
-    const int value = weights && &pages == &ones_ ? any_weights : may_be(buffer, any_value) ? any_value : 0;
+    if (memory.size() >= wanted) continue;
+    TERN_ASSIGN(Memory larger, Memory::allocate(wanted, {.whole_huge_pages = true}));
+    const int value = weights && &memory == &ones_ ? any_weights : may_be(buffer, any_value) ? any_value : 0;
     // Each thread touches a part, so that on machines whose memory belongs to cores each has some near.
-    crew_.run([&](int thread) {
-      const size_t begin = larger->size() / 64 * thread / crew_.threads * 64,
-                   end = larger->size() / 64 * (thread + 1) / crew_.threads * 64;
-      std::memset(larger->data() + begin, value, end - begin);
+    pool_.run([&](size_t thread) {
+      const Range part = split(larger.size(), thread, pool_.threads(), 64);
+      std::memset(larger.data() + part.begin, value, part.size());
     });
-    pages = larger.take();
+    memory = std::move(larger);
   }
   return {};
 }
@@ -136,10 +134,10 @@ std::vector<void*> KernelTimer::pointers_of(const ir::Program& program) {
   std::vector<void*> pointers;
   for (int i = 0; i < passed_buffers(program); ++i) {
     const ir::Buffer& buffer = program.buffers[i];
-    const Pages& pages = !is_weights(buffer)           ? other_.at(buffer.name)
-                         : may_be(buffer, any_weights) ? ones_
-                                                       : zeros_;
-    pointers.push_back(pages.data());
+    const Memory& memory = !is_weights(buffer)           ? other_.at(buffer.name)
+                           : may_be(buffer, any_weights) ? ones_
+                                                         : zeros_;
+    pointers.push_back(memory.data());
   }
   return pointers;
 }
@@ -149,12 +147,12 @@ void KernelTimer::call(const codegen::CompiledKernel& kernel, int calls) {
   const std::vector<void*> pointers = pointers_of(program);
   const auto stride =
       static_cast<size_t>(ir::round_up(static_cast<int64_t>(bytes_of(program.buffers[0])), 64));
-  const Pages& weights = may_be(program.buffers[0], any_weights) ? ones_ : zeros_;
+  const Memory& weights = may_be(program.buffers[0], any_weights) ? ones_ : zeros_;
   const size_t copies = std::max<size_t>((weights.size() - spare_bytes) / stride, 1), first = next_;
   next_ += static_cast<size_t>(calls);
-  crew_.run([&](int thread) {
+  pool_.run([&](int thread) {
     std::vector<void*> own = pointers;
-    const std::vector<ir::Range> ranges = share_of(kernel, thread, crew_.threads);
+    const std::vector<ir::Range> ranges = share_of(kernel, thread, threads());
     for (int i = 0; i < calls; ++i) {
       own[0] = weights.data() + (first + static_cast<size_t>(i)) % copies * stride;
       kernel(own, ranges);
@@ -164,14 +162,14 @@ void KernelTimer::call(const codegen::CompiledKernel& kernel, int calls) {
 
 void KernelTimer::call_slice(const TimedKernel& kernel, int calls) {
   const std::vector<void*> pointers = pointers_of(kernel.kernel.program());
-  crew_.run([&](int thread) {
+  pool_.run([&](int thread) {
     for (int i = 0; i < calls; ++i) kernel.kernel(pointers, kernel.slice.ranges[static_cast<size_t>(thread)]);
   });
 }
 
 Expected<TimedKernel> KernelTimer::prepare(const codegen::CompiledKernel& kernel) {
-  if (const Status status = reserve(kernel.program()); !status) return status.error();
-  TimedKernel timed{kernel, slice_of(kernel, crew_.threads, cache_bytes_), 1, 0};
+  TERN_TRY(reserve(kernel.program()));
+  TimedKernel timed{kernel, slice_of(kernel, threads(), cache_bytes_), 1, 0};
   timed.slice_calls = calls_for(slice_sample_seconds, [&](int calls) { call_slice(timed, calls); });
   return timed;
 }

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "autotune/measure/crew.h"
-#include "autotune/measure/pages.h"
 #include "base/expected.h"
+#include "base/memory.h"
+#include "base/thread_pool.h"
 #include "codegen/jit/compiled_kernel.h"
 #include "targets/target.h"
 
@@ -47,7 +47,7 @@ class KernelTimer {
  public:
   // Weights from memory are read from `memory_bytes` in turn, see bytes_from_memory; those from cache are
   // `cache_bytes` for each thread, see bytes_from_cache.
-  KernelTimer(const Crew& crew, size_t memory_bytes, size_t cache_bytes);
+  KernelTimer(ThreadPool& pool, size_t memory_bytes, size_t cache_bytes);
 
   // Makes room for a kernel's buffers, and finds how many calls make a sample. Fails where there is not
   // enough memory. The kernel must be right: it is called.
@@ -58,7 +58,7 @@ class KernelTimer {
   // Seconds of one call of each, timed in turn. From cache: those of a slice, scaled to a whole call.
   std::vector<double> round(std::span<const TimedKernel* const> kernels, Weights from, uint64_t seed);
 
-  int threads() const { return crew_.threads; }
+  int threads() const { return static_cast<int>(pool_.threads()); }
 
  private:
   Status reserve(const ir::Program& program);
@@ -66,11 +66,11 @@ class KernelTimer {
   void call(const codegen::CompiledKernel& kernel, int calls);
   void call_slice(const TimedKernel& kernel, int calls);
 
-  const Crew& crew_;
+  ThreadPool& pool_;
   const size_t memory_bytes_, cache_bytes_;
-  Pages ones_, zeros_;                  // weights: any bytes; and those that no promise forbids
-  std::map<std::string, Pages> other_;  // the other buffers, by name
-  size_t next_ = 0;                     // where in the weights the next call reads
+  Memory ones_, zeros_;                  // weights: any bytes; and those that no promise forbids
+  std::map<std::string, Memory> other_;  // the other buffers, by name
+  size_t next_ = 0;                      // where in the weights the next call reads
 };
 
 }  // namespace tern::autotune

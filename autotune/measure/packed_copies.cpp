@@ -16,7 +16,7 @@ int64_t groups(const ir::Problem& problem) {
 
 std::string PackedCopies::key(const ir::Kernel& kernel) {
   const ir::Problem& problem = kernel.problem;
-  // Pages are aligned for any layout.
+  // Memory is aligned for any layout.
   const auto order = [&](ir::Layout layout, int64_t columns) {
     layout.alignment = 1;
     return print(in_fewest_factors(layout, problem.n, columns));
@@ -57,12 +57,10 @@ void PackedCopies::drop_oldest() {
 }
 
 void PackedCopies::make(const ir::Kernel& kernel, Copy& copy) const {
-  const auto room = [&](const ir::Layout& layout, int64_t columns, Pages& pages) -> Status {
+  const auto room = [&](const ir::Layout& layout, int64_t columns, Memory& memory) -> Status {
     const ir::LayoutMap map(layout, kernel.problem.n, columns);
-    Expected<Pages> made =
-        Pages::allocate(static_cast<size_t>(map.size_in_bytes()) + 4096, Pages::Children::copy);
-    if (!made) return made.error();
-    pages = made.take();
+    TERN_ASSIGN(memory,
+                Memory::allocate(static_cast<size_t>(map.size_in_bytes()) + 4096, {.for_children = true}));
     return {};
   };
   Status made = room(kernel.weights, kernel.problem.k, copy.weights);
@@ -78,7 +76,7 @@ void PackedCopies::make(const ir::Kernel& kernel, Copy& copy) const {
   copy.scales.make_read_only();
 }
 
-size_t PackedCopies::pack(std::span<const ir::Kernel* const> kernels, const Crew& crew) {
+size_t PackedCopies::pack(std::span<const ir::Kernel* const> kernels, ThreadPool& pool) {
   std::erase_if(copies_, [](const auto& entry) { return !entry.second.problem.empty(); });
   ++turn_;
   std::vector<std::pair<const ir::Kernel*, Copy*>> missing;
@@ -99,7 +97,7 @@ size_t PackedCopies::pack(std::span<const ir::Kernel* const> kernels, const Crew
   if (missing.empty()) return count;
   drop_oldest();
   std::atomic<size_t> next = 0;
-  crew.run([&](int) {
+  pool.run([&](int) {
     for (size_t i = next++; i < missing.size(); i = next++) make(*missing[i].first, *missing[i].second);
   });
   return count;

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "autotune/measure/check_case.h"
-#include "autotune/measure/crew.h"
-#include "autotune/measure/pages.h"
+#include "base/memory.h"
+#include "base/thread_pool.h"
 
 namespace tern::autotune {
 
@@ -19,15 +19,15 @@ class PackedCopies {
   // together have `most_bytes`. The weights must outlive this.
   PackedCopies(const CheckCase& weights, size_t most_bytes) : weights_(weights), most_bytes_(most_bytes) {}
 
-  // Packs, by the threads of the crew, what the first of these kernels need and is not here: for as many of
+  // Packs, by the threads of the pool, what the first of these kernels need and is not here: for as many of
   // them as there is room for at a time, for one even if there is none. Returns how many these are.
-  size_t pack(std::span<const ir::Kernel* const> kernels, const Crew& crew);
+  size_t pack(std::span<const ir::Kernel* const> kernels, ThreadPool& pool);
 
   struct Copy {
-    Pages weights, scales;  // no scales if the kernel wants none
-    std::string problem;    // why it could not be made
-    size_t bytes = 0;       // that hold weights
-    size_t turn = 0;        // in which it was needed last
+    Memory weights, scales;  // no scales if the kernel wants none
+    std::string problem;     // why it could not be made
+    size_t bytes = 0;        // that hold weights
+    size_t turn = 0;         // in which it was needed last
   };
   // The kernel's, if it is here: after pack() was called for it, until it is called for others.
   const Copy* find(const ir::Kernel& kernel) const;

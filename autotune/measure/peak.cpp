@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "autotune/measure/pages.h"
+#include "base/memory.h"
 #include "kernels/tiling.h"
 
 namespace tern::autotune {
@@ -44,22 +44,20 @@ PeakProgram tile_peak() {
 
 // Seconds of one call, when each thread makes one: the shortest of several rounds, for what is wanted is what
 // the CPU can do.
-Expected<double> shortest_call(const codegen::CompiledKernel& program, const Crew& crew) {
+Expected<double> shortest_call(const codegen::CompiledKernel& program, ThreadPool& pool) {
   const std::vector<ir::Buffer>& buffers = program.program().buffers;
-  std::vector<Pages> memory;
-  for (int thread = 0; thread < crew.threads; ++thread) {
+  std::vector<Memory> memory;
+  for (size_t thread = 0; thread < pool.threads(); ++thread) {
     size_t bytes = 0;
     for (const ir::Buffer& buffer : buffers)
       bytes += static_cast<size_t>(buffer.size * size_in_bytes(buffer.element));
-    Expected<Pages> pages = Pages::allocate(bytes, Pages::Children::lack);
-    if (!pages) return pages.error();
-    memory.push_back(pages.take());
+    TERN_ASSIGN(memory.emplace_back(), Memory::allocate(bytes, {.whole_huge_pages = true}));
   }
   constexpr int rounds = 200, calls = 20;
   double shortest = 1e18;
   for (int round = 0; round < rounds; ++round) {
     const auto start = std::chrono::steady_clock::now();
-    crew.run([&](int thread) {
+    pool.run([&](int thread) {
       std::vector<void*> pointers;
       std::byte* next = memory[static_cast<size_t>(thread)].data();
       for (const ir::Buffer& buffer : buffers) {
@@ -84,16 +82,16 @@ std::vector<PeakProgram> peak_programs(const targets::Target& target) {
   return programs;
 }
 
-Expected<double> measure_peak(const codegen::Jit& jit, const Crew& crew) {
+Expected<double> measure_peak(const codegen::Jit& jit, ThreadPool& pool) {
   double best = 0;
   for (const PeakProgram& peak : peak_programs(jit.target())) {
     const Expected<ir::Program> program = ir::parse_program(peak.text);
     if (!program) return program.error();
     const Expected<codegen::CompiledKernel> compiled = jit.compile(*program);
     if (!compiled) return compiled.error();
-    const Expected<double> seconds = shortest_call(*compiled, crew);
+    const Expected<double> seconds = shortest_call(*compiled, pool);
     if (!seconds) return seconds.error();
-    best = std::max(best, peak.products * crew.threads / *seconds);
+    best = std::max(best, peak.products * static_cast<double>(pool.threads()) / *seconds);
   }
   return best;
 }

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "autotune/measure/crew.h"
 #include "base/expected.h"
+#include "base/thread_pool.h"
 #include "codegen/jit/jit.h"
 
 namespace tern::autotune {
@@ -21,6 +21,6 @@ std::vector<PeakProgram> peak_programs(const targets::Target& target);
 
 // Products a second of all threads together, by the best of these programs; 0 if there is none. Takes some
 // hundredths of a second.
-Expected<double> measure_peak(const codegen::Jit& jit, const Crew& crew);
+Expected<double> measure_peak(const codegen::Jit& jit, ThreadPool& pool);
 
 }  // namespace tern::autotune

@@ -6,6 +6,7 @@
 
 #include "autotune/records/database_text.h"
 #include "base/decimal.h"
+#include "base/hash.h"
 #include "targets/legal.h"
 
 namespace tern::autotune {
@@ -131,7 +132,7 @@ std::string print_body(const JobPlan& plan) {
 std::string digits_of(const Job& job) {
   std::string all;
   for (const auto& [kind, body] : parts_of(job)) all += body;
-  return fmt::format("{:08x}", checksum(all) >> 32);
+  return fmt::format("{:08x}", fnv1a(all) >> 32);
 }
 
 std::string print(const Job& job) {

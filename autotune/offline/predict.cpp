@@ -14,15 +14,15 @@ namespace {
 // What can be predicted of one number of rows, each kernel once.
 class Predictor {
  public:
-  Predictor(PredictedBucket& bucket, CostModel& model, const Crew& crew)
-      : bucket_(bucket), model_(model), crew_(crew) {}
+  Predictor(PredictedBucket& bucket, CostModel& model, ThreadPool& pool)
+      : bucket_(bucket), model_(model), pool_(pool) {}
 
   // True if one of them is better than all before.
   bool add(std::vector<kernels::Candidate> candidates) {
     std::erase_if(candidates, [&](const kernels::Candidate& candidate) {
       return !seen_.insert(hash(candidate.kernel)).second;
     });
-    const std::vector<std::optional<Prediction>> predictions = model_.predict(candidates, crew_);
+    const std::vector<std::optional<Prediction>> predictions = model_.predict(candidates, pool_);
     bool better = false;
     for (size_t i = 0; i < candidates.size(); ++i) {
       if (!predictions[i]) continue;
@@ -39,7 +39,7 @@ class Predictor {
  private:
   PredictedBucket& bucket_;
   CostModel& model_;
-  const Crew& crew_;
+  ThreadPool& pool_;
   std::set<uint64_t> seen_;
 };
 
@@ -70,12 +70,12 @@ std::vector<size_t> choose(const std::vector<PredictedBucket>& buckets) {
 }  // namespace
 
 PredictedShape predict_shape(const ir::Problem& problem, const std::vector<Use>& uses,
-                             const targets::Target& target, CostModel& model, const Crew& crew,
+                             const targets::Target& target, CostModel& model, ThreadPool& pool,
                              const std::function<bool()>& stop) {
   PredictedShape shape{problem, {}, {}};
   for (const Use& use : uses) shape.buckets.push_back({use, 0, {}});
   std::vector<Predictor> predictors;
-  for (size_t b = 0; b < uses.size(); ++b) predictors.emplace_back(shape.buckets[b], model, crew);
+  for (size_t b = 0; b < uses.size(); ++b) predictors.emplace_back(shape.buckets[b], model, pool);
   for (size_t b = 0; b < uses.size(); ++b) {
     ir::Problem own = problem;
     own.m = uses[b].m;

@@ -30,7 +30,7 @@ struct PredictedShape {
 // Each recipe with its default knobs, and around the best of them what one knob more or less makes, until
 // nothing is predicted to be better. `stop` is asked often; what was found until then is the answer.
 PredictedShape predict_shape(const ir::Problem& problem, const std::vector<Use>& uses,
-                             const targets::Target& target, CostModel& model, const Crew& crew,
+                             const targets::Target& target, CostModel& model, ThreadPool& pool,
                              const std::function<bool()>& stop);
 
 // As the database keeps it. Precondition: something was chosen.

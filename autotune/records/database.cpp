@@ -8,6 +8,7 @@
 
 #include "autotune/records/database_text.h"
 #include "autotune/records/documents.h"
+#include "base/hash.h"
 
 namespace tern::autotune {
 namespace {
@@ -132,7 +133,7 @@ bool supersedes(const Choice& next, const Choice& earlier) {
 }  // namespace
 
 std::string machine_digits(const Provenance& provenance) {
-  return fmt::format("{:08x}", checksum(print_body(provenance)) >> 32);
+  return fmt::format("{:08x}", fnv1a(print_body(provenance)) >> 32);
 }
 
 Expected<ParsedDatabase> parse_database(std::string_view text, const std::string& file) {

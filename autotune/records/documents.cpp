@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
+
 namespace tern::autotune {
 namespace {
 
@@ -34,16 +36,10 @@ std::string header(const Document& document) {
   std::string guarded = fmt::format("{}\n{}\n", document.kind, document.machine);
   guarded += document.body;
   return fmt::format("{} # {} of {}, checksum {:016x}\n", beginning, document.kind, document.machine,
-                     checksum(guarded));
+                     fnv1a(guarded));
 }
 
 }  // namespace
-
-uint64_t checksum(std::string_view bytes) {
-  uint64_t state = 0xcbf29ce484222325u;
-  for (char c : bytes) state = (state ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
-  return state;
-}
 
 std::string print(const Document& document) {
   std::string text = header(document);

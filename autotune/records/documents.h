@@ -15,9 +15,6 @@
 
 namespace tern::autotune {
 
-// A stable 64-bit hash of bytes (FNV-1a). A change of any one byte changes it, always.
-uint64_t checksum(std::string_view bytes);
-
 struct Document {
   std::string_view kind;     // "kernel"
   std::string_view machine;  // the eight digits of whose it is

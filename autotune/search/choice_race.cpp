@@ -84,14 +84,14 @@ std::vector<Entrant> entrants_of(const Contest& contest, const targets::Target& 
 
 // Compiles, checks and prepares: right before fast.
 void make_ready(const ir::Problem& problem, std::vector<Entrant>& entrants, const codegen::Jit& jit,
-                const Crew& crew, KernelTimer& timer) {
+                ThreadPool& pool, KernelTimer& timer) {
   std::vector<Expected<Code>> codes(entrants.size() * copies_of_code, Code());
   std::atomic<size_t> next = 0;
-  crew.run([&](int) {
+  pool.run([&](int) {
     for (size_t i = next++; i < codes.size(); i = next++)
       codes[i] = compile_code(jit, entrants[i / copies_of_code].kernel);
   });
-  ExactCheck check(problem, crew);
+  ExactCheck check(problem, pool);
   for (size_t i = 0; i < codes.size(); ++i) {
     Entrant& entrant = entrants[i / copies_of_code];
     const bool is_first = i % copies_of_code == 0;
@@ -134,16 +134,16 @@ std::optional<Estimate> difference_of(const ContestResult& result, const std::ve
 
 class ChoiceRace {
  public:
-  ChoiceRace(const codegen::Jit& jit, const Crew& crew, const ChoiceRaceEvents& events)
+  ChoiceRace(const codegen::Jit& jit, ThreadPool& pool, const ChoiceRaceEvents& events)
       : jit_(jit),
-        crew_(crew),
+        pool_(pool),
         events_(events),
-        timer_(crew, bytes_from_memory(jit.target()), bytes_from_cache(jit.target())) {}
+        timer_(pool, bytes_from_memory(jit.target()), bytes_from_cache(jit.target())) {}
 
   Expected<ContestResult> hold(const Contest& contest, size_t index, int rounds) {
     ContestResult result{contest.problem, 0, 0, {}, {}};
     std::vector<Entrant> entrants = entrants_of(contest, jit_.target(), result);
-    make_ready(contest.problem, entrants, jit_, crew_, timer_);
+    make_ready(contest.problem, entrants, jit_, pool_, timer_);
     if (entrants[0].copies.empty())
       return Error{fmt::format("the default kernel cannot be used: {}", entrants[0].refused), {}};
     for (; result.rounds < rounds && !events_.stop(); ++result.rounds) {
@@ -176,7 +176,7 @@ class ChoiceRace {
   }
 
   const codegen::Jit& jit_;
-  const Crew& crew_;
+  ThreadPool& pool_;
   const ChoiceRaceEvents& events_;
   KernelTimer timer_;
 };
@@ -205,11 +205,11 @@ bool is_clear(const Estimate& difference) {
 }
 
 Expected<std::vector<ContestResult>> race_choices(std::span<const Contest> contests, int rounds,
-                                                  const targets::Target& target, const Crew& crew,
+                                                  const targets::Target& target, ThreadPool& pool,
                                                   const ChoiceRaceEvents& events) {
   const Expected<codegen::Jit> jit = codegen::Jit::make(target, std::nullopt);
   if (!jit) return jit.error();
-  ChoiceRace race(*jit, crew, events);
+  ChoiceRace race(*jit, pool, events);
   std::vector<ContestResult> results;
   for (size_t i = 0; i < contests.size() && !events.stop(); ++i) {
     Expected<ContestResult> result = race.hold(contests[i], i, rounds);

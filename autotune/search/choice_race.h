@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "autotune/measure/crew.h"
 #include "autotune/records/database.h"
 #include "base/statistics.h"
+#include "base/thread_pool.h"
 
 namespace tern::autotune {
 
@@ -58,7 +58,7 @@ struct ChoiceRaceEvents {
 // was stopped, there are fewer results than contests, and the last may have fewer rounds. Fails if a default
 // kernel cannot be used.
 Expected<std::vector<ContestResult>> race_choices(std::span<const Contest> contests, int rounds,
-                                                  const targets::Target& target, const Crew& crew,
+                                                  const targets::Target& target, ThreadPool& pool,
                                                   const ChoiceRaceEvents& events);
 
 }  // namespace tern::autotune

@@ -136,10 +136,10 @@ std::optional<Prediction> CostModel::predict(const kernels::Candidate& candidate
 }
 
 std::vector<std::optional<Prediction>> CostModel::predict(std::span<const kernels::Candidate> candidates,
-                                                          const Crew& crew) {
+                                                          ThreadPool& pool) {
   std::vector<std::optional<Prediction>> predictions(candidates.size());
   std::atomic<size_t> next = 0;
-  crew.run([&](int thread) {
+  pool.run([&](int thread) {
     if (static_cast<size_t>(thread) >= models_.size()) return;
     for (size_t i = next++; i < candidates.size(); i = next++)
       predictions[i] = predict_with(candidates[i], models_[static_cast<size_t>(thread)]);

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "autotune/measure/crew.h"
+#include "base/thread_pool.h"
 #include "codegen/cost/cycle_estimate.h"
 #include "kernels/space.h"
 
@@ -45,7 +45,7 @@ class CostModel {
   std::optional<Prediction> predict(const kernels::Candidate& candidate);
   // The same of several, shared out among the threads.
   std::vector<std::optional<Prediction>> predict(std::span<const kernels::Candidate> candidates,
-                                                 const Crew& crew);
+                                                 ThreadPool& pool);
 
   // Takes measured / predicted seconds of kernels of one strategy as its correction from now on: their
   // median. What was measured had its weights in cache, so that the core alone made it.

@@ -12,7 +12,7 @@ namespace tern::autotune {
 
 struct SearchTools {
   const targets::Target& target;
-  const Crew& crew;
+  ThreadPool& pool;
   const codegen::Jit& jit;
   CostModel& model;
   KernelTimer& timer;

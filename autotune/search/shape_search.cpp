@@ -66,7 +66,7 @@ ShapeSearch::ShapeSearch(const ir::Problem& problem, const std::vector<Use>& use
 }
 
 Status ShapeSearch::try_defaults() {
-  check_.emplace(buckets_[0].problem, tools_.crew);
+  check_.emplace(buckets_[0].problem, tools_.pool);
   for (Bucket& bucket : buckets_) {
     tried_.erase(hash(bucket.fallback.kernel));
     try_all(bucket, {bucket.fallback});
@@ -97,7 +97,7 @@ std::vector<kernels::Candidate> ShapeSearch::most_promising(std::vector<kernels:
                                                             size_t count) {
   std::erase_if(candidates,
                 [&](const kernels::Candidate& candidate) { return tried_.contains(hash(candidate.kernel)); });
-  const std::vector<std::optional<Prediction>> predictions = tools_.model.predict(candidates, tools_.crew);
+  const std::vector<std::optional<Prediction>> predictions = tools_.model.predict(candidates, tools_.pool);
   std::vector<size_t> order(candidates.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::ranges::stable_sort(order, {},
@@ -138,7 +138,7 @@ void ShapeSearch::try_all(Bucket& bucket, const std::vector<kernels::Candidate>&
 std::vector<Code> ShapeSearch::compile(std::vector<Trial>& trials) const {
   std::vector<Code> codes(trials.size());
   std::atomic<size_t> next = 0;
-  tools_.crew.run([&](int) {
+  tools_.pool.run([&](int) {
     for (size_t i = next++; i < trials.size(); i = next++) {
       Expected<Code> code = compile_code(tools_.jit, trials[i].candidate.kernel);
       if (code)
@@ -154,7 +154,7 @@ void ShapeSearch::predict(std::vector<Trial>& trials) {
   if (model_ == Model::unasked) return;
   std::vector<kernels::Candidate> candidates;
   for (const Trial& trial : trials) candidates.push_back(trial.candidate);
-  const std::vector<std::optional<Prediction>> predictions = tools_.model.predict(candidates, tools_.crew);
+  const std::vector<std::optional<Prediction>> predictions = tools_.model.predict(candidates, tools_.pool);
   for (size_t i = 0; i < trials.size(); ++i) trials[i].prediction = predictions[i];
 }
 

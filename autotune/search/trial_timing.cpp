@@ -41,7 +41,7 @@ void TrialTiming::place_anew(Bucket& bucket, const std::vector<size_t>& trials) 
   // All before the first is freed, or the next would get its place.
   std::vector<Expected<codegen::CompiledKernel>> codes(trials.size(), codegen::CompiledKernel());
   std::atomic<size_t> next = 0;
-  tools_.crew.run([&](int) {
+  tools_.pool.run([&](int) {
     for (size_t i = next++; i < trials.size(); i = next++)
       codes[i] = tools_.jit.compile(bucket.trials[trials[i]].candidate.kernel);
   });

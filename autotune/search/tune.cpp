@@ -58,11 +58,11 @@ class Session {
       : options_(options),
         known_(known),
         events_(events),
-        conditions_{options.target, machine.crew.threads},
+        conditions_{options.target, static_cast<int>(machine.pool.threads())},
         bytes_per_second_(machine.machine.bytes_per_second),
-        timer_(machine.crew, bytes_from_memory(machine.target), bytes_from_cache(machine.target)),
+        timer_(machine.pool, bytes_from_memory(machine.target), bytes_from_cache(machine.target)),
         tools_{machine.target,
-               machine.crew,
+               machine.pool,
                jit,
                model,
                timer_,
@@ -327,7 +327,7 @@ Expected<TuneResult> tune(const std::vector<TuneTask>& tasks, const TuneOptions&
   targets::Target modelled = machine.target;
   modelled.name = "host";
   modelled.llvm_cpu.clear();
-  Expected<CostModel> model = CostModel::make(modelled, machine.machine, machine.crew.threads);
+  Expected<CostModel> model = CostModel::make(modelled, machine.machine, machine.pool.threads());
   if (!model) return model.error();
   return Session(tasks, options, machine, known, events, *jit, *model).run();
 }

@@ -69,7 +69,7 @@ struct TuneResult {
 
 struct TuneMachine {
   const targets::Target& target;
-  const Crew& crew;
+  ThreadPool& pool;
   Machine machine;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/hash.h"
 #include "codegen/lower/lower.h"
 
 namespace tern::codegen {
@@ -67,9 +68,7 @@ std::string tables_symbol_of(const Bundle& bundle, const Target& target, const i
 uint64_t hash(const ir::Program& program) {
   ir::Program nameless = program;
   nameless.name = "kernel";
-  uint64_t state = 0xcbf29ce484222325u;  // FNV-1a
-  for (const char c : print(nameless)) state = (state ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
-  return state;
+  return fnv1a(print(nameless));
 }
 
 }  // namespace tern::codegen

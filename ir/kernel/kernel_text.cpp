@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
 #include "ir/kernel/kernel.h"
 #include "ir/kernel/kernel_shape.h"
 #include "ir/lexer.h"
@@ -309,9 +310,7 @@ Expected<ParsedKernel> parse_kernel(std::string_view text, std::string_view file
 uint64_t hash(const Kernel& kernel) {
   Kernel nameless = kernel;
   nameless.name.clear();
-  uint64_t state = 0xcbf29ce484222325u;  // FNV-1a
-  for (char c : print(nameless)) state = (state ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
-  return state;
+  return fnv1a(print(nameless));
 }
 
 }  // namespace tern::ir

@@ -13,7 +13,7 @@
 namespace tern::runtime {
 
 uint64_t RandomNumbers::next() {
-  return mix(state_ += 0x9e3779b97f4a7c15u);
+  return mix(state_ += split_mix_step);
 }
 
 double RandomNumbers::uniform() {

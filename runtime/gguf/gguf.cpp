@@ -8,7 +8,7 @@
 #include <optional>
 #include <type_traits>
 
-#include "runtime/text/utf8.h"
+#include "base/utf8.h"
 
 namespace tern::runtime {
 namespace {

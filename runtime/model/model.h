@@ -11,9 +11,9 @@
 
 #include "base/expected.h"
 #include "runtime/gguf/gguf.h"
+#include "runtime/gguf/tensor_type.h"
 #include "runtime/model/architecture.h"
 #include "runtime/model/i2_s.h"
-#include "runtime/model/tensor_type.h"
 #include "runtime/text/vocabulary.h"
 
 namespace tern::runtime {

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <span>
 
-#include "runtime/model/tensor_type.h"
+#include "runtime/gguf/tensor_type.h"
 
 namespace tern::runtime {
 

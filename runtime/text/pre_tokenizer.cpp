@@ -2,7 +2,7 @@
 
 #include <cassert>
 
-#include "runtime/text/utf8.h"
+#include "base/utf8.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>

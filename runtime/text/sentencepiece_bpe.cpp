@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/utf8.h"
 #include "runtime/text/token_types.h"
-#include "runtime/text/utf8.h"
 
 namespace tern::runtime {
 namespace {

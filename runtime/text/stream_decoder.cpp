@@ -1,6 +1,6 @@
 #include "runtime/text/stream_decoder.h"
 
-#include "runtime/text/utf8.h"
+#include "base/utf8.h"
 
 namespace tern::runtime {
 namespace {

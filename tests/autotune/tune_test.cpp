@@ -10,7 +10,7 @@
 #include "kernels/default_kernel.h"
 #include "targets/host.h"
 #include "targets/legal.h"
-#include "tests/support/crew.h"
+#include "tests/support/threads.h"
 
 namespace tern::autotune {
 namespace {
@@ -19,9 +19,6 @@ ir::Problem trits(int64_t m, int64_t n, int64_t k) {
   return {m, n, k, ir::Element::trit, ir::Scaling::tensor, 0};
 }
 
-const Crew alone = crew_of_one();
-const Crew pair = testing::pair_of_threads();
-
 // A tuning of a small shape, with a database in memory.
 struct Session {
   targets::Target target = targets::host_target().take();
@@ -29,7 +26,7 @@ struct Session {
   std::vector<TuneTask> tasks = {{trits(1, 96, 256), {{1, 100}, {4, 1}}, 1, 1}};
   TuneOptions options;
   size_t stores = 0, most_stores = 1 << 20;
-  Crew crew = alone;
+  ThreadPool* pool = &testing::one_thread();
 
   Session() {
     database.provenance = provenance_of(*targets::detect_host());
@@ -37,7 +34,7 @@ struct Session {
   }
   Expected<TuneResult> run() {
     const Database known = database;
-    return tune(tasks, options, {target, crew, {crew.threads, 2e10, 3e9}}, known,
+    return tune(tasks, options, {target, *pool, {static_cast<int>(pool->threads()), 2e10, 3e9}}, known,
                 {[](const TuneProgress&) {}, [this] { return stores >= most_stores; },
                  [this](const Database& found) {
                    ++stores;
@@ -49,7 +46,7 @@ struct Session {
 
 TEST(Tune, ChoosesLegalKernelsOfOneLayoutForAllRows) {
   Session session;
-  session.crew = pair;
+  session.pool = &testing::two_threads();
   const Expected<TuneResult> result = session.run();
   ASSERT_TRUE(result) << result.error().text();
   ASSERT_EQ(session.database.choices.size(), 1u);
@@ -194,7 +191,8 @@ TEST(Tune, AnInterruptedSearchGoesOnWhereItWas) {
 TEST(Tune, StopsIfItCannotKeepWhatItFinds) {
   Session session;
   const Expected<TuneResult> result =
-      tune(session.tasks, session.options, {session.target, alone, {1, 2e10, 3e9}}, session.database,
+      tune(session.tasks, session.options, {session.target, testing::one_thread(), {1, 2e10, 3e9}},
+           session.database,
            {[](const TuneProgress&) {}, [] { return false; },
             [](const Database&) -> Status {
               return Error{"disk full", {}};
@@ -230,8 +228,8 @@ TEST(Predict, ChoosesForCpusThatAreNotAtHand) {
     Expected<CostModel> model = CostModel::make(target, described_machine(target, 1), 1);
     ASSERT_TRUE(model) << model.error().text();
     int asked = 0;
-    const PredictedShape shape = predict_shape(trits(1, 256, 512), {{1, 64}, {16, 1}}, target, *model, alone,
-                                               [&] { return ++asked > 3; });
+    const PredictedShape shape = predict_shape(trits(1, 256, 512), {{1, 64}, {16, 1}}, target, *model,
+                                               testing::one_thread(), [&] { return ++asked > 3; });
     ASSERT_EQ(shape.chosen.size(), 2u) << name;
     const Choice choice = choice_of(shape, {name, 1});
     EXPECT_TRUE(choice.predicted);

@@ -9,17 +9,17 @@ namespace tern {
 namespace {
 
 // More than any test machine has cores, too: nothing may depend on all of them running at once.
-constexpr size_t crews[] = {1, 2, 3, 8, 40};
+constexpr size_t pool_sizes[] = {1, 2, 3, 8, 40};
 
-std::unique_ptr<ThreadPool> crew_of(size_t threads) {
+std::unique_ptr<ThreadPool> pool_of(size_t threads) {
   auto made = ThreadPool::make(threads);
   EXPECT_TRUE(made);
   return made.take();
 }
 
 TEST(ThreadPool, EveryThreadRunsEveryRegionOnce) {
-  for (const size_t threads : crews) {
-    const auto pool = crew_of(threads);
+  for (const size_t threads : pool_sizes) {
+    const auto pool = pool_of(threads);
     ASSERT_EQ(pool->threads(), threads);
     std::vector<int> runs(threads);
     for (int region = 1; region <= 300; ++region) {
@@ -29,8 +29,19 @@ TEST(ThreadPool, EveryThreadRunsEveryRegionOnce) {
   }
 }
 
+TEST(ThreadPool, WithoutANumberIsTheCallerAlone) {
+  ThreadPool pool;
+  EXPECT_EQ(pool.threads(), 1u);
+  std::vector<std::thread::id> ran;
+  pool.run([&](size_t thread) {
+    EXPECT_EQ(thread, 0u);
+    ran.push_back(std::this_thread::get_id());
+  });
+  EXPECT_EQ(ran, std::vector{std::this_thread::get_id()});
+}
+
 TEST(ThreadPool, RegionsSeeWhatCameBefore) {
-  const auto pool = crew_of(3);
+  const auto pool = pool_of(3);
   std::vector<uint64_t> data(1000, 1);
   std::vector<uint64_t> sums(3);
   for (int round = 0; round < 200; ++round) {
@@ -45,7 +56,7 @@ TEST(ThreadPool, RegionsSeeWhatCameBefore) {
 }
 
 TEST(ThreadPool, WakesFromSleep) {
-  const auto pool = crew_of(2);
+  const auto pool = pool_of(2);
   for (int region = 0; region < 3; ++region) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));  // long past the spinning
     int ran[2] = {};
@@ -55,7 +66,7 @@ TEST(ThreadPool, WakesFromSleep) {
 }
 
 TEST(ThreadPool, SlowWorkersAreWaitedFor) {
-  const auto pool = crew_of(3);
+  const auto pool = pool_of(3);
   bool done = false;
   pool->run([&](size_t thread) {
     if (thread != 2) return;
@@ -74,8 +85,8 @@ TEST(ThreadPool, RefusesSillyNumbers) {
 }
 
 TEST(Barrier, KeepsStepsApart) {
-  for (const size_t threads : crews) {
-    const auto pool = crew_of(threads);
+  for (const size_t threads : pool_sizes) {
+    const auto pool = pool_of(threads);
     Barrier barrier(threads);
     const int steps = threads > 4 ? 40 : 500;
     std::vector<int> at(threads);
@@ -93,7 +104,7 @@ TEST(Barrier, KeepsStepsApart) {
 }
 
 TEST(Barrier, OutlastsSleepers) {
-  const auto pool = crew_of(2);
+  const auto pool = pool_of(2);
   Barrier barrier(2);
   int written = 0, seen = 0;
   pool->run([&](size_t thread) {

@@ -16,6 +16,27 @@ namespace fs = std::filesystem;
 constexpr std::array<std::string_view, 8> floors = {"base",    "ir",       "targets", "codegen",
                                                     "kernels", "autotune", "runtime", "tools"};
 
+// The rooms of a floor, lowest first: what lies in a room includes that room and those before it. Files of a
+// floor that lie in no room are in the room "".
+struct FloorRooms {
+  std::string_view floor;
+  std::vector<std::string_view> rooms;
+};
+
+const std::vector<FloorRooms>& rooms() {
+  static const std::vector<FloorRooms> table = {
+      {"base", {""}},
+      {"ir", {"", "kernel", "program"}},
+      {"targets", {""}},
+      {"codegen", {"lower", "emit", "jit", "cost", "bundle"}},
+      {"kernels", {""}},
+      {"autotune", {"measure", "records", "search", "offline"}},
+      {"runtime", {"gguf", "text", "model", "graph", "sequence", "math", "execute", "generate", "session"}},
+      {"tools", {"options", "tune", "db", "", "tern_run", "job_runner"}},
+  };
+  return table;
+}
+
 // Folders that are no floors, and may include any of them.
 constexpr std::array<std::string_view, 2> outbuildings = {"tests", "bench"};
 
@@ -76,6 +97,12 @@ std::optional<size_t> floor_of(std::string_view path) {
   return found - floors.begin();
 }
 
+// The folder below the floor's in which a file lies; "" if it lies in the floor's own.
+std::string_view room_of(std::string_view path) {
+  path.remove_prefix(std::min(first_folder(path).size() + 1, path.size()));
+  return path.find('/') == std::string_view::npos ? std::string_view() : first_folder(path);
+}
+
 struct Include {
   bool angled = false;  // <...>, not "..."
   std::string header;
@@ -97,12 +124,26 @@ std::optional<Include> parse_include(std::string_view line) {
   return Include{angled, std::string(line.substr(0, line.find(angled ? '>' : '"')))};
 }
 
+// Why a file may not include a header of another room on its floor; empty if it may.
+std::string breach_of_rooms(std::string_view floor, std::string_view file, std::string_view header) {
+  const std::vector<std::string_view>& order = std::ranges::find(rooms(), floor, &FloorRooms::floor)->rooms;
+  const auto from = std::ranges::find(order, room_of(file)), to = std::ranges::find(order, room_of(header));
+  for (const std::string_view path : {file, header}) {
+    if (std::ranges::find(order, room_of(path)) == order.end())
+      return fmt::format("{}/{} has no row in tests/house/includes.cpp", floor, room_of(path));
+  }
+  if (to <= from) return {};
+  return fmt::format("{}/{} lies above {}/{}", floor, *to, floor, *from);
+}
+
 // Why a file may not include one of our own headers; empty if it may.
 std::string breach_of_floors(std::string_view file, std::string_view header) {
   const std::optional<size_t> from = floor_of(file), to = floor_of(header);
   if (from && is_outbuilding(first_folder(header)))
     return fmt::format("{}/ is no floor", first_folder(header));
-  if (!from || !to || *to <= *from) return {};
+  if (!from || !to || *to < *from) return {};
+  if (*to == *from)  // a header without a folder lies beside the file
+    return header == first_folder(header) ? std::string() : breach_of_rooms(floors[*to], file, header);
   return fmt::format("{}/ lies above {}/", floors[*to], floors[*from]);
 }
 

@@ -49,6 +49,26 @@ TEST(Includes, UpwardsIsForbidden) {
       ElementsAre("runtime/model/model.cpp:1: includes tests/support/matmul_case.h: tests/ is no floor"));
 }
 
+TEST(Includes, RoomsOfAFloorHaveAnOrder) {
+  EXPECT_THAT(
+      find_in("autotune/measure/race.cpp",
+              "#include \"autotune/measure/race.h\"\n#include \"autotune/search/tune.h\"\n"),
+      ElementsAre("autotune/measure/race.cpp:2: includes autotune/search/tune.h: autotune/search lies "
+                  "above autotune/measure"));
+  EXPECT_THAT(find_in("ir/half.cpp", "#include \"ir/kernel/kernel.h\"\n"),
+              ElementsAre("ir/half.cpp:1: includes ir/kernel/kernel.h: ir/kernel lies above ir/"));
+  EXPECT_THAT(
+      find_in("autotune/attic/chest.cpp", "#include \"autotune/measure/race.h\"\n"),
+      ElementsAre("autotune/attic/chest.cpp:1: includes autotune/measure/race.h: autotune/attic has no "
+                  "row in tests/house/includes.cpp"));
+  EXPECT_THAT(find_in("codegen/emit/x86/vector_ops.cpp", "#include \"codegen/jit/jit.h\"\n").size(), 1u);
+  EXPECT_THAT(find_in("codegen/emit/x86/vector_ops.cpp",
+                      "#include \"codegen/emit/emitter.h\"\n#include \"codegen/lower/lower.h\"\n"),
+              IsEmpty());
+  EXPECT_THAT(find_in("tools/run.cpp", "#include \"tools/options/process.h\"\n"), IsEmpty());
+  EXPECT_THAT(find_in("tools/options/process.cpp", "#include \"tools/commands.h\"\n").size(), 1u);
+}
+
 TEST(Includes, DownwardsIsAllowed) {
   EXPECT_THAT(find_in("runtime/execute/plan.cpp",
                       "#include \"runtime/model/model.h\"\n#include \"autotune/records/database.h\"\n"
@@ -63,8 +83,8 @@ TEST(Includes, DownwardsIsAllowed) {
 TEST(Includes, StrangersStayAtTheDoor) {
   EXPECT_THAT(find_in("tools/asm.cpp", "#include <llvm/IR/Module.h>\n"),
               ElementsAre("tools/asm.cpp:1: includes llvm/IR/Module.h: that library is not for this file"));
-  EXPECT_THAT(find_in("runtime/rows.cpp", "#include <immintrin.h>\n"),
-              ElementsAre("runtime/rows.cpp:1: includes immintrin.h: that library has no row in "
+  EXPECT_THAT(find_in("runtime/math/rows.cpp", "#include <immintrin.h>\n"),
+              ElementsAre("runtime/math/rows.cpp:1: includes immintrin.h: that library has no row in "
                           "tests/house/includes.cpp"));
   EXPECT_THAT(find_in("ir/kernel/pack.cpp", "#include <sys/mman.h>\n").size(), 1u);
   EXPECT_THAT(find_in("targets/target.cpp", "#include <yaml-cpp/yaml.h>\n").size(), 1u);
@@ -74,7 +94,8 @@ TEST(Includes, StrangersStayAtTheDoor) {
 TEST(Includes, StrangersMayComeWhereTheyHaveARow) {
   EXPECT_THAT(find_in("targets/target_yaml.cpp", "#include <yaml-cpp/yaml.h>\n"), IsEmpty());
   EXPECT_THAT(find_in("codegen/x86/ops.cpp", "#include <llvm/IR/Module.h>\n"), IsEmpty());
-  EXPECT_THAT(find_in("runtime/rows.cpp", "#include \"hwy/highway.h\"\n#include <sys/mman.h>\n"), IsEmpty());
+  EXPECT_THAT(find_in("runtime/math/rows.cpp", "#include \"hwy/highway.h\"\n#include <sys/mman.h>\n"),
+              IsEmpty());
 }
 
 TEST(Includes, InCommentsAndStringsAreNone) {

@@ -9,8 +9,8 @@
 
 #include "autotune/search/choice_race.h"
 #include "targets/host.h"
-#include "tools/commands.h"
 #include "tools/db/db_race_text.h"
+#include "tools/options/exit_code.h"
 #include "tools/options/model_options.h"
 #include "tools/options/output_file.h"
 #include "tools/options/process.h"
@@ -109,11 +109,10 @@ bool any_refused(const std::vector<autotune::ContestResult>& results) {
 
 Expected<std::vector<autotune::ContestResult>> hold(const std::vector<Contest>& contests, int rounds,
                                                     const targets::Target& target, size_t threads) {
-  const Expected<std::unique_ptr<PoolCrew>> crew = PoolCrew::make(threads);
-  if (!crew) return crew.error();
+  TERN_ASSIGN(const std::unique_ptr<ThreadPool> pool, threads_to_measure_on(threads));
   const ProgressLine line;
   return autotune::race_choices(
-      contests, rounds, target, (*crew)->crew(),
+      contests, rounds, target, *pool,
       {[&](size_t now, int round) { line.show(contests, now, round, rounds); }, interrupted});
 }
 
@@ -135,7 +134,7 @@ Expected<int> race(const DbRaceFlags& flags) {
   if (!results) return results.error();
   const int written = write_output(
       "", race_text(*results, {flags.files, conditions.threads, flags.rounds, contests->size()}));
-  if (interrupted()) return 130;
+  if (interrupted()) return exit_interrupted;
   return any_refused(*results) ? exit_failed : written;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/session/tune_tasks.h"
 #include "tools/tune/tune_setup.h"
 
 namespace tern::tools {
@@ -36,8 +37,8 @@ bool have_one_kernel(const ContestResult& result) {
 std::string difference_text(const ContestResult& result) {
   if (!result.difference) return "-";
   if (have_one_kernel(result)) return "same kernel";
-  return is_clear(*result.difference) ? fmt::format("{:.1f} %", 100 * result.difference->value)
-                                      : "none clear";
+  return autotune::is_clear(*result.difference) ? fmt::format("{:.1f} %", 100 * result.difference->value)
+                                                : "none clear";
 }
 
 std::string heading(const RaceSetting& setting) {
@@ -57,9 +58,9 @@ std::string heading(const RaceSetting& setting) {
 }
 
 std::string row_text(const ContestResult& result, bool is_first_of_shape) {
-  std::string text =
-      fmt::format("| {:<18} | {:>4} | {:>10.1f} us |", is_first_of_shape ? shape_text(result.problem) : "",
-                  result.problem.m, 1e6 * result.default_seconds);
+  std::string text = fmt::format("| {:<18} | {:>4} | {:>10.1f} us |",
+                                 is_first_of_shape ? runtime::shape_text(result.problem) : "",
+                                 result.problem.m, 1e6 * result.default_seconds);
   for (const std::optional<Contender>& contender : result.contenders)
     text += fmt::format(" {:>15} |", ratio_text(contender));
   return text + fmt::format(" {:>11} |\n", difference_text(result));
@@ -82,7 +83,7 @@ std::string last_line(std::span<const ContestResult> results) {
     return "nothing to compare: no two files have kernels for one problem that could be timed\n";
   const ContestResult* largest = nullptr;
   for (const ContestResult& result : results) {
-    if (result.difference && is_clear(*result.difference) &&
+    if (result.difference && autotune::is_clear(*result.difference) &&
         (!largest || result.difference->value > largest->difference->value))
       largest = &result;
   }
@@ -99,7 +100,7 @@ bool same_shape(ir::Problem a, const ir::Problem& b) {
 }  // namespace
 
 std::string contest_text(const ir::Problem& problem) {
-  return fmt::format("{}, {} row{}", shape_text(problem), problem.m, problem.m == 1 ? "" : "s");
+  return fmt::format("{}, {} row{}", runtime::shape_text(problem), problem.m, problem.m == 1 ? "" : "s");
 }
 
 std::string race_text(std::span<const ContestResult> results, const RaceSetting& setting) {

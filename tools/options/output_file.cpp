@@ -6,13 +6,13 @@
 #include <span>
 
 #include "base/atomic_file.h"
-#include "tools/commands.h"
+#include "tools/options/exit_code.h"
 
 namespace tern::tools {
 
 int report(const Error& error) {
   fmt::print(stderr, "tern: {}\n", error.text());
-  return exit_bad_input;
+  return exit_code_of(error.kind);
 }
 
 int write_output(const std::string& file, std::string_view content) {
@@ -24,9 +24,7 @@ int write_output(const std::string& file, std::string_view content) {
   if (!out) return report(out.error());
   Status written = out->write(std::as_bytes(std::span(content)));
   if (written) written = out->commit();
-  if (written) return exit_ok;
-  report(written.error());
-  return exit_failed;
+  return written ? exit_ok : report(written.error());
 }
 
 }  // namespace tern::tools

@@ -8,7 +8,7 @@
 
 namespace tern::tools {
 
-// Prints "tern: <error>" to standard error; the exit code for bad input.
+// Prints "tern: <error>" to standard error; the exit code for errors of its kind.
 int report(const Error& error);
 
 // Writes to a file, whole or not at all, or to standard output if `file` is empty. An exit code.

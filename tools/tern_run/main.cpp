@@ -5,8 +5,8 @@
 
 #include "runtime/execute/kernel_bundle.h"
 #include "targets/host.h"
-#include "tools/commands.h"
 #include "tools/generate_text.h"
+#include "tools/options/exit_code.h"
 #include "tools/options/model_options.h"
 #include "tools/options/output_file.h"
 

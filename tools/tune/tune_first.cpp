@@ -72,7 +72,7 @@ Status tune_first(const TuneFirstFlags& flags, const EngineFlags& engine) {
   });
   fmt::print(stderr, "tern: tuned {} of {} shapes in {:.1f} s: {}\n", found, report->result.shapes.size(),
              report->result.seconds, job.file.string());
-  if (report->result.interrupted) return Error{"interrupted", {}};
+  if (report->result.interrupted) return Error{"interrupted", {}, ErrorKind::interrupted};
   return {};
 }
 

@@ -16,7 +16,7 @@
 #include "autotune/offline/job.h"
 #include "autotune/records/database_file.h"
 #include "job_runner_sources.h"
-#include "tools/commands.h"
+#include "tools/options/exit_code.h"
 #include "tools/options/model_options.h"
 #include "tools/options/output_file.h"
 #include "tools/options/process.h"
@@ -110,17 +110,15 @@ Expected<std::string> read_file(const fs::path& file) {
 
 Expected<autotune::Job> make_job(const std::vector<autotune::TuneTask>& tasks, const targets::Target& target,
                                  size_t candidates) {
-  const Expected<std::unique_ptr<PoolCrew>> helpers = PoolCrew::make(default_threads());
-  if (!helpers) return helpers.error();
-  const autotune::Crew& crew = (*helpers)->crew();
-  Expected<autotune::CostModel> model =
-      autotune::CostModel::make(target, autotune::described_machine(target, 1), crew.threads);
+  TERN_ASSIGN(const std::unique_ptr<ThreadPool> pool, threads_to_measure_on(default_threads()));
+  Expected<autotune::CostModel> model = autotune::CostModel::make(
+      target, autotune::described_machine(target, 1), static_cast<int>(pool->threads()));
   if (!model) return model.error();
   autotune::Job job{TERN_VERSION, autotune::provenance_of(target), target, {}};
   for (const autotune::TuneTask& task : tasks) {
     if (isatty(STDERR_FILENO)) fmt::print(stderr, "\r\x1b[K{} ...", shape_text(task.problem));
     const autotune::PredictedShape shape =
-        autotune::predict_shape(task.problem, task.uses, target, *model, crew, [] { return interrupted(); });
+        autotune::predict_shape(task.problem, task.uses, target, *model, *pool, [] { return interrupted(); });
     job.shapes.push_back(choose_candidates(task, shape, target, candidates));
   }
   if (isatty(STDERR_FILENO)) fmt::print(stderr, "\r\x1b[K");
@@ -177,7 +175,7 @@ Expected<int> export_job(const std::vector<autotune::TuneTask>& tasks, const std
   catch_interrupts();
   const Expected<autotune::Job> job = make_job(tasks, *target, candidates);
   if (!job) return job.error();
-  if (interrupted()) return 130;
+  if (interrupted()) return exit_interrupted;
   JobFolder content;
   if (const Status made = content.add(*job); !made) return made.error();
   const fs::path folder = folder_name;

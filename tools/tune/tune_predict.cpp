@@ -48,11 +48,10 @@ Expected<int> predict(const std::vector<autotune::TuneTask>& tasks, const std::s
                       int threads, const std::string& database, bool explain) {
   const Expected<targets::Target> target = targets::find_target(target_name);
   if (!target) return target.error();
-  const Expected<std::unique_ptr<PoolCrew>> helpers = PoolCrew::make(default_threads());
-  if (!helpers) return helpers.error();
-  const autotune::Crew& crew = (*helpers)->crew();
+  TERN_ASSIGN(const std::unique_ptr<ThreadPool> pool, threads_to_measure_on(default_threads()));
   autotune::Machine machine = autotune::described_machine(*target, threads);
-  Expected<autotune::CostModel> model = autotune::CostModel::make(*target, machine, crew.threads);
+  Expected<autotune::CostModel> model =
+      autotune::CostModel::make(*target, machine, static_cast<int>(pool->threads()));
   if (!model) return model.error();
   const autotune::Conditions conditions{target->name, threads};
   const autotune::Provenance provenance = autotune::provenance_of(*target);
@@ -72,8 +71,8 @@ Expected<int> predict(const std::vector<autotune::TuneTask>& tasks, const std::s
   for (const autotune::TuneTask& task : tasks) {
     if (interrupted()) break;
     if (isatty(STDERR_FILENO)) fmt::print(stderr, "\r\x1b[K{} ...", shape_text(task.problem));
-    const autotune::PredictedShape shape =
-        autotune::predict_shape(task.problem, task.uses, *target, *model, crew, [] { return interrupted(); });
+    const autotune::PredictedShape shape = autotune::predict_shape(task.problem, task.uses, *target, *model,
+                                                                   *pool, [] { return interrupted(); });
     if (shape.chosen.empty()) continue;
     const Status kept = autotune::update_database(file, provenance, [&](autotune::Database& records) {
       autotune::Database found;
@@ -89,7 +88,7 @@ Expected<int> predict(const std::vector<autotune::TuneTask>& tasks, const std::s
   if (isatty(STDERR_FILENO)) fmt::print(stderr, "\r\x1b[K");
   text += reasons + fmt::format("\nrecords: {}\n", file.string());
   const int written = write_output("", text);
-  return interrupted() ? 130 : written;
+  return interrupted() ? exit_interrupted : written;
 }
 
 }  // namespace tern::tools

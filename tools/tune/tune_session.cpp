@@ -57,10 +57,10 @@ class ProgressLine {
   Clock::time_point next_ = Clock::now() + std::chrono::minutes(1);
 };
 
-Expected<double> peak_of(const targets::Target& target, const autotune::Crew& crew) {
+Expected<double> peak_of(const targets::Target& target, ThreadPool& pool) {
   const Expected<codegen::Jit> jit = codegen::Jit::make(target, std::nullopt);
   if (!jit) return jit.error();
-  return autotune::measure_peak(*jit, crew);
+  return autotune::measure_peak(*jit, pool);
 }
 
 }  // namespace
@@ -88,15 +88,12 @@ Expected<JobResult> run_job(const TuneJob& job, const targets::Host& host) {
   if (!known) return known.error();
   for (const std::string& warning : warnings) fmt::print(stderr, "tern: warning: {}\n", warning);
 
-  const Expected<std::unique_ptr<PoolCrew>> crew =
-      PoolCrew::make(job.threads == 0 ? default_threads() : job.threads);
-  if (!crew) return crew.error();
-  const Expected<double> bandwidth = runtime::read_bandwidth((*crew)->pool());
-  if (!bandwidth) return bandwidth.error();
-  const autotune::Crew& threads = (*crew)->crew();
-  autotune::TuneMachine machine{*target, threads, {threads.threads, *bandwidth, 3e9}};
+  TERN_ASSIGN(const std::unique_ptr<ThreadPool> pool,
+              threads_to_measure_on(job.threads == 0 ? default_threads() : job.threads));
+  TERN_ASSIGN(const double bandwidth, runtime::read_bandwidth(*pool));
+  autotune::TuneMachine machine{*target, *pool, {static_cast<int>(pool->threads()), bandwidth, 3e9}};
   if (job.wants_peak) {
-    const Expected<double> peak = peak_of(*target, threads);
+    const Expected<double> peak = peak_of(*target, *pool);
     if (!peak) return peak.error();
     machine.machine.products_per_second = *peak;
   }

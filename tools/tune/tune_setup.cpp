@@ -117,22 +117,12 @@ std::vector<autotune::TuneTask> tasks_of_shapes(const std::vector<ir::Problem>& 
   return tasks;
 }
 
-PoolCrew::PoolCrew(std::unique_ptr<ThreadPool> pool) : pool_(std::move(pool)) {
-  crew_.threads = static_cast<int>(pool_->threads());
-  crew_.run = [this](const std::function<void(int)>& function) {
-    pool_->run([&](size_t thread) { function(static_cast<int>(thread)); });
-  };
-}
-
-Expected<std::unique_ptr<PoolCrew>> PoolCrew::make(size_t threads) {
-  // Bound to processors of their own: a system that puts two on one for a moment halves what is measured.
+Expected<std::unique_ptr<ThreadPool>> threads_to_measure_on(size_t threads) {
   const Expected<targets::Host>& host = targets::detect_host();
   if (!host) return host.error();
   std::vector<int> processors = host->processors;
   if (processors.size() < threads) processors.clear();
-  Expected<std::unique_ptr<ThreadPool>> pool = ThreadPool::make(threads, processors);
-  if (!pool) return pool.error();
-  return std::unique_ptr<PoolCrew>(new PoolCrew(pool.take()));
+  return ThreadPool::make(threads, processors);
 }
 
 }  // namespace tern::tools

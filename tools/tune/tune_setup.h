@@ -26,17 +26,8 @@ Expected<std::vector<autotune::TuneTask>> tasks_of_model(const std::string& file
 std::vector<autotune::TuneTask> tasks_of_shapes(const std::vector<ir::Problem>& shapes,
                                                 const std::vector<autotune::Use>& uses);
 
-// Threads, as the tuner borrows them.
-class PoolCrew {
- public:
-  static Expected<std::unique_ptr<PoolCrew>> make(size_t threads);
-  const autotune::Crew& crew() const { return crew_; }
-  ThreadPool& pool() { return *pool_; }
-
- private:
-  explicit PoolCrew(std::unique_ptr<ThreadPool> pool);
-  std::unique_ptr<ThreadPool> pool_;
-  autotune::Crew crew_;
-};
+// Threads for measurements, each bound to a processor of its own where there are enough: a system that puts
+// two on one for a moment halves what is measured.
+Expected<std::unique_ptr<ThreadPool>> threads_to_measure_on(size_t threads);
 
 }  // namespace tern::tools

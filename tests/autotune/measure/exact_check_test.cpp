@@ -9,7 +9,7 @@
 #include "codegen/lower/lower.h"
 #include "kernels/space.h"
 #include "targets/host.h"
-#include "tests/support/crew.h"
+#include "tests/support/threads.h"
 
 namespace tern::autotune {
 namespace {
@@ -49,7 +49,7 @@ TEST(ExactCheck, AcceptsEveryRecipe) {
       if (!problem.is_ternary())
         problem.scaling = weight == ir::Element::i4 ? ir::Scaling::group : ir::Scaling::none;
       if (problem.scaling == ir::Scaling::group) problem.scale_group = 32;
-      ExactCheck check(problem, crew_of_one());
+      ExactCheck check(problem, testing::one_thread());
       for (const kernels::Candidate& candidate : kernels::default_space(problem, jit().target()).candidates)
         EXPECT_EQ(check.check(compiled(candidate.kernel)), "") << print(candidate);
     }
@@ -61,7 +61,7 @@ TEST(ExactCheck, ComputesPartsOfLargeMatrices) {
   for (const ir::Element weight : {ir::Element::f16, ir::Element::trit}) {
     const bool ternary = weight == ir::Element::trit;
     const ir::Problem head{1, 70000, 1000, weight, ternary ? ir::Scaling::tensor : ir::Scaling::none, 0};
-    ExactCheck check(head, crew_of_one());
+    ExactCheck check(head, testing::one_thread());
     const Code right = compiled(kernels::default_space(head, jit().target()).candidates[0].kernel);
     EXPECT_EQ(check.check(right), "");
     static codegen::CompiledKernel genuine;
@@ -80,8 +80,8 @@ TEST(ExactCheck, CrashesAndWrongResultsTakeNothingElseWithThem) {
   const Code wrong = impostor(right, [](void* const*, const ir::Range*) {});
   const Code crashing = impostor(right, [](void* const*, const ir::Range*) { std::raise(SIGILL); });
   const Code leaving = impostor(right, [](void* const*, const ir::Range*) { _exit(0); });
-  for (const Crew& crew : {crew_of_one(), testing::pair_of_threads()}) {
-    ExactCheck check(problem, crew);
+  for (ThreadPool* pool : {&testing::one_thread(), &testing::two_threads()}) {
+    ExactCheck check(problem, *pool);
     EXPECT_THAT(check.check_guarded(std::vector<Code>{right, wrong, crashing, right, leaving, right}),
                 ElementsAre(IsEmpty(), HasSubstr("and should be"), HasSubstr("crashed: Illegal instruction"),
                             IsEmpty(), HasSubstr("ended the process"), IsEmpty()));
@@ -95,7 +95,7 @@ TEST(ExactCheck, WhatKernelsAreGivenCannotBeWritten) {
       impostor(right, [](void* const* buffers, const ir::Range*) { *static_cast<uint8_t*>(buffers[0]) = 1; });
   const Code to_activations =
       impostor(right, [](void* const* buffers, const ir::Range*) { *static_cast<uint8_t*>(buffers[1]) = 1; });
-  ExactCheck check(problem, crew_of_one());
+  ExactCheck check(problem, testing::one_thread());
   // Sanitizers end a process before it crashes.
   const auto failed = AnyOf(HasSubstr("crashed: Segmentation"), HasSubstr("ended the process"));
   EXPECT_THAT(check.check_guarded(std::vector<Code>{to_weights, to_activations, right}),
@@ -111,7 +111,7 @@ TEST(ExactCheck, KernelsForAnyNumberOfRowsShareTheWeights) {
       codes.push_back(compiled(candidate.kernel));
   }
   for (const size_t packed_bytes : {ExactCheck::most_packed_bytes, size_t{1}}) {
-    ExactCheck check(trits(1, 70, 200), testing::pair_of_threads(), packed_bytes);
+    ExactCheck check(trits(1, 70, 200), testing::two_threads(), packed_bytes);
     EXPECT_THAT(check.check_guarded(codes), Each(IsEmpty()));
     if (packed_bytes > 1)
       EXPECT_GT(check.packed_bytes(), 70u * 200);
@@ -132,7 +132,7 @@ TEST(ExactCheck, RowsAreToldApart) {
     const int64_t stride = output_stride(genuine.kernel().problem);
     for (int64_t n = 0; n < 64; ++n) std::swap(c[n], c[3 * stride + n]);
   });
-  EXPECT_THAT(ExactCheck(problem, crew_of_one()).check(swapped), HasSubstr("C[0,"));
+  EXPECT_THAT(ExactCheck(problem, testing::one_thread()).check(swapped), HasSubstr("C[0,"));
 }
 
 }  // namespace

@@ -9,15 +9,16 @@
 #include <atomic>
 #include <csignal>
 
-#include "tests/support/crew.h"
+#include "tests/support/threads.h"
 
 namespace tern::autotune {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using testing::pair_of_threads;
+using testing::one_thread;
 using ::testing::SizeIs;
+using testing::two_threads;
 
 constexpr unsigned seconds = 30;
 
@@ -28,8 +29,8 @@ TEST(CallGuarded, EachFailureCostsOnlyItsOwnCall) {
     if (i % 5 == 3) return "wrong";
     return {};
   };
-  for (const Crew& crew : {crew_of_one(), pair_of_threads()}) {
-    EXPECT_THAT(call_guarded(10, crew, seconds, function),
+  for (ThreadPool* pool : {&one_thread(), &two_threads()}) {
+    EXPECT_THAT(call_guarded(10, *pool, seconds, function),
                 ElementsAre(IsEmpty(), "crashed: Illegal instruction", "ended the process that ran it",
                             "wrong", IsEmpty(), IsEmpty(), "crashed: Illegal instruction",
                             "ended the process that ran it", "wrong", IsEmpty()));
@@ -41,7 +42,7 @@ TEST(CallGuarded, WhoNeverEndsIsEnded) {
     while (i == 1) pause();
     return {};
   };
-  EXPECT_THAT(call_guarded(3, pair_of_threads(), 1, function),
+  EXPECT_THAT(call_guarded(3, two_threads(), 1, function),
               ElementsAre(IsEmpty(), "did not end within 1 seconds", IsEmpty()));
 }
 
@@ -55,7 +56,7 @@ TEST(CallGuarded, EveryThreadHasAChild) {
     while (here < 2) sched_yield();
     return {};
   };
-  EXPECT_THAT(call_guarded(2, pair_of_threads(), seconds, function), ElementsAre(IsEmpty(), IsEmpty()));
+  EXPECT_THAT(call_guarded(2, two_threads(), seconds, function), ElementsAre(IsEmpty(), IsEmpty()));
   munmap(shared, 4096);
 }
 
@@ -66,14 +67,14 @@ TEST(CallGuarded, WhatAFailureLeavesInMemoryIsSeenByNobody) {
     spoilt = i == 1;
     return spoilt ? "wrong" : "";
   };
-  EXPECT_THAT(call_guarded(3, crew_of_one(), seconds, function), ElementsAre(IsEmpty(), "wrong", IsEmpty()));
+  EXPECT_THAT(call_guarded(3, one_thread(), seconds, function), ElementsAre(IsEmpty(), "wrong", IsEmpty()));
   EXPECT_FALSE(spoilt);
 }
 
 TEST(CallGuarded, LongMessagesAreCut) {
   const auto function = [](size_t) { return std::string(5000, 'x'); };
-  EXPECT_THAT(call_guarded(1, crew_of_one(), seconds, function), ElementsAre(SizeIs(199)));
-  EXPECT_THAT(call_guarded(0, crew_of_one(), seconds, function), IsEmpty());
+  EXPECT_THAT(call_guarded(1, one_thread(), seconds, function), ElementsAre(SizeIs(199)));
+  EXPECT_THAT(call_guarded(0, one_thread(), seconds, function), IsEmpty());
 }
 
 }  // namespace

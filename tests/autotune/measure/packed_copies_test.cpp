@@ -9,12 +9,13 @@
 #include "ir/kernel/pack.h"
 #include "kernels/space.h"
 #include "targets/host.h"
-#include "tests/support/crew.h"
+#include "tests/support/threads.h"
 
 namespace tern::autotune {
 namespace {
 
-using testing::pair_of_threads;
+using testing::one_thread;
+using testing::two_threads;
 
 const ir::Problem problem{1, 256, 640, ir::Element::trit, ir::Scaling::tensor, 0};
 constexpr size_t bytes_of_b2 = 256 * 640 / 4;
@@ -48,7 +49,7 @@ TEST(PackedCopies, HoldTheSameWeightsInEveryLayout) {
        kernels::default_space(problem, targets::host_target().take()).candidates)
     kernels.push_back(candidate.kernel);
   ASSERT_GT(kernels.size(), 1u);
-  EXPECT_EQ(copies.pack(pointers(kernels), pair_of_threads()), kernels.size());
+  EXPECT_EQ(copies.pack(pointers(kernels), two_threads()), kernels.size());
   std::vector<int8_t> expected;
   for (const ir::Kernel& kernel : kernels) {
     const ir::LayoutMap map(kernel.weights, problem.n, problem.k);
@@ -66,7 +67,7 @@ TEST(PackedCopies, AreSharedByLayoutsThatDifferInWordsAlone) {
   const CheckCase weights(problem);
   PackedCopies copies(weights, size_t{1} << 30);
   const std::array kernels = {blocked(64, 64), blocked(64, 128), blocked(64, 320)};
-  EXPECT_EQ(copies.pack(pointers(kernels), crew_of_one()), 3u);
+  EXPECT_EQ(copies.pack(pointers(kernels), one_thread()), 3u);
   EXPECT_EQ(copies.bytes(), bytes_of_b2);
   EXPECT_EQ(copies.find(kernels[0]), copies.find(kernels[2]));
 }
@@ -75,7 +76,7 @@ TEST(PackedCopies, ThoseThatWereNotNeededForLongestMakeRoom) {
   const CheckCase weights(problem);
   PackedCopies copies(weights, 2 * bytes_of_b2);
   const std::array kernels = {blocked(16, 64), blocked(32, 64), blocked(64, 64), blocked(128, 64)};
-  const auto pack = [&](size_t i) { return copies.pack(pointers({&kernels[i], 1}), crew_of_one()); };
+  const auto pack = [&](size_t i) { return copies.pack(pointers({&kernels[i], 1}), one_thread()); };
   for (const size_t i : {0u, 1u, 0u, 2u}) {
     EXPECT_EQ(pack(i), 1u);
     EXPECT_LE(copies.bytes(), 2 * bytes_of_b2);
@@ -84,7 +85,7 @@ TEST(PackedCopies, ThoseThatWereNotNeededForLongestMakeRoom) {
   EXPECT_FALSE(copies.find(kernels[1]));
   EXPECT_TRUE(copies.find(kernels[2]));
   // As many at once as there is room for; a third would be dropped before it was used.
-  EXPECT_EQ(copies.pack(pointers(kernels), pair_of_threads()), 2u);
+  EXPECT_EQ(copies.pack(pointers(kernels), two_threads()), 2u);
   EXPECT_EQ(copies.bytes(), 2 * bytes_of_b2);
 }
 
@@ -92,8 +93,8 @@ TEST(PackedCopies, OneIsMadeEvenWithoutRoom) {
   const CheckCase weights(problem);
   PackedCopies copies(weights, 1);
   const std::array kernels = {blocked(16, 64), blocked(32, 64)};
-  EXPECT_EQ(copies.pack(pointers(kernels), crew_of_one()), 1u);
-  EXPECT_EQ(copies.pack(pointers({&kernels[1], 1}), crew_of_one()), 1u);
+  EXPECT_EQ(copies.pack(pointers(kernels), one_thread()), 1u);
+  EXPECT_EQ(copies.pack(pointers({&kernels[1], 1}), one_thread()), 1u);
   EXPECT_EQ(copies.bytes(), bytes_of_b2);
 }
 

@@ -4,18 +4,17 @@
 #include <gtest/gtest.h>
 
 #include "targets/host.h"
+#include "tests/support/threads.h"
 
 namespace tern::autotune {
 namespace {
-
-const Crew one_thread = crew_of_one();
 
 TEST(Peak, IsThatOfARealInstruction) {
   const Expected<targets::Target> target = targets::host_target();
   ASSERT_TRUE(target);
   const Expected<codegen::Jit> jit = codegen::Jit::make(*target, std::nullopt);
   ASSERT_TRUE(jit);
-  const Expected<double> peak = measure_peak(*jit, one_thread);
+  const Expected<double> peak = measure_peak(*jit, testing::one_thread());
   ASSERT_TRUE(peak) << peak.error().text();
   if (peak_programs(*target).empty()) {
     EXPECT_EQ(*peak, 0);

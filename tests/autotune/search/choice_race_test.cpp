@@ -6,6 +6,7 @@
 #include "kernels/default_kernel.h"
 #include "kernels/space.h"
 #include "targets/host.h"
+#include "tests/support/threads.h"
 
 namespace tern::autotune {
 namespace {
@@ -17,7 +18,6 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 const Conditions here{"host", 1};
-const Crew alone = crew_of_one();
 
 ir::Problem trits(int64_t m, int64_t n = 64, int64_t k = 128) {
   return {m, n, k, ir::Element::trit, ir::Scaling::tensor, 0};
@@ -56,8 +56,9 @@ Database database(std::vector<Choice> choices) {
 // A race with so many rounds altogether.
 std::vector<ContestResult> run(const std::vector<Contest>& contests, int rounds, int most_rounds = 1000) {
   int done = 0;
-  const Expected<std::vector<ContestResult>> results = race_choices(
-      contests, rounds, target(), alone, {[&](size_t, int) { ++done; }, [&] { return done >= most_rounds; }});
+  const Expected<std::vector<ContestResult>> results =
+      race_choices(contests, rounds, target(), testing::one_thread(),
+                   {[&](size_t, int) { ++done; }, [&] { return done >= most_rounds; }});
   EXPECT_TRUE(results) << results.error().text();
   return results ? *results : std::vector<ContestResult>{};
 }

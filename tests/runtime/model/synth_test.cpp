@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "base/counter_random.h"
+#include "base/hash.h"
 #include "runtime/model/model.h"
 #include "runtime/model/synth_vocabulary.h"
 #include "runtime/text/tokenizer.h"
@@ -15,12 +15,6 @@ namespace tern::runtime {
 namespace {
 
 using testing::HasSubstr;
-
-uint64_t fnv1a(const std::string& bytes) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return hash;
-}
 
 std::string made(const TemporaryFolder& folder, const SynthShape& shape, const SynthOptions& options) {
   const std::string path = folder / "synthetic.gguf";
@@ -39,28 +33,6 @@ std::string refusal(const SynthShape& shape, const SynthOptions& options = {}) {
 
 SynthShape tiny() {
   return *find_synth_shape("tiny");
-}
-
-// The first outputs of SplitMix64 for the state 0, as published with its reference code.
-TEST(CounterRandom, IsSplitMix64) {
-  EXPECT_EQ(mix(0x9e3779b97f4a7c15u), 0xe220a8397b1dcdafu);
-  EXPECT_EQ(mix(2 * 0x9e3779b97f4a7c15u), 0x6e789e6aa1b965f4u);
-  EXPECT_EQ(mix(3 * 0x9e3779b97f4a7c15u), 0x06c45d188009454fu);
-}
-
-TEST(CounterRandom, IsUniform) {
-  const RandomStream random(3, "uniform");
-  double sum = 0, squares = 0;
-  constexpr int count = 100000;
-  for (int i = 0; i < count; ++i) {
-    const double value = random.signed_unit(static_cast<uint64_t>(i));
-    ASSERT_GE(value, -1);
-    ASSERT_LT(value, 1);
-    sum += value;
-    squares += value * value;
-  }
-  EXPECT_NEAR(sum / count, 0, 0.01);
-  EXPECT_NEAR(squares / count, 1.0 / 3, 0.01);
 }
 
 TEST(Synth, EveryHeadTypeLoads) {

@@ -11,6 +11,7 @@
 
 #include "runtime/text/byte_alphabet.h"
 #include "runtime/text/vocabulary.h"
+#include "tests/support/utf8_of.h"
 
 namespace tern::runtime {
 
@@ -88,15 +89,6 @@ inline Vocabulary sentencepiece_vocabulary(const std::vector<std::string>& piece
   return vocabulary;
 }
 
-// UTF-8 of one code point.
-inline std::string utf8_of(uint32_t code) {
-  const auto tail = [code](int shift) { return static_cast<char>(0x80 | ((code >> shift) & 0x3f)); };
-  if (code < 0x80) return {static_cast<char>(code)};
-  if (code < 0x800) return {static_cast<char>(0xc0 | (code >> 6)), tail(0)};
-  if (code < 0x10000) return {static_cast<char>(0xe0 | (code >> 12)), tail(6), tail(0)};
-  return {static_cast<char>(0xf0 | (code >> 18)), tail(12), tail(6), tail(0)};
-}
-
 inline std::string random_bytes(std::mt19937& random, size_t size) {
   std::string bytes(size, '\0');
   for (char& c : bytes) c = static_cast<char>(random() & 0xff);
@@ -124,7 +116,7 @@ inline std::string random_text(std::mt19937& random, size_t size) {
       text += sample_text.substr(begin, random() % 12);
     } else {
       const auto [low, high] = ranges[random() % ranges.size()];
-      text += utf8_of(low + static_cast<uint32_t>(random() % (high - low + 1)));
+      text += testing::utf8_of(low + static_cast<uint32_t>(random() % (high - low + 1)));
     }
   }
   return text;

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "runtime/text/utf8.h"
+#include "base/utf8.h"
 #include "tests/runtime/text/small_vocabularies.h"
 
 namespace tern::runtime {

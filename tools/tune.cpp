@@ -157,7 +157,7 @@ Expected<int> run_tune(const TuneFlags& flags) {
                            autotune::date_now(),     TERN_VERSION, job.file.string()};
     written = std::max(written, write_output(flags.report, report_html(done->result, about)));
   }
-  return interrupted() ? 130 : written;
+  return interrupted() ? exit_interrupted : written;
 }
 
 }  // namespace

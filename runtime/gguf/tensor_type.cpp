@@ -1,4 +1,4 @@
-#include "runtime/model/tensor_type.h"
+#include "runtime/gguf/tensor_type.h"
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
-#include "runtime/text/utf8.h"
+#include "base/utf8.h"
 
 #include <cassert>
 
-namespace tern::runtime {
+namespace tern {
 namespace {
 
 // What a lead byte promises: the length of the character, and the range of the second byte, which is where
@@ -51,4 +51,4 @@ size_t utf8_valid_prefix(std::string_view text) {
   return at;
 }
 
-}  // namespace tern::runtime
+}  // namespace tern

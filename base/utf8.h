@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace tern::runtime {
+namespace tern {
 
 enum class Utf8Kind {
   character,   // one well-formed character
@@ -27,4 +27,4 @@ Utf8Step utf8_step(std::string_view text);
 // Number of bytes at the front of `text` that are well-formed characters.
 size_t utf8_valid_prefix(std::string_view text);
 
-}  // namespace tern::runtime
+}  // namespace tern

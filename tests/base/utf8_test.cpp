@@ -1,13 +1,15 @@
-#include "runtime/text/utf8.h"
+#include "base/utf8.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "tests/runtime/text/small_vocabularies.h"
+#include "tests/support/utf8_of.h"
 
-namespace tern::runtime {
+namespace tern {
 namespace {
+
+using testing::utf8_of;
 
 TEST(Utf8, EveryCharacterIsOneAndItsPrefixesAreIncomplete) {
   for (uint32_t code = 0; code < 0x110000; ++code) {
@@ -61,4 +63,4 @@ TEST(Utf8, ValidPrefixEndsAtTheFirstBadByte) {
 }
 
 }  // namespace
-}  // namespace tern::runtime
+}  // namespace tern

@@ -129,7 +129,7 @@ Expected<ThreadTuning> tune_threads(runtime::Engine& engine, const targets::Host
   Expected<std::vector<autotune::ThreadTrial>> trials =
       search_threads(candidates, options.objective, measure, time_is_up, interrupted);
   if (!trials) return trials.error();
-  if (interrupted()) return Error{"interrupted before the threads were compared", {}};
+  if (interrupted()) return Error{"interrupted before the threads were compared", {}, ErrorKind::interrupted};
 
   const auto prompt_tokens = static_cast<double>(prompt);
   const autotune::ThreadDecision decision =

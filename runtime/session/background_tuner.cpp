@@ -160,7 +160,7 @@ void BackgroundTuner::try_next(Site& site, const codegen::Jit& jit) {
 
 bool BackgroundTuner::is_right(const codegen::CompiledKernel& kernel) {
   const ir::Problem& problem = kernel.kernel().problem;
-  if (!check_ || !same_shape(problem, checked_)) check_.emplace(problem, autotune::crew_of_one());
+  if (!check_ || !same_shape(problem, checked_)) check_.emplace(problem, check_threads_);
   checked_ = problem;
   if (ending_) return false;
   const autotune::Code code{kernel, std::nullopt};

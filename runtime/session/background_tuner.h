@@ -63,6 +63,7 @@ class BackgroundTuner {
   runtime::KernelTrials& trials_;
   std::vector<Site> sites_;
   std::vector<std::optional<autotune::Choice>> choices_;  // by shape; nothing where they cannot be told
+  ThreadPool check_threads_;                              // the tuner's own alone
   std::optional<autotune::ExactCheck> check_;             // of the last shape
   ir::Problem checked_;
   size_t tried_ = 0, wrong_ = 0, better_ = 0;
