@@ -12,17 +12,19 @@ Usage: ./tern.sh [COMMAND]
   sanitize          set up, then run the tests of what reads foreign input under ASan and UBSan
   build             set up and build everything
   arm64             cross-build Tern for 64-bit ARM and run it by qemu: the text must be this machine's. The ARM
-                    libraries go to build/arm64-root, and nothing but a compiler and qemu is installed
+                    libraries go to build/arm64-root; beside what `run` needs, a compiler and qemu are installed
   help              this text
 
-Setting up installs the Debian packages that are missing (as root, or by a sudo that asks for no password)
-and configures build/. CMAKE_BUILD_PARALLEL_LEVEL, if set, is the number of compilers run at once.
+Setting up installs the Debian packages that the command needs and that are missing (as root, or by a sudo that
+asks for no password) and configures build/. Only `test` and `build` take what tests need: a browser, an emulator,
+a cross-compiler, clang-format. CMAKE_BUILD_PARALLEL_LEVEL, if set, is the number of compilers run at once.
 TEXT
 }
 
 root=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 
-packages=(
+# What building and running Tern needs.
+run_packages=(
   g++ cmake ninja-build pkgconf  # the compiler, and what drives it
   ccache                         # makes the second build of anything quick
   llvm-19-dev                    # codegen/: machine code
@@ -33,15 +35,19 @@ packages=(
   libpcre2-dev                   # runtime/: regular expressions that split text before tokens are made
   libcli11-dev                   # tools/: the command line
   nlohmann-json3-dev             # tools/: JSON output
-  libgtest-dev libgmock-dev      # tests/
-  libbenchmark-dev               # autotune/, bench/: timing
-  qemu-user                      # tests: runs programs that were generated for ARM
-  chromium                       # tests: opens the pages that Tern writes
-  clang-format                   # the test of formatting
+  libbenchmark-dev               # autotune/: timing
 )
 
-# What links those programs, unless the machine is ARM and its own compiler does.
-[[ $(uname -m) == aarch64 ]] || packages+=(g++-aarch64-linux-gnu)
+# Beside these, what the tests need. The programs for ARM that they make are linked by a cross-compiler, unless the
+# machine is ARM and its own does, and run by qemu.
+gtest_packages=(libgtest-dev libgmock-dev)
+arm64_packages=(qemu-user)
+[[ $(uname -m) == aarch64 ]] || arm64_packages+=(g++-aarch64-linux-gnu)
+test_packages=(
+  "${gtest_packages[@]}" "${arm64_packages[@]}"
+  chromium      # opens the pages that Tern writes
+  clang-format  # the test of formatting
+)
 
 # Clones in other folders share what ccache keeps.
 export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
@@ -49,7 +55,9 @@ export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 say() { printf 'tern.sh: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
+# install_packages PACKAGE...: those that are missing.
 install_packages() {
+  local packages=("$@")
   command -v dpkg-query >/dev/null ||
     fail "this is no Debian; install what its packages stand for (${packages[*]}), then see CONTRIBUTING.md"
   local installed missing=() package
@@ -137,23 +145,26 @@ compilers() {
   echo $((by_memory < cores ? by_memory : cores))
 }
 
-# configure PRESET: once, and again only if the presets or the handling of warnings changed; all else, the
-# build notices by itself.
+# configure PRESET TESTS: once, and again only if the presets or the handling of warnings changed, or if tests (ON or
+# OFF) are wanted for the first time; all else, the build notices by itself.
 configure() {
-  local build=$root/build/$1 warnings=OFF
+  local build=$root/build/$1 tests=$2 warnings=OFF
   # Another compiler than Debian 12's may warn of other things, and that shall keep nobody from building.
   [[ $(g++ -dumpversion) == 12 ]] && warnings=ON
-  [[ $build/build.ninja -nt $root/CMakePresets.json ]] &&
-    grep -qx "TERN_WERROR:BOOL=$warnings" "$build/CMakeCache.txt" && return
-  (cd -- "$root" && cmake --preset "$1" -D TERN_WERROR=$warnings) >&2 || fail "configuring build/$1 failed"
+  if [[ $build/build.ninja -nt $root/CMakePresets.json ]] &&
+    grep -qx "TERN_WERROR:BOOL=$warnings" "$build/CMakeCache.txt" &&
+    { [[ $tests == OFF ]] || grep -qx "TERN_TESTS:BOOL=ON" "$build/CMakeCache.txt"; }; then
+    return
+  fi
+  (cd -- "$root" && cmake --preset "$1" -D TERN_WERROR=$warnings -D TERN_TESTS="$tests") >&2 ||
+    fail "configuring build/$1 failed"
 }
 
-# build PRESET TARGET...
+# build PRESET TESTS TARGET...
 build() {
-  local preset=$1
-  shift
-  install_packages
-  configure "$preset"
+  local preset=$1 tests=$2
+  shift 2
+  configure "$preset" "$tests"
   cmake --build "$root/build/$preset" --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(compilers)}" --target "$@" >&2 ||
     fail "building failed"
 }
@@ -171,25 +182,31 @@ main() {
   case $command in
     run)
       (($#)) || set -- -p "It was"
-      build release tern
+      install_packages "${run_packages[@]}"
+      build release OFF tern
       exec "$root/build/release/tern" run "$@"
       ;;
     test)
-      build release all
+      install_packages "${run_packages[@]}" "${test_packages[@]}"
+      build release ON all
       run_tests release
       ;;
     sanitize)
-      build asan base_test ir_test targets_test autotune_test runtime_test
+      install_packages "${run_packages[@]}" "${gtest_packages[@]}"
+      build asan ON base_test ir_test targets_test autotune_test runtime_test
       run_tests asan --label-regex '^(base|ir|targets|runtime)$'
       run_tests asan --tests-regex '^(Damaged)?Database'
       ;;
-    build) build release all ;;
+    build)
+      install_packages "${run_packages[@]}" "${test_packages[@]}"
+      build release ON all
+      ;;
     arm64)
       [[ $(uname -m) == x86_64 ]] || fail "arm64 builds on x86-64 for ARM; here, use build or test"
-      install_packages
+      install_packages "${run_packages[@]}" "${arm64_packages[@]}"
       fetch_arm64_root
-      build release tern
-      build arm64 tern tern-run
+      build release OFF tern
+      build arm64 OFF tern tern-run
       run_arm64
       ;;
     help | -h | --help) usage ;;
