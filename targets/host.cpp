@@ -98,7 +98,7 @@ int host_vector_bits(FeatureSet features) {
 
 Expected<Host> detect() {
   const Topology topology = load_topology();
-  if (!topology) return Error{"cannot find out what processors this machine has (hwloc failed)"};
+  if (!topology) return machine_error("cannot find out what processors this machine has (hwloc failed)");
   const hwloc_const_cpuset_t usable = hwloc_topology_get_topology_cpuset(topology.get());
   const hwloc_obj_t package = hwloc_get_obj_by_type(topology.get(), HWLOC_OBJ_PACKAGE, 0);
   Host host;
@@ -141,26 +141,27 @@ Expected<Target> host_target() {
 Status can_run(const Target& target, const Target& host) {
   if (target.architecture == Architecture::any) return {};
   if (target.architecture != host.architecture)
-    return Error{fmt::format("{} is a target of {}, and this machine is {}", target.name,
-                             name(target.architecture), name(host.architecture))};
+    return machine_error(fmt::format("{} is a target of {}, and this machine is {}", target.name,
+                                     name(target.architecture), name(host.architecture)));
   std::vector<std::string_view> missing;
   for (const Feature feature : target.features - host.features) missing.push_back(name(feature));
   if (!missing.empty())
-    return Error{
-        fmt::format("{} needs {}, which this machine does not have", target.name, fmt::join(missing, ", "))};
+    return machine_error(
+        fmt::format("{} needs {}, which this machine does not have", target.name, fmt::join(missing, ", ")));
   if (target.vector_bits > host.vector_bits)
-    return Error{fmt::format("{} needs vectors of {} bits, and those of this machine have {}", target.name,
-                             target.vector_bits, host.vector_bits)};
+    return machine_error(fmt::format("{} needs vectors of {} bits, and those of this machine have {}",
+                                     target.name, target.vector_bits, host.vector_bits));
   // Code for SVE's wide vectors counts on their width.
   if (target.architecture == Architecture::aarch64 && target.vector_bits > 128 &&
       target.vector_bits != host.vector_bits)
-    return Error{fmt::format("{} needs SVE vectors of exactly {} bits, and those of this machine have {}",
-                             target.name, target.vector_bits, host.vector_bits)};
+    return machine_error(
+        fmt::format("{} needs SVE vectors of exactly {} bits, and those of this machine have {}", target.name,
+                    target.vector_bits, host.vector_bits));
   return {};
 }
 
 Expected<Target> restricted(const Target& target, const Target& host) {
-  if (const Status status = can_run(target, host); !status) return status.error();
+  TERN_TRY(can_run(target, host));
   Target result = target;
   result.architecture = host.architecture;
   if (result.llvm_triple.empty()) result.llvm_triple = host.llvm_triple;

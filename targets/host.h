@@ -38,8 +38,8 @@ const Expected<Host>& detect_host();
 // Its target alone.
 Expected<Target> host_target();
 
-// Whether code for `target` runs on `host` (host_target(), or another machine's). The error lists
-// what is missing.
+// Whether code for `target` runs on `host` (host_target(), or another machine's). The error, of kind
+// machine, lists what is missing.
 Status can_run(const Target& target, const Target& host);
 
 // What to generate so that it is for `target` and runs well on `host`: the target's name, features and vector

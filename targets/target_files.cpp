@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "base/suggest.h"
+#include "base/system_error.h"
 #include "targets/target.h"
 
 namespace tern::targets {
@@ -19,10 +20,10 @@ Expected<Target> load_file(const fs::path& path) {
   std::error_code failure;
   if (fs::is_directory(path, failure)) return Error{"is a directory, not a target file", {path.string()}};
   std::ifstream file(path, std::ios::binary);
-  if (!file) return Error{"cannot read this target file", {path.string()}};
+  if (!file) return system_error("cannot read this target file", errno, {path.string()});
   std::string text(largest_target_file + 1, '\0');  // a byte more, to see that a file is too long
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return Error{"cannot read this target file", {path.string()}};
+  if (file.bad()) return system_error("cannot read this target file", errno, {path.string()});
   text.resize(static_cast<size_t>(file.gcount()));
   return parse_target(text, path.string());
 }

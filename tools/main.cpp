@@ -1,7 +1,7 @@
-#include <cstdio>
 #include <new>
 
 #include "tools/commands.h"
+#include "tools/options/output_file.h"
 
 int main(int argc, char** argv) {
   CLI::App app("Tern compiles, tunes and runs kernels for language models with ternary weights.", "tern");
@@ -18,8 +18,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? tern::tools::exit_ok : tern::tools::exit_bad_input;
   } catch (const std::bad_alloc&) {
-    std::fputs("tern: there is not enough memory\n", stderr);
-    return tern::tools::exit_failed;
+    return tern::tools::report(tern::machine_error("there is not enough memory"));
   }
   return exit_code;
 }

@@ -21,10 +21,12 @@ Expected<std::string> read_line(const fs::path& file) {
   std::string line;
   if (in && std::getline(in, line)) return line;
   if (errno == EACCES || errno == EPERM)
-    return Error{"may not be read, as usual by anybody but root: run as root, or let root `chmod a+r` it",
-                 {file.string(), 0, 0}};
-  return Error{fmt::format("cannot be read: {}", errno != 0 ? std::strerror(errno) : "the file has no text"),
-               {file.string(), 0, 0}};
+    return machine_error(
+        "may not be read, as usual by anybody but root: run as root, or let root `chmod a+r` it",
+        {file.string(), 0, 0});
+  return machine_error(
+      fmt::format("cannot be read: {}", errno != 0 ? std::strerror(errno) : "the file has no text"),
+      {file.string(), 0, 0});
 }
 
 Expected<uint64_t> read_microjoules(const fs::path& file) {
@@ -53,8 +55,10 @@ Expected<std::vector<fs::path>> domains_of(const fs::path& folder) {
     if (is_domain(entry->path().filename().string())) domains.push_back(entry->path());
   }
   if (problem == std::errc::no_such_file_or_directory)
-    return Error{"this system shows no energy counters: there is no such folder", {folder.string(), 0, 0}};
-  if (problem) return Error{fmt::format("cannot be read: {}", problem.message()), {folder.string(), 0, 0}};
+    return machine_error("this system shows no energy counters: there is no such folder",
+                         {folder.string(), 0, 0});
+  if (problem)
+    return machine_error(fmt::format("cannot be read: {}", problem.message()), {folder.string(), 0, 0});
   std::ranges::sort(domains);
   return domains;
 }

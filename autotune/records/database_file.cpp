@@ -16,6 +16,7 @@
 #include <system_error>
 
 #include "base/atomic_file.h"
+#include "base/system_error.h"
 
 namespace tern::autotune {
 namespace {
@@ -23,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 Error failure(const fs::path& file, int code) {
-  return Error{std::generic_category().message(code), {file.string(), 0, 0}};
+  return {std::generic_category().message(code), {file.string(), 0, 0}, kind_of_errno(code)};
 }
 
 fs::path variable(const char* name) {

@@ -15,6 +15,8 @@
 #include <cstring>
 #include <vector>
 
+#include "base/system_error.h"
+
 namespace tern::codegen {
 namespace {
 
@@ -58,19 +60,22 @@ fs::path ObjectCache::default_folder() {
 }
 
 Expected<ObjectCache> ObjectCache::open(fs::path folder, int64_t largest_size) {
-  const auto fail = [&](const std::string& what) {
+  const auto fail = [&](const std::string& what, ErrorKind kind) {
     return Error{what + " (choose another with TERN_CACHE, or none with --no-cache)",
-                 {"cache folder " + folder.string(), 0, 0}};
+                 {"cache folder " + folder.string(), 0, 0},
+                 kind};
   };
+  const auto fail_by_errno = [&] { return fail(std::strerror(errno), kind_of_errno(errno)); };
   std::error_code problem;
   if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), problem);
-  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return fail(std::strerror(errno));
+  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return fail_by_errno();
   struct stat state = {};
-  if (stat(folder.c_str(), &state) != 0) return fail(std::strerror(errno));
-  if (!S_ISDIR(state.st_mode)) return fail("is not a folder");
-  if (state.st_uid != geteuid()) return fail("belongs to another user");
-  if ((state.st_mode & 0022) != 0) return fail("can be written by other users: run chmod 700 on it");
-  if (access(folder.c_str(), R_OK | W_OK | X_OK) != 0) return fail(std::strerror(errno));
+  if (stat(folder.c_str(), &state) != 0) return fail_by_errno();
+  if (!S_ISDIR(state.st_mode)) return fail("is not a folder", ErrorKind::input);
+  if (state.st_uid != geteuid()) return fail("belongs to another user", ErrorKind::machine);
+  if ((state.st_mode & 0022) != 0)
+    return fail("can be written by other users: run chmod 700 on it", ErrorKind::machine);
+  if (access(folder.c_str(), R_OK | W_OK | X_OK) != 0) return fail_by_errno();
   return ObjectCache(std::move(folder), largest_size);
 }
 

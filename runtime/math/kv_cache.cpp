@@ -90,9 +90,9 @@ Expected<KvCache> KvCache::make(const KvCacheShape& shape) {
   // Not written to here: the system hands out zero pages as they are first touched.
   void* memory = cache.bytes_ <= most_bytes ? std::calloc(cache.bytes_, 1) : nullptr;
   if (!memory) {
-    return Error{fmt::format("no memory for the keys and values of {} tokens ({} layers, {} heads of {})",
-                             shape.capacity, shape.layers, shape.kv_heads, shape.head_dimension),
-                 {}};
+    return machine_error(
+        fmt::format("no memory for the keys and values of {} tokens ({} layers, {} heads of {})",
+                    shape.capacity, shape.layers, shape.kv_heads, shape.head_dimension));
   }
   cache.memory_.reset(memory);
   const size_t address = reinterpret_cast<size_t>(memory);

@@ -7,6 +7,8 @@
 #include <iostream>
 #include <sstream>
 
+#include "base/system_error.h"
+
 namespace tern::tools {
 
 namespace fs = std::filesystem;
@@ -20,7 +22,7 @@ Expected<std::string> read_text(const std::string& file) {
   std::error_code problem;
   if (fs::is_directory(file, problem)) return Error{"is a folder, not a file", {file, 0, 0}};
   std::ifstream in(file, std::ios::binary);
-  if (!in) return Error{std::strerror(errno), {file, 0, 0}};
+  if (!in) return Error{std::strerror(errno), {file, 0, 0}, kind_of_errno(errno)};
   text << in.rdbuf();
   return text.str();
 }
