@@ -29,7 +29,7 @@ struct AsmOptions {
   std::string recipe;
   int64_t scale_group = 32;
   std::string target = "host";
-  RecordFlags records;
+  runtime::RecordOptions records;
   std::string emit = "asm";
   std::string output;
 };
@@ -67,11 +67,10 @@ Expected<kernels::Recipe> find_recipe(const std::string& wanted, ir::Element wei
 // What running a model on the target would take.
 Expected<ir::Kernel> tuned_kernel(const AsmOptions& options, const ir::Problem& problem,
                                   const targets::Target& target) {
-  const Expected<autotune::Provenance> machine = machine_of(options.target, target);
-  if (!machine) return machine.error();
-  const Expected<TunedKernels> tuned = load_tuned(options.records, *machine, target);
-  if (!tuned) return tuned.error();
-  return checked(choose_kernel(*tuned, problem));
+  TERN_ASSIGN(const autotune::Provenance machine, runtime::machine_of(options.target, target));
+  TERN_ASSIGN(const runtime::TunedKernels tuned,
+              runtime::load_tuned(options.records, machine, target, 0, print_warning));
+  return checked(choose_kernel(tuned, problem));
 }
 
 Expected<ir::Kernel> kernel_of(const AsmOptions& options, const targets::Target& target) {

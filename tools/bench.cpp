@@ -142,7 +142,7 @@ Expected<int> bench(BenchFlags flags) {
     flags.engine.threads = std::max(flags.engine.threads, threads);
   }
   if (flags.repetitions < 1) return Error{"-r: at least one run is needed", {}};
-  Expected<LoadedEngine> loaded = load_engine(flags.engine);
+  Expected<runtime::Session> loaded = load_engine(flags.engine);
   if (!loaded) return loaded.error();
   runtime::Engine& engine = *loaded->engine;
   catch_interrupts();

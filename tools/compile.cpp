@@ -7,6 +7,7 @@
 #include <set>
 #include <span>
 
+#include "base/system_error.h"
 #include "codegen/bundle/bundle.h"
 #include "runtime/execute/packed_weights.h"
 #include "runtime/execute/plan.h"
@@ -28,7 +29,7 @@ struct CompileFlags {
   std::string model;
   std::vector<std::string> targets;
   size_t batch = 256;
-  RecordFlags records;
+  runtime::RecordOptions records;
   std::string folder, name;
   std::string emit = "library";
 };
@@ -53,12 +54,11 @@ Expected<std::vector<ir::Problem>> problems_of(const CompileFlags& flags) {
 Expected<Kernels> chosen_kernels(const CompileFlags& flags, const std::vector<ir::Problem>& problems,
                                  const std::string& target_name, const targets::Target& target) {
   if (problems.empty()) return Kernels();
-  const Expected<autotune::Provenance> machine = machine_of(target_name, target);
-  if (!machine) return machine.error();
-  const Expected<TunedKernels> tuned = load_tuned(flags.records, *machine, target);
-  if (!tuned) return tuned.error();
+  TERN_ASSIGN(const autotune::Provenance machine, runtime::machine_of(target_name, target));
+  TERN_ASSIGN(const runtime::TunedKernels tuned,
+              runtime::load_tuned(flags.records, machine, target, 0, print_warning));
   Kernels kernels;
-  for (const ir::Problem& problem : problems) kernels.push_back(choose_kernel(*tuned, problem));
+  for (const ir::Problem& problem : problems) kernels.push_back(choose_kernel(tuned, problem));
   return kernels;
 }
 
@@ -159,7 +159,7 @@ Expected<int> compile(const CompileFlags& flags) {
   const fs::path folder = flags.folder.empty() ? fs::path(bundle->name) : fs::path(flags.folder);
   std::error_code problem;
   fs::create_directories(folder, problem);
-  if (problem) return Error{problem.message(), {folder.string(), 0, 0}};
+  if (problem) return Error{problem.message(), {folder.string(), 0, 0}, kind_of_errno(problem.value())};
   const Expected<std::vector<codegen::ObjectFile>> files = files_of(*bundle, flags.emit == "library");
   if (!files) return files.error();
   size_t bytes = 0;

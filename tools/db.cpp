@@ -6,6 +6,7 @@
 
 #include "autotune/records/database_file.h"
 #include "autotune/records/prune.h"
+#include "base/system_error.h"
 #include "targets/host.h"
 #include "tools/commands.h"
 #include "tools/db/db_race.h"
@@ -202,7 +203,8 @@ Expected<int> prune_file(const DbFlags& flags) {
   if (!flags.file.empty()) return exit_ok;
   for (const fs::path& old : outdated_files(*here)) {
     std::error_code problem;
-    if (!flags.dry_run && !fs::remove(old, problem)) return Error{problem.message(), {old.string(), 0, 0}};
+    if (!flags.dry_run && !fs::remove(old, problem))
+      return Error{problem.message(), {old.string(), 0, 0}, kind_of_errno(problem.value())};
     fmt::print("{}: {}removed, generator {} has taken its place\n", old.string(), would, here->generator);
   }
   return exit_ok;

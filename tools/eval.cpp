@@ -29,7 +29,7 @@ Expected<int> score_ids(const EvalFlags& flags, runtime::Engine& engine) {
   Expected<runtime::KvCache> cache = engine.make_cache(flags.context != 0 ? flags.context : ids->size());
   if (!cache) return cache.error();
   const Expected<std::vector<double>> scores = runtime::log_probabilities(engine, *cache, *ids);
-  if (!scores) return Error{scores.error().message, {flags.ids, 0, 0}};
+  if (!scores) return Error{scores.error().message, {flags.ids, 0, 0}, scores.error().kind};
   if (flags.json) {
     fmt::print("{}\n", nlohmann::json{{"tokens", *ids}, {"logprobs", *scores}}.dump());
     return exit_ok;
@@ -57,7 +57,7 @@ Expected<int> score_text(const EvalFlags& flags, runtime::Engine& engine) {
     return !interrupted();
   });
   if (show_progress) fmt::print(stderr, "\r\x1b[K");
-  if (!result) return Error{result.error().message, {flags.file, 0, 0}};
+  if (!result) return Error{result.error().message, {flags.file, 0, 0}, result.error().kind};
   // Characters are those of UTF-8: bytes that do not continue one.
   size_t characters = 0;
   for (char c : *text) characters += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
@@ -84,7 +84,7 @@ Expected<int> score_text(const EvalFlags& flags, runtime::Engine& engine) {
 
 Expected<int> evaluate(const EvalFlags& flags) {
   if (flags.file.empty() == flags.ids.empty()) return Error{"give either a text file or --ids FILE", {}};
-  Expected<LoadedEngine> loaded = load_engine(flags.engine);
+  Expected<runtime::Session> loaded = load_engine(flags.engine);
   if (!loaded) return loaded.error();
   return flags.ids.empty() ? score_text(flags, *loaded->engine) : score_ids(flags, *loaded->engine);
 }

@@ -38,7 +38,7 @@ size_t context_size(const TextFlags& flags, const runtime::Model& model, size_t 
   return std::min(limit, std::max(prompt + flags.tokens, size_t{1}));
 }
 
-void print_stats(const LoadedEngine& loaded, const runtime::Generation& result, double load_seconds) {
+void print_stats(const runtime::Session& loaded, const runtime::Generation& result, double load_seconds) {
   const runtime::Engine& engine = *loaded.engine;
   const auto rate = [](double count, double seconds) { return seconds > 0 ? count / seconds : 0.0; };
   const runtime::LoadTimes& load = engine.load_times();
@@ -113,7 +113,7 @@ Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
   if (const Expected<runtime::Sampler> sampler = runtime::Sampler::make(flags.sampling); !sampler)
     return sampler.error();
   const auto start = std::chrono::steady_clock::now();
-  Expected<LoadedEngine> loaded = load();
+  Expected<runtime::Session> loaded = load();
   if (!loaded) return loaded.error();
   runtime::Engine& engine = *loaded->engine;
   const double load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -121,7 +121,7 @@ Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
   const Expected<std::vector<uint32_t>> prompt = prompt_tokens(flags, engine.tokenizer());
   if (!prompt) return prompt.error();
   if (const Status status = runtime::check_tokens(engine, *prompt); !status)
-    return Error{status.error().message, {flags.ids, 0, 0}};
+    return Error{status.error().message, {flags.ids, 0, 0}, status.error().kind};
   const size_t context = context_size(flags, engine.model(), prompt->size());
   if (prompt->size() > context)
     return Error{fmt::format("the prompt has {} tokens, but the context holds {} (-c sets its size)",
@@ -167,7 +167,7 @@ Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
   }
   std::fflush(stdout);
   explain_stop(*result, context);
-  const std::string beside = loaded->end_beside ? loaded->end_beside() : "";
+  const std::string beside = loaded->end_tuning ? loaded->end_tuning() : "";
   if (flags.stats) {
     print_stats(*loaded, *result, load_seconds);
     if (!beside.empty()) fmt::print(stderr, "beside   {}\n", beside);

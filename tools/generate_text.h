@@ -7,7 +7,7 @@
 
 #include "base/expected.h"
 #include "runtime/generate/sampler.h"
-#include "tools/options/model_options.h"
+#include "runtime/session/session.h"
 
 namespace tern::tools {
 
@@ -23,7 +23,7 @@ struct TextFlags {
 // Adds the options for the prompt, for sampling and for what is printed.
 void add_text_options(CLI::App& command, TextFlags& flags);
 
-using EngineLoader = std::function<Expected<LoadedEngine>()>;
+using EngineLoader = std::function<Expected<runtime::Session>()>;
 
 // Checks the flags, loads the model, continues the prompt and prints. An exit code.
 Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load);

@@ -3,7 +3,6 @@
 #include "tools/generate_text.h"
 #include "tools/options/engine_options.h"
 #include "tools/options/output_file.h"
-#include "tools/tune/background_tuner.h"
 #include "tools/tune/tune_first.h"
 
 namespace tern::tools {
@@ -20,9 +19,11 @@ void add_run(CLI::App& app, int& exit_code) {
   add_text_options(*command, flags->text);
   add_tune_first_option(*command, flags->tune);
   command->callback([flags, &exit_code] {
-    const Expected<int> code = generate_text(flags->text, [&]() -> Expected<LoadedEngine> {
-      if (const Status status = tune_first(flags->tune, flags->engine); !status) return status.error();
-      return flags->tune.background ? load_and_tune_beside(flags->engine) : load_engine(flags->engine);
+    const Expected<int> code = generate_text(flags->text, [&]() -> Expected<runtime::Session> {
+      TERN_TRY(tune_first(flags->tune, flags->engine));
+      runtime::SessionOptions options = session_options(flags->engine);
+      options.tune_beside = flags->tune.background;
+      return runtime::open_session(options, print_warning);
     });
     exit_code = code ? *code : report(code.error());
   });

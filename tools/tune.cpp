@@ -8,13 +8,15 @@
 #include "autotune/records/database_file.h"
 #include "autotune/search/tune.h"
 #include "runtime/model/model.h"
+#include "runtime/session/tune_tasks.h"
 #include "targets/host.h"
 #include "tools/commands.h"
-#include "tools/options/model_options.h"
+#include "tools/options/engine_options.h"
 #include "tools/options/output_file.h"
 #include "tools/options/process.h"
 #include "tools/options/target_option.h"
 #include "tools/tune/energy_source.h"
+#include "tools/tune/thread_text.h"
 #include "tools/tune/tune_job.h"
 #include "tools/tune/tune_predict.h"
 #include "tools/tune/tune_report.h"
@@ -47,14 +49,15 @@ struct TuneFlags {
 Expected<std::vector<autotune::TuneTask>> tasks_of(const TuneFlags& flags) {
   const Expected<std::vector<autotune::Use>> uses = parse_uses(flags.uses);
   if (!uses) return uses.error();
-  if (flags.shapes.empty()) return tasks_of_model(flags.model.empty() ? default_model() : flags.model, *uses);
+  if (flags.shapes.empty())
+    return runtime::tasks_of_model(flags.model.empty() ? default_model() : flags.model, *uses);
   std::vector<ir::Problem> shapes;
   for (const std::string& text : flags.shapes) {
     const Expected<ir::Problem> shape = parse_shape(text);
     if (!shape) return Error{fmt::format("--shape: {}", shape.error().message), {}};
     shapes.push_back(*shape);
   }
-  return tasks_of_shapes(shapes, *uses);
+  return runtime::tasks_of_shapes(shapes, *uses);
 }
 
 // Kernels that were good on another CPU, to be tried first.
@@ -95,9 +98,10 @@ Expected<bool> should_tune_threads(const TuneFlags& flags, const fs::path& file,
   const Expected<runtime::Model> model =
       runtime::load_model(flags.model.empty() ? default_model() : flags.model, {.check_values = false});
   if (!model) return model.error();
-  const auto choice =
-      std::ranges::find(known->threads, shape_of(model->hyperparameters), &autotune::ThreadChoice::model);
-  return !chosen_threads(*known, model->hyperparameters, host) || choice->objective != objective_of(flags);
+  const auto choice = std::ranges::find(known->threads, runtime::shape_of(model->hyperparameters),
+                                        &autotune::ThreadChoice::model);
+  return !runtime::chosen_threads(*known, model->hyperparameters, host) ||
+         choice->objective != objective_of(flags);
 }
 
 Expected<int> run_tune(const TuneFlags& flags) {
@@ -117,11 +121,11 @@ Expected<int> run_tune(const TuneFlags& flags) {
   const autotune::Objective objective = objective_of(flags);
   const Expected<autotune::JouleReader> joules = joule_reader();
   if (!joules && objective == autotune::Objective::energy)
-    return Error{fmt::format("--objective energy: {}", joules.error().text()), {}};
+    return Error{fmt::format("--objective energy: {}", joules.error().text()), {}, joules.error().kind};
   Expected<std::vector<autotune::Record>> hints = read_hints(flags.from);
   if (!hints) return hints.error();
   const autotune::Provenance provenance = autotune::provenance_of(*host);
-  TuneJob job;
+  runtime::TuneJob job;
   job.tasks = *tasks;
   job.options.exhaustive = flags.exhaustive;
   job.options.sample = flags.sample;
@@ -130,23 +134,26 @@ Expected<int> run_tune(const TuneFlags& flags) {
   job.options.target = flags.target;
   job.options.hints = hints.take();
   job.threads = flags.threads;
-  job.file = tuned_file(flags.database, provenance);
+  job.file = runtime::tuned_file(flags.database, provenance);
   const Expected<bool> wants_threads = should_tune_threads(flags, job.file, *host);
   if (!wants_threads) return wants_threads.error();
   job.options.budget_seconds = *budget * (*wants_threads ? 1 - share_of_threads : 1);
   job.wants_peak = !flags.report.empty();
 
   catch_interrupts();
-  const Expected<JobResult> done = run_job(job, *host);
+  const Expected<runtime::JobResult> done = run_job(job, *host);
   if (!done) return done.error();
   std::string text = flags.sample > 0
                          ? sample_text(done->result, job.file.string())
                          : result_text(done->result, done->machine, job.file.string(), flags.explain);
   if (*wants_threads && !done->result.interrupted) {
-    const ThreadTuningOptions options{*budget * share_of_threads, objective,
-                                      joules ? *joules : autotune::JouleReader()};
-    const Expected<ThreadTuning> threads =
-        tune_threads_into(job.file, flags.model, flags.target, options, *host);
+    const runtime::ThreadTuningOptions options{*budget * share_of_threads, objective,
+                                               joules ? *joules : autotune::JouleReader()};
+    EngineFlags engine;
+    engine.model = flags.model;
+    engine.target = flags.target;
+    const Expected<runtime::ThreadTuning> threads = runtime::tune_threads_into(
+        job.file, session_options(engine), options, *host, {{}, interrupted, print_warning});
     if (!threads && !interrupted()) return threads.error();
     if (threads) text += tools::text(*threads);
     if (threads && !joules) text += fmt::format("joules were not recorded: {}\n", joules.error().text());

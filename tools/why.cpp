@@ -9,6 +9,8 @@
 #include "autotune/records/database_file.h"
 #include "autotune/search/tune.h"
 #include "runtime/execute/bandwidth.h"
+#include "runtime/session/machine_threads.h"
+#include "runtime/session/tune_tasks.h"
 #include "targets/host.h"
 #include "tools/commands.h"
 #include "tools/options/model_options.h"
@@ -117,16 +119,17 @@ Expected<int> why(const WhyFlags& flags) {
   std::vector<std::string> warnings;
   const Expected<autotune::Database> database = autotune::load_database(file, provenance, warnings);
   if (!database) return database.error();
-  for (const std::string& warning : warnings) fmt::print(stderr, "tern: warning: {}\n", warning);
+  std::ranges::for_each(warnings, print_warning);
 
-  TERN_ASSIGN(const std::unique_ptr<ThreadPool> pool, threads_to_measure_on(default_threads()));
+  TERN_ASSIGN(const std::unique_ptr<ThreadPool> pool,
+              runtime::make_bound_threads(runtime::default_threads()));
   TERN_ASSIGN(const double bandwidth, runtime::read_bandwidth(*pool));
   std::string text;
   for (const autotune::Choice& choice : database->choices) {
     ir::Problem problem = choice.kernels[0].problem;
     if (problem.n != shape->n || problem.k != shape->k) continue;
     text += fmt::format(
-        "{} on {} threads, for target {}, {} ({})\n", shape_text(problem), choice.conditions.threads,
+        "{} on {} threads, for target {}, {} ({})\n", runtime::shape_text(problem), choice.conditions.threads,
         choice.conditions.target, choice.date,
         choice.complete ? "the search came to its end" : "the search was cut short: `tern tune` goes on");
     Expected<autotune::CostModel> model =

@@ -52,7 +52,7 @@ Expected<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
   engine->load_times_.file = watch.lap();
 
   Expected<Tokenizer> tokenizer = Tokenizer::make(engine->model_.vocabulary, options.pre_tokenizer);
-  if (!tokenizer) return Error{tokenizer.error().message, {options.model, 0, 0}};
+  if (!tokenizer) return Error{tokenizer.error().message, {options.model, 0, 0}, tokenizer.error().kind};
   engine->tokenizer_.emplace(tokenizer.take());
   engine->load_times_.tokenizer = watch.lap();
 

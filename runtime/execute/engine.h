@@ -31,14 +31,18 @@ struct EngineThreads {
   std::vector<int> processors;  // thread i stays on the i-th; empty: the system moves them
 };
 
-struct EngineOptions {
-  std::string model;     // path of a GGUF file
-  KernelSource kernels;  // this machine must be able to run its target
-  EngineThreads threads;
+// What to make of a model's file.
+struct ModelOptions {
+  std::string model;        // path of a GGUF file
   int64_t most_rows = 256;  // tokens a step; longer prompts take several
   CacheElement kv_element = CacheElement::f16;
   I2sOrder i2s_order = I2sOrder::blocks_of_128;
   std::string pre_tokenizer;  // takes the place of what the file says; empty: as it says
+};
+
+struct EngineOptions : ModelOptions {
+  KernelSource kernels;  // this machine must be able to run its target
+  EngineThreads threads;
 };
 
 // How long the parts of loading took, in seconds.

@@ -1,4 +1,4 @@
-#include "tools/tune/background_tuner.h"
+#include "runtime/session/background_tuner.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -10,11 +10,9 @@
 
 #include "autotune/records/database_file.h"
 #include "autotune/search/tune.h"
-#include "targets/host.h"
-#include "tools/tune/tune_session.h"
-#include "tools/tune/tune_setup.h"
+#include "runtime/session/tune_tasks.h"
 
-namespace tern::tools {
+namespace tern::runtime {
 namespace {
 
 // This thread, and children of it, run where nobody else wants to, on any processor of the process.
@@ -58,7 +56,7 @@ std::vector<uint64_t> known_to_be_no_better(const autotune::Database& known, con
 
 }  // namespace
 
-BackgroundTuner::BackgroundTuner(runtime::Engine& engine, BackgroundOptions options)
+BackgroundTuner::BackgroundTuner(Engine& engine, BackgroundOptions options)
     : options_(std::move(options)),
       engine_threads_(engine.threads()),
       trials_(engine.try_kernels()),
@@ -95,14 +93,13 @@ void BackgroundTuner::run() {
 }
 
 autotune::Conditions BackgroundTuner::conditions(const ir::Problem& problem) const {
-  const size_t threads =
-      problem.m <= runtime::most_decode_rows ? engine_threads_.decode : engine_threads_.prefill;
+  const size_t threads = problem.m <= most_decode_rows ? engine_threads_.decode : engine_threads_.prefill;
   return {options_.target.name, static_cast<int>(threads)};
 }
 
 void BackgroundTuner::find_sites(const autotune::Database& known) {
   std::vector<std::vector<ir::Kernel>> shapes;  // the kernels of each
-  for (const runtime::KernelSite& site : trials_.sites()) {
+  for (const KernelSite& site : trials_.sites()) {
     const ir::Problem& problem = site.kernel.problem;
     const auto same = std::ranges::find_if(
         shapes, [&](const auto& kernels) { return same_shape(kernels.front().problem, problem); });
@@ -130,7 +127,7 @@ void BackgroundTuner::find_sites(const autotune::Database& known) {
 
 // Where there is something to try, and which has taken the most time since this was last asked.
 BackgroundTuner::Site* BackgroundTuner::busiest() {
-  const std::vector<runtime::KernelSite> now = trials_.sites();
+  const std::vector<KernelSite> now = trials_.sites();
   Site* most = nullptr;
   for (size_t i = 0; i < sites_.size(); ++i) {
     Site& site = sites_[i];
@@ -150,7 +147,7 @@ void BackgroundTuner::try_next(Site& site, const codegen::Jit& jit) {
   const Expected<codegen::CompiledKernel> code = jit.compile(candidate->kernel);
   if (!code || ending_ || !is_right(*code) || ending_) return;
   if (!trials_.put(*code)) return;
-  const std::optional<runtime::FinishedTrial> finished = trials_.wait();
+  const std::optional<FinishedTrial> finished = trials_.wait();
   if (!finished) return;
   if (finished->result.verdict == autotune::Verdict::undecided)
     site.climb->put_back(std::move(*candidate));
@@ -210,25 +207,4 @@ std::string BackgroundTuner::summary() const {
   return text;
 }
 
-Expected<LoadedEngine> load_and_tune_beside(const EngineFlags& flags) {
-  const Expected<targets::Host>& host = targets::detect_host();
-  if (!host) return host.error();
-  const Expected<targets::Target> target = targets::find_runnable_target(flags.target);
-  if (!target) return target.error();
-  BackgroundOptions options{*target, autotune::provenance_of(*host), {}, 0, host->processors};
-  options.file = tuned_file(flags.records.database, options.provenance);
-  options.threads = static_cast<int>(flags.threads == 0 ? default_threads() : flags.threads);
-  // A file that is named must be there to be read; before the first run it is not.
-  std::error_code unknown;
-  if (!std::filesystem::exists(options.file, unknown)) {
-    const Status made = autotune::append_to_database(options.file, {options.provenance, {}, {}, {}});
-    if (!made) return made.error();
-  }
-  Expected<LoadedEngine> loaded = load_engine(flags);
-  if (!loaded) return loaded;
-  const auto tuner = std::make_shared<BackgroundTuner>(*loaded->engine, std::move(options));
-  loaded->end_beside = [tuner] { return tuner->end(); };
-  return loaded;
-}
-
-}  // namespace tern::tools
+}  // namespace tern::runtime

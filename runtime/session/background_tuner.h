@@ -1,4 +1,4 @@
-// tern run --tune=background: better kernels for a model while it runs.
+// Better kernels for a model while it runs.
 #pragma once
 
 #include <atomic>
@@ -14,9 +14,8 @@
 #include "autotune/search/hill_climb.h"
 #include "codegen/jit/jit.h"
 #include "runtime/execute/engine.h"
-#include "tools/options/engine_options.h"
 
-namespace tern::tools {
+namespace tern::runtime {
 
 struct BackgroundOptions {
   targets::Target target;           // whose code the engine runs
@@ -32,7 +31,7 @@ struct BackgroundOptions {
 class BackgroundTuner {
  public:
   // Begins. The engine must outlive this, unmoved, and have no trials yet.
-  BackgroundTuner(runtime::Engine& engine, BackgroundOptions options);
+  BackgroundTuner(Engine& engine, BackgroundOptions options);
   ~BackgroundTuner() { end(); }
 
   // Ends it, on the thread that runs the engine: waits for the compilation or the check under way. Says what
@@ -59,8 +58,8 @@ class BackgroundTuner {
   std::string summary() const;
 
   const BackgroundOptions options_;
-  const runtime::EngineThreads engine_threads_;
-  runtime::KernelTrials& trials_;
+  const EngineThreads engine_threads_;
+  KernelTrials& trials_;
   std::vector<Site> sites_;
   std::vector<std::optional<autotune::Choice>> choices_;  // by shape; nothing where they cannot be told
   ThreadPool check_threads_;                              // the tuner's own alone
@@ -73,7 +72,4 @@ class BackgroundTuner {
   std::thread thread_;
 };
 
-// load_engine, with a BackgroundTuner for as long as the engine is there.
-Expected<LoadedEngine> load_and_tune_beside(const EngineFlags& flags);
-
-}  // namespace tern::tools
+}  // namespace tern::runtime

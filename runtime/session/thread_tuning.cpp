@@ -1,4 +1,4 @@
-#include "tools/options/thread_tuning.h"
+#include "runtime/session/thread_tuning.h"
 
 #include <fmt/format.h>
 
@@ -7,9 +7,8 @@
 
 #include "autotune/search/tune.h"
 #include "base/decimal.h"
-#include "tools/options/model_options.h"
 
-namespace tern::tools {
+namespace tern::runtime {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -22,7 +21,7 @@ double seconds_since(Clock::time_point start) {
 constexpr size_t short_prompt = 64, long_prompt = 256, context = 512;
 constexpr int tokens_a_sample = 4;
 
-runtime::EngineThreads threads_of(const autotune::ThreadCandidate& candidate, const targets::Host& host) {
+EngineThreads threads_of(const autotune::ThreadCandidate& candidate, const targets::Host& host) {
   const auto threads = static_cast<size_t>(candidate.threads);
   return {threads, threads, candidate.bound ? host.processors : std::vector<int>()};
 }
@@ -57,7 +56,7 @@ Expected<Cost> cost_of(const autotune::JouleReader& joules, const std::function<
 // A model that is run again and again from the beginning.
 class Sampler {
  public:
-  Sampler(runtime::Engine& engine, runtime::KvCache cache, const autotune::JouleReader& joules)
+  Sampler(Engine& engine, KvCache cache, const autotune::JouleReader& joules)
       : engine_(engine), cache_(std::move(cache)), joules_(joules) {
     for (size_t i = 0; i < context; ++i)
       ids_.push_back(static_cast<uint32_t>(i * 37 % engine.model().hyperparameters.vocabulary_size));
@@ -81,32 +80,24 @@ class Sampler {
   }
 
  private:
-  runtime::Engine& engine_;
-  runtime::KvCache cache_;
+  Engine& engine_;
+  KvCache cache_;
   const autotune::JouleReader& joules_;
   std::vector<uint32_t> ids_;
 };
 
-std::string time_text(double seconds) {
-  return fmt::format("{:.2f} ms", seconds * 1e3);
-}
-
-std::string energy_text(double joules) {
-  return joules < 1 ? fmt::format("{:.2f} mJ", joules * 1e3) : fmt::format("{:.2f} J", joules);
-}
-
 }  // namespace
 
-std::string shape_of(const runtime::Hyperparameters& model) {
+std::string shape_of(const Hyperparameters& model) {
   return fmt::format("L{} d{} f{} h{}/{} v{}", model.block_count, model.embedding_length,
                      model.feed_forward_length, model.head_count, model.head_count_kv, model.vocabulary_size);
 }
 
-Expected<ThreadTuning> tune_threads(runtime::Engine& engine, const targets::Host& host,
+Expected<ThreadTuning> tune_threads(Engine& engine, const targets::Host& host,
                                     const ThreadTuningOptions& options,
                                     const std::function<bool()>& interrupted) {
   const Clock::time_point start = Clock::now();
-  Expected<runtime::KvCache> cache = engine.make_cache(context);
+  Expected<KvCache> cache = engine.make_cache(context);
   if (!cache) return cache.error();
   Sampler sampler(engine, cache.take(), options.joules);
   const std::vector<autotune::ThreadCandidate> candidates = autotune::thread_candidates(host);
@@ -151,16 +142,15 @@ Expected<ThreadTuning> tune_threads(runtime::Engine& engine, const targets::Host
   return tuning;
 }
 
-std::optional<runtime::EngineThreads> chosen_threads(const autotune::Database& database,
-                                                     const runtime::Hyperparameters& model,
-                                                     const targets::Host& host) {
+std::optional<EngineThreads> chosen_threads(const autotune::Database& database, const Hyperparameters& model,
+                                            const targets::Host& host) {
   const auto choice = std::ranges::find(database.threads, shape_of(model), &autotune::ThreadChoice::model);
   // What somebody wrote into the file may be anything.
   if (choice == database.threads.end() || choice->decode_threads < 1 || choice->prefill_threads < 1 ||
       std::max(choice->decode_threads, choice->prefill_threads) > host.hardware_threads)
     return std::nullopt;
-  runtime::EngineThreads threads(static_cast<size_t>(choice->decode_threads),
-                                 static_cast<size_t>(choice->prefill_threads), choice->processors);
+  EngineThreads threads(static_cast<size_t>(choice->decode_threads),
+                        static_cast<size_t>(choice->prefill_threads), choice->processors);
   const bool ours = std::ranges::all_of(threads.processors, [&](int processor) {
     return std::ranges::find(host.processors, processor) != host.processors.end();
   });
@@ -168,36 +158,4 @@ std::optional<runtime::EngineThreads> chosen_threads(const autotune::Database& d
   return threads;
 }
 
-std::string text(const ThreadTuning& tuning) {
-  const auto has_joules = [](const autotune::ThreadTrial& trial) {
-    return trial.median_of(&autotune::ThreadSample::decode_joules) > 0;
-  };
-  const bool joules = std::ranges::any_of(tuning.trials, has_joules);
-  std::string text = fmt::format("\n| threads |          | a token    | {:>3} tokens |", tuning.prompt);
-  text += joules ? " a token   | of a prompt |\n" : "\n";
-  text += "| ------: | -------- | ---------: | ---------: |";
-  text += joules ? " --------: | ----------: |\n" : "\n";
-  std::vector<const autotune::ThreadTrial*> trials;
-  for (const autotune::ThreadTrial& trial : tuning.trials) trials.push_back(&trial);
-  std::ranges::sort(trials, {}, [](const autotune::ThreadTrial* trial) {
-    return std::pair(trial->candidate.threads, trial->candidate.bound);
-  });
-  for (const autotune::ThreadTrial* trial : trials) {
-    text += fmt::format("| {:>7} | {:<8} | {:>10} | {:>10} |", trial->candidate.threads,
-                        trial->candidate.bound ? "bound" : "",
-                        time_text(trial->median_of(&autotune::ThreadSample::decode_seconds)),
-                        time_text(trial->median_of(&autotune::ThreadSample::prefill_seconds)));
-    if (joules)
-      text += fmt::format(" {:>9} | {:>11} |",
-                          energy_text(trial->median_of(&autotune::ThreadSample::decode_joules)),
-                          energy_text(trial->median_of(&autotune::ThreadSample::prefill_joules) /
-                                      static_cast<double>(tuning.prompt)));
-    text += "\n";
-  }
-  const autotune::ThreadChoice& choice = tuning.choice;
-  const runtime::EngineThreads best(static_cast<size_t>(choice.decode_threads),
-                                    static_cast<size_t>(choice.prefill_threads), choice.processors);
-  return text + fmt::format("\nthreads: {}\n", tools::text(best));
-}
-
-}  // namespace tern::tools
+}  // namespace tern::runtime

@@ -1,4 +1,4 @@
-// The best threads for a model: found by tern tune, used by whatever runs it.
+// The best threads for a model: found once, kept in a file of records, used by every session.
 #pragma once
 
 #include <functional>
@@ -12,11 +12,11 @@
 #include "runtime/execute/engine.h"
 #include "targets/host.h"
 
-namespace tern::tools {
+namespace tern::runtime {
 
 // What a number of threads is chosen for: "L30 d2560 f6912 h20/5 v128256", which is layers, widths of the
 // embedding and of the feed-forward network, heads of queries and of keys, and the vocabulary.
-std::string shape_of(const runtime::Hyperparameters& model);
+std::string shape_of(const Hyperparameters& model);
 
 struct ThreadTuning {
   autotune::ThreadChoice choice;
@@ -32,19 +32,15 @@ struct ThreadTuningOptions {
 };
 
 // Runs the model for a moment on each candidate. Ends soon after the budget, but not before three rounds. The
-// caller must not be bound to a processor. Fails if interrupted too early to tell, or if the meter does.
-// Precondition: who asks for energy has a meter.
-Expected<ThreadTuning> tune_threads(runtime::Engine& engine, const targets::Host& host,
+// caller must not be bound to a processor. Errors: interrupted too early to tell (of that kind); the
+// meter fails. Precondition: an objective of energy comes with a meter.
+Expected<ThreadTuning> tune_threads(Engine& engine, const targets::Host& host,
                                     const ThreadTuningOptions& options,
                                     const std::function<bool()>& interrupted);
 
 // The threads that were chosen for a model of this shape, or nothing. Processors that this process may not
 // use are not named: then the system moves the threads.
-std::optional<runtime::EngineThreads> chosen_threads(const autotune::Database& database,
-                                                     const runtime::Hyperparameters& model,
-                                                     const targets::Host& host);
+std::optional<EngineThreads> chosen_threads(const autotune::Database& database, const Hyperparameters& model,
+                                            const targets::Host& host);
 
-// A table of what was measured, for people.
-std::string text(const ThreadTuning& tuning);
-
-}  // namespace tern::tools
+}  // namespace tern::runtime

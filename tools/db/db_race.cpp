@@ -8,13 +8,14 @@
 #include <cstdio>
 
 #include "autotune/search/choice_race.h"
+#include "runtime/session/machine_threads.h"
+#include "runtime/session/tuned_kernels.h"
 #include "targets/host.h"
 #include "tools/db/db_race_text.h"
 #include "tools/options/exit_code.h"
 #include "tools/options/model_options.h"
 #include "tools/options/output_file.h"
 #include "tools/options/process.h"
-#include "tools/options/record_options.h"
 #include "tools/options/target_option.h"
 #include "tools/tune/tune_setup.h"
 
@@ -55,7 +56,7 @@ Expected<std::vector<Database>> load_all(const std::vector<std::string>& files,
                                          const autotune::Provenance& machine, const Conditions& conditions) {
   std::vector<Database> databases;
   for (const std::string& file : files) {
-    Expected<Database> database = load_named(file, machine);
+    Expected<Database> database = runtime::load_named(file, machine, print_warning);
     if (!database) return database.error();
     const Status has_choices = check_has_choices(file, *database, conditions);
     if (!has_choices) return has_choices.error();
@@ -109,7 +110,7 @@ bool any_refused(const std::vector<autotune::ContestResult>& results) {
 
 Expected<std::vector<autotune::ContestResult>> hold(const std::vector<Contest>& contests, int rounds,
                                                     const targets::Target& target, size_t threads) {
-  TERN_ASSIGN(const std::unique_ptr<ThreadPool> pool, threads_to_measure_on(threads));
+  TERN_ASSIGN(const std::unique_ptr<ThreadPool> pool, runtime::make_bound_threads(threads));
   const ProgressLine line;
   return autotune::race_choices(
       contests, rounds, target, *pool,
@@ -121,7 +122,7 @@ Expected<int> race(const DbRaceFlags& flags) {
   if (!host) return host.error();
   const Expected<targets::Target> target = targets::find_runnable_target(flags.target);
   if (!target) return target.error();
-  const size_t threads = flags.threads == 0 ? default_threads() : flags.threads;
+  const size_t threads = flags.threads == 0 ? runtime::default_threads() : flags.threads;
   const Conditions conditions{flags.target, static_cast<int>(threads)};
   const Expected<std::vector<Database>> databases =
       load_all(flags.files, autotune::provenance_of(*host), conditions);

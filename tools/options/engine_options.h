@@ -2,11 +2,10 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <memory>
 #include <string>
 
 #include "base/expected.h"
-#include "runtime/execute/engine.h"
+#include "runtime/session/session.h"
 #include "tools/options/model_options.h"
 #include "tools/options/record_options.h"
 
@@ -17,7 +16,7 @@ struct EngineFlags : ModelFlags {
   size_t batch = 256;
   std::string cache;
   bool no_cache = false;
-  RecordFlags records;
+  runtime::RecordOptions records;
 };
 
 // Adds what add_model_options does, and --target, --batch, --database, --untuned, --cache, --no-cache.
@@ -26,8 +25,10 @@ void add_engine_options(CLI::App& command, EngineFlags& flags, bool with_threads
 // Adds --batch alone, the most rows of A that kernels are made for.
 void add_batch_option(CLI::App& command, size_t& batch);
 
-// Loads the model, with the kernels that were tuned on this machine where there are such. Prints the model's
-// warnings to standard error.
-Expected<LoadedEngine> load_engine(const EngineFlags& flags);
+// The options as the runtime takes them.
+runtime::SessionOptions session_options(const EngineFlags& flags);
+
+// Opens the model. Warnings go to standard error.
+Expected<runtime::Session> load_engine(const EngineFlags& flags);
 
 }  // namespace tern::tools

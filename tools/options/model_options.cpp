@@ -3,11 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <filesystem>
-#include <thread>
-
-#include "targets/host.h"
 
 namespace tern::tools {
 
@@ -27,22 +23,15 @@ void add_model_options(CLI::App& command, ModelFlags& flags, bool with_threads) 
   command.add_option("--pre", flags.pre_tokenizer, "Pre-tokenizer to use instead of the file's");
 }
 
-Expected<std::unique_ptr<runtime::Engine>> load_model_with(const ModelFlags& flags,
-                                                           runtime::KernelSource kernels, int64_t most_rows) {
-  runtime::EngineOptions options;
+runtime::ModelOptions model_options(const ModelFlags& flags, int64_t max_rows) {
+  runtime::ModelOptions options;
   options.model = flags.model.empty() ? default_model() : flags.model;
-  options.kernels = std::move(kernels);
-  options.threads = flags.threads == 0 ? default_threads() : flags.threads;
-  options.most_rows = most_rows;
+  options.most_rows = max_rows;
   options.kv_element = flags.kv == "f16" ? runtime::CacheElement::f16 : runtime::CacheElement::f32;
   options.i2s_order =
       flags.i2s_order == "128" ? runtime::I2sOrder::blocks_of_128 : runtime::I2sOrder::blocks_of_64;
   options.pre_tokenizer = flags.pre_tokenizer;
-  Expected<std::unique_ptr<runtime::Engine>> engine = runtime::Engine::load(options);
-  if (!engine) return engine;
-  for (const std::string& warning : (*engine)->model().warnings)
-    fmt::print(stderr, "tern: warning: {}\n", warning);
-  return engine;
+  return options;
 }
 
 std::string text(const runtime::EngineThreads& threads) {
@@ -52,12 +41,6 @@ std::string text(const runtime::EngineThreads& threads) {
   if (!threads.processors.empty())
     text += fmt::format(", on processors {}", fmt::join(threads.processors, " "));
   return text;
-}
-
-size_t default_threads() {
-  const Expected<targets::Host>& host = targets::detect_host();
-  if (host && host->target.cores.value_or(0) > 0) return static_cast<size_t>(*host->target.cores);
-  return std::max(1u, std::thread::hardware_concurrency());
 }
 
 std::string default_model() {

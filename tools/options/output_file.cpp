@@ -10,6 +10,10 @@
 
 namespace tern::tools {
 
+void print_warning(const std::string& text) {
+  fmt::print(stderr, "tern: warning: {}\n", text);
+}
+
 int report(const Error& error) {
   fmt::print(stderr, "tern: {}\n", error.text());
   return exit_code_of(error.kind);

@@ -8,6 +8,9 @@
 
 namespace tern::tools {
 
+// Prints "tern: warning: <text>" to standard error.
+void print_warning(const std::string& text);
+
 // Prints "tern: <error>" to standard error; the exit code for errors of its kind.
 int report(const Error& error);
 

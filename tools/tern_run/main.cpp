@@ -2,8 +2,11 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <new>
 
 #include "runtime/execute/kernel_bundle.h"
+#include "runtime/session/machine_threads.h"
 #include "targets/host.h"
 #include "tools/generate_text.h"
 #include "tools/options/exit_code.h"
@@ -22,17 +25,17 @@ struct Flags {
   std::string target;
 };
 
-Expected<LoadedEngine> load(const Flags& flags) {
-  const Expected<targets::Target> host = targets::host_target();
-  if (!host) return host.error();
-  Expected<runtime::BundleKernels> kernels =
-      runtime::bundle_kernels(TERN_RUN_BUNDLE_SYMBOL, *host, flags.target);
-  if (!kernels) return kernels.error();
-  Expected<std::unique_ptr<runtime::Engine>> engine =
-      load_model_with(flags.model, std::move(kernels->source), kernels->most_rows);
-  if (!engine) return engine.error();
-  const size_t count = (*engine)->plan().kernels().size();
-  return LoadedEngine{engine.take(), fmt::format("{} compiled ahead of time", count)};
+Expected<runtime::Session> load(const Flags& flags) {
+  TERN_ASSIGN(const targets::Target host, targets::host_target());
+  TERN_ASSIGN(runtime::BundleKernels kernels,
+              runtime::bundle_kernels(TERN_RUN_BUNDLE_SYMBOL, host, flags.target));
+  const size_t threads = flags.model.threads == 0 ? runtime::default_threads() : flags.model.threads;
+  runtime::Session session;
+  TERN_ASSIGN(session.engine, runtime::Engine::load({model_options(flags.model, kernels.most_rows),
+                                                     std::move(kernels.source), threads}));
+  std::ranges::for_each(session.engine->model().warnings, print_warning);
+  session.kernels = fmt::format("{} compiled ahead of time", session.engine->plan().kernels().size());
+  return session;
 }
 
 int run(int argc, char** argv) {
@@ -49,8 +52,12 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? exit_ok : exit_bad_input;
   }
-  const Expected<int> code = generate_text(flags.text, [&] { return load(flags); });
-  return code ? *code : report(code.error());
+  try {
+    const Expected<int> code = generate_text(flags.text, [&] { return load(flags); });
+    return code ? *code : report(code.error());
+  } catch (const std::bad_alloc&) {
+    return report(machine_error("there is not enough memory"));
+  }
 }
 
 }  // namespace

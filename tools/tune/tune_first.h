@@ -2,13 +2,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <filesystem>
 #include <string>
-#include <vector>
 
-#include "autotune/search/tune.h"
 #include "base/expected.h"
-#include "targets/host.h"
 #include "tools/options/engine_options.h"
 
 namespace tern::tools {
@@ -26,10 +22,5 @@ void add_tune_first_option(CLI::App& command, TuneFirstFlags& flags);
 // error, into the database that the engine will read. Nothing to do where --untuned says so or nothing is
 // missing, and in the background. What is interrupted keeps what it has found.
 Status tune_first(const TuneFirstFlags& flags, const EngineFlags& engine);
-
-// The shapes of the model for which nothing was measured on so many threads or others.
-Expected<std::vector<autotune::TuneTask>> missing_tasks(const EngineFlags& engine,
-                                                        const std::filesystem::path& file,
-                                                        const targets::Host& host);
 
 }  // namespace tern::tools

@@ -15,7 +15,10 @@
 
 #include "autotune/offline/job.h"
 #include "autotune/records/database_file.h"
+#include "base/system_error.h"
 #include "job_runner_sources.h"
+#include "runtime/session/machine_threads.h"
+#include "runtime/session/tune_tasks.h"
 #include "tools/options/exit_code.h"
 #include "tools/options/model_options.h"
 #include "tools/options/output_file.h"
@@ -110,13 +113,14 @@ Expected<std::string> read_file(const fs::path& file) {
 
 Expected<autotune::Job> make_job(const std::vector<autotune::TuneTask>& tasks, const targets::Target& target,
                                  size_t candidates) {
-  TERN_ASSIGN(const std::unique_ptr<ThreadPool> pool, threads_to_measure_on(default_threads()));
+  TERN_ASSIGN(const std::unique_ptr<ThreadPool> pool,
+              runtime::make_bound_threads(runtime::default_threads()));
   Expected<autotune::CostModel> model = autotune::CostModel::make(
       target, autotune::described_machine(target, 1), static_cast<int>(pool->threads()));
   if (!model) return model.error();
   autotune::Job job{TERN_VERSION, autotune::provenance_of(target), target, {}};
   for (const autotune::TuneTask& task : tasks) {
-    if (isatty(STDERR_FILENO)) fmt::print(stderr, "\r\x1b[K{} ...", shape_text(task.problem));
+    if (isatty(STDERR_FILENO)) fmt::print(stderr, "\r\x1b[K{} ...", runtime::shape_text(task.problem));
     const autotune::PredictedShape shape =
         autotune::predict_shape(task.problem, task.uses, target, *model, *pool, [] { return interrupted(); });
     job.shapes.push_back(choose_candidates(task, shape, target, candidates));
@@ -131,8 +135,9 @@ std::string row_text(const autotune::Job& job, const autotune::JobOutcome& outco
   const auto chosen = std::ranges::find_if(
       bucket.candidates, [&](const autotune::Record& record) { return hash(record.kernel) == hash(kernel); });
   return fmt::format("| {:<18} | {:>4} | {:>9.1f} us | {:>9.1f} us | {:>7.2f}x | {}\n",
-                     b == 0 ? shape_text(kernel.problem) : "", bucket.use.m, outcome.default_seconds[b] * 1e6,
-                     outcome.choice.seconds[b] * 1e6, 1 / outcome.choice.ratios[b], chosen->recipe);
+                     b == 0 ? runtime::shape_text(kernel.problem) : "", bucket.use.m,
+                     outcome.default_seconds[b] * 1e6, outcome.choice.seconds[b] * 1e6,
+                     1 / outcome.choice.ratios[b], chosen->recipe);
 }
 
 std::string report_text(const autotune::Job& job, const autotune::JobResults& results,
@@ -181,7 +186,7 @@ Expected<int> export_job(const std::vector<autotune::TuneTask>& tasks, const std
   const fs::path folder = folder_name;
   std::error_code problem;
   fs::create_directories(folder, problem);
-  if (problem) return Error{problem.message(), {folder_name, 0, 0}};
+  if (problem) return Error{problem.message(), {folder_name, 0, 0}, kind_of_errno(problem.value())};
   const auto write = [&](const std::string& name, std::string_view text) {
     return write_output((folder / name).string(), text);
   };

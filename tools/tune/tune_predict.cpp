@@ -7,6 +7,8 @@
 
 #include "autotune/offline/predict.h"
 #include "autotune/records/database_file.h"
+#include "runtime/session/machine_threads.h"
+#include "runtime/session/tune_tasks.h"
 #include "targets/host.h"
 #include "tools/options/model_options.h"
 #include "tools/options/output_file.h"
@@ -23,15 +25,15 @@ std::string row_text(const autotune::PredictedShape& shape, size_t b) {
   const autotune::PredictedCandidate& chosen = bucket.candidates[shape.chosen[b]];
   const double usual = bucket.default_seconds, seconds = chosen.prediction.seconds;
   return fmt::format("| {:<18} | {:>4} | {:>9.1f} us | {:>9.1f} us | {:>7.2f}x | {:<24} | {}\n",
-                     b == 0 ? shape_text(shape.problem) : "", bucket.use.m, usual * 1e6, seconds * 1e6,
-                     usual / seconds, print(chosen.candidate.recipe), chosen.prediction.limit);
+                     b == 0 ? runtime::shape_text(shape.problem) : "", bucket.use.m, usual * 1e6,
+                     seconds * 1e6, usual / seconds, print(chosen.candidate.recipe), chosen.prediction.limit);
 }
 
 // What the model says of each recipe: of its best knobs among those that were looked at.
 std::string explained(const autotune::PredictedShape& shape) {
   std::string text;
   for (const autotune::PredictedBucket& bucket : shape.buckets) {
-    text += fmt::format("\n{}, {} rows, by recipe\n", shape_text(shape.problem), bucket.use.m);
+    text += fmt::format("\n{}, {} rows, by recipe\n", runtime::shape_text(shape.problem), bucket.use.m);
     std::set<std::string> told;
     for (const autotune::PredictedCandidate& one : bucket.candidates) {
       if (!told.insert(print(one.candidate.recipe)).second) continue;
@@ -48,7 +50,8 @@ Expected<int> predict(const std::vector<autotune::TuneTask>& tasks, const std::s
                       int threads, const std::string& database, bool explain) {
   const Expected<targets::Target> target = targets::find_target(target_name);
   if (!target) return target.error();
-  TERN_ASSIGN(const std::unique_ptr<ThreadPool> pool, threads_to_measure_on(default_threads()));
+  TERN_ASSIGN(const std::unique_ptr<ThreadPool> pool,
+              runtime::make_bound_threads(runtime::default_threads()));
   autotune::Machine machine = autotune::described_machine(*target, threads);
   Expected<autotune::CostModel> model =
       autotune::CostModel::make(*target, machine, static_cast<int>(pool->threads()));
@@ -70,7 +73,7 @@ Expected<int> predict(const std::vector<autotune::TuneTask>& tasks, const std::s
   std::string reasons;
   for (const autotune::TuneTask& task : tasks) {
     if (interrupted()) break;
-    if (isatty(STDERR_FILENO)) fmt::print(stderr, "\r\x1b[K{} ...", shape_text(task.problem));
+    if (isatty(STDERR_FILENO)) fmt::print(stderr, "\r\x1b[K{} ...", runtime::shape_text(task.problem));
     const autotune::PredictedShape shape = autotune::predict_shape(task.problem, task.uses, *target, *model,
                                                                    *pool, [] { return interrupted(); });
     if (shape.chosen.empty()) continue;

@@ -8,6 +8,7 @@
 
 #include "autotune/search/model_quality.h"
 #include "base/statistics.h"
+#include "runtime/session/tune_tasks.h"
 #include "tools/tune/svg.h"
 #include "tools/tune/tune_charts.h"
 #include "tools/tune/tune_report_style.h"
@@ -127,7 +128,7 @@ std::string table_row(const ShapeOutcome& shape, size_t b, double largest_speed_
       "<td>{}</td></tr>\n",
       b == 0 ? " class=\"first\"" : "",
       b > 0 ? std::string()
-            : escaped(shape_text(shape.task.problem)) +
+            : escaped(runtime::shape_text(shape.task.problem)) +
                   (shape.task.matrices > 1
                        ? fmt::format(" <span class=\"soft\">· {:.0f} of them</span>", shape.task.matrices)
                        : std::string()),
@@ -252,11 +253,11 @@ std::string bucket_section(const Bucket& bucket, size_t winner) {
 
 std::string shape_section(const ShapeOutcome& shape, const Roofs& roofs) {
   const autotune::Option& best = shape.options[0];
-  std::string html =
-      fmt::format("<h2>{}</h2>\n<p class=\"soft\">{} candidates, {} of them right, {} measured; {}</p>\n",
-                  escaped(shape_text(shape.task.problem)), shape.seen, shape.compiled, shape.measured,
-                  shape.choice.complete ? "the search came to its end."
-                                        : "the search was cut short: tuning again goes on.");
+  std::string html = fmt::format(
+      "<h2>{}</h2>\n<p class=\"soft\">{} candidates, {} of them right, {} measured; {}</p>\n",
+      escaped(runtime::shape_text(shape.task.problem)), shape.seen, shape.compiled, shape.measured,
+      shape.choice.complete ? "the search came to its end."
+                            : "the search was cut short: tuning again goes on.");
   html += "<div class=\"pair\">\n";
   html += figure(fmt::format("Roofline: what memory and {} allow.",
                              roofs.best_is_peak ? "the best kernel of all" : "the instruction for products"),

@@ -7,6 +7,7 @@
 
 #include "autotune/search/model_quality.h"
 #include "kernels/default_kernel.h"
+#include "runtime/session/tune_tasks.h"
 #include "tools/tune/tune_charts.h"
 #include "tools/tune/tune_setup.h"
 
@@ -29,7 +30,7 @@ std::string row_text(const ShapeOutcome& shape, size_t b, const autotune::Machin
   if (!shape.known())
     what = print(shape.search->buckets()[b].trials[shape.options[0].trials[b]].candidate.recipe);
   return fmt::format("| {:<18} | {:>4} | {:>10} | {:>10} | {:>7.2f}x | {:>8.0f}% | {:<22} |\n",
-                     b == 0 ? shape_text(shape.task.problem) : "", kernel.problem.m,
+                     b == 0 ? runtime::shape_text(shape.task.problem) : "", kernel.problem.m,
                      time_text(seconds / ratio), time_text(seconds), 1 / ratio, 100 * from_memory, what);
 }
 
@@ -38,8 +39,8 @@ std::string explanation(const ShapeOutcome& shape, size_t b, double bytes_per_se
   const Bucket& bucket = shape.search->buckets()[b];
   const size_t winner = shape.options[0].trials[b];
   const Trial& best = bucket.trials[winner];
-  std::string text =
-      fmt::format("\n{}, {} rows: {}\n", shape_text(shape.task.problem), bucket.use.m, print(best.candidate));
+  std::string text = fmt::format("\n{}, {} rows: {}\n", runtime::shape_text(shape.task.problem), bucket.use.m,
+                                 print(best.candidate));
   text += fmt::format("  layout {}\n", print(best.candidate.kernel.weights));
   const Estimate ratio = best.ratio;
   text += fmt::format("  {}, {:.3f} +- {:.3f} of the default kernel's time, {} rounds\n",
@@ -100,9 +101,9 @@ std::string space_text(const autotune::TuneTask& task, const targets::Target& ta
     const kernels::Space space = kernels::make_space(problem, target);
     std::map<std::string, size_t> by_recipe;
     for (const kernels::Candidate& candidate : space.candidates) ++by_recipe[print(candidate.recipe)];
-    text +=
-        fmt::format("{}, {} row{}: {} candidates of {} recipes, {} refused\n", shape_text(problem), use.m,
-                    use.m == 1 ? "" : "s", space.candidates.size(), by_recipe.size(), space.refused.size());
+    text += fmt::format("{}, {} row{}: {} candidates of {} recipes, {} refused\n",
+                        runtime::shape_text(problem), use.m, use.m == 1 ? "" : "s", space.candidates.size(),
+                        by_recipe.size(), space.refused.size());
     for (const auto& [recipe, count] : by_recipe) text += fmt::format("  {:>7}  {}\n", count, recipe);
     std::map<std::string, size_t> reasons;
     for (const kernels::Refusal& refusal : space.refused) ++reasons[refusal.reason];

@@ -1,29 +1,30 @@
 // The thread that tunes beside a run: what it finds is kept, and the run does not notice.
-#include "tools/tune/background_tuner.h"
+#include "runtime/session/background_tuner.h"
 
 #include <gmock/gmock.h>
 
 #include <chrono>
 
 #include "autotune/records/database_file.h"
-#include "command.h"
+#include "runtime/session/session.h"
 #include "targets/host.h"
+#include "tests/support/temporary_file.h"
 
-namespace tern::tools {
+namespace tern::runtime {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class BackgroundTunerTest : public CommandTest {
+class BackgroundTunerTest : public ::testing::Test {
  protected:
   // A step for each of some tokens; the logits of the last.
-  static std::vector<float> run_model(runtime::Engine& engine) {
-    runtime::KvCache cache = engine.make_cache(32).take();
+  static std::vector<float> run_model(Engine& engine) {
+    KvCache cache = engine.make_cache(32).take();
     std::vector<float> last;
     for (uint32_t i = 0; i < 32; ++i) {
       const uint32_t token = i * 37 % 640;
-      const runtime::Logits logits = engine.append(cache, {&token, 1});
+      const Logits logits = engine.append(cache, {&token, 1});
       last.assign(logits[0].begin(), logits[0].end());
     }
     return last;
@@ -38,26 +39,33 @@ class BackgroundTunerTest : public CommandTest {
     return database ? database.take() : autotune::Database{};
   }
 
-  EngineFlags flags() const {
-    EngineFlags flags;
-    flags.threads = 1;
-    flags.no_cache = true;
-    flags.records.database = path("kept.yaml");
-    return flags;
+  SessionOptions options(bool tune_beside) const {
+    SessionOptions options;
+    options.model = TERN_SOURCE_DIR "/models/tern-small.gguf";
+    options.threads = 1;
+    options.no_cache = true;
+    options.records.database = path("kept.yaml");
+    options.tune_beside = tune_beside;
+    return options;
   }
+
+  std::string path(const std::string& name) const { return folder_ / name; }
+
+ private:
+  TemporaryFolder folder_;
 };
 
 TEST_F(BackgroundTunerTest, KeepsWhatItTriedWhileBitsStayTheSame) {
-  Expected<LoadedEngine> loaded = load_and_tune_beside(flags());
+  const Expected<Session> loaded = open_session(options(true));
   ASSERT_TRUE(loaded) << loaded.error().text();
   const std::vector<float> expected = run_model(*loaded->engine);
   // It gets as much time as it needs.
   const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(5);
   while (kept().records.empty() && std::chrono::steady_clock::now() < end)
     ASSERT_EQ(run_model(*loaded->engine), expected);
-  const std::string summary = loaded->end_beside();
+  const std::string summary = loaded->end_tuning();
   EXPECT_THAT(summary, Not(HasSubstr("0 kernels tried")));
-  EXPECT_EQ(loaded->end_beside(), summary) << "ended twice";
+  EXPECT_EQ(loaded->end_tuning(), summary) << "ended twice";
   EXPECT_EQ(run_model(*loaded->engine), expected) << "after the end";
   const autotune::Database database = kept();
   ASSERT_FALSE(database.records.empty());
@@ -68,7 +76,7 @@ TEST_F(BackgroundTunerTest, KeepsWhatItTriedWhileBitsStayTheSame) {
     EXPECT_GT(record.timings[0].rounds, 0);
   }
   // The next run has what was taken, and computes the same.
-  const Expected<LoadedEngine> next = load_engine(flags());
+  const Expected<Session> next = open_session(options(false));
   ASSERT_TRUE(next) << next.error().text();
   EXPECT_EQ(run_model(*next->engine), expected);
   const auto in_use = next->engine->plan().kernels();
@@ -80,10 +88,10 @@ TEST_F(BackgroundTunerTest, KeepsWhatItTriedWhileBitsStayTheSame) {
 }
 
 TEST_F(BackgroundTunerTest, EndsAtOnceIfNothingRuns) {
-  Expected<LoadedEngine> loaded = load_and_tune_beside(flags());
+  const Expected<Session> loaded = open_session(options(true));
   ASSERT_TRUE(loaded) << loaded.error().text();
-  EXPECT_THAT(loaded->end_beside(), HasSubstr("0 kernels tried, 0 taken"));
+  EXPECT_THAT(loaded->end_tuning(), HasSubstr("0 kernels tried, 0 taken"));
 }
 
 }  // namespace
-}  // namespace tern::tools
+}  // namespace tern::runtime

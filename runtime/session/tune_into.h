@@ -1,0 +1,47 @@
+// Tuning into a file of records, for the sessions that come after.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <vector>
+
+#include "autotune/search/tune.h"
+#include "base/expected.h"
+#include "runtime/session/session.h"
+#include "runtime/session/thread_tuning.h"
+#include "runtime/session/warn.h"
+#include "targets/host.h"
+
+namespace tern::runtime {
+
+struct TuneJob {
+  std::vector<autotune::TuneTask> tasks;
+  autotune::TuneOptions options;
+  size_t threads = 0;  // that share each call; 0: one a core
+  std::filesystem::path file;
+  bool wants_peak = false;  // measures Machine::products_per_second, which only reports need
+};
+
+struct JobResult {
+  autotune::TuneResult result;
+  autotune::Machine machine;
+};
+
+// What a job tells and asks while it runs. Each may be empty.
+struct JobEvents {
+  std::function<void(const autotune::TuneProgress& progress)> progress;
+  std::function<bool()> interrupted;  // asked often: whether to end, with what was found so far
+  Warn warn;
+};
+
+// Tunes until done or interrupted; all that is found goes into the file at once. Damage in the file is warned
+// of. Errors: those of autotune::tune and of the file.
+Expected<JobResult> tune_kernels_into(const TuneJob& job, const targets::Host& host, const JobEvents& events);
+
+// Finds the best threads for a model with the tuned kernels of the file, and stores them there. Errors: those
+// of open_session, of tune_threads and of the file.
+Expected<ThreadTuning> tune_threads_into(const std::filesystem::path& file, SessionOptions session,
+                                         const ThreadTuningOptions& options, const targets::Host& host,
+                                         const JobEvents& events);
+
+}  // namespace tern::runtime

@@ -1,0 +1,30 @@
+// What there is to tune for a model: the shapes of its matrices.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "autotune/search/tune.h"
+#include "base/expected.h"
+
+namespace tern::runtime {
+
+// "2560 x 6912": outputs x inputs, with the kind of weights if they are no trits.
+std::string shape_text(const ir::Problem& problem);
+
+// The distinct shapes of a model's matrices, and how often it has them. The head is not used for many rows.
+// Errors: those of load_model.
+Expected<std::vector<autotune::TuneTask>> tasks_of_model(const std::string& file,
+                                                         const std::vector<autotune::Use>& uses);
+std::vector<autotune::TuneTask> tasks_of_shapes(const std::vector<ir::Problem>& shapes,
+                                                const std::vector<autotune::Use>& uses);
+
+// Those of the tasks for which the records in `file` hold nothing that was measured, on any number of
+// threads: a session takes default kernels for them.
+Expected<std::vector<autotune::TuneTask>> missing_tasks(std::vector<autotune::TuneTask> tasks,
+                                                        const std::filesystem::path& file,
+                                                        const targets::Target& target,
+                                                        const autotune::Provenance& machine);
+
+}  // namespace tern::runtime
