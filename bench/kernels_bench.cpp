@@ -41,19 +41,20 @@ Memory allocate(size_t size, int value) {
 }
 
 size_t bytes_of(const ir::Buffer& buffer) {
-  return static_cast<size_t>(buffer.size * size_in_bytes(buffer.element));
+  return static_cast<size_t>(buffer.bytes());
 }
 
-// The buffers of a call, with so many copies of the first.
+// The buffers of a call, with so many copies of the weights.
 struct Call {
   std::vector<Memory> memory;
   std::vector<void*> pointers;
 
   Call(const ir::Program& program, size_t copies) {
-    for (int i = 0; i < passed_buffers(program); ++i) {
-      const size_t size = bytes_of(program.buffers[i]) * (i == 0 ? copies : 1) + 4096;
+    for (const ir::Buffer& buffer : parameters(program)) {
+      const bool is_weights = buffer.role == ir::BufferRole::weights;
+      const size_t size = bytes_of(buffer) * (is_weights ? copies : 1) + 4096;
       // Any bytes are weights, but for those of which a range is promised.
-      memory.push_back(allocate(size, program.buffers[i].has_promise() ? 0 : 0x55));
+      memory.push_back(allocate(size, buffer.has_promise() ? 0 : 0x55));
       pointers.push_back(memory.back().data());
     }
   }
@@ -63,14 +64,15 @@ void run(benchmark::State& state, const codegen::Jit& jit, const ir::Kernel& ker
   const Expected<codegen::CompiledKernel> compiled = jit.compile(kernel);
   if (!compiled) return state.SkipWithError(compiled.error().text().c_str());
   const ir::Program& program = compiled->program();
-  const size_t weight_bytes = bytes_of(program.buffers[0]);
+  const size_t weights_index = parameter_index(program, ir::BufferRole::weights);
+  const size_t weight_bytes = bytes_of(program.buffers[weights_index]);
   const size_t copies = from_memory ? (size_t{1} << 29) / weight_bytes + 1 : 1;
   Call call(program, copies);
-  std::byte* weights = static_cast<std::byte*>(call.pointers[0]);
+  std::byte* weights = static_cast<std::byte*>(call.pointers[weights_index]);
   size_t copy = 0;
   const std::vector<ir::Range> ranges = full_ranges(program);
   for (auto _ : state) {
-    call.pointers[0] = weights + copy * weight_bytes;
+    call.pointers[weights_index] = weights + copy * weight_bytes;
     (*compiled)(call.pointers, ranges);
     copy = copy + 1 == copies ? 0 : copy + 1;
   }

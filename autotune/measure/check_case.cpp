@@ -138,30 +138,49 @@ void CheckCase::pack_scales(const ir::Layout& layout, std::byte* destination) co
 }
 
 void CheckCase::fill(const ir::Buffer& buffer, std::byte* destination) const {
-  const int64_t k = problem_.k, stride = activation_stride(problem_);
-  if (buffer.name == "A") {
-    for (int64_t m = 0; m < buffer.size / stride; ++m) {
-      const int64_t from = m % small_.m * k;
-      if (problem_.is_ternary())
-        std::copy_n(&inputs_.quantized[from], k, reinterpret_cast<int8_t*>(destination) + m * stride);
-      else
-        std::copy_n(&inputs_.activations[from], k, reinterpret_cast<float*>(destination) + m * stride);
-    }
-  } else if (buffer.name == "asum") {
-    for (int64_t m = 0; m < buffer.size; ++m) {
-      const auto row = std::span(inputs_.quantized).subspan(m % small_.m * k, k);
-      reinterpret_cast<int32_t*>(destination)[m] = std::accumulate(row.begin(), row.end(), int32_t{0});
-    }
-  } else if (buffer.name == "sa") {
-    for (int64_t m = 0; m < buffer.size; ++m)
-      reinterpret_cast<float*>(destination)[m] = inputs_.activation_scales[m % small_.m];
-  } else if (buffer.name == "sw") {
-    auto* scales = reinterpret_cast<float*>(destination);
-    if (problem_.scaling == ir::Scaling::tensor) scales[0] = inputs_.weight_scale;
-    if (problem_.scaling != ir::Scaling::row) return;
-    for (const Known& part : known_)
-      std::copy_n(&inputs_.output_scales[part.before], part.count(), scales + part.begin);
+  switch (buffer.role) {
+    case ir::BufferRole::activations: return fill_activations(buffer, destination);
+    case ir::BufferRole::activation_sums:
+      for (int64_t m = 0; m < buffer.size; ++m) {
+        const auto row = std::span(inputs_.quantized).subspan(m % small_.m * problem_.k, problem_.k);
+        reinterpret_cast<int32_t*>(destination)[m] = std::accumulate(row.begin(), row.end(), int32_t{0});
+      }
+      return;
+    case ir::BufferRole::activation_scales:
+      for (int64_t m = 0; m < buffer.size; ++m)
+        reinterpret_cast<float*>(destination)[m] = inputs_.activation_scales[m % small_.m];
+      return;
+    case ir::BufferRole::weight_scales: return fill_weight_scales(reinterpret_cast<float*>(destination));
+    case ir::BufferRole::none:
+    case ir::BufferRole::weights:
+    case ir::BufferRole::group_scales:
+    case ir::BufferRole::tables_low:
+    case ir::BufferRole::tables_high:
+    case ir::BufferRole::residual:
+    case ir::BufferRole::gate:
+    case ir::BufferRole::output:
+    case ir::BufferRole::quantized_output:
+    case ir::BufferRole::output_sums:
+    case ir::BufferRole::output_scales: return;
   }
+}
+
+void CheckCase::fill_activations(const ir::Buffer& buffer, std::byte* destination) const {
+  const int64_t k = problem_.k, stride = activation_stride(problem_);
+  for (int64_t m = 0; m < buffer.size / stride; ++m) {
+    const int64_t from = m % small_.m * k;
+    if (problem_.is_ternary())
+      std::copy_n(&inputs_.quantized[from], k, reinterpret_cast<int8_t*>(destination) + m * stride);
+    else
+      std::copy_n(&inputs_.activations[from], k, reinterpret_cast<float*>(destination) + m * stride);
+  }
+}
+
+void CheckCase::fill_weight_scales(float* scales) const {
+  if (problem_.scaling == ir::Scaling::tensor) scales[0] = inputs_.weight_scale;
+  if (problem_.scaling != ir::Scaling::row) return;
+  for (const Known& part : known_)
+    std::copy_n(&inputs_.output_scales[part.before], part.count(), scales + part.begin);
 }
 
 std::string CheckCase::compare(const float* c, int64_t m) const {

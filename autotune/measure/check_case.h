@@ -33,7 +33,8 @@ class CheckCase {
   void pack_weights(const ir::Layout& layout, std::byte* destination) const;
   void pack_scales(const ir::Layout& layout, std::byte* destination) const;
 
-  // Fills another input, cleared before, for as many rows of activations as it has room for: A, asum, sa, sw.
+  // Fills another input, cleared before, for as many rows of activations as it has room for: of roles
+  // activations, activation_sums, activation_scales and weight_scales. Others stay as they are.
   void fill(const ir::Buffer& buffer, std::byte* destination) const;
 
   // Compares all outputs that are known of rows 0 to m - 1, bit for bit. An empty text if they are as they
@@ -44,6 +45,8 @@ class CheckCase {
   void choose_trits();
   void choose_dense();
   void encode_dense_weights();
+  void fill_activations(const ir::Buffer& buffer, std::byte* destination) const;
+  void fill_weight_scales(float* scales) const;
   template <class T>
   void pack_dense_weights(const ir::Layout& layout, std::byte* destination) const;
 

@@ -26,7 +26,7 @@ std::vector<const codegen::CompiledKernel*> programs(const Code& code) {
 }
 
 size_t bytes_of(const ir::Buffer& buffer) {
-  return static_cast<size_t>(buffer.size * size_in_bytes(buffer.element));
+  return static_cast<size_t>(buffer.bytes());
 }
 
 // The iterations that compute these outputs, of all rows.
@@ -46,13 +46,13 @@ std::vector<ir::Range> iterations(const ir::Kernel& kernel, const CheckCase::Kno
 bool computes(const Code& code, const ir::Buffer& buffer) {
   return std::ranges::any_of(programs(code), [&](const codegen::CompiledKernel* program) {
     return std::ranges::any_of(program->program().buffers, [&](const ir::Buffer& other) {
-      return other.name == buffer.name && other.kind == ir::BufferKind::output;
+      return other.role == buffer.role && other.kind == ir::BufferKind::output;
     });
   });
 }
 
 bool is_packed(const ir::Buffer& buffer) {
-  return buffer.name == "W" || buffer.name == "S";
+  return buffer.role == ir::BufferRole::weights || buffer.role == ir::BufferRole::group_scales;
 }
 
 }  // namespace
@@ -68,19 +68,18 @@ struct ExactCheck::Data {
     Memory memory;
     int64_t size = 0;  // elements that are filled in
   };
-  std::map<std::string, Input> inputs;
-  std::map<std::string, Memory> outputs;  // of children each its own
+  std::map<ir::BufferRole, Input> inputs;
+  std::map<ir::BufferRole, Memory> outputs;  // of children each its own
 
   Expected<size_t> prepare(std::span<const Code> codes);
   Status prepare_input(const ir::Buffer& buffer);
   Status clear_output(const ir::Buffer& buffer);
-  std::vector<void*> pointers(const codegen::CompiledKernel& program,
-                              const PackedCopies::Copy& weights) const;
+  ir::Arguments arguments(const codegen::CompiledKernel& program, const PackedCopies::Copy& weights) const;
   std::string check(const Code& code);
 };
 
 Status ExactCheck::Data::prepare_input(const ir::Buffer& buffer) {
-  Input& input = inputs[buffer.name];
+  Input& input = inputs[buffer.role];
   if (input.size >= buffer.size) return {};
   TERN_ASSIGN(Memory memory, Memory::allocate(bytes_of(buffer) + spare_bytes, {.for_children = true}));
   known.fill(buffer, memory.data());
@@ -96,8 +95,7 @@ Expected<size_t> ExactCheck::Data::prepare(std::span<const Code> codes) {
   const size_t count = packed.pack(kernels, pool);
   for (const Code& code : codes.first(count)) {
     for (const codegen::CompiledKernel* program : programs(code)) {
-      for (int i = 0; i < passed_buffers(program->program()); ++i) {
-        const ir::Buffer& buffer = program->program().buffers[i];
+      for (const ir::Buffer& buffer : parameters(program->program())) {
         if (is_packed(buffer) || computes(code, buffer)) continue;
         TERN_TRY(prepare_input(buffer));
       }
@@ -108,7 +106,7 @@ Expected<size_t> ExactCheck::Data::prepare(std::span<const Code> codes) {
 
 // What is not written shows.
 Status ExactCheck::Data::clear_output(const ir::Buffer& buffer) {
-  Memory& memory = outputs[buffer.name];
+  Memory& memory = outputs[buffer.role];
   if (memory.size() < bytes_of(buffer) + spare_bytes) {
     TERN_ASSIGN(memory, Memory::allocate(bytes_of(buffer) + spare_bytes, {.for_children = true}));
   }
@@ -116,19 +114,15 @@ Status ExactCheck::Data::clear_output(const ir::Buffer& buffer) {
   return {};
 }
 
-std::vector<void*> ExactCheck::Data::pointers(const codegen::CompiledKernel& program,
-                                              const PackedCopies::Copy& weights) const {
-  std::vector<void*> result;
-  for (int i = 0; i < passed_buffers(program.program()); ++i) {
-    const std::string& name = program.program().buffers[i].name;
-    if (is_packed(program.program().buffers[i]))
-      result.push_back(name == "W" ? weights.weights.data() : weights.scales.data());
-    else if (const auto output = outputs.find(name); output != outputs.end())
-      result.push_back(output->second.data());
-    else
-      result.push_back(inputs.at(name).memory.data());
-  }
-  return result;
+ir::Arguments ExactCheck::Data::arguments(const codegen::CompiledKernel& program,
+                                          const PackedCopies::Copy& weights) const {
+  return {program.program(), [&](const ir::Buffer& buffer) -> void* {
+            if (buffer.role == ir::BufferRole::weights) return weights.weights.data();
+            if (buffer.role == ir::BufferRole::group_scales) return weights.scales.data();
+            if (const auto output = outputs.find(buffer.role); output != outputs.end())
+              return output->second.data();
+            return inputs.at(buffer.role).memory.data();
+          }};
 }
 
 // Of code for which all is ready.
@@ -142,10 +136,11 @@ std::string ExactCheck::Data::check(const Code& code) {
       if (const Status room = clear_output(buffer); !room) return room.error().message;
     }
   }
-  if (code.tables) (*code.tables)(pointers(*code.tables, weights), full_ranges(code.tables->program()));
+  if (code.tables) (*code.tables)(arguments(*code.tables, weights), full_ranges(code.tables->program()));
   for (const CheckCase::Known& part : known.known())
-    code.kernel(pointers(code.kernel, weights), iterations(kernel, part));
-  return known.compare(reinterpret_cast<const float*>(outputs.at("C").data()), kernel.problem.m);
+    code.kernel(arguments(code.kernel, weights), iterations(kernel, part));
+  return known.compare(reinterpret_cast<const float*>(outputs.at(ir::BufferRole::output).data()),
+                       kernel.problem.m);
 }
 
 ExactCheck::ExactCheck(const ir::Problem& problem, ThreadPool& pool, size_t packed_bytes)

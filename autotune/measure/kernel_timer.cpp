@@ -42,11 +42,15 @@ int calls_for(double sample, Body body) {
 }
 
 size_t bytes_of(const ir::Buffer& buffer) {
-  return static_cast<size_t>(buffer.size * size_in_bytes(buffer.element));
+  return static_cast<size_t>(buffer.bytes());
 }
 
 bool is_weights(const ir::Buffer& buffer) {
-  return buffer.name == "W";
+  return buffer.role == ir::BufferRole::weights;
+}
+
+const ir::Buffer& weights_of(const ir::Program& program) {
+  return *find_parameter(program, ir::BufferRole::weights);
 }
 
 bool may_be(const ir::Buffer& buffer, int value) {
@@ -76,7 +80,7 @@ Slice slice_of(const codegen::CompiledKernel& kernel, int threads, size_t bytes)
     if (loop.kind != ir::LoopKind::parallel) continue;
     if (loop.axis == ir::Axis::n) {
       const int64_t trips = ir::ceil_divide(kernel.kernel().problem.n, loop.step);
-      const auto bytes_of_trip = bytes_of(kernel.program().buffers[0]) / static_cast<size_t>(trips);
+      const auto bytes_of_trip = bytes_of(weights_of(kernel.program())) / static_cast<size_t>(trips);
       const int64_t kept =
           std::clamp<int64_t>(static_cast<int64_t>(bytes / std::max<size_t>(bytes_of_trip, 1)), 1,
                               ir::ceil_divide(trips, threads));
@@ -110,16 +114,20 @@ size_t bytes_from_cache(const targets::Target& target) {
 KernelTimer::KernelTimer(ThreadPool& pool, size_t memory_bytes, size_t cache_bytes)
     : pool_(pool), memory_bytes_(memory_bytes), cache_bytes_(cache_bytes) {}
 
+Memory& KernelTimer::memory_of(const ir::Buffer& buffer) {
+  if (!is_weights(buffer)) return others_[static_cast<size_t>(buffer.role)];
+  return may_be(buffer, any_weights) ? any_weights_ : zero_weights_;
+}
+
 Status KernelTimer::reserve(const ir::Program& program) {
-  for (int i = 0; i < passed_buffers(program); ++i) {
-    const ir::Buffer& buffer = program.buffers[i];
+  for (const ir::Buffer& buffer : parameters(program)) {
     const bool weights = is_weights(buffer);
-    Memory& memory = !weights ? other_[buffer.name] : may_be(buffer, any_weights) ? ones_ : zeros_;
+    Memory& memory = memory_of(buffer);
     const size_t wanted =
         (weights ? std::max(memory_bytes_, bytes_of(buffer)) : bytes_of(buffer)) + spare_bytes;
     if (memory.size() >= wanted) continue;
     TERN_ASSIGN(Memory larger, Memory::allocate(wanted, {.whole_huge_pages = true}));
-    const int value = weights && &memory == &ones_ ? any_weights : may_be(buffer, any_value) ? any_value : 0;
+    const int value = &memory == &any_weights_ ? any_weights : may_be(buffer, any_value) ? any_value : 0;
     // Each thread touches a part, so that on machines whose memory belongs to cores each has some near.
     pool_.run([&](size_t thread) {
       const Range part = split(larger.size(), thread, pool_.threads(), 64);
@@ -130,40 +138,32 @@ Status KernelTimer::reserve(const ir::Program& program) {
   return {};
 }
 
-std::vector<void*> KernelTimer::pointers_of(const ir::Program& program) {
-  std::vector<void*> pointers;
-  for (int i = 0; i < passed_buffers(program); ++i) {
-    const ir::Buffer& buffer = program.buffers[i];
-    const Memory& memory = !is_weights(buffer)           ? other_.at(buffer.name)
-                           : may_be(buffer, any_weights) ? ones_
-                                                         : zeros_;
-    pointers.push_back(memory.data());
-  }
-  return pointers;
+ir::Arguments KernelTimer::arguments_of(const ir::Program& program) {
+  return {program, [&](const ir::Buffer& buffer) { return memory_of(buffer).data(); }};
 }
 
 void KernelTimer::call(const codegen::CompiledKernel& kernel, int calls) {
   const ir::Program& program = kernel.program();
-  const std::vector<void*> pointers = pointers_of(program);
-  const auto stride =
-      static_cast<size_t>(ir::round_up(static_cast<int64_t>(bytes_of(program.buffers[0])), 64));
-  const Memory& weights = may_be(program.buffers[0], any_weights) ? ones_ : zeros_;
+  const ir::Arguments arguments = arguments_of(program);
+  const size_t weights_index = parameter_index(program, ir::BufferRole::weights);
+  const auto stride = static_cast<size_t>(ir::round_up(weights_of(program).bytes(), 64));
+  const Memory& weights = memory_of(weights_of(program));
   const size_t copies = std::max<size_t>((weights.size() - spare_bytes) / stride, 1), first = next_;
   next_ += static_cast<size_t>(calls);
-  pool_.run([&](int thread) {
-    std::vector<void*> own = pointers;
-    const std::vector<ir::Range> ranges = share_of(kernel, thread, threads());
+  pool_.run([&](size_t thread) {
+    ir::Arguments own = arguments;
+    const std::vector<ir::Range> ranges = share_of(kernel, static_cast<int>(thread), threads());
     for (int i = 0; i < calls; ++i) {
-      own[0] = weights.data() + (first + static_cast<size_t>(i)) % copies * stride;
+      own[weights_index] = weights.data() + (first + static_cast<size_t>(i)) % copies * stride;
       kernel(own, ranges);
     }
   });
 }
 
 void KernelTimer::call_slice(const TimedKernel& kernel, int calls) {
-  const std::vector<void*> pointers = pointers_of(kernel.kernel.program());
-  pool_.run([&](int thread) {
-    for (int i = 0; i < calls; ++i) kernel.kernel(pointers, kernel.slice.ranges[static_cast<size_t>(thread)]);
+  const ir::Arguments arguments = arguments_of(kernel.kernel.program());
+  pool_.run([&](size_t thread) {
+    for (int i = 0; i < calls; ++i) kernel.kernel(arguments, kernel.slice.ranges[thread]);
   });
 }
 

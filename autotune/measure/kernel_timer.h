@@ -3,9 +3,8 @@
 // disturb.
 #pragma once
 
-#include <map>
+#include <array>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "base/expected.h"
@@ -62,15 +61,16 @@ class KernelTimer {
 
  private:
   Status reserve(const ir::Program& program);
-  std::vector<void*> pointers_of(const ir::Program& program);
+  Memory& memory_of(const ir::Buffer& buffer);
+  ir::Arguments arguments_of(const ir::Program& program);
   void call(const codegen::CompiledKernel& kernel, int calls);
   void call_slice(const TimedKernel& kernel, int calls);
 
   ThreadPool& pool_;
   const size_t memory_bytes_, cache_bytes_;
-  Memory ones_, zeros_;                  // weights: any bytes; and those that no promise forbids
-  std::map<std::string, Memory> other_;  // the other buffers, by name
-  size_t next_ = 0;                      // where in the weights the next call reads
+  Memory any_weights_, zero_weights_;  // of bytes 0x55, and where a promise forbids these, of zeros
+  std::array<Memory, ir::buffer_roles.size()> others_;  // the other buffers, by role
+  size_t next_ = 0;                                     // where in the weights the next call reads
 };
 
 }  // namespace tern::autotune

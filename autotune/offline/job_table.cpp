@@ -139,7 +139,7 @@ int shared_loop(const ir::Kernel& kernel) {
 
 bool weights_may_be_any(const ir::Kernel& kernel) {
   const ir::Program program = codegen::lower(kernel);
-  const ir::Buffer& weights = program.buffers[0];
+  const ir::Buffer& weights = *find_parameter(program, ir::BufferRole::weights);
   return !weights.has_promise() || (weights.lowest <= any_weights && any_weights <= weights.highest);
 }
 

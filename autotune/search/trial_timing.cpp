@@ -18,8 +18,8 @@ Status TrialTiming::prepare(Trial& trial, const Code& code, double tables_share)
   if (!timed) return timed.error();
   trial.runner.emplace();
   trial.runner->kernel = timed.take();
-  const ir::Buffer& weights = code.kernel.program().buffers[0];
-  trial.weight_bytes = static_cast<double>(weights.size * size_in_bytes(weights.element));
+  const ir::Buffer& weights = *find_parameter(code.kernel.program(), ir::BufferRole::weights);
+  trial.weight_bytes = static_cast<double>(weights.bytes());
   trial.tables_seconds = tables_share * time_tables(code, tools_.timer.threads());
   return {};
 }

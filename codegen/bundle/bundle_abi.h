@@ -15,7 +15,7 @@ extern "C" {
 typedef void (*tern_function)(void* const* buffers, const int64_t* ranges);
 
 typedef struct tern_buffer {
-  const char* name;    /* W, S, A, T, H, asum, sa, sw, R, G or C */
+  const char* name;    /* what it holds: W, A, C ..., as the introduction of a header lists them */
   const char* element; /* u8, i8, i16, i32, f16, bf16 or f32 */
   int64_t elements;
   int64_t bytes;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "bundle_abi_text.h"
 #include "codegen/bundle/bundle.h"
@@ -24,22 +25,10 @@ constexpr std::string_view introduction =
  * A kernel computes C[m,n] = sum over k of A[m,k] * W[n,k]. `buffers` has one pointer for each of kernel->buffers,
  * in that order, each aligned and as large as it says there:
  *
- *   W     the weights, packed as the W line of the layout says: a packing, then the digits of a mixed-radix
- *         address, outermost first (n%8/4 is (n modulo 8) / 4). Padding is zero. Layouts differ between targets:
- *         pack for the kernel that {name}_find gives
- *   S     if weights are scaled in groups of inputs: their scales, in the order of the S line
- *   A     the activations, row after row, k + 128 rounded up to 256 elements apart, zero past k. For weights of type
- *         trit they are i8: round(a * sa[m]), half to even
- *   T, H  in place of A, for a kernel with kernel->tables: look-up tables of the activations, low and high bytes.
- *         kernel->tables->function(buffers, ranges) builds them; its buffers are A as above, T and H. Build them once
- *         for all kernels that read the same A and have the same kernel->tables
- *   asum  for trit: the sum of each row of A
- *   sa    for trit: the scale of each row of A, 127 / max(|a|, 1e-5)
- *   sw    for trit: the one scale of W, or if it is scaled per n, one for each output
- *   R, G  what the epilogue adds or gates C with, laid out like C. R may be C itself
- *   C     the result, row after row, n + 128 rounded up to 256 elements apart. What lies past n is scratch
- *   Q, qsum, sq
- *         the rows of C quantised, if the epilogue says so: the A, asum and sa of a kernel with k of this n
+{buffers} *
+ * Pack W for the kernel that {name}_find gives. T and H are for a kernel with kernel->tables:
+ * kernel->tables->function(buffers, ranges) builds them; its buffers are A as above, T and H. Build them once for all
+ * kernels that read the same A and have the same kernel->tables.
  *
  * All these may have more rows than m: kernels work on whole tiles, and what they compute there is scratch.
  *
@@ -47,6 +36,26 @@ constexpr std::string_view introduction =
  * each i. Any division of it among threads gives the same result.
  */
 )";
+
+// The table of roles as lines of the introduction, wrapped.
+std::string buffer_lines() {
+  constexpr size_t width = 112;
+  std::string text;
+  for (const ir::BufferRoleRow& row : ir::buffer_roles) {
+    if (row.role == ir::BufferRole::none) continue;
+    std::string line = fmt::format(" *   {:<5}", row.name);
+    std::istringstream words{std::string(row.meaning)};
+    for (std::string word; words >> word;) {
+      if (line.size() + 1 + word.size() > width) {
+        text += line + "\n";
+        line = fmt::format(" *   {:<5}", "");
+      }
+      line += " " + word;
+    }
+    text += line + "\n";
+  }
+  return text;
+}
 
 constexpr std::string_view finding = R"(
 /* The best kernel for weights of a type ("trit", "i8", "f16", "bf16" or "f32"), for k inputs, n outputs and at
@@ -170,12 +179,11 @@ std::string declaration(const Bundle& bundle, const Target& target, const ir::Ke
                                  kernel.name, target.name, kernel.problem.m, kernel.problem.n,
                                  kernel.problem.k, name(kernel.problem.weight), print(kernel.weights));
   if (kernel.scales) text += fmt::format(" *   layout S: {}\n", print(*kernel.scales));
-  for (int i = 0; i < passed_buffers(program); ++i) {
-    const ir::Buffer& buffer = program.buffers[i];
-    text += fmt::format(" *   buffers[{}] {}: {}[{}], {} bytes, aligned to {}{}\n", i, buffer.name,
-                        name(buffer.element), buffer.size, buffer.size * size_in_bytes(buffer.element),
-                        buffer.alignment, buffer.kind == ir::BufferKind::output ? ", written" : "");
-  }
+  size_t index = 0;
+  for (const ir::Buffer& buffer : parameters(program))
+    text += fmt::format(" *   buffers[{}] {}: {}[{}], {} bytes, aligned to {}{}\n", index++, buffer.name,
+                        name(buffer.element), buffer.size, buffer.bytes(), buffer.alignment,
+                        buffer.kind == ir::BufferKind::output ? ", written" : "");
   const std::vector<const ir::Loop*> loops = parallel_loops(program);
   for (size_t i = 0; i < loops.size(); ++i)
     text += fmt::format(" *   ranges[{}], ranges[{}]: from 0 to {}\n", 2 * i, 2 * i + 1, loops[i]->trips);
@@ -215,7 +223,8 @@ std::string claims_need_in_c(Architecture architecture, targets::FeatureSet feat
 std::string bundle_header(const Bundle& bundle) {
   const auto name = fmt::arg("name", bundle.name);
   const std::string guard = "TERN_BUNDLE_" + bundle.name + "_H";
-  std::string text = fmt::format(fmt::runtime(introduction), name, fmt::arg("generator", bundle.generator));
+  std::string text = fmt::format(fmt::runtime(introduction), name, fmt::arg("generator", bundle.generator),
+                                 fmt::arg("buffers", buffer_lines()));
   text += fmt::format("#ifndef {0}\n#define {0}\n\n{1}\n", guard, bundle_abi_text);
   text += prelude(bundle);
   text += "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n";

@@ -78,16 +78,15 @@ static_assert(TERN_BUNDLE_ABI == 2 && sizeof(tern_buffer) == 6 * 8 && sizeof(ter
               sizeof(tern_tables) == 6 * 8 && sizeof(tern_target) == 5 * 8 && sizeof(tern_bundle) == 4 * 8);
 
 llvm::Constant* buffer_constant(Table& table, const ir::Buffer& buffer) {
-  return Table::structure(
-      {table.string(buffer.name), table.string(name(buffer.element)), table.integer(buffer.size),
-       table.integer(buffer.size * size_in_bytes(buffer.element)), table.integer(buffer.alignment),
-       table.integer(buffer.kind == ir::BufferKind::output)});
+  return Table::structure({table.string(buffer.name), table.string(name(buffer.element)),
+                           table.integer(buffer.size), table.integer(buffer.bytes()),
+                           table.integer(buffer.alignment),
+                           table.integer(buffer.kind == ir::BufferKind::output)});
 }
 
 std::vector<llvm::Constant*> buffer_constants(Table& table, const ir::Program& program) {
   std::vector<llvm::Constant*> buffers;
-  for (int i = 0; i < passed_buffers(program); ++i)
-    buffers.push_back(buffer_constant(table, program.buffers[i]));
+  for (const ir::Buffer& buffer : parameters(program)) buffers.push_back(buffer_constant(table, buffer));
   return buffers;
 }
 

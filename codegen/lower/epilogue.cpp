@@ -13,18 +13,20 @@ void Epilogue::declare(int lanes, bool corrected) {
   const ir::Problem& problem = kernel_.problem;
   const int64_t rows = padded_rows(kernel_);
   corrected_ = corrected;
-  asum_ = add_buffer(
-      program_, {"asum", Element::i32, rows, 4, ir::BufferKind::input, -128 * problem.k, 127 * problem.k});
-  sa_ = add_buffer(program_, {"sa", Element::f32, rows, 4});
+  asum_ = add_buffer(program_, ir::BufferRole::activation_sums, Element::i32, rows, 4, ir::BufferKind::input,
+                     -128 * problem.k, 127 * problem.k);
+  sa_ = add_buffer(program_, ir::BufferRole::activation_scales, Element::f32, rows, 4);
   const int64_t outputs = output_stride(problem);
   const bool by_row = problem.scaling == ir::Scaling::row;
-  sw_ = add_buffer(program_, {"sw", Element::f32, by_row ? outputs : 1, by_row ? 64 : 4});
+  sw_ = add_buffer(program_, ir::BufferRole::weight_scales, Element::f32, by_row ? outputs : 1,
+                   by_row ? 64 : 4);
   if (kernel_.epilogue != ir::Epilogue::plain) {
-    const char* name = kernel_.epilogue == ir::Epilogue::residual ? "R" : "G";
-    other_ = add_buffer(program_, {name, Element::f32, rows * outputs, 64});
+    const bool adds = kernel_.epilogue == ir::Epilogue::residual;
+    other_ = add_buffer(program_, adds ? ir::BufferRole::residual : ir::BufferRole::gate, Element::f32,
+                        rows * outputs, 64);
     other_value_ = add_register(program_, "other", {Element::f32, lanes});
   }
-  c_ = add_buffer(program_, {"C", Element::f32, rows * outputs, 64, ir::BufferKind::output});
+  c_ = add_buffer(program_, ir::BufferRole::output, Element::f32, rows * outputs, 64, ir::BufferKind::output);
   if (kernel_.quantizes_rows) rows_.declare(c_);
   if (corrected) correction_ = add_register(program_, "correction", {Element::i32, lanes});
   scale_ = add_register(program_, "scale", {Element::f32, lanes});

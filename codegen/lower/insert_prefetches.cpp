@@ -20,7 +20,8 @@ void insert(const ir::Program& program, ir::Body& body, int64_t bytes_ahead) {
       insert(program, loop->body, bytes_ahead);
     } else {
       const ir::Instruction& load = std::get<ir::Instruction>(statement);
-      if (load.op == ir::Op::load && program.buffers[load.buffer].name == "W" && starts_a_line(program, load))
+      if (load.op == ir::Op::load && program.buffers[load.buffer].role == ir::BufferRole::weights &&
+          starts_a_line(program, load))
         result.push_back(ir::Instruction{ir::Op::prefetch, {}, {}, load.buffer, load.address, bytes_ahead});
     }
     result.push_back(std::move(statement));

@@ -175,4 +175,10 @@ int add_buffer(ir::Program& program, ir::Buffer buffer) {
   return static_cast<int>(program.buffers.size()) - 1;
 }
 
+int add_buffer(ir::Program& program, ir::BufferRole role, ir::Element element, int64_t size,
+               int64_t alignment, ir::BufferKind kind, int64_t lowest, int64_t highest) {
+  return add_buffer(
+      program, ir::Buffer{std::string(name(role)), element, size, alignment, kind, lowest, highest, role});
+}
+
 }  // namespace tern::codegen

@@ -108,5 +108,9 @@ class LoopNest {
 // Adds declarations to a program and gives their index.
 int add_register(ir::Program& program, std::string name, ir::VectorType type, int64_t count = 1);
 int add_buffer(ir::Program& program, ir::Buffer buffer);
+// The same of a buffer that callers hand over, named by its role.
+int add_buffer(ir::Program& program, ir::BufferRole role, ir::Element element, int64_t size,
+               int64_t alignment, ir::BufferKind kind = ir::BufferKind::input, int64_t lowest = 0,
+               int64_t highest = 0);
 
 }  // namespace tern::codegen

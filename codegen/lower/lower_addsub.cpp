@@ -53,8 +53,10 @@ class AddsubLowering {
     const int lanes = leaf_.lanes;
     const Element narrow = widens() ? Element::i16 : Element::i32;
     program_.name = kernel_.name;
-    w_ = add_buffer(program_, {"W", Element::u8, map_.size_in_bytes(), kernel_.weights.alignment});
-    a_ = add_buffer(program_, {"A", Element::i8, rows * activation_stride(kernel_.problem), 64});
+    w_ = add_buffer(program_, ir::BufferRole::weights, Element::u8, map_.size_in_bytes(),
+                    kernel_.weights.alignment);
+    a_ = add_buffer(program_, ir::BufferRole::activations, Element::i8,
+                    rows * activation_stride(kernel_.problem), 64);
     sum_ = add_register(program_, "sum", {Element::i32, lanes}, nest_.accumulators());
     if (widens()) partial_ = add_register(program_, "partial", {narrow, lanes}, nest_.accumulators());
     plus_ = add_register(program_, "plus", {Element::u8, lanes / 8});

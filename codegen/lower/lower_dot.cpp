@@ -63,7 +63,8 @@ class DotLowering {
       partial_ =
           add_register(program_, "partial", {Element::i16, 2 * lanes}, places() * nest_.accumulators());
     weights_.declare();
-    a_ = add_buffer(program_, {"A", Element::i8, rows * activation_stride(problem), 64});
+    a_ =
+        add_buffer(program_, ir::BufferRole::activations, Element::i8, rows * activation_stride(problem), 64);
     activation_ = add_register(program_, "activation", {Element::i8, 4 * lanes});
     epilogue_.declare(lanes, kernel_.compute.offset != 0);
   }

@@ -69,12 +69,12 @@ class LookupLowering {
     codes_.declare(bytes(), true);
     const Element low = tables_.low_element();
     const int64_t lowest = tables_.lowest_low();
-    t_ = add_buffer(program_, {"T", low, rows * tables_.row_bytes(), 64, ir::BufferKind::input, lowest,
-                               lowest + radix() - 1});
+    t_ = add_buffer(program_, ir::BufferRole::tables_low, low, rows * tables_.row_bytes(), 64,
+                    ir::BufferKind::input, lowest, lowest + radix() - 1);
     // Sums of `digits` activations lie in -128 * digits .. 127 * digits.
     const auto high_of = [&](int64_t sum) { return (sum - lowest) >> tables_.radix_bits(); };
-    h_ = add_buffer(program_, {"H", Element::i8, rows * tables_.row_bytes(), 64, ir::BufferKind::input,
-                               high_of(-128 * tables_.digits), high_of(127 * tables_.digits)});
+    h_ = add_buffer(program_, ir::BufferRole::tables_high, Element::i8, rows * tables_.row_bytes(), 64,
+                    ir::BufferKind::input, high_of(-128 * tables_.digits), high_of(127 * tables_.digits));
     const int entries = static_cast<int>(tables_.code_bytes());
     low_table_ = add_register(program_, "low_table", {low, entries});
     high_table_ = add_register(program_, "high_table", {Element::i8, entries});

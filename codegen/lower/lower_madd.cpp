@@ -53,13 +53,17 @@ class MaddLowering {
     const int64_t rows = padded_rows(kernel_);
     program_.name = kernel_.name;
     const Element stored = digits_ == 1 ? problem.weight : Element::u8;
-    w_ = add_buffer(program_, {"W", stored, map_.positions() / digits_, kernel_.weights.alignment});
+    w_ = add_buffer(program_, ir::BufferRole::weights, stored, map_.positions() / digits_,
+                    kernel_.weights.alignment);
     if (kernel_.scales) {
       const ir::LayoutMap scales(*kernel_.scales, problem.n, groups());
-      s_ = add_buffer(program_, {"S", Element::f32, scales.positions(), kernel_.scales->alignment});
+      s_ = add_buffer(program_, ir::BufferRole::group_scales, Element::f32, scales.positions(),
+                      kernel_.scales->alignment);
     }
-    a_ = add_buffer(program_, {"A", Element::f32, rows * activation_stride(problem), 64});
-    c_ = add_buffer(program_, {"C", Element::f32, rows * output_stride(problem), 64, ir::BufferKind::output});
+    a_ = add_buffer(program_, ir::BufferRole::activations, Element::f32, rows * activation_stride(problem),
+                    64);
+    c_ = add_buffer(program_, ir::BufferRole::output, Element::f32, rows * output_stride(problem), 64,
+                    ir::BufferKind::output);
 
     sum_ = add_register(program_, "sum", {Element::f32, lanes_}, nest_.accumulators());
     if (problem.weight != Element::f32)

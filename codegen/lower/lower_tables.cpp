@@ -37,10 +37,12 @@ class TablesLowering {
   void declare() {
     const int64_t rows = padded_rows(kernel_);
     program_.name = kernel_.name + "_tables";
-    a_ = add_buffer(program_, {"A", Element::i8, rows * activation_stride(kernel_.problem), 64});
-    t_ = add_buffer(program_,
-                    {"T", shape_.low_element(), rows * shape_.row_bytes(), 64, ir::BufferKind::output});
-    h_ = add_buffer(program_, {"H", Element::i8, rows * shape_.row_bytes(), 64, ir::BufferKind::output});
+    a_ = add_buffer(program_, ir::BufferRole::activations, Element::i8,
+                    rows * activation_stride(kernel_.problem), 64);
+    t_ = add_buffer(program_, ir::BufferRole::tables_low, shape_.low_element(), rows * shape_.row_bytes(), 64,
+                    ir::BufferKind::output);
+    h_ = add_buffer(program_, ir::BufferRole::tables_high, Element::i8, rows * shape_.row_bytes(), 64,
+                    ir::BufferKind::output);
     sum_ = add_register(program_, "sum", {Element::i16, lanes_});
     narrow_ = add_register(program_, "narrow", {Element::i8, lanes_});
     wide_ = add_register(program_, "wide", {Element::i16, lanes_});

@@ -72,7 +72,8 @@ class TileLowering {
     const int64_t rows = padded_rows(kernel_);
     const bool matrices = shape_.unit == TileUnit::matrices;
     weights_.declare();
-    a_ = add_buffer(program_, {"A", Element::i8, rows * activation_stride(kernel_.problem), 64});
+    a_ = add_buffer(program_, ir::BufferRole::activations, Element::i8,
+                    rows * activation_stride(kernel_.problem), 64);
     epilogue_.declare(lanes, codes());
     int64_t largest = 0;
     for (int digit = 0; digit < weights_.digits(); ++digit)

@@ -23,9 +23,10 @@ void QuantizeRows::declare(int c) {
   const int64_t rows = padded_rows(kernel_), n = kernel_.problem.n;
   const auto output = ir::BufferKind::output;
   c_ = c;
-  q_ = add_buffer(program_, {"Q", Element::i8, rows * output_stride(kernel_.problem), 64, output});
-  qsum_ = add_buffer(program_, {"qsum", Element::i32, rows, 4, output});
-  sq_ = add_buffer(program_, {"sq", Element::f32, rows, 4, output});
+  q_ = add_buffer(program_, ir::BufferRole::quantized_output, Element::i8,
+                  rows * output_stride(kernel_.problem), 64, output);
+  qsum_ = add_buffer(program_, ir::BufferRole::output_sums, Element::i32, rows, 4, output);
+  sq_ = add_buffer(program_, ir::BufferRole::output_scales, Element::f32, rows, 4, output);
   zeros_ = add_register(program_, "zeros", {Element::i8, zeros_a_vector});
   largest_ = add_register(program_, "row_largest", {Element::f32, 1});
   number_ = add_register(program_, "row_number", {Element::f32, 1});

@@ -25,8 +25,8 @@ void ReadCodes::declare(int bytes, bool reads_codes) {
   // Signed bytes hold nothing but trits.
   const bool is_signed = packing_.packing == ir::Packing::i8;
   const Element stored = is_signed ? Element::i8 : Element::u8;
-  w_ = add_buffer(program_, {"W", stored, map_.size_in_bytes(), alignment_, ir::BufferKind::input,
-                             is_signed ? -1 : 0, is_signed ? 1 : 0});
+  w_ = add_buffer(program_, ir::BufferRole::weights, stored, map_.size_in_bytes(), alignment_,
+                  ir::BufferKind::input, is_signed ? -1 : 0, is_signed ? 1 : 0);
   packed_ = add_register(program_, "packed", {stored, bytes}, place_.outputs);
   if (reads_codes) code_ = add_register(program_, "code", {Element::u8, bytes}, place_.outputs);
   if (!packing_.high_bits) return;

@@ -375,7 +375,7 @@ std::vector<Range> full_ranges(const Program& program) {
 }
 
 void interpret(const Program& program, std::span<std::byte* const> buffers, std::span<const Range> ranges) {
-  assert(static_cast<int>(buffers.size()) == passed_buffers(program));
+  assert(buffers.size() == parameters(program).size());
   assert(ranges.size() == parallel_loops(program).size());
   Interpreter(program, buffers, ranges).run();
 }

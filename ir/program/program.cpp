@@ -1,6 +1,7 @@
 #include "ir/program/program.h"
 
 #include <algorithm>
+#include <cassert>
 #include <map>
 #include <set>
 
@@ -60,15 +61,6 @@ void renumber(Body& body, Renaming& renaming, const std::vector<std::string>& ol
 
 }  // namespace
 
-std::string_view name(BufferKind kind) {
-  switch (kind) {
-    case BufferKind::input: return "input";
-    case BufferKind::output: return "output";
-    case BufferKind::scratch: return "scratch";
-  }
-  return {};
-}
-
 void renumber_variables(Program& program) {
   std::vector<std::string> names;
   Renaming renaming;
@@ -107,9 +99,23 @@ bool is_unrolled(const Program& program) {
   return is_unrolled(program.body);
 }
 
-int passed_buffers(const Program& program) {
+std::span<const Buffer> parameters(const Program& program) {
   const auto is_passed = [](const Buffer& buffer) { return buffer.kind != BufferKind::scratch; };
-  return static_cast<int>(std::count_if(program.buffers.begin(), program.buffers.end(), is_passed));
+  const auto count = std::count_if(program.buffers.begin(), program.buffers.end(), is_passed);
+  return std::span(program.buffers).first(static_cast<size_t>(count));
+}
+
+const Buffer* find_parameter(const Program& program, BufferRole role) {
+  const std::span<const Buffer> all = parameters(program);
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Buffer& one) { return one.role == role; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+size_t parameter_index(const Program& program, BufferRole role) {
+  const Buffer* found = find_parameter(program, role);
+  assert(found && "the program has no such parameter");
+  return static_cast<size_t>(found - program.buffers.data());
 }
 
 std::vector<const Loop*> parallel_loops(const Program& program) {

@@ -2,7 +2,9 @@
 // and the emitter turns it into LLVM IR.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -10,6 +12,7 @@
 
 #include "base/expected.h"
 #include "ir/kernel/schedule.h"
+#include "ir/program/buffer.h"
 #include "ir/program/op.h"
 #include "ir/type.h"
 
@@ -30,29 +33,6 @@ struct Affine {
   void add(int variable, int64_t factor);
   // Puts `value` in the place of `variable`.
   void substitute(int variable, int64_t value);
-};
-
-enum class BufferKind : uint8_t {
-  input,
-  output,
-  scratch,  // the program's own, empty at the start of each iteration of the parallel loops
-};
-std::string_view name(BufferKind kind);
-
-// Memory that the caller hands over, but for scratch. The order of the buffers is the order of the pointers
-// in a call; scratch comes last and has none.
-struct Buffer {
-  std::string name;
-  Element element = Element::u8;
-  int64_t size = 0;       // elements
-  int64_t alignment = 1;  // bytes
-  BufferKind kind = BufferKind::input;
-  // What the caller promises of each integer in an input, and what is proved of each that is stored into
-  // scratch; 0 and 0: nothing beyond its type.
-  int64_t lowest = 0;
-  int64_t highest = 0;
-  bool has_promise() const { return lowest != 0 || highest != 0; }
-  bool operator==(const Buffer&) const = default;
 };
 
 // Values that are known when the program is made: what `table` puts into a register.
@@ -122,8 +102,36 @@ void renumber_variables(Program& program);
 // True if no loop of kind `unroll` is left and the indices of registers are numbers: what can be emitted.
 bool is_unrolled(const Program& program);
 
-// How many buffers a caller hands over.
-int passed_buffers(const Program& program);
+// The buffers that a caller hands over, one pointer each: all but scratch, which stands last.
+std::span<const Buffer> parameters(const Program& program);
+
+// Index of the parameter with a role, which is that of its pointer in a call. Precondition: there is one.
+size_t parameter_index(const Program& program, BufferRole role);
+// The parameter with a role; null if there is none.
+const Buffer* find_parameter(const Program& program, BufferRole role);
+
+// Verify refuses a program with more parameters.
+inline constexpr size_t max_parameters = 16;
+
+// The pointers of one call, one for each parameter of a program.
+class Arguments {
+ public:
+  // `address_of(buffer)` gives the pointer for each parameter. Precondition: verify(program) found nothing.
+  template <class AddressOf>
+  Arguments(const Program& program, AddressOf address_of) {
+    for (const Buffer& buffer : parameters(program)) {
+      assert(count_ < max_parameters);
+      pointers_[count_++] = address_of(buffer);
+    }
+  }
+
+  operator std::span<void* const>() const { return {pointers_, count_}; }
+  void*& operator[](size_t parameter) { return pointers_[parameter]; }
+
+ private:
+  void* pointers_[max_parameters] = {};
+  size_t count_ = 0;
+};
 
 // The parallel loops in the order in which a caller gives their ranges: outermost first, then as they stand.
 std::vector<const Loop*> parallel_loops(const Program& program);

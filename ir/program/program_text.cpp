@@ -133,6 +133,7 @@ class Parser {
       in_.accept(in_.peek());
       const Location place = in_.here();
       buffer.name = in_.word("a buffer's name");
+      buffer.role = role_named(buffer.name);
       define(buffers_, buffer.name, static_cast<int>(program_.buffers.size()), place);
       in_.expect(":");
       const Location type_place = in_.here();

@@ -61,9 +61,13 @@ class ProgramVerifier {
     for (const std::string& variable : program_.variables) check_name(variable, variables);
     column_ = 3;
     int64_t scratch = 0;
+    if (parameters(program_).size() > max_parameters)
+      report(fmt::format("a program has at most {} buffers that are not scratch", max_parameters));
     for (const Buffer& buffer : program_.buffers) {
       ++line_;
       check_name(buffer.name, names);
+      if (buffer.role != role_named(buffer.name))
+        report(fmt::format("'{}' is not the name of buffers with its role", buffer.name));
       if (buffer.size < 1 || buffer.size > largest_size)
         report(fmt::format("a buffer holds between 1 and {} elements", largest_size));
       if (buffer.alignment < 1 || buffer.alignment > 4096 || (buffer.alignment & (buffer.alignment - 1)) != 0)

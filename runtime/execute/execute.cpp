@@ -1,6 +1,7 @@
 #include "runtime/execute/execute.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <cstring>
 
@@ -233,22 +234,29 @@ void Executor::call(const codegen::CompiledKernel& kernel, const Step& step, int
   Tables* tables = nullptr;
   if (kernel.kernel().compute.strategy == ir::Strategy::lookup)
     tables = &*std::ranges::find(input.tables, table_shape(kernel.kernel()), &Tables::shape);
-  constexpr size_t most_buffers = 8;
-  void* pointers[most_buffers] = {};
-  const auto count = static_cast<size_t>(passed_buffers(kernel.program()));
-  for (size_t i = 0; i < count; ++i) {
-    const ir::Buffer& buffer = kernel.program().buffers[i];
-    const auto named = [&](std::string_view name) { return buffer.name == name; };
-    pointers[i] = named("W")      ? static_cast<void*>(matrix.packed.weights.data())
-                  : named("S")    ? static_cast<void*>(matrix.packed.scales.data())
-                  : named("A")    ? static_cast<void*>(input.data.data())
-                  : named("T")    ? static_cast<void*>(tables->low.data())
-                  : named("H")    ? static_cast<void*>(tables->high.data())
-                  : named("asum") ? static_cast<void*>(input.sums.data())
-                  : named("sa")   ? static_cast<void*>(input.scales.data())
-                  : named("sw")   ? const_cast<float*>(&matrix.packed.scale)
-                                  : static_cast<void*>(output.data.data());
-  }
+  const auto address_of = [&](const ir::Buffer& buffer) -> void* {
+    switch (buffer.role) {
+      case ir::BufferRole::weights: return matrix.packed.weights.data();
+      case ir::BufferRole::group_scales: return matrix.packed.scales.data();
+      case ir::BufferRole::activations: return input.data.data();
+      case ir::BufferRole::tables_low: return tables->low.data();
+      case ir::BufferRole::tables_high: return tables->high.data();
+      case ir::BufferRole::activation_sums: return input.sums.data();
+      case ir::BufferRole::activation_scales: return input.scales.data();
+      case ir::BufferRole::weight_scales: return const_cast<float*>(&matrix.packed.scale);
+      case ir::BufferRole::output: return output.data.data();
+      // The plan has no kernels with these.
+      case ir::BufferRole::none:
+      case ir::BufferRole::residual:
+      case ir::BufferRole::gate:
+      case ir::BufferRole::quantized_output:
+      case ir::BufferRole::output_sums:
+      case ir::BufferRole::output_scales: break;
+    }
+    assert(false && "the plan gave a kernel with more than a product");
+    return nullptr;
+  };
+  const ir::Arguments arguments(kernel.program(), address_of);
   ir::Range ranges[2];
   size_t loops = 0;
   for (const ir::ScheduledLoop& loop : kernel.kernel().schedule.loops) {
@@ -261,7 +269,7 @@ void Executor::call(const codegen::CompiledKernel& kernel, const Step& step, int
       ranges[loops++] = {0, ir::ceil_divide(rows, loop.step)};
     }
   }
-  kernel({pointers, count}, {ranges, loops});
+  kernel(arguments, {ranges, loops});
 }
 
 void Executor::store_heads(const Step& step, size_t thread) {

@@ -170,11 +170,11 @@ TEST(WholeRows, TheNextProductTakesThem) {
     passed_on.activation_scales = rows.scales;
     testing::KernelCall next_call(next, consume, passed_on);
     std::vector<std::byte*> buffers = next_call.buffers();
-    for (const auto& [to, from] : {std::pair{"A", "Q"}, std::pair{"asum", "qsum"}, std::pair{"sa", "sq"}}) {
-      for (size_t i = 0; i < buffers.size(); ++i) {
-        if (consume.buffers[i].name == to) buffers[i] = call.find(from);
-      }
-    }
+    using ir::BufferRole;
+    for (const auto& [to, from] : {std::pair{BufferRole::activations, BufferRole::quantized_output},
+                                   std::pair{BufferRole::activation_sums, BufferRole::output_sums},
+                                   std::pair{BufferRole::activation_scales, BufferRole::output_scales}})
+      buffers[parameter_index(consume, to)] = call.find(from);
     interpret(consume, buffers, full_ranges(consume));
     EXPECT_TRUE(testing::same_bits(next_call.result(), testing::expected_result(next, passed_on)))
         << print(recipe);

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <cstring>
 #include <random>
-#include <string_view>
 #include <vector>
 
 #include "codegen/jit/jit.h"
@@ -65,9 +64,8 @@ class KernelCall {
  public:
   KernelCall(const ir::Kernel& kernel, const ir::Program& program, const ir::MatmulInputs& inputs)
       : kernel_(kernel), program_(program) {
-    for (const ir::Buffer& buffer : program.buffers) {
-      if (buffer.kind == ir::BufferKind::scratch) continue;
-      const size_t bytes = buffer.size * size_in_bytes(buffer.element);
+    for (const ir::Buffer& buffer : parameters(program)) {
+      const auto bytes = static_cast<size_t>(buffer.bytes());
       storage_.emplace_back(bytes + 2 * guard, std::byte{0xa5});
       const size_t misalignment = reinterpret_cast<uintptr_t>(storage_.back().data()) % guard;
       starts_.push_back(storage_.back().data() + guard - misalignment);
@@ -84,27 +82,22 @@ class KernelCall {
   std::vector<float> result() const {
     const ir::Problem& problem = kernel_.problem;
     std::vector<float> all;
-    const std::byte* c = find("C");
+    const std::byte* c = find(ir::BufferRole::output);
     for (int64_t m = 0; m < problem.m; ++m)
       append<float>(all, c + m * output_stride(problem) * sizeof(float), problem.n);
     if (!kernel_.quantizes_rows) return all;
-    append<int8_t>(all, find("Q"), problem.m * output_stride(problem));
-    append<int32_t>(all, find("qsum"), problem.m);
-    append<float>(all, find("sq"), problem.m);
+    append<int8_t>(all, find(ir::BufferRole::quantized_output), problem.m * output_stride(problem));
+    append<int32_t>(all, find(ir::BufferRole::output_sums), problem.m);
+    append<float>(all, find(ir::BufferRole::output_scales), problem.m);
     return all;
   }
 
-  // The start of the buffer of that name.
-  std::byte* find(std::string_view name) const {
-    size_t i = 0;
-    while (program_.buffers[i].name != name) ++i;
-    return starts_[i];
-  }
+  // The start of the buffer with that role.
+  std::byte* find(ir::BufferRole role) const { return starts_[parameter_index(program_, role)]; }
 
   bool guards_are_whole() const {
     for (size_t i = 0; i < starts_.size(); ++i) {
-      const std::byte* end =
-          starts_[i] + program_.buffers[i].size * size_in_bytes(program_.buffers[i].element);
+      const std::byte* end = starts_[i] + program_.buffers[i].bytes();
       for (const std::byte* byte = storage_[i].data(); byte < storage_[i].data() + storage_[i].size();
            ++byte) {
         if ((byte < starts_[i] || byte >= end) && *byte != std::byte{0xa5}) return false;
@@ -148,45 +141,65 @@ class KernelCall {
                       });
   }
 
-  void fill(const ir::Buffer& buffer, std::byte* start, const ir::MatmulInputs& inputs) {
+  void fill_weights(std::byte* start, const ir::MatmulInputs& inputs) {
     const ir::Problem& problem = kernel_.problem;
-    float* floats = reinterpret_cast<float*>(start);
-    if (buffer.name == "W" && problem.is_ternary()) {
+    if (problem.is_ternary()) {
       const ir::LayoutMap map(kernel_.weights, problem.n, problem.k);
       ir::pack_trits(kernel_.weights, inputs.trits,
                      {reinterpret_cast<uint8_t*>(start), static_cast<size_t>(map.size_in_bytes())}, problem.n,
                      problem.k);
-    } else if (buffer.name == "W") {
-      if (row(kernel_.weights.packing).bytes_per_group == 1) fill_dense<int8_t>(start, inputs);
-      if (row(kernel_.weights.packing).bytes_per_group == 2) fill_dense<uint16_t>(start, inputs);
-      if (row(kernel_.weights.packing).bytes_per_group == 4) fill_dense<float>(start, inputs);
-    } else if (buffer.name == "S") {
-      const int64_t groups = ir::ceil_divide(problem.k, problem.scale_group);
-      ir::pack_dense<float>(
-          *kernel_.scales, {floats, static_cast<size_t>(buffer.size)}, problem.n, groups, 0, problem.n,
-          [&](int64_t n, float* row) { std::copy_n(&inputs.group_scales[n * groups], groups, row); });
-    } else if (buffer.name == "A") {
-      if (problem.is_ternary())
-        fill_rows(start, inputs.quantized, activation_stride(problem));
-      else
-        fill_rows(start, inputs.activations, activation_stride(problem));
-    } else if (buffer.name == "T" || buffer.name == "H") {
-      fill_tables(buffer, start, inputs);
-    } else if (buffer.name == "asum") {
-      for (int64_t m = 0; m < problem.m; ++m) {
-        int32_t sum = 0;
-        for (int64_t k = 0; k < problem.k; ++k) sum += inputs.quantized[m * problem.k + k];
-        std::memcpy(start + 4 * m, &sum, 4);
+      return;
+    }
+    if (row(kernel_.weights.packing).bytes_per_group == 1) fill_dense<int8_t>(start, inputs);
+    if (row(kernel_.weights.packing).bytes_per_group == 2) fill_dense<uint16_t>(start, inputs);
+    if (row(kernel_.weights.packing).bytes_per_group == 4) fill_dense<float>(start, inputs);
+  }
+
+  void fill(const ir::Buffer& buffer, std::byte* start, const ir::MatmulInputs& inputs) {
+    const ir::Problem& problem = kernel_.problem;
+    float* floats = reinterpret_cast<float*>(start);
+    switch (buffer.role) {
+      case ir::BufferRole::weights: return fill_weights(start, inputs);
+      case ir::BufferRole::group_scales: {
+        const int64_t groups = ir::ceil_divide(problem.k, problem.scale_group);
+        return ir::pack_dense<float>(
+            *kernel_.scales, {floats, static_cast<size_t>(buffer.size)}, problem.n, groups, 0, problem.n,
+            [&](int64_t n, float* row) { std::copy_n(&inputs.group_scales[n * groups], groups, row); });
       }
-    } else if (buffer.name == "sa") {
-      std::copy(inputs.activation_scales.begin(), inputs.activation_scales.end(), floats);
-    } else if (buffer.name == "sw" && problem.scaling == ir::Scaling::row) {
-      std::copy(inputs.output_scales.begin(), inputs.output_scales.end(), floats);
-    } else if (buffer.name == "sw") {
-      floats[0] = inputs.weight_scale;
-    } else if (buffer.name == "R" || buffer.name == "G") {
-      for (int64_t m = 0; m < problem.m; ++m)
-        std::copy_n(&inputs.other[m * problem.n], problem.n, floats + m * output_stride(problem));
+      case ir::BufferRole::activations:
+        if (problem.is_ternary())
+          fill_rows(start, inputs.quantized, activation_stride(problem));
+        else
+          fill_rows(start, inputs.activations, activation_stride(problem));
+        return;
+      case ir::BufferRole::tables_low:
+      case ir::BufferRole::tables_high: return fill_tables(buffer, start, inputs);
+      case ir::BufferRole::activation_sums:
+        for (int64_t m = 0; m < problem.m; ++m) {
+          int32_t sum = 0;
+          for (int64_t k = 0; k < problem.k; ++k) sum += inputs.quantized[m * problem.k + k];
+          std::memcpy(start + 4 * m, &sum, 4);
+        }
+        return;
+      case ir::BufferRole::activation_scales:
+        std::copy(inputs.activation_scales.begin(), inputs.activation_scales.end(), floats);
+        return;
+      case ir::BufferRole::weight_scales:
+        if (problem.scaling == ir::Scaling::row)
+          std::copy(inputs.output_scales.begin(), inputs.output_scales.end(), floats);
+        else
+          floats[0] = inputs.weight_scale;
+        return;
+      case ir::BufferRole::residual:
+      case ir::BufferRole::gate:
+        for (int64_t m = 0; m < problem.m; ++m)
+          std::copy_n(&inputs.other[m * problem.n], problem.n, floats + m * output_stride(problem));
+        return;
+      case ir::BufferRole::none:
+      case ir::BufferRole::output:
+      case ir::BufferRole::quantized_output:
+      case ir::BufferRole::output_sums:
+      case ir::BufferRole::output_scales: return;
     }
   }
 
@@ -195,12 +208,12 @@ class KernelCall {
     const ir::Program build = codegen::lower_tables(kernel_);
     std::vector<std::vector<std::byte>> contents;
     std::vector<std::byte*> pointers;
-    for (const ir::Buffer& one : build.buffers) contents.emplace_back(one.size * size_in_bytes(one.element));
+    for (const ir::Buffer& one : build.buffers) contents.emplace_back(one.bytes());
     for (std::vector<std::byte>& content : contents) pointers.push_back(content.data());
     fill(build.buffers[0], pointers[0], inputs);
     interpret(build, pointers, full_ranges(build));
     for (size_t i = 1; i < contents.size(); ++i) {
-      if (build.buffers[i].name == buffer.name) std::copy(contents[i].begin(), contents[i].end(), start);
+      if (build.buffers[i].role == buffer.role) std::copy(contents[i].begin(), contents[i].end(), start);
     }
   }
 

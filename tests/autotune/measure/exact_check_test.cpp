@@ -67,8 +67,9 @@ TEST(ExactCheck, ComputesPartsOfLargeMatrices) {
     static codegen::CompiledKernel genuine;
     genuine = right.kernel;
     const Code wrong = impostor(right, [](void* const* buffers, const ir::Range* ranges) {
-      genuine(std::span(buffers, passed_buffers(genuine.program())), std::span(ranges, 2));
-      static_cast<float*>(buffers[passed_buffers(genuine.program()) - 1])[69999] = 0.125f;
+      genuine(std::span(buffers, parameters(genuine.program()).size()), std::span(ranges, 2));
+      static_cast<float*>(buffers[parameter_index(genuine.program(), ir::BufferRole::output)])[69999] =
+          0.125f;
     });
     EXPECT_THAT(check.check(wrong), HasSubstr("C[0,69999] is 0.125"));
   }
@@ -127,8 +128,8 @@ TEST(ExactCheck, RowsAreToldApart) {
   static codegen::CompiledKernel genuine;
   genuine = right.kernel;
   const Code swapped = impostor(right, [](void* const* buffers, const ir::Range* ranges) {
-    genuine(std::span(buffers, passed_buffers(genuine.program())), std::span(ranges, 2));
-    auto* c = static_cast<float*>(buffers[passed_buffers(genuine.program()) - 1]);
+    genuine(std::span(buffers, parameters(genuine.program()).size()), std::span(ranges, 2));
+    auto* c = static_cast<float*>(buffers[parameter_index(genuine.program(), ir::BufferRole::output)]);
     const int64_t stride = output_stride(genuine.kernel().problem);
     for (int64_t n = 0; n < 64; ++n) std::swap(c[n], c[3 * stride + n]);
   });

@@ -330,8 +330,7 @@ TEST(TileOps, CompiledAndInterpretedGiveTheSameBits) {
   for (const Error& error : ir::verify(*program)) FAIL() << error.text();
   Random random(1);
   Contents contents;
-  for (int i = 0; i < ir::passed_buffers(*program); ++i)
-    contents.push_back(content_of(program->buffers[i], random));
+  for (const ir::Buffer& buffer : parameters(*program)) contents.push_back(content_of(buffer, random));
   const Contents expected = testing::interpreted(*program, contents);
   for (const targets::Target& target : testing::runnable_targets()) {
     const Expected<Jit> jit = Jit::make(target, std::nullopt);

@@ -105,7 +105,7 @@ TEST(VerifyProgram, Declarations) {
 TEST(VerifyProgram, NamesMustParseAgain) {
   Program program = *parse_program(right);
   program.name = "x y";
-  program.buffers[0].name = "";
+  program.buffers[0] = {"", Element::u8, 256, 64};
   program.variables[1] = "n0";
   EXPECT_THAT(found_in(program),
               ::testing::ElementsAre("line 1:1: 'x y' is no name: letters, digits and '_' make one",

@@ -36,12 +36,14 @@ TEST(QuantizedRows, OfKernelsAreThoseOfTheStep) {
       std::vector<int8_t> expected(stride);
       int32_t expected_sum = 0, sum = 0;
       const float expected_scale =
-          quantize_row(reinterpret_cast<const float*>(call.find("C")) + row * stride, static_cast<size_t>(n),
-                       stride, expected.data(), expected_sum);
+          quantize_row(reinterpret_cast<const float*>(call.find(ir::BufferRole::output)) + row * stride,
+                       static_cast<size_t>(n), stride, expected.data(), expected_sum);
       float scale = 0;
-      std::memcpy(&scale, call.find("sq") + row * 4, sizeof scale);
-      std::memcpy(&sum, call.find("qsum") + row * 4, sizeof sum);
-      EXPECT_EQ(std::memcmp(call.find("Q") + row * stride, expected.data(), stride), 0) << n << " " << row;
+      std::memcpy(&scale, call.find(ir::BufferRole::output_scales) + row * 4, sizeof scale);
+      std::memcpy(&sum, call.find(ir::BufferRole::output_sums) + row * 4, sizeof sum);
+      EXPECT_EQ(
+          std::memcmp(call.find(ir::BufferRole::quantized_output) + row * stride, expected.data(), stride), 0)
+          << n << " " << row;
       EXPECT_EQ(sum, expected_sum);
       if (row == 2 || row == 4)
         EXPECT_TRUE(std::isnan(scale) && std::isnan(expected_scale));
