@@ -83,9 +83,9 @@ void run(benchmark::State& state, const codegen::Jit& jit, const ir::Kernel& ker
   state.counters["bytes/s"] = benchmark::Counter(static_cast<double>(weight_bytes), rate);
 }
 
-// What building the look-up tables of one row costs: it is done once for all matrices that read the row.
-void run_tables(benchmark::State& state, const codegen::Jit& jit, const ir::Kernel& kernel) {
-  const Expected<codegen::CompiledKernel> compiled = jit.compile(codegen::lower_tables(kernel));
+// What a preparation of one row costs: it runs once for all matrices that read the row.
+void run_preparation(benchmark::State& state, const codegen::Jit& jit, const ir::Program& preparation) {
+  const Expected<codegen::CompiledKernel> compiled = jit.compile(preparation);
   if (!compiled) return state.SkipWithError(compiled.error().text().c_str());
   Call call(compiled->program(), 1);
   const std::vector<ir::Range> ranges = full_ranges(compiled->program());
@@ -130,10 +130,11 @@ void add(const codegen::Jit& jit, const kernels::Recipe& recipe, const ir::Probl
       run(state, jit, kernel, from_memory);
     });
   }
-  if (recipe.strategy != ir::Strategy::lookup || problem.n != 2560 || problem.m != 1) return;
-  benchmark::RegisterBenchmark(
-      fmt::format("{}/tables/m{}/k{}", dashed(print(recipe)), problem.m, problem.k).c_str(),
-      [&jit, kernel](benchmark::State& state) { run_tables(state, jit, kernel); });
+  if (problem.n != 2560 || problem.m != 1) return;
+  for (const ir::Program& preparation : codegen::preparations(kernel))
+    benchmark::RegisterBenchmark(
+        fmt::format("{}/preparation/m{}/k{}", dashed(print(recipe)), problem.m, problem.k).c_str(),
+        [&jit, preparation](benchmark::State& state) { run_preparation(state, jit, preparation); });
 }
 
 void add_all(const codegen::Jit& jit) {

@@ -1,7 +1,7 @@
-// A candidate as it runs: its compiled kernel and, of strategy lookup, what builds the tables that it reads.
+// A candidate as it runs: its compiled kernel and the preparations that run before it.
 #pragma once
 
-#include <optional>
+#include <vector>
 
 #include "base/expected.h"
 #include "codegen/jit/compiled_kernel.h"
@@ -12,14 +12,14 @@ namespace tern::autotune {
 
 struct Code {
   codegen::CompiledKernel kernel;
-  std::optional<codegen::CompiledKernel> tables;
+  std::vector<codegen::CompiledKernel> preparations;  // see codegen::preparations
 };
 
 // Fails as Jit::compile does. May be called by several threads.
 Expected<Code> compile_code(const codegen::Jit& jit, const ir::Kernel& kernel);
 
-// Seconds that the look-up tables of all rows take, where so many threads build one row after another, as a
-// model does it; 0 without tables, or without the memory for them.
-double time_tables(const Code& code, int threads);
+// Seconds that the preparations of all rows take, where each of `threads` threads prepares one row after
+// another, as a model does it; 0 without preparations, or without the memory for them.
+double time_preparations(const Code& code, int threads);
 
 }  // namespace tern::autotune

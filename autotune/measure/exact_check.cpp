@@ -21,8 +21,10 @@ constexpr size_t spare_bytes = 4096;
 
 // In the order in which they run.
 std::vector<const codegen::CompiledKernel*> programs(const Code& code) {
-  if (code.tables) return {&*code.tables, &code.kernel};
-  return {&code.kernel};
+  std::vector<const codegen::CompiledKernel*> all;
+  for (const codegen::CompiledKernel& preparation : code.preparations) all.push_back(&preparation);
+  all.push_back(&code.kernel);
+  return all;
 }
 
 size_t bytes_of(const ir::Buffer& buffer) {
@@ -136,7 +138,8 @@ std::string ExactCheck::Data::check(const Code& code) {
       if (const Status room = clear_output(buffer); !room) return room.error().message;
     }
   }
-  if (code.tables) (*code.tables)(arguments(*code.tables, weights), full_ranges(code.tables->program()));
+  for (const codegen::CompiledKernel& preparation : code.preparations)
+    preparation(arguments(preparation, weights), full_ranges(preparation.program()));
   for (const CheckCase::Known& part : known.known())
     code.kernel(arguments(code.kernel, weights), iterations(kernel, part));
   return known.compare(reinterpret_cast<const float*>(outputs.at(ir::BufferRole::output).data()),

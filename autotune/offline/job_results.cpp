@@ -193,9 +193,9 @@ class Decision {
     const Timing* own = timing(record);
     if (!own) return;
     double cost = own->ratio * usual;
-    if (record.kernel.compute.strategy == ir::Strategy::lookup) {
-      const auto tables = results_.table_seconds.find(codegen::hash(codegen::lower_tables(record.kernel)));
-      if (tables != results_.table_seconds.end()) cost += shape_.tables_share * tables->second;
+    for (const ir::Program& preparation : codegen::preparations(record.kernel)) {
+      const auto known = results_.table_seconds.find(codegen::hash(preparation));
+      if (known != results_.table_seconds.end()) cost += shape_.tables_share * known->second;
     }
     Option& option = options[print(record.kernel.weights)];
     if (option.kernels.size() < b) return;  // has none for fewer rows

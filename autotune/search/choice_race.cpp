@@ -106,7 +106,7 @@ void make_ready(const ir::Problem& problem, std::vector<Entrant>& entrants, cons
     }
     entrant.copies.push_back(timed.take());
     timer.prepare_for_memory(entrant.copies.back());
-    if (is_first) entrant.tables_seconds = time_tables(*codes[i], timer.threads());
+    if (is_first) entrant.tables_seconds = time_preparations(*codes[i], timer.threads());
   }
 }
 

@@ -54,7 +54,7 @@ struct ChoiceRaceEvents {
 
 // Holds one contest after another: each kernel is checked first (autotune/measure/exact_check.h), then all of
 // them and the default kernel run in every round, with weights from memory, from several places in turn at
-// which their code lies. A kernel of strategy lookup bears the whole cost of building its tables. Where it
+// which their code lies. A kernel bears the whole cost of its preparations. Where it
 // was stopped, there are fewer results than contests, and the last may have fewer rounds. Fails if a default
 // kernel cannot be used.
 Expected<std::vector<ContestResult>> race_choices(std::span<const Contest> contests, int rounds,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "codegen/lower/lower.h"
+
 namespace tern::autotune {
 
 HillClimb::HillClimb(kernels::Candidate start, const targets::Target& target)
@@ -13,7 +15,7 @@ void HillClimb::look_around() {
   tried_.insert(hash(now_.kernel));
   around_ = kernels::neighbours(now_, target_, true);
   std::erase_if(around_, [](const kernels::Candidate& candidate) {
-    return candidate.kernel.compute.strategy == ir::Strategy::lookup;
+    return !codegen::preparations(candidate.kernel).empty();
   });
   std::ranges::reverse(around_);
 }

@@ -22,8 +22,8 @@ class HillClimb {
   // Kernels, by their hashes, that are not to be tried.
   void leave_out(std::span<const uint64_t> kernels) { tried_.insert(kernels.begin(), kernels.end()); }
 
-  // The next to be tried; nothing at the top of the hill. Never one of strategy lookup, which would need
-  // tables that nobody builds.
+  // The next to be tried; nothing at the top of the hill. Never one that needs
+  // preparations, which nobody would run.
   std::optional<kernels::Candidate> next();
   // That candidate is to be tried another time, after all others.
   void put_back(kernels::Candidate candidate);

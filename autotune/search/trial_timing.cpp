@@ -20,7 +20,7 @@ Status TrialTiming::prepare(Trial& trial, const Code& code, double tables_share)
   trial.runner->kernel = timed.take();
   const ir::Buffer& weights = *find_parameter(code.kernel.program(), ir::BufferRole::weights);
   trial.weight_bytes = static_cast<double>(weights.bytes());
-  trial.tables_seconds = tables_share * time_tables(code, tools_.timer.threads());
+  trial.tables_seconds = tables_share * time_preparations(code, tools_.timer.threads());
   return {};
 }
 

@@ -6,7 +6,6 @@
 #include <set>
 
 #include "base/hash.h"
-#include "codegen/lower/lower.h"
 
 namespace tern::codegen {
 namespace {
@@ -60,9 +59,8 @@ std::string symbol_of(const Bundle& bundle, const Target& target, const ir::Kern
   return identifier(fmt::format("{}_{}_{}", bundle.name, kernel.name, target.name));
 }
 
-std::string tables_symbol_of(const Bundle& bundle, const Target& target, const ir::Kernel& kernel) {
-  return identifier(
-      fmt::format("{}_tables_{:016x}_{}", bundle.name, hash(lower_tables(kernel)), target.name));
+std::string symbol_of(const Bundle& bundle, const Target& target, const ir::Program& preparation) {
+  return identifier(fmt::format("{}_prepare_{:016x}_{}", bundle.name, hash(preparation), target.name));
 }
 
 uint64_t hash(const ir::Program& program) {

@@ -37,9 +37,9 @@ struct ObjectFile {
 };
 
 // One object for each kernel and target, which defines the function `symbol_of`, and one with the table,
-// which defines `NAME_bundle`; kernels of strategy lookup share an object for each distinct program that
-// builds their tables. Fails if a program that comes from a kernel is refused by ir::verify, and if LLVM has
-// no such target. Preconditions: arrange_targets succeeded; each kernel is verified, and legal on its target.
+// which defines `NAME_bundle`; kernels share an object for each distinct preparation. Fails if a program that
+// comes from a kernel is refused by ir::verify, and if LLVM has no such target. Preconditions:
+// arrange_targets succeeded; each kernel is verified, and legal on its target.
 Expected<std::vector<ObjectFile>> compile_bundle(const Bundle& bundle);
 
 // A static library, which linkers read.
@@ -55,8 +55,8 @@ std::string claimed_in_c(targets::Feature feature);
 std::string claims_need_in_c(targets::Architecture architecture, targets::FeatureSet features);
 
 std::string symbol_of(const Bundle& bundle, const targets::Target& target, const ir::Kernel& kernel);
-// The same for what builds the tables of a kernel of strategy lookup.
-std::string tables_symbol_of(const Bundle& bundle, const targets::Target& target, const ir::Kernel& kernel);
+// The same for one of a kernel's preparations.
+std::string symbol_of(const Bundle& bundle, const targets::Target& target, const ir::Program& preparation);
 
 // A text as a C identifier: every other character becomes '_'.
 std::string identifier(std::string_view text);

@@ -2,7 +2,7 @@
  * copies this file into each header that it writes, so every change of these structures needs another number
  * here. */
 #ifndef TERN_BUNDLE_ABI
-#define TERN_BUNDLE_ABI 2
+#define TERN_BUNDLE_ABI 3
 
 #include <stdint.h>
 
@@ -23,16 +23,16 @@ typedef struct tern_buffer {
   int64_t is_output; /* 1 if the kernel writes it */
 } tern_buffer;
 
-/* Builds the look-up tables T and H of activations A. Kernels of equal m and k with the same tables share
- * them. */
-typedef struct tern_tables {
+/* Writes buffers that kernels read, from activations A: look-up tables T and H. What it writes serves all
+ * kernels that have it, for the same activations. */
+typedef struct tern_preparation {
   uint64_t program_hash;
-  const tern_buffer* buffers; /* A, T and H */
+  const tern_buffer* buffers;
   int64_t buffer_count;
-  const int64_t* trips;
+  const int64_t* trips; /* of its one parallel loop, over rows */
   int64_t loop_count;
   tern_function function;
-} tern_tables;
+} tern_preparation;
 
 typedef struct tern_kernel {
   const char* name;
@@ -47,7 +47,8 @@ typedef struct tern_kernel {
   const int64_t* trips; /* iterations of each parallel loop, outermost first */
   int64_t loop_count;
   tern_function function;
-  const tern_tables* tables; /* null for a kernel that reads none */
+  const tern_preparation* const* preparations; /* in the order in which they run, before the kernel */
+  int64_t preparation_count;                   /* 0 for most kernels */
 } tern_kernel;
 
 typedef struct tern_target {
@@ -69,6 +70,6 @@ typedef struct tern_bundle {
 }
 #endif
 
-#elif TERN_BUNDLE_ABI != 2
+#elif TERN_BUNDLE_ABI != 3
 #error "headers of bundles that different versions of Tern made cannot be included together"
 #endif

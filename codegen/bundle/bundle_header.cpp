@@ -26,9 +26,9 @@ constexpr std::string_view introduction =
  * in that order, each aligned and as large as it says there:
  *
 {buffers} *
- * Pack W for the kernel that {name}_find gives. T and H are for a kernel with kernel->tables:
- * kernel->tables->function(buffers, ranges) builds them; its buffers are A as above, T and H. Build them once for all
- * kernels that read the same A and have the same kernel->tables.
+ * Pack W for the kernel that {name}_find gives. What a kernel reads in place of A, its preparations write:
+ * kernel->preparations[i]->function(buffers, ranges), for each i below kernel->preparation_count. Their buffers are as
+ * above too, A among them. Run each once for all kernels that read the same A and have the same pointer there.
  *
  * All these may have more rows than m: kernels work on whole tiles, and what they compute there is scratch.
  *
@@ -188,11 +188,17 @@ std::string declaration(const Bundle& bundle, const Target& target, const ir::Ke
   for (size_t i = 0; i < loops.size(); ++i)
     text += fmt::format(" *   ranges[{}], ranges[{}]: from 0 to {}\n", 2 * i, 2 * i + 1, loops[i]->trips);
   constexpr std::string_view prototype = "void {}(void* const* buffers, const int64_t* ranges);\n";
-  const std::string function = fmt::format(prototype, symbol_of(bundle, target, kernel));
-  if (kernel.compute.strategy != ir::Strategy::lookup) return text + " */\n" + function;
-  const std::string tables = tables_symbol_of(bundle, target, kernel);
-  return text + fmt::format(" *   T and H are built by {} */\n{}", tables, fmt::format(prototype, tables)) +
-         function;
+  std::string prototypes;
+  for (const ir::Program& preparation : preparations(kernel)) {
+    const std::string symbol = symbol_of(bundle, target, preparation);
+    std::string written;
+    for (const ir::Buffer& buffer : parameters(preparation)) {
+      if (buffer.kind == ir::BufferKind::output) written += (written.empty() ? "" : ", ") + buffer.name;
+    }
+    text += fmt::format(" *   {} writes {}\n", symbol, written);
+    prototypes += fmt::format(prototype, symbol);
+  }
+  return text + " */\n" + prototypes + fmt::format(prototype, symbol_of(bundle, target, kernel));
 }
 
 }  // namespace

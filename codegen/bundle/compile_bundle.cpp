@@ -74,8 +74,9 @@ class Table {
 };
 
 // Each function below writes its structure's fields in their order.
-static_assert(TERN_BUNDLE_ABI == 2 && sizeof(tern_buffer) == 6 * 8 && sizeof(tern_kernel) == 15 * 8 &&
-              sizeof(tern_tables) == 6 * 8 && sizeof(tern_target) == 5 * 8 && sizeof(tern_bundle) == 4 * 8);
+static_assert(TERN_BUNDLE_ABI == 3 && sizeof(tern_buffer) == 6 * 8 && sizeof(tern_kernel) == 16 * 8 &&
+              sizeof(tern_preparation) == 6 * 8 && sizeof(tern_target) == 5 * 8 &&
+              sizeof(tern_bundle) == 4 * 8);
 
 llvm::Constant* buffer_constant(Table& table, const ir::Buffer& buffer) {
   return Table::structure({table.string(buffer.name), table.string(name(buffer.element)),
@@ -96,7 +97,7 @@ std::vector<llvm::Constant*> trip_constants(Table& table, const ir::Program& pro
   return trips;
 }
 
-llvm::Constant* tables_constant(Table& table, const ir::Program& program, const std::string& symbol) {
+llvm::Constant* preparation_constant(Table& table, const ir::Program& program, const std::string& symbol) {
   const std::vector<llvm::Constant*> buffers = buffer_constants(table, program),
                                      trips = trip_constants(table, program);
   return Table::structure({table.integer(static_cast<int64_t>(hash(program))), table.array(buffers),
@@ -106,7 +107,7 @@ llvm::Constant* tables_constant(Table& table, const ir::Program& program, const 
 
 llvm::Constant* kernel_constant(Table& table, const ir::Kernel& kernel, const ir::Program& program,
                                 const std::string& target, const std::string& symbol,
-                                llvm::Constant* tables) {
+                                const std::vector<llvm::Constant*>& preparations) {
   const std::vector<llvm::Constant*> buffers = buffer_constants(table, program),
                                      trips = trip_constants(table, program);
   const ir::Problem& problem = kernel.problem;
@@ -116,7 +117,8 @@ llvm::Constant* kernel_constant(Table& table, const ir::Kernel& kernel, const ir
        table.integer(problem.k), table.integer(static_cast<int64_t>(ir::hash(kernel))),
        table.integer(static_cast<int64_t>(hash(program))), table.array(buffers),
        table.integer(static_cast<int64_t>(buffers.size())), table.array(trips),
-       table.integer(static_cast<int64_t>(trips.size())), table.function(symbol), tables});
+       table.integer(static_cast<int64_t>(trips.size())), table.function(symbol), table.array(preparations),
+       table.integer(static_cast<int64_t>(preparations.size()))});
 }
 
 llvm::Constant* target_constant(Table& table, const targets::Target& target,
@@ -151,26 +153,25 @@ Expected<std::vector<ObjectFile>> compile_bundle(const Bundle& bundle) {
   std::vector<llvm::Constant*> targets;
   for (const auto& [target, kernels] : bundle.targets) {
     std::vector<llvm::Constant*> entries;
-    std::map<std::string, llvm::Constant*> tables;  // by symbol
+    std::map<std::string, llvm::Constant*> shared;  // preparations by symbol
     for (const ir::Kernel& kernel : kernels) {
-      llvm::Constant* own_tables = table.null();
-      if (kernel.compute.strategy == ir::Strategy::lookup) {
-        const ir::Program program = lower_tables(kernel);
-        const std::string symbol = tables_symbol_of(bundle, target, kernel);
-        if (!tables.contains(symbol)) {
-          Expected<ObjectFile> object = object_of_program(program, symbol, target);
+      std::vector<llvm::Constant*> own;
+      for (const ir::Program& preparation : preparations(kernel)) {
+        const std::string symbol = symbol_of(bundle, target, preparation);
+        if (!shared.contains(symbol)) {
+          Expected<ObjectFile> object = object_of_program(preparation, symbol, target);
           if (!object) return object.error();
           objects.push_back(object.take());
-          tables[symbol] = table.array({tables_constant(table, program, symbol)});
+          shared[symbol] = table.array({preparation_constant(table, preparation, symbol)});
         }
-        own_tables = tables[symbol];
+        own.push_back(shared[symbol]);
       }
       const ir::Program program = lower(kernel);
       const std::string symbol = symbol_of(bundle, target, kernel);
       Expected<ObjectFile> object = object_of_program(program, symbol, target);
       if (!object) return object.error();
       objects.push_back(object.take());
-      entries.push_back(kernel_constant(table, kernel, program, target.name, symbol, own_tables));
+      entries.push_back(kernel_constant(table, kernel, program, target.name, symbol, own));
     }
     targets.push_back(target_constant(table, target, entries));
   }

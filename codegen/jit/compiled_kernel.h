@@ -47,8 +47,9 @@ class CompiledKernel {
   std::shared_ptr<void> code_;
 };
 
-// Gives the machine code of a kernel, or of a program that goes with it: a JIT compiles it, a bundle looks it
-// up. May be called by several threads at once.
+// Gives the machine code of a kernel, or of one of its preparations: a JIT compiles it, a bundle looks it up.
+// May be called by several threads at once.
 using KernelProvider = std::function<Expected<CompiledKernel>(const ir::Kernel& kernel)>;
+using ProgramProvider = std::function<Expected<CompiledKernel>(const ir::Program& program)>;
 
 }  // namespace tern::codegen

@@ -79,11 +79,6 @@ Expected<CompiledKernel> Jit::compile(const ir::Kernel& kernel) const {
   return load(lower(kernel), std::make_shared<const ir::Kernel>(kernel));
 }
 
-Expected<CompiledKernel> Jit::compile_tables(const ir::Kernel& kernel) const {
-  if (const Status status = check(kernel); !status) return status.error();
-  return load(lower_tables(kernel), nullptr);
-}
-
 Expected<CompiledKernel> Jit::compile(const ir::Program& program) const {
   return load(program, nullptr);
 }

@@ -22,12 +22,8 @@ class Jit {
   // target. May be called by several threads.
   Expected<CompiledKernel> compile(const ir::Kernel& kernel) const;
 
-  // The code that builds a kernel's look-up tables (lower_tables). Fails as above.
-  // Precondition: the strategy is lookup.
-  Expected<CompiledKernel> compile_tables(const ir::Kernel& kernel) const;
-
-  // The same for a program that was not lowered from a kernel, without loops to unroll; for tests of single
-  // operations.
+  // The same for a program that has no loops to unroll: one of a kernel's preparations, or one that no kernel
+  // was lowered to.
   Expected<CompiledKernel> compile(const ir::Program& program) const;
 
   const targets::Target& target() const;

@@ -34,6 +34,17 @@ ir::Program lower(const ir::Kernel& kernel, const PassObserver& observe) {
   return program;
 }
 
+std::vector<ir::Program> preparations(const ir::Kernel& kernel) {
+  switch (kernel.compute.strategy) {
+    case ir::Strategy::lookup: return {lower_tables(kernel)};
+    case ir::Strategy::dot:
+    case ir::Strategy::tile:
+    case ir::Strategy::addsub:
+    case ir::Strategy::madd: return {};
+  }
+  return {};
+}
+
 int64_t padded_rows(const ir::Kernel& kernel) {
   for (const ir::LoopExtent& extent : loop_extents(kernel)) {
     if (extent.axis == ir::Axis::m) return extent.covers;

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string_view>
+#include <vector>
 
 #include "ir/kernel/kernel.h"
 #include "ir/program/program.h"
@@ -33,9 +34,16 @@ ir::Program lower_tile(const ir::Kernel& kernel);
 ir::Program lower_addsub(const ir::Kernel& kernel);
 ir::Program lower_madd(const ir::Kernel& kernel);
 
-// The program that builds the look-up tables of a kernel of strategy lookup from quantised activations. Its
-// buffers: A (i8 [m, activation_stride]), T (u8 [m, TableShape::row_bytes]) and H (i8, the same): low and
-// high bytes. Kernels of equal table_shape, m and k share the tables.
+// Preparations: the programs that a kernel's strategy needs beside its own, in the order in which they run,
+// before it; none for most strategies. Each reads activations, or what one before it wrote, and writes
+// buffers that the kernel reads: parameters of equal roles are the same memory. Its one parallel loop is over
+// the rows of activations. Equal programs (codegen::hash) of the same activations need to run only once,
+// whatever number of kernels reads what they write.
+std::vector<ir::Program> preparations(const ir::Kernel& kernel);
+
+// The preparation of strategy lookup: builds the look-up tables from quantised activations. Its buffers: A
+// (i8 [m, activation_stride]), T (u8 [m, TableShape::row_bytes]) and H (i8, the same): low and high bytes.
+// It is the same for kernels of equal table_shape, m and k.
 ir::Program lower_tables(const ir::Kernel& kernel);
 
 // The passes.

@@ -64,31 +64,32 @@ Status Executor::allocate() {
     buffers_.push_back(std::move(buffer));
   }
   for (const std::vector<Step>* steps : {&graph_.layers, &graph_.head}) {
-    if (const Status status = allocate_tables(*steps); !status) return status;
+    if (const Status status = allocate_prepared(*steps); !status) return status;
   }
   return {};
 }
 
-// Tables of each shape that a matrix reads, with room for as many rows as its kernels take.
-Status Executor::allocate_tables(const std::vector<Step>& steps) {
+// What the preparations of each matrix's kernels write, with room for as many rows as they take.
+Status Executor::allocate_prepared(const std::vector<Step>& steps) {
   for (const Step& step : steps) {
     if (step.kind != StepKind::matmul) continue;
     for (const PlannedKernel& planned : plan_.matrix(*step.matrix).kernels) {
-      if (!planned.tables) continue;
-      std::vector<Tables>& all = buffers_[step.input].tables;
-      const ir::TableShape shape = table_shape(planned.kernel.kernel());
-      auto tables = std::ranges::find(all, shape, &Tables::shape);
-      if (tables == all.end()) tables = all.insert(all.end(), Tables{shape, {}, {}, {}, {}});
-      tables->planned_rows.insert(planned.rows);
-      const auto bytes =
-          static_cast<size_t>(codegen::padded_rows(planned.kernel.kernel()) * shape.row_bytes());
-      if (tables->low.size() >= bytes) continue;
-      // What builds the most rows builds fewer too.
-      tables->build = *planned.tables;
-      for (Memory* memory : {&tables->low, &tables->high}) {
-        Expected<Memory> allocated = Memory::allocate(bytes);
-        if (!allocated) return allocated.error();
-        *memory = allocated.take();
+      for (const Preparation& preparation : planned.preparations) {
+        std::vector<Prepared>& all = buffers_[step.input].prepared;
+        const auto known = std::ranges::find_if(
+            all, [&](const Prepared& one) { return one.preparation.key == preparation.key; });
+        if (known != all.end()) {
+          known->planned_rows.insert(planned.rows);
+          continue;
+        }
+        Prepared prepared{preparation, {planned.rows}, {}};
+        for (const ir::Buffer& buffer : parameters(preparation.program.program())) {
+          if (buffer.kind != ir::BufferKind::output) continue;
+          Expected<Memory> memory = Memory::allocate(static_cast<size_t>(buffer.bytes()));
+          if (!memory) return memory.error();
+          prepared.written.emplace(buffer.role, memory.take());
+        }
+        all.push_back(std::move(prepared));
       }
     }
   }
@@ -189,7 +190,7 @@ void Executor::by_rows(const Step& step, int64_t rows, size_t thread) {
         output.scales.as<float>()[i] = quantize_row(
             row(step.input, index), width, static_cast<size_t>(output.stride),
             output.data.as<int8_t>().data() + index * output.stride, output.sums.as<int32_t>()[i]);
-        build_tables(output, index, plan_.planned_rows_for(rows));
+        prepare(output, index, plan_.planned_rows_for(rows));
         break;
       }
       case StepKind::rope:
@@ -208,13 +209,17 @@ void Executor::by_rows(const Step& step, int64_t rows, size_t thread) {
   }
 }
 
-// The tables of one row that kernels for so many planned rows read.
-void Executor::build_tables(Buffer& value, int64_t index, int64_t planned_rows) {
-  for (Tables& tables : value.tables) {
-    if (!tables.planned_rows.contains(planned_rows)) continue;
-    void* const pointers[] = {value.data.data(), tables.low.data(), tables.high.data()};
+// What kernels for so many planned rows read of one row. Preparations read the value alone.
+void Executor::prepare(Buffer& value, int64_t index, int64_t planned_rows) {
+  for (Prepared& prepared : value.prepared) {
+    if (!prepared.planned_rows.contains(planned_rows)) continue;
+    const ir::Arguments arguments(
+        prepared.preparation.program.program(), [&](const ir::Buffer& buffer) -> void* {
+          const auto written = prepared.written.find(buffer.role);
+          return written == prepared.written.end() ? value.data.data() : written->second.data();
+        });
     const ir::Range range = {index, index + 1};
-    tables.build(pointers, {&range, 1});
+    prepared.preparation.program(arguments, {&range, 1});
   }
 }
 
@@ -226,37 +231,44 @@ void Executor::multiply(const Step& step, int64_t rows, size_t thread) {
                 [&](const codegen::CompiledKernel& kernel) { call(kernel, step, rows, thread); });
 }
 
-void Executor::call(const codegen::CompiledKernel& kernel, const Step& step, int64_t rows, size_t thread) {
+ir::Arguments Executor::arguments_of(const codegen::CompiledKernel& kernel, const Step& step, int64_t rows) {
   const PlannedMatrix& matrix = plan_.matrix(*step.matrix);
   Buffer& input = buffers_[step.input];
-  Buffer& output = buffers_[step.output];
-
-  Tables* tables = nullptr;
-  if (kernel.kernel().compute.strategy == ir::Strategy::lookup)
-    tables = &*std::ranges::find(input.tables, table_shape(kernel.kernel()), &Tables::shape);
-  const auto address_of = [&](const ir::Buffer& buffer) -> void* {
-    switch (buffer.role) {
-      case ir::BufferRole::weights: return matrix.packed.weights.data();
-      case ir::BufferRole::group_scales: return matrix.packed.scales.data();
-      case ir::BufferRole::activations: return input.data.data();
-      case ir::BufferRole::tables_low: return tables->low.data();
-      case ir::BufferRole::tables_high: return tables->high.data();
-      case ir::BufferRole::activation_sums: return input.sums.data();
-      case ir::BufferRole::activation_scales: return input.scales.data();
-      case ir::BufferRole::weight_scales: return const_cast<float*>(&matrix.packed.scale);
-      case ir::BufferRole::output: return output.data.data();
-      // The plan has no kernels with these.
-      case ir::BufferRole::none:
-      case ir::BufferRole::residual:
-      case ir::BufferRole::gate:
-      case ir::BufferRole::quantized_output:
-      case ir::BufferRole::output_sums:
-      case ir::BufferRole::output_scales: break;
+  const auto prepared = [&](ir::BufferRole role) -> void* {
+    for (const Preparation& preparation : matrix.kernel_for(rows).preparations) {
+      for (Prepared& one : input.prepared) {
+        const auto written = one.written.find(role);
+        if (one.preparation.key == preparation.key && written != one.written.end())
+          return written->second.data();
+      }
     }
-    assert(false && "the plan gave a kernel with more than a product");
+    assert(false && "no preparation of the kernel writes what it reads");
     return nullptr;
   };
-  const ir::Arguments arguments(kernel.program(), address_of);
+  return {kernel.program(), [&](const ir::Buffer& buffer) -> void* {
+            switch (buffer.role) {
+              case ir::BufferRole::weights: return matrix.packed.weights.data();
+              case ir::BufferRole::group_scales: return matrix.packed.scales.data();
+              case ir::BufferRole::activations: return input.data.data();
+              case ir::BufferRole::tables_low:
+              case ir::BufferRole::tables_high: return prepared(buffer.role);
+              case ir::BufferRole::activation_sums: return input.sums.data();
+              case ir::BufferRole::activation_scales: return input.scales.data();
+              case ir::BufferRole::weight_scales: return const_cast<float*>(&matrix.packed.scale);
+              case ir::BufferRole::output: return buffers_[step.output].data.data();
+              case ir::BufferRole::none:
+              case ir::BufferRole::residual:
+              case ir::BufferRole::gate:
+              case ir::BufferRole::quantized_output:
+              case ir::BufferRole::output_sums:
+              case ir::BufferRole::output_scales: break;
+            }
+            assert(false && "the plan gave a kernel that does more than the product");
+            return nullptr;
+          }};
+}
+
+void Executor::call(const codegen::CompiledKernel& kernel, const Step& step, int64_t rows, size_t thread) {
   ir::Range ranges[2];
   size_t loops = 0;
   for (const ir::ScheduledLoop& loop : kernel.kernel().schedule.loops) {
@@ -269,7 +281,7 @@ void Executor::call(const codegen::CompiledKernel& kernel, const Step& step, int
       ranges[loops++] = {0, ir::ceil_divide(rows, loop.step)};
     }
   }
-  kernel(arguments, {ranges, loops});
+  kernel(arguments_of(kernel, step, rows), {ranges, loops});
 }
 
 void Executor::store_heads(const Step& step, size_t thread) {

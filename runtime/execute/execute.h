@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <span>
@@ -9,7 +10,7 @@
 
 #include "base/expected.h"
 #include "base/thread_pool.h"
-#include "ir/kernel/kernel_shape.h"
+#include "ir/program/program.h"
 #include "runtime/execute/kernel_trials.h"
 #include "runtime/execute/plan.h"
 #include "runtime/graph/graph.h"
@@ -66,18 +67,17 @@ class Executor {
   Logits step(std::span<const SequenceTokens> batch);
 
  private:
-  // Look-up tables of a quantised value, for all matrices that read them.
-  struct Tables {
-    ir::TableShape shape;
-    codegen::CompiledKernel build;
-    Memory low, high;                // T and H
-    std::set<int64_t> planned_rows;  // of the kernels that read them
+  // What a preparation writes of a value, for all matrices that read it.
+  struct Prepared {
+    Preparation preparation;
+    std::set<int64_t> planned_rows;  // of the kernels that read it
+    std::map<ir::BufferRole, Memory> written;
   };
   struct Buffer {
-    Memory data;          // f32 or i8
-    Memory scales, sums;  // of quantised rows
-    std::vector<Tables> tables;
-    int64_t stride = 0;  // elements
+    Memory data;                     // f32 or i8
+    Memory scales, sums;             // of quantised rows
+    std::vector<Prepared> prepared;  // in the order in which they run
+    int64_t stride = 0;              // elements
   };
   struct Row {
     uint32_t token;
@@ -94,12 +94,13 @@ class Executor {
 
   Executor(const Model& model, const Plan& plan);
   Status allocate();
-  Status allocate_tables(const std::vector<Step>& steps);
+  Status allocate_prepared(const std::vector<Step>& steps);
   void place_rows(std::span<const SequenceTokens> batch);
   void run(const std::vector<Step>& steps, const std::vector<size_t>& groups, int64_t rows);
   void run_step(const Step& step, int64_t rows, size_t thread);
   void by_rows(const Step& step, int64_t rows, size_t thread);
-  void build_tables(Buffer& value, int64_t index, int64_t planned_rows);
+  void prepare(Buffer& value, int64_t index, int64_t planned_rows);
+  ir::Arguments arguments_of(const codegen::CompiledKernel& kernel, const Step& step, int64_t rows);
   void multiply(const Step& step, int64_t rows, size_t thread);
   void call(const codegen::CompiledKernel& kernel, const Step& step, int64_t rows, size_t thread);
   void store_heads(const Step& step, size_t thread);

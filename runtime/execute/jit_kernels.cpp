@@ -12,7 +12,7 @@ Expected<KernelSource> jit_kernels(targets::Target target, std::optional<codegen
     choose = [target](const ir::Problem& problem) { return kernels::default_kernel(problem, target); };
   return KernelSource{std::move(target), std::move(choose),
                       [jit = *jit](const ir::Kernel& kernel) { return jit.compile(kernel); },
-                      [jit = *jit](const ir::Kernel& kernel) { return jit.compile_tables(kernel); }};
+                      [jit = *jit](const ir::Program& preparation) { return jit.compile(preparation); }};
 }
 
 }  // namespace tern::runtime

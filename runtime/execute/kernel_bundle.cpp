@@ -84,17 +84,17 @@ Expected<codegen::CompiledKernel> provide(const tern_bundle& bundle, const Entri
       nullptr);
 }
 
-Expected<codegen::CompiledKernel> provide_tables(const tern_bundle& bundle, const Entries& entries,
-                                                 const ir::Kernel& kernel) {
-  const auto found = std::ranges::find(entries, kernel, &Entry::kernel);
-  if (found == entries.end()) return Error{fmt::format("this program has no kernel {}", kernel.name), {}};
-  ir::Program program = codegen::lower_tables(kernel);
-  const tern_tables* compiled = found->compiled->tables;
-  if (!compiled || codegen::hash(program) != compiled->program_hash)
-    return another_version(
-        bundle, fmt::format("the tables of kernel {} are computed in another way now", kernel.name));
-  return codegen::CompiledKernel(reinterpret_cast<codegen::CompiledKernel::Function>(compiled->function),
-                                 nullptr, std::make_shared<const ir::Program>(std::move(program)), nullptr);
+Expected<codegen::CompiledKernel> provide_preparation(const tern_bundle& bundle, const Entries& entries,
+                                                      const ir::Program& program) {
+  const uint64_t wanted = codegen::hash(program);
+  for (const Entry& entry : entries) {
+    const std::span all(entry.compiled->preparations, static_cast<size_t>(entry.compiled->preparation_count));
+    const auto found = std::ranges::find(all, wanted, &tern_preparation::program_hash);
+    if (found == all.end()) continue;
+    return codegen::CompiledKernel(reinterpret_cast<codegen::CompiledKernel::Function>((*found)->function),
+                                   nullptr, std::make_shared<const ir::Program>(program), nullptr);
+  }
+  return another_version(bundle, fmt::format("program {} is computed in another way now", program.name));
 }
 
 Expected<BundleKernels> kernels_of(const tern_bundle& bundle, const tern_target& chosen,
@@ -111,8 +111,8 @@ Expected<BundleKernels> kernels_of(const tern_bundle& bundle, const tern_target&
   result.source.provide = [entries, &bundle](const ir::Kernel& kernel) {
     return provide(bundle, *entries, kernel);
   };
-  result.source.provide_tables = [entries, &bundle](const ir::Kernel& kernel) {
-    return provide_tables(bundle, *entries, kernel);
+  result.source.provide_preparation = [entries, &bundle](const ir::Program& preparation) {
+    return provide_preparation(bundle, *entries, preparation);
   };
   result.source.target = std::move(target);
   return result;

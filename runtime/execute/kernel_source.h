@@ -20,9 +20,8 @@ using KernelChoice = std::function<Expected<ir::Kernel>(const ir::Problem& probl
 struct KernelSource {
   targets::Target target;  // what the kernels are for, and what dispatched code may use
   KernelChoice choose;
-  codegen::KernelProvider provide;  // of the chosen kernels
-  // The code of codegen::lower_tables for a chosen kernel of strategy lookup.
-  codegen::KernelProvider provide_tables;
+  codegen::KernelProvider provide;               // of the chosen kernels
+  codegen::ProgramProvider provide_preparation;  // of codegen::preparations of a chosen kernel
 };
 
 // Kernels compiled on demand for a target that this machine can run, and kept in the cache if there is one.

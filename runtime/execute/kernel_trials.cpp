@@ -17,7 +17,7 @@ Status fits(const codegen::CompiledKernel& candidate, const ir::Kernel& in_use, 
     return Error{fmt::format("kernel {} cannot take the place of {}: {}", kernel.name, in_use.name, why), {}};
   };
   if (!kernels::same_layouts(kernel, in_use)) return refused("the weights are packed in another layout");
-  if (kernel.compute.strategy == ir::Strategy::lookup) return refused("it looks up tables");
+  if (!codegen::preparations(kernel).empty()) return refused("other programs prepare what it reads");
   if (kernel.epilogue != ir::Epilogue::plain || kernel.quantizes_rows)
     return refused("it does more than the product");
   if (codegen::padded_rows(kernel) > padded_rows)

@@ -56,7 +56,7 @@ class KernelTrials {
   // Hands over a candidate for the site of its problem. The engine begins with it at the start of a step, and
   // uses it for every other call of these matrices until it knows. Refused, with the reason: a candidate for
   // no site, with other layouts than the packed weights have, for more rows than there is memory for, that
-  // looks up tables (nobody would build them) or does more than the product; and any while another is under
+  // needs preparations (nobody would run them) or does more than the product; and any while another is under
   // way, until wait() has told of it, and after close(). Precondition: it leaves the bits that
   // autotune::ExactCheck asks for.
   Status put(codegen::CompiledKernel candidate);

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cassert>
 #include <mutex>
+#include <optional>
 #include <set>
 
 #include "codegen/bundle/bundle.h"
@@ -38,12 +39,12 @@ Status run_tasks(ThreadPool& pool, const std::vector<Task>& tasks) {
 // The code of distinct programs, gathered by several threads.
 class Code {
  public:
-  // Adds the task of providing it, if this is the first to ask for `key`.
-  void want(uint64_t key, const codegen::KernelProvider& provide, const ir::Kernel& kernel,
-            std::vector<Task>& tasks) {
+  // Adds the task of providing it, by provide(source), if this is the first to ask for `key`.
+  template <class Provider, class Source>
+  void want(uint64_t key, const Provider& provide, const Source& source, std::vector<Task>& tasks) {
     if (!wanted_.insert(key).second) return;
-    tasks.push_back([this, key, &provide, kernel]() -> Status {
-      Expected<codegen::CompiledKernel> code = provide(kernel);
+    tasks.push_back([this, key, &provide, source]() -> Status {
+      Expected<codegen::CompiledKernel> code = provide(source);
       if (!code) return code.error();
       const std::lock_guard lock(mutex_);
       code_.emplace(key, code.take());
@@ -106,13 +107,13 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
   plan.most_rows_ = options.most_rows;
   const std::vector<const Tensor*> tensors = matrices(model);
 
-  // Matrices of one shape and type share kernels, whatever their names; kernels share what builds tables.
-  Code kernels_code, tables_code;
+  // Matrices of one shape and type share kernels, whatever their names; kernels share preparations.
+  Code kernels_code, preparations_code;
   struct Slot {
     PlannedMatrix* matrix;
     size_t index;
     uint64_t kernel;
-    std::optional<uint64_t> tables;
+    std::vector<uint64_t> preparations;
   };
   std::vector<Slot> slots;
   std::vector<Task> checks, tasks;
@@ -128,9 +129,9 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
       plan.padded_rows_ = std::max(plan.padded_rows_, codegen::padded_rows(kernel));
       Slot slot{&matrix, matrix.kernels.size(), hash(kernel), {}};
       kernels_code.want(slot.kernel, source.provide, kernel, tasks);
-      if (kernel.compute.strategy == ir::Strategy::lookup) {
-        slot.tables = codegen::hash(codegen::lower_tables(kernel));
-        tables_code.want(*slot.tables, source.provide_tables, kernel, tasks);
+      for (const ir::Program& preparation : codegen::preparations(kernel)) {
+        slot.preparations.push_back(codegen::hash(preparation));
+        preparations_code.want(slot.preparations.back(), source.provide_preparation, preparation, tasks);
       }
       slots.push_back(slot);
       matrix.kernels.push_back({kernel.problem.m, {}, {}});
@@ -158,7 +159,8 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
   for (const Slot& slot : slots) {
     PlannedKernel& planned = slot.matrix->kernels[slot.index];
     planned.kernel = kernels_code.at(slot.kernel);
-    if (slot.tables) planned.tables = tables_code.at(*slot.tables);
+    for (const uint64_t key : slot.preparations)
+      planned.preparations.push_back({key, preparations_code.at(key)});
   }
   return plan;
 }
@@ -169,7 +171,7 @@ codegen::CompiledKernel Plan::replace(const codegen::CompiledKernel& kernel) {
     for (PlannedKernel& planned : matrix.kernels) {
       if (planned.kernel.kernel().problem != kernel.kernel().problem) continue;
       before = std::exchange(planned.kernel, kernel);
-      planned.tables.reset();
+      planned.preparations.clear();
     }
   }
   return before;

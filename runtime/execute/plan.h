@@ -3,7 +3,6 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -14,11 +13,18 @@
 
 namespace tern::runtime {
 
+// A program that prepares what kernels read of their activations. Where the activations are the same, those
+// of equal keys write the same.
+struct Preparation {
+  uint64_t key;  // codegen::hash of the program
+  codegen::CompiledKernel program;
+};
+
 // A kernel for up to `rows` tokens.
 struct PlannedKernel {
   int64_t rows;
   codegen::CompiledKernel kernel;
-  std::optional<codegen::CompiledKernel> tables;  // builds what a kernel of strategy lookup reads
+  std::vector<Preparation> preparations;  // in the order in which they run
 };
 
 // A matrix ready to be multiplied.
@@ -51,8 +57,8 @@ class Plan {
 
   const PlannedMatrix& matrix(const Tensor& tensor) const { return matrices_.at(&tensor); }
   // Gives all matrices that pose the kernel's problem this kernel, and the one before back.
-  // Preconditions: there are such; layouts are equal, padded_rows() are enough, it needs no tables, and no
-  // step is running.
+  // Preconditions: there are such; layouts are equal, padded_rows() are enough, it needs no preparations, and
+  // no step is running.
   codegen::CompiledKernel replace(const codegen::CompiledKernel& kernel);
   int64_t most_rows() const { return most_rows_; }
   // For how many rows the kernel was made that multiplies so many of them.

@@ -1,5 +1,5 @@
-/* What a C program does with a bundle called `demo`: looks a kernel up, reads its inputs from files, runs it in two
- * parts and writes its output.
+/* What a C program does with a bundle called `demo`: looks a kernel up, reads its inputs from files, runs it
+ * in two parts and writes its output.
  *
  *     demo FOLDER NAME           by the kernel's name
  *     demo FOLDER WEIGHT M N K   by the problem
@@ -19,36 +19,56 @@ static int64_t read_file(const char* folder, const char* name, void* to, size_t 
   return whole;
 }
 
-/* Builds T and H from the file A, row by row. */
-static int build_tables(const tern_tables* tables, const char* folder, void** built) {
-  for (int64_t i = 0; i < tables->buffer_count; ++i) {
-    if (posix_memalign(&built[i], 64, (size_t)tables->buffers[i].bytes)) return 0;
+/* Runs a preparation row by row; what it reads is in files. What it writes is kept by its names. */
+static struct {
+  const char* name;
+  void* data;
+} prepared[16];
+static int prepared_count;
+
+static int prepare(const tern_preparation* preparation, const char* folder) {
+  void* buffers[16];
+  for (int64_t i = 0; i < preparation->buffer_count; ++i) {
+    const tern_buffer* buffer = &preparation->buffers[i];
+    if (posix_memalign(&buffers[i], 64, (size_t)buffer->bytes)) return 0;
+    if (buffer->is_output) {
+      prepared[prepared_count].name = buffer->name;
+      prepared[prepared_count++].data = buffers[i];
+    } else if (!read_file(folder, buffer->name, buffers[i], (size_t)buffer->bytes)) {
+      return 0;
+    }
   }
-  if (!read_file(folder, "A", built[0], (size_t)tables->buffers[0].bytes)) return 0;
-  for (int64_t row = 0; row < tables->trips[0]; ++row) {
+  for (int64_t row = 0; row < preparation->trips[0]; ++row) {
     const int64_t ranges[2] = {row, row + 1};
-    tables->function(built, ranges);
+    preparation->function(buffers, ranges);
   }
   return 1;
 }
 
+static const void* find_prepared(const char* name) {
+  for (int i = 0; i < prepared_count; ++i) {
+    if (strcmp(prepared[i].name, name) == 0) return prepared[i].data;
+  }
+  return 0;
+}
+
 int main(int argc, char** argv) {
-  const tern_kernel* kernel = argc == 3 ? demo_find_named(argv[2])
-                                        : demo_find(argv[2], atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
-  void *buffers[16], *built[3];
+  const tern_kernel* kernel =
+      argc == 3 ? demo_find_named(argv[2]) : demo_find(argv[2], atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
+  void* buffers[16];
   int64_t ranges[16];
   char name[4096];
   if (!kernel) return 3;
   printf("%s %s\n", kernel->name, kernel->target);
-  if (kernel->tables && !build_tables(kernel->tables, argv[1], built)) return 7;
+  for (int64_t i = 0; i < kernel->preparation_count; ++i) {
+    if (!prepare(kernel->preparations[i], argv[1])) return 7;
+  }
   for (int64_t i = 0; i < kernel->buffer_count; ++i) {
     size_t bytes = (size_t)kernel->buffers[i].bytes;
     if (posix_memalign(&buffers[i], 64, bytes)) return 4;
     if (kernel->buffers[i].is_output) continue;
-    if (strcmp(kernel->buffers[i].name, "T") == 0)
-      memcpy(buffers[i], built[1], bytes);
-    else if (strcmp(kernel->buffers[i].name, "H") == 0)
-      memcpy(buffers[i], built[2], bytes);
+    if (find_prepared(kernel->buffers[i].name))
+      memcpy(buffers[i], find_prepared(kernel->buffers[i].name), bytes);
     else if (!read_file(argv[1], kernel->buffers[i].name, buffers[i], bytes))
       return 5;
   }

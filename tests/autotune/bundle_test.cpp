@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "kernels/default_kernel.h"
 #include "kernels/knobs.h"
@@ -85,16 +86,20 @@ class BundleTest : public ::testing::Test {
       return std::string_view(reinterpret_cast<const char*>(call.buffers()[i]),
                               buffer.size * size_in_bytes(buffer.element));
     };
-    for (size_t i = 0; i < call.buffers().size(); ++i) {
-      const std::string& buffer = program.buffers[i].name;
-      if (buffer != "T" && buffer != "H") write(buffer, bytes_of(i));
+    std::set<ir::BufferRole> prepared;
+    for (const ir::Program& preparation : preparations(kernel)) {
+      // The program builds what the kernel reads from the activations.
+      testing::KernelCall building(kernel, preparation, inputs);
+      for (const ir::Buffer& buffer : parameters(preparation)) {
+        if (buffer.kind == ir::BufferKind::output)
+          prepared.insert(buffer.role);
+        else
+          write(buffer.name, {reinterpret_cast<const char*>(building.find(buffer.role)),
+                              static_cast<size_t>(buffer.bytes())});
+      }
     }
-    if (kernel.compute.strategy == ir::Strategy::lookup) {
-      // The program builds its tables from the activations.
-      const ir::Program tables = lower_tables(kernel);
-      testing::KernelCall building(kernel, tables, inputs);
-      write("A", {reinterpret_cast<const char*>(building.buffers()[0]),
-                  static_cast<size_t>(tables.buffers[0].size)});
+    for (size_t i = 0; i < call.buffers().size(); ++i) {
+      if (!prepared.contains(program.buffers[i].role)) write(program.buffers[i].name, bytes_of(i));
     }
     const ir::Problem& problem = kernel.problem;
     const std::string sizes = std::string(name(problem.weight)) + " " + std::to_string(problem.m) + " " +
@@ -155,7 +160,7 @@ TEST_F(BundleTest, CProgramsComputeWhatTheReferenceDoes) {
 TEST_F(BundleTest, EveryRecipeCanBeBundled) {
   const Target host = targets::host_target().take();
   Bundle bundle{"", "a test", {{host, {}}}};
-  int with_tables = 0;
+  size_t prepared = 0;
   for (const kernels::Recipe& recipe : kernels::recipes(ir::Element::trit)) {
     for (const int64_t m : {1, 3}) {
       ir::Kernel kernel =
@@ -163,17 +168,17 @@ TEST_F(BundleTest, EveryRecipeCanBeBundled) {
       if (!targets::illegal(kernel, host).empty()) continue;
       if (m > 1) kernel = kernels::with_quantized_rows(kernel);
       kernel.name = identifier(print(recipe) + " m" + std::to_string(m));
-      with_tables += recipe.strategy == ir::Strategy::lookup;
+      prepared += preparations(kernel).size();
       bundle.targets[0].kernels.push_back(kernel);
     }
   }
-  EXPECT_GT(with_tables, 0);
+  EXPECT_GT(prepared, 0u);
   build(bundle, BUNDLE_CC);
   for (const ir::Kernel& kernel : bundle.targets[0].kernels)
     EXPECT_EQ(run(kernel, "", kernel.name), kernel.name + " host\n");
 }
 
-TEST(Bundle, TablesAreCompiledOnceForAllThatShareThem) {
+TEST(Bundle, PreparationsAreCompiledOnceForAllThatShareThem) {
   const Target target = targets::load_target("x86-64-v3").take();
   const kernels::Recipe recipe{ir::Packing::g2b4, ir::Strategy::lookup, ir::Unpack::fields, 0};
   std::vector<ir::Kernel> kernels;

@@ -33,11 +33,10 @@ ir::Problem random_problem(ir::Element weight, bool one_row, Random& random) {
   return problem;
 }
 
-ArmCall table_call(const ir::Kernel& kernel, Random& random) {
-  const ir::Program build = codegen::lower_tables(kernel);
-  for (const Error& error : ir::verify(build)) ADD_FAILURE() << error.text();
-  return testing::interpreted_call("tables of " + print(kernel), build,
-                                   testing::random_buffers(build, random));
+ArmCall preparation_call(const ir::Kernel& kernel, const ir::Program& program, Random& random) {
+  for (const Error& error : ir::verify(program)) ADD_FAILURE() << error.text();
+  return testing::interpreted_call("preparation of " + print(kernel), program,
+                                   testing::random_buffers(program, random));
 }
 
 // The calls of a recipe's kernels; none if they are not legal on the target.
@@ -48,7 +47,8 @@ void add_calls(std::vector<ArmCall>& calls, const Recipe& recipe, ir::Element we
     if (!targets::illegal(kernel, target).empty()) continue;
     calls.push_back(testing::kernel_call(kernel, random.engine()));
     calls.back().label = target.name + ", " + print(recipe) + "\n" + calls.back().label;
-    if (recipe.strategy == ir::Strategy::lookup) calls.push_back(table_call(kernel, random));
+    for (const ir::Program& preparation : codegen::preparations(kernel))
+      calls.push_back(preparation_call(kernel, preparation, random));
   }
 }
 

@@ -116,15 +116,17 @@ TEST(Recipe, OneLayoutServesEveryNumberOfRowsAndTheStrategiesThatShareIt) {
   }
 }
 
-TEST(Recipe, TablesAreBuiltAsTheInterpreterBuildsThem) {
+TEST(Recipe, PreparationsWriteWhatTheInterpreterWrites) {
   Random random(3);
   for (const targets::Target& target : testing::runnable_targets()) {
     const Expected<codegen::Jit> jit = codegen::Jit::make(target, std::nullopt);
     ASSERT_TRUE(jit) << jit.error().text();
     for (const Recipe& recipe : recipes(ir::Element::trit)) {
-      if (recipe.strategy != ir::Strategy::lookup) continue;
       const ir::Kernel kernel = make_kernel(recipe, problem_of(ir::Element::trit, 2, 64, 130), target);
-      const ir::Program build = codegen::lower_tables(kernel);
+      const std::vector<ir::Program> programs = codegen::preparations(kernel);
+      if (programs.empty()) continue;
+      ASSERT_EQ(programs.size(), 1u);
+      const ir::Program& build = programs[0];
       for (const Error& error : ir::verify(build)) FAIL() << error.text();
       const Expected<codegen::CompiledKernel> compiled = jit->compile(build);
       ASSERT_TRUE(compiled) << compiled.error().text();

@@ -71,7 +71,7 @@ class KernelCall {
       starts_.push_back(storage_.back().data() + guard - misalignment);
       // What is not written must not look as if it were.
       std::memset(starts_.back(), buffer.kind == ir::BufferKind::output ? 0x5a : 0, bytes);
-      fill(buffer, starts_.back(), inputs);
+      if (buffer.kind == ir::BufferKind::input) fill(buffer, starts_.back(), inputs);
     }
   }
 
@@ -173,7 +173,7 @@ class KernelCall {
           fill_rows(start, inputs.activations, activation_stride(problem));
         return;
       case ir::BufferRole::tables_low:
-      case ir::BufferRole::tables_high: return fill_tables(buffer, start, inputs);
+      case ir::BufferRole::tables_high: return fill_prepared(buffer, start, inputs);
       case ir::BufferRole::activation_sums:
         for (int64_t m = 0; m < problem.m; ++m) {
           int32_t sum = 0;
@@ -203,17 +203,13 @@ class KernelCall {
     }
   }
 
-  // Look-up tables, as the interpreter builds them.
-  void fill_tables(const ir::Buffer& buffer, std::byte* start, const ir::MatmulInputs& inputs) {
-    const ir::Program build = codegen::lower_tables(kernel_);
-    std::vector<std::vector<std::byte>> contents;
-    std::vector<std::byte*> pointers;
-    for (const ir::Buffer& one : build.buffers) contents.emplace_back(one.bytes());
-    for (std::vector<std::byte>& content : contents) pointers.push_back(content.data());
-    fill(build.buffers[0], pointers[0], inputs);
-    interpret(build, pointers, full_ranges(build));
-    for (size_t i = 1; i < contents.size(); ++i) {
-      if (build.buffers[i].role == buffer.role) std::copy(contents[i].begin(), contents[i].end(), start);
+  // What the kernel's preparations write, as the interpreter executes them.
+  void fill_prepared(const ir::Buffer& buffer, std::byte* start, const ir::MatmulInputs& inputs) {
+    for (const ir::Program& preparation : codegen::preparations(kernel_)) {
+      KernelCall call(kernel_, preparation, inputs);
+      interpret(preparation, call.buffers(), full_ranges(preparation));
+      if (find_parameter(preparation, buffer.role))
+        std::memcpy(start, call.find(buffer.role), static_cast<size_t>(buffer.bytes()));
     }
   }
 

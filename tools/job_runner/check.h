@@ -80,11 +80,13 @@ class Call {
  public:
   Call(const Inputs& inputs, const Candidate& candidate)
       : kernel(candidates_bundle.targets[0].kernels[candidate.kernel]), candidate_(candidate) {
-    const tern_tables* tables = kernel.tables;
-    for (int64_t i = 0; tables && i < tables->buffer_count; ++i) add(tables->buffers[i]);
+    for (int64_t p = 0; p < kernel.preparation_count; ++p) {
+      const tern_preparation& preparation = *kernel.preparations[p];
+      for (int64_t i = 0; i < preparation.buffer_count; ++i) add(preparation.buffers[i]);
+    }
     for (int64_t i = 0; i < kernel.buffer_count; ++i) add(kernel.buffers[i]);
     fill(inputs);
-    if (tables) build_tables();
+    for (int64_t p = 0; p < kernel.preparation_count; ++p) run(*kernel.preparations[p]);
   }
 
   uint8_t* at(const std::string& name) const {
@@ -106,16 +108,17 @@ class Call {
     if (thread == 0 || candidate_.shared_loop >= 0) kernel.function(pointers.data(), ranges.data());
   }
 
-  void build_tables() const {
+  // A preparation of all rows.
+  void run(const tern_preparation& preparation) const {
     std::vector<void*> pointers;
-    for (int64_t i = 0; i < kernel.tables->buffer_count; ++i)
-      pointers.push_back(at(kernel.tables->buffers[i].name));
+    for (int64_t i = 0; i < preparation.buffer_count; ++i)
+      pointers.push_back(at(preparation.buffers[i].name));
     std::vector<int64_t> ranges;
-    for (int64_t i = 0; i < kernel.tables->loop_count; ++i) {
+    for (int64_t i = 0; i < preparation.loop_count; ++i) {
       ranges.push_back(0);
-      ranges.push_back(kernel.tables->trips[i]);
+      ranges.push_back(preparation.trips[i]);
     }
-    kernel.tables->function(pointers.data(), ranges.data());
+    preparation.function(pointers.data(), ranges.data());
   }
 
   const tern_kernel& kernel;

@@ -90,10 +90,10 @@ struct Runner {
   const Candidate* candidate;
   std::unique_ptr<Call> call;  // null: it was refused
   std::string refused;
-  int calls = 1;                        // of a sample
-  std::vector<double> seconds, ratios;  // by round
-  bool dropped = false;                 // it was clearly slower than the best
-  double tables_seconds = 0;
+  int calls = 1;                            // of a sample
+  std::vector<double> seconds, ratios;      // by round
+  bool dropped = false;                     // it was clearly slower than the best
+  std::vector<double> preparation_seconds;  // of each
 
   double ratio() const { return median(ratios); }
 };
@@ -108,9 +108,10 @@ inline int calls_of_a_sample(Timer& timer, const Call& call) {
   }
 }
 
-inline double time_tables(const Call& call, int threads, int64_t rows) {
+inline double time_preparation(const Call& call, const tern_preparation& preparation, int threads,
+                               int64_t rows) {
   std::vector<double> seconds;
-  for (int i = 0; i < 5; ++i) seconds.push_back(seconds_of(1, [&](int) { call.build_tables(); }));
+  for (int i = 0; i < 5; ++i) seconds.push_back(seconds_of(1, [&](int) { call.run(preparation); }));
   return median(seconds) / static_cast<double>(std::min<int64_t>(threads, rows));
 }
 

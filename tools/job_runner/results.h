@@ -113,12 +113,13 @@ class Results {
     const int load = load_by_others();
     for (const Runner& runner : runners) {
       documents_.push_back(document("kernel", record_body(runner, threads_, load)));
-      if (runner.tables_seconds == 0) continue;
-      char hash[32];
-      std::snprintf(hash, sizeof hash, "%016llx",
-                    static_cast<unsigned long long>(runner.call->kernel.tables->program_hash));
-      documents_.push_back(document("tables", "program: \"" + std::string(hash) + "\"\nmicroseconds: " +
-                                                  number(runner.tables_seconds * 1e6) + "\n"));
+      for (size_t i = 0; i < runner.preparation_seconds.size(); ++i) {
+        char hash[32];
+        std::snprintf(hash, sizeof hash, "%016llx",
+                      static_cast<unsigned long long>(runner.call->kernel.preparations[i]->program_hash));
+        documents_.push_back(document("tables", "program: \"" + std::string(hash) + "\"\nmicroseconds: " +
+                                                    number(runner.preparation_seconds[i] * 1e6) + "\n"));
+      }
     }
   }
 

@@ -64,7 +64,7 @@ size_t bytes_of_weights(const Options& options) {
 std::vector<Runner> prepare(const Bucket& bucket, const Inputs& inputs, Timer& timer, int threads) {
   std::vector<Runner> runners;
   for (int i = 0; i < bucket.candidate_count; ++i) {
-    Runner runner = {bucket.candidates + i, nullptr, {}, 1, {}, {}, false, 0};
+    Runner runner = {bucket.candidates + i, nullptr, {}, 1, {}, {}, false, {}};
     runner.refused = check_guarded(inputs, *runner.candidate);
     if (!runner.refused.empty())
       std::printf("  refused: %s: %s\n", runner.candidate->recipe, runner.refused.c_str());
@@ -76,7 +76,10 @@ std::vector<Runner> prepare(const Bucket& bucket, const Inputs& inputs, Timer& t
     if (!runner.refused.empty()) continue;
     runner.call = std::make_unique<Call>(inputs, *runner.candidate);
     runner.calls = calls_of_a_sample(timer, *runner.call);
-    if (runner.call->kernel.tables) runner.tables_seconds = time_tables(*runner.call, threads, bucket.m);
+    const tern_kernel& kernel = runner.call->kernel;
+    for (int64_t i = 0; i < kernel.preparation_count; ++i)
+      runner.preparation_seconds.push_back(
+          time_preparation(*runner.call, *kernel.preparations[i], threads, bucket.m));
   }
   return runners;
 }

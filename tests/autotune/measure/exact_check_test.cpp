@@ -30,9 +30,7 @@ const codegen::Jit& jit() {
 }
 
 Code compiled(const ir::Kernel& kernel) {
-  Code code{jit().compile(kernel).take(), {}};
-  if (kernel.compute.strategy == ir::Strategy::lookup) code.tables = jit().compile_tables(kernel).take();
-  return code;
+  return compile_code(jit(), kernel).take();
 }
 
 // Code that does something else in the place of a kernel's.

@@ -43,9 +43,11 @@ class MadeUpBundle {
   tern_target& target(size_t i) { return targets_[i]; }
 
   tern_bundle bundle;
-  tern_tables tables = {};
+  tern_preparation preparation = {};
 
  private:
+  const tern_preparation* preparations_[1] = {&preparation};
+
   void add(const ir::Problem& problem) {
     const targets::Target generic = targets::load_target("generic").take();
     // One row looks sums up, several multiply.
@@ -58,10 +60,11 @@ class MadeUpBundle {
     entry.text = text.c_str();
     entry.program_hash = codegen::hash(codegen::lower(kernel));
     entry.function = count_calls;
-    if (problem.m == 1) {
-      tables.program_hash = codegen::hash(codegen::lower_tables(kernel));
-      tables.function = count_calls;
-      entry.tables = &tables;
+    for (const ir::Program& program : codegen::preparations(kernel)) {
+      preparation.program_hash = codegen::hash(program);
+      preparation.function = count_calls;
+      entry.preparations = preparations_;
+      entry.preparation_count = 1;
     }
     kernels_.push_back(entry);
   }
@@ -114,19 +117,21 @@ TEST(KernelBundle, KernelsAreFoundByTheirProblem) {
   }
 }
 
-TEST(KernelBundle, KernelsBringWhatBuildsTheirTables) {
+TEST(KernelBundle, KernelsBringTheirPreparations) {
   MadeUpBundle made_up;
   const KernelSource source = open(made_up).take().source;
   const ir::Kernel kernel = source.choose(one_row).take();
-  const Expected<codegen::CompiledKernel> code = source.provide_tables(kernel);
+  const std::vector<ir::Program> programs = codegen::preparations(kernel);
+  ASSERT_EQ(programs.size(), 1u);
+  const Expected<codegen::CompiledKernel> code = source.provide_preparation(programs[0]);
   ASSERT_TRUE(code) << code.error().text();
-  EXPECT_EQ(code->program(), codegen::lower_tables(kernel));
+  EXPECT_EQ(code->program(), programs[0]);
   calls = 0;
   const std::vector<ir::Range> ranges = {{0, 1}};
   (*code)(std::vector<void*>(3), ranges);
   EXPECT_EQ(calls, 1);
-  ++made_up.tables.program_hash;
-  const Expected<codegen::CompiledKernel> changed = source.provide_tables(kernel);
+  ++made_up.preparation.program_hash;
+  const Expected<codegen::CompiledKernel> changed = source.provide_preparation(programs[0]);
   ASSERT_FALSE(changed);
   EXPECT_THAT(changed.error().text(), HasSubstr("computed in another way now"));
 }
