@@ -182,8 +182,8 @@ void Executor::by_rows(const Step& step, int64_t rows, size_t thread) {
         angles_.at(rows_[i].position, &cosines_[i * pairs], &sines_[i * pairs]);
         break;
       case StepKind::rms_norm:
-        rms_norm(row(step.input, index), step.norm->data(), shape.rms_epsilon, width,
-                 row(step.output, index));
+        rms_norm_row(row(step.input, index), step.norm->data(), shape.rms_epsilon, width,
+                     row(step.output, index));
         break;
       case StepKind::quantize: {
         Buffer& output = buffers_[step.output];

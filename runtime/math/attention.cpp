@@ -1,5 +1,7 @@
 #include "runtime/math/attention.h"
 
+#include "runtime/math/sum_tree.h"
+
 // Highway includes this file once for every instruction set.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/math/attention.cpp"
@@ -90,7 +92,13 @@ void softmax(Query& query, size_t padded) {
     hn::StoreU(exp(hn::Sub(hn::LoadU(d, weights + i), hn::Set(d, maximum))), d, weights + i);
   });
   for (size_t i = query.length; i < padded; ++i) weights[i] = 0.0f;
-  query.total = sum_of(weights, query.length, [](VF32 v) HWY_ATTR { return v; });
+  SumTree tree;
+  for (size_t begin = 0; begin < query.length; begin += sum_block) {
+    const size_t rest = query.length - begin;
+    tree.add(
+        block_sum(weights + begin, rest < sum_block ? rest : sum_block, [](VF32 v) HWY_ATTR { return v; }));
+  }
+  query.total = tree.total();
 }
 
 // Adds weight * value to the accumulators of `count` queries, for `vectors` vectors of the head dimension.

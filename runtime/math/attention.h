@@ -4,7 +4,7 @@
 // query has one defined order of its own (queries share loads, never sums), with rounding as in float_ops.h:
 //   score[p]  = (((q[0] * K[p][0]) + q[1] * K[p][1]) + ...) * scale          in ascending dimension
 //   e[p]      = exp(score[p] - max(score))                                  for the positions it may see
-//   total     = sum of e, by the 32 partial sums of float_ops.h
+//   total     = sum of e, in the order of float_ops.h
 //   out[d]    = (((e[0] * V[0][d]) + e[1] * V[1][d]) + ...) / total          in ascending position
 #pragma once
 

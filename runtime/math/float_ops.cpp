@@ -1,5 +1,11 @@
 #include "runtime/math/float_ops.h"
 
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "runtime/math/sum_tree.h"
+
 // Highway includes this file once for every instruction set.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/math/float_ops.cpp"
@@ -10,18 +16,22 @@ HWY_BEFORE_NAMESPACE();
 namespace tern::runtime {
 namespace HWY_NAMESPACE {
 
-void rms_norm(const float* x, const float* weight, float epsilon, size_t size, float* out) {
-  const F32 d;
-  const float sum = sum_of(x, size, [](VF32 v) HWY_ATTR { return hn::Mul(v, v); });
-  const VF32 mean = hn::Set(d, sum / static_cast<float>(size));
-  const VF32 r = hn::Div(hn::Set(d, 1.0f), hn::Sqrt(hn::Add(mean, hn::Set(d, epsilon))));
+void sum_of_squares_blocks(const float* x, size_t first_block, size_t blocks, size_t size, float* sums) {
+  for (size_t block = first_block; block < first_block + blocks; ++block) {
+    const size_t begin = block * sum_block, rest = size - begin;
+    sums[block] = block_sum(x + begin, rest < sum_block ? rest : sum_block,
+                            [](VF32 v) HWY_ATTR { return hn::Mul(v, v); });
+  }
+}
+
+void rms_norm_range(const float* x, const float* weight, float r, size_t size, float* out) {
+  const VF32 factor = hn::Set(F32(), r);
   for_each_vector(size, [&](size_t i, size_t count) HWY_ATTR {
-    store(hn::Mul(hn::Mul(load(x + i, count), r), load(weight + i, count)), out + i, count);
+    store(hn::Mul(hn::Mul(load(x + i, count), factor), load(weight + i, count)), out + i, count);
   });
 }
 
-// The bits of the largest |x[i]|. As integers, magnitudes are in their order, then infinity, then NaN.
-int32_t largest_magnitude(const float* x, size_t size) {
+int32_t max_magnitude_bits(const float* x, size_t size) {
   const I32 integers;
   auto largest = hn::Zero(integers);
   for_each_vector(size, [&](size_t i, size_t count) HWY_ATTR {
@@ -34,23 +44,14 @@ int32_t largest_magnitude(const float* x, size_t size) {
   return result;
 }
 
-float quantize_row(const float* x, size_t size, size_t padded_size, int8_t* out, int32_t& sum) {
+int32_t quantize_range(const float* x, float scale, size_t size, int8_t* out) {
   const F32 d;
   const I32 integers;
   const hn::Rebind<int8_t, F32> bytes;
-  constexpr int32_t infinity_bits = 0x7f800000;
-  sum = 0;
-  const int32_t largest_bits = largest_magnitude(x, size);
-  if (largest_bits >= infinity_bits) {
-    std::memset(out, 0, padded_size);
-    const int32_t nan_bits = 0x7fc00000;
-    float nan;
-    std::memcpy(&nan, &nan_bits, sizeof nan);
-    return nan;
+  if (scale != scale) {
+    std::memset(out, 0, size);
+    return 0;
   }
-  float largest;
-  std::memcpy(&largest, &largest_bits, sizeof largest);
-  const float scale = 127.0f / (largest > 1e-5f ? largest : 1e-5f);
   // As in exp(): the sum's low bits hold the rounded integer.
   const VF32 magic = hn::Set(d, 12582912.0f);
   const auto magic_bits = hn::BitCast(integers, magic);
@@ -65,11 +66,11 @@ float quantize_row(const float* x, size_t size, size_t padded_size, int8_t* out,
     hn::StoreU(narrow, bytes, buffer);
     std::memcpy(out + i, buffer, count);
   });
-  std::memset(out + size, 0, padded_size - size);
   int32_t each[lanes];
   hn::StoreU(sums, integers, each);
+  int32_t sum = 0;
   for (const int32_t lane : each) sum += lane;
-  return scale;
+  return sum;
 }
 
 void relu_squared_gate(const float* gate, const float* up, size_t size, float* out) {
@@ -101,10 +102,10 @@ void scale(float* x, float factor, size_t size) {
   });
 }
 
-void apply_rope(float* row, size_t heads, size_t head_dimension, const float* cosine, const float* sine,
-                size_t pairs) {
+void apply_rope(float* first_head, size_t heads, size_t head_dimension, const float* cosine,
+                const float* sine, size_t pairs) {
   for (size_t head = 0; head < heads; ++head) {
-    float* first = row + head * head_dimension;
+    float* first = first_head + head * head_dimension;
     float* second = first + pairs;
     for_each_vector(pairs, [&](size_t i, size_t count) HWY_ATTR {
       const VF32 a = load(first + i, count), b = load(second + i, count);
@@ -144,8 +145,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace tern::runtime {
 
-HWY_EXPORT(rms_norm);
-HWY_EXPORT(quantize_row);
+HWY_EXPORT(sum_of_squares_blocks);
+HWY_EXPORT(rms_norm_range);
+HWY_EXPORT(max_magnitude_bits);
+HWY_EXPORT(quantize_range);
 HWY_EXPORT(relu_squared_gate);
 HWY_EXPORT(silu_gate);
 HWY_EXPORT(add);
@@ -155,12 +158,68 @@ HWY_EXPORT(exponential);
 HWY_EXPORT(f32_to_f16_row);
 HWY_EXPORT(f16_to_f32_row);
 
-void rms_norm(const float* x, const float* weight, float epsilon, size_t size, float* out) {
-  HWY_DYNAMIC_DISPATCH(rms_norm)(x, weight, epsilon, size, out);
+namespace {
+
+float sum_of_squares(const float* x, size_t size) {
+  SumTree tree;
+  for (size_t block = 0; block < sum_blocks(size); ++block) {
+    float sum;
+    HWY_DYNAMIC_DISPATCH(sum_of_squares_blocks)(x + block * sum_block, 0, 1, size - block * sum_block, &sum);
+    tree.add(sum);
+  }
+  return tree.total();
+}
+
+}  // namespace
+
+void sum_of_squares_blocks(const float* x, size_t first_block, size_t blocks, size_t size, float* sums) {
+  HWY_DYNAMIC_DISPATCH(sum_of_squares_blocks)(x, first_block, blocks, size, sums);
+}
+
+float fold_blocks(const float* sums, size_t blocks) {
+  SumTree tree;
+  for (size_t block = 0; block < blocks; ++block) tree.add(sums[block]);
+  return tree.total();
+}
+
+float rms_norm_factor(float sum_of_squares, size_t size, float epsilon) {
+  return 1.0f / std::sqrt(sum_of_squares / static_cast<float>(size) + epsilon);
+}
+
+void rms_norm_range(const float* x, const float* weight, float r, size_t size, float* out) {
+  HWY_DYNAMIC_DISPATCH(rms_norm_range)(x, weight, r, size, out);
+}
+
+void rms_norm_row(const float* x, const float* weight, float epsilon, size_t size, float* out) {
+  rms_norm_range(x, weight, rms_norm_factor(sum_of_squares(x, size), size, epsilon), size, out);
+}
+
+int32_t max_magnitude_bits(const float* x, size_t size) {
+  return HWY_DYNAMIC_DISPATCH(max_magnitude_bits)(x, size);
+}
+
+float quantize_scale(int32_t max_bits) {
+  if (max_bits >= std::bit_cast<int32_t>(std::numeric_limits<float>::infinity()))
+    return std::numeric_limits<float>::quiet_NaN();
+  const float largest = std::bit_cast<float>(max_bits);
+  return 127.0f / (largest > 1e-5f ? largest : 1e-5f);
+}
+
+int32_t quantize_range(const float* x, float scale, size_t size, int8_t* out) {
+  return HWY_DYNAMIC_DISPATCH(quantize_range)(x, scale, size, out);
 }
 
 float quantize_row(const float* x, size_t size, size_t padded_size, int8_t* out, int32_t& sum) {
-  return HWY_DYNAMIC_DISPATCH(quantize_row)(x, size, padded_size, out, sum);
+  const float scale = quantize_scale(max_magnitude_bits(x, size));
+  sum = quantize_range(x, scale, size, out);
+  std::memset(out + size, 0, padded_size - size);
+  return scale;
+}
+
+float norm_and_quantize_row(const float* x, const float* weight, float epsilon, size_t size,
+                            size_t padded_size, float* scratch, int8_t* out, int32_t& sum) {
+  rms_norm_row(x, weight, epsilon, size, scratch);
+  return quantize_row(scratch, size, padded_size, out, sum);
 }
 
 void relu_squared_gate(const float* gate, const float* up, size_t size, float* out) {
@@ -179,9 +238,9 @@ void scale(float* x, float factor, size_t size) {
   HWY_DYNAMIC_DISPATCH(scale)(x, factor, size);
 }
 
-void apply_rope(float* row, size_t heads, size_t head_dimension, const float* cosine, const float* sine,
-                size_t pairs) {
-  HWY_DYNAMIC_DISPATCH(apply_rope)(row, heads, head_dimension, cosine, sine, pairs);
+void apply_rope(float* first_head, size_t heads, size_t head_dimension, const float* cosine,
+                const float* sine, size_t pairs) {
+  HWY_DYNAMIC_DISPATCH(apply_rope)(first_head, heads, head_dimension, cosine, sine, pairs);
 }
 
 void exponential(const float* x, size_t size, float* out) {

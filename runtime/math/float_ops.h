@@ -1,17 +1,26 @@
-// The parts of a forward pass that are not matrix products, one row at a time: norms, activation
-// quantisation, gates, rotary embedding, 16-bit rows.
+// The parts of a forward pass that are not matrix products: norms, activation quantisation, gates, rotary
+// embedding, 16-bit rows.
 //
-// Every function gives the same bits on every CPU. Three rules see to it:
+// The contract: every function gives the same bits on every CPU, and a row gives the same bits however its
+// elements are divided among threads.
 //   1. Multiplications and additions round separately (never fused); division and square root are the exact
 //      IEEE ones; exp is ours (see vector_math-inl.h). Nothing here calls the C library's mathematics, which
 //      picks its code by CPU.
-//   2. A sum over a row runs in one order whatever the vector width: element i goes to partial sum i % 32,
-//      in ascending i, and then the partial sums fold in halves: s[l] += s[l + 16] for l < 16, then
-//      s[l] += s[l + 8] for l < 8, and so on down to s[0].
-//   3. Elements otherwise never meet. Rows are independent: callers share them out among threads at will.
-// The one exception is which NaN comes out of an operation that makes one: only its being NaN is promised.
+//   2. A sum over a row of f32 has one order. Its elements are cut into blocks of sum_block, from the first
+//      on; the last may be shorter. Within a block, element i goes to partial sum i % 32, in ascending i, and
+//      the partial sums fold in halves: s[l] += s[l + 16] for l < 16, then s[l] += s[l + 8] for l < 8, and so
+//      on down to s[0]. The sums of the blocks are then added in a fixed tree:
+//        for (stride = 1; stride < blocks; stride *= 2)
+//          for (i = 0; i + stride < blocks; i += 2 * stride) s[i] += s[i + stride];
+//      Blocks are independent: any thread may sum any of them.
+//   3. A maximum and a sum of integers have no order that matters. Elements otherwise never meet: an
+//      element-wise function takes any range of a row, as pointers to the range's first elements and its
+//      size.
+// Functions named _row need the whole row; those that need a number which depends on the whole row take it as
+// a parameter and say so. The one exception to equal bits is which NaN comes out of an operation that makes
+// one: only its being NaN is promised.
 //
-// Pointers need no alignment. `out` may be the same row as an input; other overlap is not allowed.
+// Pointers need no alignment. `out` may be the same memory as an input; other overlap is not allowed.
 #pragma once
 
 #include <cstddef>
@@ -19,14 +28,52 @@
 
 namespace tern::runtime {
 
-// out[i] = (x[i] * r) * weight[i], where r = 1 / sqrt(mean(x[i] * x[i]) + epsilon), mean = sum / size.
-void rms_norm(const float* x, const float* weight, float epsilon, size_t size, float* out);
+// Elements of a row that are summed together: see rule 2.
+inline constexpr size_t sum_block = 256;
 
-// Quantises a row to 8 bits by its largest magnitude: s = 127 / max(max |x[i]|, 1e-5),
-// out[i] = x[i] * s rounded half to even (within -127 ... 127), and zeros from `size` to `padded_size`.
-// Stores the sum of out[] in `sum` and returns s. A row that holds a NaN or an infinity gives zeros and the
-// scale NaN: whatever is divided by it then is NaN too, so that the fault shows in the logits.
+// Blocks of a row of `size` elements.
+constexpr size_t sum_blocks(size_t size) {
+  return (size + sum_block - 1) / sum_block;
+}
+
+// sums[b] = the sum of x[i] * x[i] over block b of a row, for first_block <= b < first_block + blocks. `x`
+// and `sums` point at the starts of the whole row, of `size` elements, and of its sums.
+void sum_of_squares_blocks(const float* x, size_t first_block, size_t blocks, size_t size, float* sums);
+
+// The sum of a row from the sums of all its blocks, by the tree of rule 2.
+float fold_blocks(const float* sums, size_t blocks);
+
+// r = 1 / sqrt(sum_of_squares / size + epsilon): what a norm multiplies a row by. Depends on the whole row.
+float rms_norm_factor(float sum_of_squares, size_t size, float epsilon);
+
+// out[i] = (x[i] * r) * weight[i] for a range of `size` elements. `r` is rms_norm_factor of the whole row.
+void rms_norm_range(const float* x, const float* weight, float r, size_t size, float* out);
+
+// rms_norm_range over a whole row, with the factor of the row.
+void rms_norm_row(const float* x, const float* weight, float epsilon, size_t size, float* out);
+
+// The bits of the largest |x[i]| of a range, as an integer: they are in the order of the magnitudes, with
+// infinity and then NaN above all numbers. A row's is the maximum of those of its ranges.
+int32_t max_magnitude_bits(const float* x, size_t size);
+
+// The scale that quantises a row: s = 127 / max(max |x[i]|, 1e-5), or NaN where the row holds an infinity or
+// a NaN: whatever is divided by it then is NaN too, so that the fault shows in the logits. `max_bits` is
+// max_magnitude_bits of the whole row.
+float quantize_scale(int32_t max_bits);
+
+// out[i] = x[i] * scale rounded half to even (within -127 ... 127) for a range of `size` elements; zeros if
+// the scale is NaN. Returns the sum of out[]. `scale` is quantize_scale of the whole row; the row's sum is
+// the sum of those of its ranges.
+int32_t quantize_range(const float* x, float scale, size_t size, int8_t* out);
+
+// Quantises a whole row: quantize_range with its quantize_scale, and zeros from `size` to `padded_size`.
+// Stores the sum of out[] in `sum` and returns the scale.
 float quantize_row(const float* x, size_t size, size_t padded_size, int8_t* out, int32_t& sum);
+
+// rms_norm_row and then quantize_row, for threads that each need the quantised row and compute it for
+// themselves rather than wait for each other. `scratch` takes the normed row, `size` floats, and may be `x`.
+float norm_and_quantize_row(const float* x, const float* weight, float epsilon, size_t size,
+                            size_t padded_size, float* scratch, int8_t* out, int32_t& sum);
 
 // out[i] = (r * r) * up[i], where r = max(gate[i], 0). A NaN stays one.
 void relu_squared_gate(const float* gate, const float* up, size_t size, float* out);
@@ -40,12 +87,12 @@ void add(float* x, const float* y, size_t size);
 // x[i] *= factor.
 void scale(float* x, float factor, size_t size);
 
-// Rotary embedding in place, on `heads` heads that lie side by side in a row. For i < pairs, with a = h[i]
-// and b = h[i + pairs]:
+// Rotary embedding in place, on `heads` heads that lie side by side; heads are independent. For i < pairs,
+// with a = h[i] and b = h[i + pairs]:
 //   h[i] = a * cosine[i] - b * sine[i],   h[i + pairs] = b * cosine[i] + a * sine[i].
 // This is the NeoX pairing; elements from 2 * pairs on stay as they are. rope.h makes cosine and sine.
-void apply_rope(float* row, size_t heads, size_t head_dimension, const float* cosine, const float* sine,
-                size_t pairs);
+void apply_rope(float* first_head, size_t heads, size_t head_dimension, const float* cosine,
+                const float* sine, size_t pairs);
 
 // out[i] = exp(x[i]), to within 2 units in the last place. Below -87.33, where results would be
 // subnormal, 0; above 88.7228, infinity.

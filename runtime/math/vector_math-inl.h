@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "hwy/highway.h"
+#include "runtime/math/float_ops.h"
 
 // Whether the instruction set converts f16 itself. Highway's own code elsewhere truncates.
 #undef TERN_NATIVE_F16
@@ -62,24 +63,25 @@ HWY_INLINE void for_each_vector(size_t size, const Body& body) {
   }
 }
 
-// The sum of term(x[i]) in the order that float_ops.h defines. term(0) is 0.
+// The sum of term(x[i]) over one block, size <= sum_block, in the order that float_ops.h defines. term(0) is
+// 0.
 template <class Term>
-HWY_INLINE float sum_of(const float* x, size_t size, const Term& term) {
+HWY_INLINE float block_sum(const float* x, size_t size, const Term& term) {
   constexpr size_t vectors = partial_sums / lanes;
   VF32 sums[vectors];
   for (size_t j = 0; j < vectors; ++j) sums[j] = hn::Zero(F32());
-  const auto add_block = [&](const float* block) HWY_ATTR {
+  const auto add_stretch = [&](const float* stretch) HWY_ATTR {
     for (size_t j = 0; j < vectors; ++j) {
-      sums[j] = hn::Add(sums[j], term(hn::LoadU(F32(), block + j * lanes)));
+      sums[j] = hn::Add(sums[j], term(hn::LoadU(F32(), stretch + j * lanes)));
     }
   };
   size_t i = 0;
-  for (; i + partial_sums <= size; i += partial_sums) add_block(x + i);
+  for (; i + partial_sums <= size; i += partial_sums) add_stretch(x + i);
   if (i < size) {
     // Zeros leave a partial sum as it is: it starts as +0 and so never is -0.
-    float block[partial_sums] = {};
-    std::memcpy(block, x + i, (size - i) * sizeof(float));
-    add_block(block);
+    float stretch[partial_sums] = {};
+    std::memcpy(stretch, x + i, (size - i) * sizeof(float));
+    add_stretch(stretch);
   }
   float folded[partial_sums];
   for (size_t j = 0; j < vectors; ++j) hn::StoreU(sums[j], F32(), folded + j * lanes);

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <numeric>
+#include <random>
 
 #include "ir/half.h"
 #include "scalar_reference.h"
@@ -15,15 +17,17 @@ namespace {
 constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
-// Around every vector width and around the 32 partial sums, and what models have.
-constexpr size_t sizes[] = {1, 2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 100, 640, 2560, 6912};
+// Around every vector width, the 32 partial sums and the blocks of 256; and what models have: 3, 10 and 27
+// blocks, trees of every shape.
+constexpr size_t sizes[] = {1,  2,  3,   5,   8,   15,  16,  17,  31,   32,   33,   47,  63,
+                            64, 65, 100, 255, 256, 257, 513, 640, 1280, 1531, 2560, 6912};
 
 TEST(FloatOps, RmsNormIsTheReference) {
   for_every_vector_level([] {
     for (const size_t size : sizes) {
       const auto x = random_row(size, 1, 10.0f), weight = random_row(size, 2);
       std::vector<float> out(size);
-      rms_norm(x.data(), weight.data(), 1e-5f, size, out.data());
+      rms_norm_row(x.data(), weight.data(), 1e-5f, size, out.data());
       expect_same(out, reference::rms_norm(x, weight, 1e-5f));
     }
   });
@@ -32,12 +36,24 @@ TEST(FloatOps, RmsNormIsTheReference) {
 TEST(FloatOps, RmsNormIsRight) {
   const auto x = random_row(2560, 3, 5.0f), weight = random_row(2560, 4);
   std::vector<float> out(x.size());
-  rms_norm(x.data(), weight.data(), 1e-5f, x.size(), out.data());
+  rms_norm_row(x.data(), weight.data(), 1e-5f, x.size(), out.data());
   const double sum = std::inner_product(x.begin(), x.end(), x.begin(), 0.0);
   for (size_t i = 0; i < x.size(); ++i) {
     const double expected = x[i] / std::sqrt(sum / 2560 + 1e-5) * weight[i];
     ASSERT_NEAR(out[i], expected, std::fabs(expected) * 1e-6);
   }
+}
+
+TEST(FloatOps, FoldIsTheTreeOfTheContract) {
+  for (size_t blocks = 1; blocks < 70; ++blocks) {
+    const auto sums = random_row(blocks, static_cast<uint32_t>(blocks));
+    auto s = sums;
+    for (size_t stride = 1; stride < blocks; stride *= 2) {
+      for (size_t i = 0; i + stride < blocks; i += 2 * stride) s[i] += s[i + stride];
+    }
+    EXPECT_EQ(fold_blocks(sums.data(), blocks), s[0]) << blocks;
+  }
+  EXPECT_EQ(fold_blocks(nullptr, 0), 0.0f);
 }
 
 reference::Quantized quantized(const std::vector<float>& x, size_t padded_size) {
@@ -79,6 +95,67 @@ TEST(FloatOps, QuantizeRowShowsWhatIsNotFinite) {
         EXPECT_EQ(out.values, std::vector<int8_t>(64));
         EXPECT_EQ(out.sum, 0);
       }
+    }
+  });
+}
+
+// Cuts 0 ... count into up to 7 consecutive ranges, some of them empty, and gives them in random order.
+std::vector<std::pair<size_t, size_t>> random_division(size_t count, std::mt19937& generator) {
+  std::vector<size_t> cuts = {0, count};
+  for (uint32_t cut = generator() % 7; cut > 0; --cut) cuts.push_back(generator() % (count + 1));
+  std::ranges::sort(cuts);
+  std::vector<std::pair<size_t, size_t>> ranges;
+  for (size_t i = 0; i + 1 < cuts.size(); ++i) ranges.emplace_back(cuts[i], cuts[i + 1]);
+  std::ranges::shuffle(ranges, generator);
+  return ranges;
+}
+
+// A row that is normed and quantised by threads, each with blocks and ranges of its own, and by one.
+TEST(FloatOps, NormAndQuantizeAreTheReferenceForEveryDivision) {
+  std::mt19937 generator(3);
+  for_every_vector_level([&] {
+    for (const size_t size : sizes) {
+      const auto x = random_row(size, static_cast<uint32_t>(size), 10.0f), weight = random_row(size, 2);
+      const auto normed = reference::rms_norm(x, weight, 1e-5f);
+      const auto expected = reference::quantize_row(normed, size + 37);
+
+      std::vector<float> scratch(size);
+      reference::Quantized whole{std::vector<int8_t>(size + 37, 99)};
+      whole.scale = norm_and_quantize_row(x.data(), weight.data(), 1e-5f, size, size + 37, scratch.data(),
+                                          whole.values.data(), whole.sum);
+      ASSERT_EQ(whole, expected) << size;
+
+      std::vector<float> sums(sum_blocks(size)), out(size);
+      for (const auto& [begin, end] : random_division(sums.size(), generator))
+        sum_of_squares_blocks(x.data(), begin, end - begin, size, sums.data());
+      const float r = rms_norm_factor(fold_blocks(sums.data(), sums.size()), size, 1e-5f);
+      int32_t max_bits = 0;
+      for (const auto& [begin, end] : random_division(size, generator)) {
+        rms_norm_range(x.data() + begin, weight.data() + begin, r, end - begin, out.data() + begin);
+        max_bits = std::max(max_bits, max_magnitude_bits(out.data() + begin, end - begin));
+      }
+      expect_same(out, normed);
+      reference::Quantized divided{std::vector<int8_t>(size + 37), 0, quantize_scale(max_bits)};
+      for (const auto& [begin, end] : random_division(size, generator))
+        divided.sum +=
+            quantize_range(out.data() + begin, divided.scale, end - begin, divided.values.data() + begin);
+      ASSERT_EQ(divided, expected) << size;
+    }
+  });
+}
+
+TEST(FloatOps, GatesDoNotDependOnTheDivision) {
+  std::mt19937 generator(4);
+  for_every_vector_level([&] {
+    for (const size_t size : sizes) {
+      const auto gate = random_row(size, 6, 100.0f), up = random_row(size, 7);
+      std::vector<float> squared(size), silu(size);
+      for (const auto& [begin, end] : random_division(size, generator)) {
+        relu_squared_gate(gate.data() + begin, up.data() + begin, end - begin, squared.data() + begin);
+        silu_gate(gate.data() + begin, up.data() + begin, end - begin, silu.data() + begin);
+      }
+      expect_same(squared, reference::relu_squared_gate(gate, up));
+      expect_same(silu, reference::silu_gate(gate, up));
     }
   });
 }

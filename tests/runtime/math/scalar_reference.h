@@ -10,14 +10,21 @@
 
 namespace tern::runtime::reference {
 
-// The sum over a row in the order of float_ops.h.
+// The sum over a row in the order of float_ops.h: rule 2, word for word.
 inline float sum(const std::vector<float>& terms) {
-  std::array<float, 32> s{};
-  for (size_t i = 0; i < terms.size(); ++i) s[i % 32] += terms[i];
-  for (size_t half = 16; half > 0; half /= 2) {
-    for (size_t l = 0; l < half; ++l) s[l] += s[l + half];
+  std::vector<float> sums;
+  for (size_t begin = 0; begin < terms.size(); begin += 256) {
+    std::array<float, 32> s{};
+    for (size_t i = begin; i < std::min(begin + 256, terms.size()); ++i) s[i % 32] += terms[i];
+    for (size_t half = 16; half > 0; half /= 2) {
+      for (size_t l = 0; l < half; ++l) s[l] += s[l + half];
+    }
+    sums.push_back(s[0]);
   }
-  return s[0];
+  for (size_t stride = 1; stride < sums.size(); stride *= 2) {
+    for (size_t i = 0; i + stride < sums.size(); i += 2 * stride) sums[i] += sums[i + stride];
+  }
+  return sums[0];
 }
 
 inline float exp(float x) {
