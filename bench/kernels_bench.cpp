@@ -104,12 +104,7 @@ void run_peak(benchmark::State& state, const codegen::Jit& jit, const autotune::
 }
 
 ir::Problem problem_of(ir::Element weight, int64_t m, int64_t n, int64_t k) {
-  ir::Problem problem{m, n, k, weight, ir::Scaling::tensor, 0};
-  if (problem.is_ternary()) return problem;
-  const bool whole = weight == ir::Element::i4 || weight == ir::Element::i8;
-  problem.scaling = whole ? ir::Scaling::group : ir::Scaling::none;
-  problem.scale_group = whole ? 32 : 0;
-  return problem;
+  return ir::matmul(m, n, k, ir::weights_of(weight));
 }
 
 std::string dashed(std::string text) {

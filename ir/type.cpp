@@ -15,9 +15,10 @@ struct ElementRow {
   int64_t lowest, highest;  // of the integers
 };
 
-constexpr std::array<ElementRow, 10> elements = {{
+constexpr std::array<ElementRow, 11> elements = {{
     {Element::trit, "trit", 0, false, -1, 1},
     {Element::sign, "sign", 0, false, -1, 1},
+    {Element::i2, "i2", 0, false, -1, 2},
     {Element::i4, "i4", 0, false, -8, 7},
     {Element::i8, "i8", 1, false, -128, 127},
     {Element::u8, "u8", 1, false, 0, 255},

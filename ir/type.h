@@ -8,9 +8,10 @@
 
 namespace tern::ir {
 
-// What one element of a matrix, buffer or vector is. A `trit` is -1, 0 or +1, a `sign` -1 or +1, an `i4`
-// -8..7: these have no storage of their own, a Packing says how they become bytes.
-enum class Element : uint8_t { trit, sign, i4, i8, u8, i16, i32, f16, bf16, f32 };
+// What one element of a matrix, buffer or vector is. A `trit` is -1, 0 or +1, a `sign` -1 or +1, an `i2` -1,
+// 0, +1 or +2 (the four codes of two bits, less one), an `i4` -8..7: these have no storage of their own, a
+// Packing says how they become bytes.
+enum class Element : uint8_t { trit, sign, i2, i4, i8, u8, i16, i32, f16, bf16, f32 };
 
 std::string_view name(Element element);
 std::optional<Element> element_named(std::string_view name);

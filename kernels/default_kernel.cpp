@@ -17,12 +17,12 @@ bool unpacks_triples_quickly(const targets::Target& target) {
 
 Recipe default_recipe(const ir::Problem& problem, const targets::Target& target) {
   Recipe recipe{default_packing(problem)};
-  if (!problem.is_ternary()) {
+  if (!problem.is_quantized()) {
     recipe.strategy = ir::Strategy::madd;
     recipe.offset = 0;
     return recipe;
   }
-  if (unpacks_triples_quickly(target) && problem.weight == ir::Element::trit)
+  if (unpacks_triples_quickly(target) && problem.w.element == ir::Element::trit)
     recipe = {ir::Packing::g3b5, ir::Strategy::dot, ir::Unpack::table};
   // Where sums wait in 16 bits, one row is bound by unpacking: masks in place save shifts. Several rows share
   // what is unpacked, and lose more by having fewer registers for their sums.
@@ -39,8 +39,9 @@ Recipe default_recipe(const ir::Problem& problem, const targets::Target& target)
 }
 
 ir::Packing default_packing(const ir::Problem& problem) {
-  switch (problem.weight) {
-    case ir::Element::trit: return ir::Packing::b2;
+  switch (problem.w.element) {
+    case ir::Element::trit:
+    case ir::Element::i2: return ir::Packing::b2;
     case ir::Element::sign: return ir::Packing::b1;
     case ir::Element::i4: return ir::Packing::i4;
     case ir::Element::i8: return ir::Packing::i8;
@@ -56,7 +57,7 @@ ir::Packing default_packing(const ir::Problem& problem) {
 
 ir::Kernel default_kernel(const ir::Problem& problem, const targets::Target& target) {
   ir::Kernel kernel = make_kernel(default_recipe(problem, target), problem, target);
-  kernel.name = std::string(problem.is_ternary() ? "ternary" : "dense") + "_m" + std::to_string(problem.m) +
+  kernel.name = std::string(problem.is_quantized() ? "ternary" : "dense") + "_m" + std::to_string(problem.m) +
                 "_n" + std::to_string(problem.n) + "_k" + std::to_string(problem.k);
   return kernel;
 }

@@ -102,7 +102,7 @@ void set_inputs_of_quads(Knobs& knobs, const Recipe& recipe, const targets::Targ
 // whether they do hangs on the addresses that the code happens to have. (Compared on Zen 5: by kernels_bench
 // for one row; for 64, one in six copies of the same code took 20 % longer without.)
 int64_t prefetch_distance(const Recipe& recipe, const ir::Problem& problem) {
-  const bool planes = problem.is_ternary() && row(recipe.packing).bytes_per_group > 1;
+  const bool planes = problem.is_quantized() && row(recipe.packing).bytes_per_group > 1;
   if (planes || problem.m > 1) return 8192;
   return row(recipe.packing).mirrored ? 6144 : 4096;
 }
@@ -223,7 +223,7 @@ Knobs default_knobs(const Recipe& recipe, const ir::Problem& problem, const targ
       knobs.unrolled_inputs = 8;
       break;
     case Strategy::madd:
-      knobs.block_inputs = problem.scaling == ir::Scaling::group ? problem.scale_group : 8;
+      knobs.block_inputs = problem.w.scaling == ir::Scaling::group ? problem.w.group : 8;
       knobs.unrolled_inputs = 8;
       break;
   }

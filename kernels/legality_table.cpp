@@ -24,12 +24,7 @@ This page is written by the program: `tern targets --recipes`.
 )";
 
 ir::Problem problem_of(ir::Element weight, int64_t m) {
-  ir::Problem problem{m, 2560, 2560, weight, ir::Scaling::tensor, 0};
-  if (problem.is_ternary()) return problem;
-  const bool whole = weight == ir::Element::i4 || weight == ir::Element::i8;
-  problem.scaling = whole ? ir::Scaling::group : ir::Scaling::none;
-  problem.scale_group = whole ? 32 : 0;
-  return problem;
+  return ir::matmul(m, 2560, 2560, ir::weights_of(weight));
 }
 
 // Recipes of one strategy for all kinds of weights.

@@ -48,11 +48,11 @@ Knobs fit(Knobs knobs, const ir::Problem& problem, int64_t leaf) {
   knobs.tile_vectors = knobs.tile_vectors == 0 ? knobs.block_vectors
                                                : divisor_below(knobs.tile_vectors, knobs.block_vectors, 1);
   // A group of nothing is for ir::verify to refuse.
-  const bool grouped = problem.scaling == ir::Scaling::group && problem.scale_group > 0;
+  const bool grouped = problem.w.scaling == ir::Scaling::group && problem.w.group > 0;
   const int64_t all_inputs = ir::round_up(problem.k, leaf);
   // Inputs that share a scale stay together.
   knobs.block_inputs =
-      grouped ? problem.scale_group : std::min(all_inputs, ir::round_up(knobs.block_inputs, leaf));
+      grouped ? problem.w.group : std::min(all_inputs, ir::round_up(knobs.block_inputs, leaf));
   if (knobs.panel_rows > 0) return knobs;  // its loops over k walk a panel instead
   if (knobs.widen_every > 0) knobs.widen_every = divisor_below(knobs.widen_every, knobs.block_inputs, leaf);
   const int64_t around = knobs.widen_every > 0 ? knobs.widen_every : knobs.block_inputs;
@@ -76,7 +76,7 @@ void set_layouts(ir::Kernel& kernel, const Knobs& knobs, const ir::Leaf& leaf) {
   append(factors, Axis::k, inputs, leaf.k);
   append(factors, Axis::n, block, knobs.lanes);
   factors.insert(factors.end(), leaf.factors.begin(), leaf.factors.end());
-  if (kernel.problem.scaling != ir::Scaling::group) return;
+  if (kernel.problem.w.scaling != ir::Scaling::group) return;
   kernel.scales = ir::Layout{ir::Packing::f32, {{Axis::n, 0, block}, {Axis::k, 0, 1}}, 64};
   append(kernel.scales->factors, Axis::n, block, knobs.lanes);
   kernel.scales->factors.push_back({Axis::n, knobs.lanes, 1});

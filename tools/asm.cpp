@@ -24,7 +24,7 @@ namespace {
 
 struct AsmOptions {
   std::string kernel_file;
-  ir::Problem problem{1, 2560, 2560, ir::Element::trit, ir::Scaling::tensor, 0};
+  ir::Problem problem = ir::matmul(1, 2560, 2560, {ir::Element::trit, ir::Scaling::tensor});
   std::string weight = "trit";
   std::string recipe;
   int64_t scale_group = 32;
@@ -36,20 +36,14 @@ struct AsmOptions {
 
 Expected<ir::Problem> problem_of(const AsmOptions& options) {
   using ir::Element;
-  ir::Problem problem = options.problem;
   constexpr Element weights[] = {Element::trit, Element::sign, Element::i4, Element::i8,
                                  Element::f16,  Element::bf16, Element::f32};
   const std::optional<Element> weight = ir::element_named(options.weight);
   if (!weight || std::find(std::begin(weights), std::end(weights), *weight) == std::end(weights))
     return Error{
         fmt::format("'{}' is no type of weight: trit, sign, i4, i8, f16, bf16 or f32", options.weight), {}};
-  problem.weight = *weight;
-  const bool whole = *weight == Element::i4 || *weight == Element::i8;
-  problem.scaling = problem.is_ternary() ? ir::Scaling::tensor
-                    : whole              ? ir::Scaling::group
-                                         : ir::Scaling::none;
-  problem.scale_group = whole ? options.scale_group : 0;
-  return problem;
+  return ir::matmul(options.problem.m, options.problem.n, options.problem.k,
+                    ir::weights_of(*weight, options.scale_group));
 }
 
 // The recipe of that name, as `tern targets --recipes` writes it.
@@ -81,10 +75,10 @@ Expected<ir::Kernel> kernel_of(const AsmOptions& options, const targets::Target&
   for (int64_t size : {problem->m, problem->n, problem->k}) {
     if (size < 1 || size > (1 << 20)) return Error{"-m, -n and -k must be between 1 and 1048576", {}};
   }
-  if (problem->scaling == ir::Scaling::group && problem->scale_group < 1)
+  if (problem->w.scaling == ir::Scaling::group && problem->w.group < 1)
     return Error{"a group of inputs that share a scale must have at least one", {}};
   if (options.recipe.empty()) return tuned_kernel(options, *problem, target);
-  const Expected<kernels::Recipe> recipe = find_recipe(options.recipe, problem->weight);
+  const Expected<kernels::Recipe> recipe = find_recipe(options.recipe, problem->w.element);
   if (!recipe) return recipe.error();
   return checked(kernels::make_kernel(*recipe, *problem, target));
 }

@@ -35,16 +35,16 @@ CheckCase::CheckCase(const ir::Problem& problem) : problem_(problem), small_(pro
     known_ = {{0, outputs_at_an_end, 0}, {n - outputs_at_an_end, n, outputs_at_an_end}};
   small_.n = known_.back().before + known_.back().count();
   small_.m = distinct_rows;
-  if (problem.is_ternary())
+  if (problem.is_quantized())
     choose_trits();
   else
     choose_dense();
   expected_ = reference(small_, inputs_);
-  if (!problem.is_ternary()) encode_dense_weights();
+  if (!problem.is_quantized()) encode_dense_weights();
 }
 
 void CheckCase::choose_trits() {
-  const bool signs = problem_.weight == ir::Element::sign;
+  const bool signs = problem_.w.element == ir::Element::sign;
   inputs_.trits.resize(small_.n * small_.k);
   for (size_t i = 0; i < inputs_.trits.size(); ++i)
     inputs_.trits[i] = static_cast<int8_t>(signs ? static_cast<int>(split_mix(i) % 2) * 2 - 1
@@ -62,10 +62,10 @@ void CheckCase::choose_trits() {
 }
 
 void CheckCase::choose_dense() {
-  const ir::Packing packing = *ir::packing_named(name(problem_.weight));
-  const bool whole = problem_.scaling == ir::Scaling::group;
-  const auto low = whole ? static_cast<int64_t>(lowest(problem_.weight)) : 0;
-  const int64_t count = whole ? static_cast<int64_t>(highest(problem_.weight)) - low + 1 : 1;
+  const ir::Packing packing = *ir::packing_named(name(problem_.w.element));
+  const bool whole = problem_.w.scaling == ir::Scaling::group;
+  const auto low = whole ? static_cast<int64_t>(lowest(problem_.w.element)) : 0;
+  const int64_t count = whole ? static_cast<int64_t>(highest(problem_.w.element)) - low + 1 : 1;
   inputs_.dense.resize(small_.n * small_.k);
   for (size_t i = 0; i < inputs_.dense.size(); ++i) {
     // Rounded as they will be stored.
@@ -75,7 +75,7 @@ void CheckCase::choose_dense() {
     inputs_.dense[i] = decode_dense(packing, bytes);
   }
   if (whole) {
-    const int64_t groups = ir::ceil_divide(small_.k, small_.scale_group);
+    const int64_t groups = ir::ceil_divide(small_.k, small_.w.group);
     for (int64_t i = 0; i < small_.n * groups; ++i) inputs_.group_scales.push_back(small_float(i));
   }
   for (int64_t i = 0; i < small_.m * small_.k; ++i) inputs_.activations.push_back(small_float(i));
@@ -83,7 +83,7 @@ void CheckCase::choose_dense() {
 
 // Once, not for each layout.
 void CheckCase::encode_dense_weights() {
-  const ir::Packing packing = *ir::packing_named(name(problem_.weight));
+  const ir::Packing packing = *ir::packing_named(name(problem_.w.element));
   const auto bytes = static_cast<size_t>(row(packing).bytes_per_group);
   dense_.resize(inputs_.dense.size() * bytes);
   for (size_t i = 0; i < inputs_.dense.size(); ++i) {
@@ -109,7 +109,7 @@ void CheckCase::pack_dense_weights(const ir::Layout& layout, std::byte* destinat
 }
 
 void CheckCase::pack_weights(const ir::Layout& layout, std::byte* destination) const {
-  if (problem_.is_ternary()) {
+  if (problem_.is_quantized()) {
     const ir::LayoutMap map(layout, problem_.n, problem_.k);
     const std::span<uint8_t> whole(reinterpret_cast<uint8_t*>(destination), map.size_in_bytes());
     for (const Known& part : known_) {
@@ -126,7 +126,7 @@ void CheckCase::pack_weights(const ir::Layout& layout, std::byte* destination) c
 }
 
 void CheckCase::pack_scales(const ir::Layout& layout, std::byte* destination) const {
-  const int64_t groups = ir::ceil_divide(problem_.k, problem_.scale_group);
+  const int64_t groups = ir::ceil_divide(problem_.k, problem_.w.group);
   const ir::LayoutMap map(layout, problem_.n, groups);
   const std::span<float> whole(reinterpret_cast<float*>(destination), map.positions());
   for (const Known& part : known_) {
@@ -169,7 +169,7 @@ void CheckCase::fill_activations(const ir::Buffer& buffer, std::byte* destinatio
   const int64_t k = problem_.k, stride = activation_stride(problem_);
   for (int64_t m = 0; m < buffer.size / stride; ++m) {
     const int64_t from = m % small_.m * k;
-    if (problem_.is_ternary())
+    if (problem_.is_quantized())
       std::copy_n(&inputs_.quantized[from], k, reinterpret_cast<int8_t*>(destination) + m * stride);
     else
       std::copy_n(&inputs_.activations[from], k, reinterpret_cast<float*>(destination) + m * stride);
@@ -177,8 +177,8 @@ void CheckCase::fill_activations(const ir::Buffer& buffer, std::byte* destinatio
 }
 
 void CheckCase::fill_weight_scales(float* scales) const {
-  if (problem_.scaling == ir::Scaling::tensor) scales[0] = inputs_.weight_scale;
-  if (problem_.scaling != ir::Scaling::row) return;
+  if (problem_.w.scaling == ir::Scaling::tensor) scales[0] = inputs_.weight_scale;
+  if (problem_.w.scaling != ir::Scaling::row) return;
   for (const Known& part : known_)
     std::copy_n(&inputs_.output_scales[part.before], part.count(), scales + part.begin);
 }

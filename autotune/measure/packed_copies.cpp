@@ -9,7 +9,7 @@ namespace tern::autotune {
 namespace {
 
 int64_t groups(const ir::Problem& problem) {
-  return ir::ceil_divide(problem.k, problem.scale_group);
+  return ir::ceil_divide(problem.k, problem.w.group);
 }
 
 }  // namespace

@@ -93,14 +93,14 @@ std::string values_text(Definitions& definitions, const ir::Problem& problem, si
     uint32_t stored;
   };
   std::vector<Value> values;
-  if (problem.is_ternary()) {
+  if (problem.is_quantized()) {
     for (const int trit : {-1, 0, 1}) {
-      if (trit != 0 || problem.weight == ir::Element::trit)
+      if (trit != 0 || problem.w.element == ir::Element::trit)
         values.push_back({static_cast<float>(trit), static_cast<uint32_t>(trit + 1)});
     }
   } else {
-    const ir::Packing packing = *ir::packing_named(name(problem.weight));
-    const bool whole = !is_float(problem.weight);
+    const ir::Packing packing = *ir::packing_named(name(problem.w.element));
+    const bool whole = !is_float(problem.w.element);
     for (int i = -8; i < 8; ++i) {
       uint8_t bytes[4] = {};
       encode_dense(packing, bytes, whole ? static_cast<float>(i) : static_cast<float>(i) * 0.37f);
@@ -183,14 +183,14 @@ std::string runner_table(const Job& job) {
   for (const JobShape& shape : job.shapes) {
     for (const JobBucket& bucket : shape.buckets) {
       const ir::Problem& problem = bucket.candidates[0].kernel.problem;
-      const bool ternary = problem.is_ternary();
+      const bool ternary = problem.is_quantized();
       lists += fmt::format("constexpr Candidate list_{}[] = {{\n", list);
       for (const Record& record : bucket.candidates) {
         const ir::Kernel& kernel = record.kernel;
         any = any && weights_may_be_any(kernel);
         std::string scales = "nullptr";
         if (kernel.scales) {
-          const int64_t groups = ir::ceil_divide(problem.k, problem.scale_group);
+          const int64_t groups = ir::ceil_divide(problem.k, problem.w.group);
           scales = fmt::format("&{}", layout_text(definitions, *kernel.scales, problem.n, groups, false));
         }
         lists += fmt::format("    {{{}, {}, &{}, {}, {}}},\n", next++, in_quotes(record.recipe),
@@ -202,7 +202,7 @@ std::string runner_table(const Job& job) {
       const std::string values = values_text(definitions, problem, count);
       buckets +=
           fmt::format("    {{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, list_{}, {}}},\n", problem.m, problem.n,
-                      problem.k, ternary, scaling_text(problem.scaling), problem.scale_group, values, count,
+                      problem.k, ternary, scaling_text(problem.w.scaling), problem.w.group, values, count,
                       activation_stride(problem), output_stride(problem), list++, bucket.candidates.size());
     }
   }

@@ -116,10 +116,6 @@ std::string key_of(const Record& record) {
                      record.conditions.target);
 }
 
-bool same_shape(const ir::Problem& a, const ir::Problem& b) {
-  return a.n == b.n && a.k == b.k && a.weight == b.weight && a.scale_group == b.scale_group;
-}
-
 bool same_use(const Choice& a, const Choice& b) {
   return a.conditions == b.conditions && same_shape(a.kernels.front().problem, b.kernels.front().problem);
 }

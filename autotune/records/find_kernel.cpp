@@ -11,11 +11,7 @@ namespace tern::autotune {
 namespace {
 
 bool is_for(const Choice& choice, const ir::Problem& problem, const targets::Target& target) {
-  const ir::Problem& own = choice.kernels.front().problem;
-  // Ternary weights have one scale or one an output; that is for the end of a kernel to know.
-  const bool same_scales = own.scale_group == problem.scale_group;
-  return choice.conditions.target == target.name && own.n == problem.n && own.k == problem.k &&
-         own.weight == problem.weight && same_scales;
+  return choice.conditions.target == target.name && same_shape(choice.kernels.front().problem, problem);
 }
 
 // Of all kernels, whichever is asked for: matrices of one shape get one layout.
@@ -51,7 +47,7 @@ std::optional<ir::Kernel> find_kernel(const Database& database, const ir::Proble
   }
   if (!best) return std::nullopt;
   ir::Kernel kernel = kernels::resized(nearest(*best, problem.m), problem.m);
-  kernel.problem.scaling = problem.scaling;
+  kernel.problem = problem;
   kernel.epilogue = ir::Epilogue::plain;
   kernel.quantizes_rows = false;
   return kernel;

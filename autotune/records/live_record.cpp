@@ -70,7 +70,7 @@ Record record_of(const kernels::Candidate& candidate, const TrialResult& result,
 void take(Choice& choice, const kernels::Candidate& better, const TrialResult& result,
           const std::string& date) {
   ir::Kernel kernel = better.kernel;
-  kernel.problem.scaling = choice.kernels.front().problem.scaling;
+  kernel.problem.w.scaling = choice.kernels.front().problem.w.scaling;
   const int64_t m = kernel.problem.m;
   const double ratio = to_four_digits(ratio_for(choice, m) * result.ratio.value);
   const size_t place = place_for(choice, m);

@@ -8,14 +8,16 @@
 #include <set>
 #include <tuple>
 
+#include "ir/kernel/problem_text.h"
+
 namespace tern::autotune {
 namespace {
 
 // Records that compete with each other have equal ones.
 auto contest(const Record& record) {
   const ir::Problem& problem = record.kernel.problem;
-  return std::tuple(record.conditions.target, record.conditions.threads, problem.m, problem.n, problem.k,
-                    problem.weight, problem.scaling, problem.scale_group, record.kernel.epilogue);
+  return std::tuple(record.conditions.target, record.conditions.threads, print(problem),
+                    record.kernel.epilogue);
 }
 
 // Timed ones before predicted ones. Ratios compare better than times, which were measured on other days.

@@ -13,10 +13,6 @@
 namespace tern::autotune {
 namespace {
 
-bool same_shape(const ir::Problem& a, const ir::Problem& b) {
-  return a.n == b.n && a.k == b.k && a.weight == b.weight && a.scale_group == b.scale_group;
-}
-
 const Choice* find_choice(const Database& database, const ir::Problem& shape, const Conditions& conditions) {
   for (const Choice& choice : database.choices) {
     if (choice.conditions == conditions && same_shape(choice.kernels.front().problem, shape)) return &choice;
@@ -30,7 +26,7 @@ std::optional<ir::Kernel> kernel_for(const Choice& choice, const ir::Problem& pr
       std::ranges::find(choice.kernels, problem.m, [](const ir::Kernel& one) { return one.problem.m; });
   if (found == choice.kernels.end()) return std::nullopt;
   ir::Kernel kernel = *found;
-  kernel.problem.scaling = problem.scaling;
+  kernel.problem.w.scaling = problem.w.scaling;
   kernel.epilogue = ir::Epilogue::plain;
   kernel.quantizes_rows = false;
   return kernel;

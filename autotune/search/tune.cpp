@@ -159,7 +159,7 @@ class Session {
         found.push_back(std::move(*candidate));
     }
     for (const ShapeOutcome& other : result_.shapes) {
-      if (other.known() || other.task.problem.weight != shape.task.problem.weight) continue;
+      if (other.known() || other.task.problem.w.element != shape.task.problem.w.element) continue;
       const std::vector<Option> options = other.search->options();
       for (size_t i = 0; i < std::min<size_t>(options.size(), 3); ++i) {
         for (size_t b = 0; b < other.search->buckets().size(); ++b)

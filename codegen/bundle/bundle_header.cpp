@@ -177,7 +177,7 @@ std::string declaration(const Bundle& bundle, const Target& target, const ir::Ke
   const ir::Program program = lower(kernel);
   std::string text = fmt::format("\n/* {} for {}: m={} n={} k={}, weights of type {}\n *   layout W: {}\n",
                                  kernel.name, target.name, kernel.problem.m, kernel.problem.n,
-                                 kernel.problem.k, name(kernel.problem.weight), print(kernel.weights));
+                                 kernel.problem.k, name(kernel.problem.w.element), print(kernel.weights));
   if (kernel.scales) text += fmt::format(" *   layout S: {}\n", print(*kernel.scales));
   size_t index = 0;
   for (const ir::Buffer& buffer : parameters(program))

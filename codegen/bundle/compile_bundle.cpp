@@ -112,7 +112,7 @@ llvm::Constant* kernel_constant(Table& table, const ir::Kernel& kernel, const ir
                                      trips = trip_constants(table, program);
   const ir::Problem& problem = kernel.problem;
   return Table::structure(
-      {table.string(kernel.name), table.string(target), table.string(name(problem.weight)),
+      {table.string(kernel.name), table.string(target), table.string(name(problem.w.element)),
        table.string(print(kernel)), table.integer(problem.m), table.integer(problem.n),
        table.integer(problem.k), table.integer(static_cast<int64_t>(ir::hash(kernel))),
        table.integer(static_cast<int64_t>(hash(program))), table.array(buffers),

@@ -93,6 +93,7 @@ llvm::Type* Emitter::type_of(Element element) {
     case Element::f32: return builder_.getFloatTy();
     case Element::trit:
     case Element::sign:
+    case Element::i2:
     case Element::i4: break;
   }
   assert(false && "trits have no storage");

@@ -53,6 +53,7 @@ llvm::Value* Emitter::convert(const Instruction& instruction) {
     case Element::f32:
     case Element::trit:
     case Element::sign:
+    case Element::i2:
     case Element::i4: break;
   }
   assert(false && "Verify refuses this conversion");

@@ -17,7 +17,7 @@ void Epilogue::declare(int lanes, bool corrected) {
                      -128 * problem.k, 127 * problem.k);
   sa_ = add_buffer(program_, ir::BufferRole::activation_scales, Element::f32, rows, 4);
   const int64_t outputs = output_stride(problem);
-  const bool by_row = problem.scaling == ir::Scaling::row;
+  const bool by_row = problem.w.scaling == ir::Scaling::row;
   sw_ = add_buffer(program_, ir::BufferRole::weight_scales, Element::f32, by_row ? outputs : 1,
                    by_row ? 64 : 4);
   if (kernel_.epilogue != ir::Epilogue::plain) {
@@ -49,7 +49,7 @@ void Epilogue::emit(ir::Body& body, const RegisterUse& sum, const ir::Affine& m,
   body.push_back(Instruction{Op::convert, result, {sum}});
   body.push_back(Instruction{Op::splat, scale, {}, sa_, m, 1});
   body.push_back(Instruction{Op::divide, result, {result, scale}});
-  if (kernel_.problem.scaling == ir::Scaling::row)
+  if (kernel_.problem.w.scaling == ir::Scaling::row)
     body.push_back(Instruction{Op::load, scale, {}, sw_, n});
   else
     body.push_back(Instruction{Op::splat, scale, {}, sw_, {}, 1});

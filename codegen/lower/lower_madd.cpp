@@ -33,11 +33,11 @@ class MaddLowering {
           Op::store, {}, {sum()}, c_, nest_.row_address(ir::Axis::n, output_stride(kernel_.problem))});
     };
     if (kernel_.scales) {
-      steps.block = kernel_.problem.scale_group;
+      steps.block = kernel_.problem.w.group;
       steps.block_each_output = true;
       steps.block_start = [&](Body& body) {
         const ir::LayoutMap scales(*kernel_.scales, kernel_.problem.n, groups());
-        const Affine address = nest_.position(scales, kernel_.problem.scale_group);
+        const Affine address = nest_.position(scales, kernel_.problem.w.group);
         body.push_back(Instruction{Op::load, scale(), {}, s_, address});
       };
     }
@@ -46,13 +46,13 @@ class MaddLowering {
   }
 
  private:
-  int64_t groups() const { return ir::ceil_divide(kernel_.problem.k, kernel_.problem.scale_group); }
+  int64_t groups() const { return ir::ceil_divide(kernel_.problem.k, kernel_.problem.w.group); }
 
   void declare() {
     const ir::Problem& problem = kernel_.problem;
     const int64_t rows = padded_rows(kernel_);
     program_.name = kernel_.name;
-    const Element stored = digits_ == 1 ? problem.weight : Element::u8;
+    const Element stored = digits_ == 1 ? problem.w.element : Element::u8;
     w_ = add_buffer(program_, ir::BufferRole::weights, stored, map_.positions() / digits_,
                     kernel_.weights.alignment);
     if (kernel_.scales) {
@@ -66,7 +66,7 @@ class MaddLowering {
                     ir::BufferKind::output);
 
     sum_ = add_register(program_, "sum", {Element::f32, lanes_}, nest_.accumulators());
-    if (problem.weight != Element::f32)
+    if (problem.w.element != Element::f32)
       stored_ = add_register(program_, "stored", {stored, lanes_}, nest_.outputs());
     if (digits_ > 1) {
       digit_ = add_register(program_, "digit", {Element::u8, lanes_});
@@ -104,7 +104,7 @@ class MaddLowering {
   }
 
   void widen_weight(Body& body, int digit) {
-    const bool converts = kernel_.problem.weight != Element::f32;
+    const bool converts = kernel_.problem.w.element != Element::f32;
     const RegisterUse stored = converts ? RegisterUse{stored_, nest_.output()} : weight();
     Affine address = nest_.position(map_);
     for (Affine::Term& term : address.terms) term.factor /= digits_;
@@ -124,7 +124,7 @@ class MaddLowering {
     body.push_back(Instruction{Op::shift_right, field, {stored}, 0, {}, shift});
     body.push_back(Instruction{Op::bit_and, field, {field}, 0, {}, (1 << packing.code_bits) - 1});
     body.push_back(Instruction{Op::convert, weight(), {field}});
-    body.push_back(Instruction{Op::constant, offset, {}, 0, {}, -lowest(kernel_.problem.weight)});
+    body.push_back(Instruction{Op::constant, offset, {}, 0, {}, -lowest(kernel_.problem.w.element)});
     body.push_back(Instruction{Op::subtract, weight(), {weight(), offset}});
   }
 

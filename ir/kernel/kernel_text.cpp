@@ -6,32 +6,11 @@
 #include "base/hash.h"
 #include "ir/kernel/kernel.h"
 #include "ir/kernel/kernel_shape.h"
+#include "ir/kernel/problem_text.h"
 #include "ir/lexer.h"
 
 namespace tern::ir {
 namespace {
-
-std::string print_weights(const Problem& problem) {
-  switch (problem.scaling) {
-    case Scaling::none: return fmt::format("{}[n,k]", name(problem.weight));
-    case Scaling::tensor: return fmt::format("{}[n,k]  scale f32 per tensor", name(problem.weight));
-    case Scaling::row: return fmt::format("{}[n,k]  scale f32 per n", name(problem.weight));
-    case Scaling::group:
-      return fmt::format("{}[n,k]  scale f32 per k {}", name(problem.weight), problem.scale_group);
-  }
-  return {};
-}
-
-std::string print_problem(const Problem& problem) {
-  return fmt::format(
-      "  problem matmul m={} n={} k={} {{\n"
-      "    A: f32[m,k]{}\n"
-      "    W: {}\n"
-      "    C: f32[m,n]  accumulate {}\n"
-      "  }}\n",
-      problem.m, problem.n, problem.k, problem.is_ternary() ? "  quantize i8 absmax per m" : "",
-      print_weights(problem), problem.is_ternary() ? "i32" : "f32");
-}
 
 std::string print_compute(const Kernel& kernel) {
   const Compute& compute = kernel.compute;
@@ -63,8 +42,8 @@ std::string print_compute(const Kernel& kernel) {
 }
 
 std::string print_epilogue(const Kernel& kernel) {
-  const std::string_view scale = kernel.problem.scaling == Scaling::row ? "sw[n]" : "sw";
-  const std::string sum = kernel.problem.is_ternary() ? fmt::format("f32(acc) / sa[m] * {}", scale) : "acc";
+  const std::string_view scale = kernel.problem.w.scaling == Scaling::row ? "sw[n]" : "sw";
+  const std::string sum = kernel.problem.is_quantized() ? fmt::format("f32(acc) / sa[m] * {}", scale) : "acc";
   const std::string_view then = kernel.quantizes_rows ? " then Q = C quantize i8 absmax per m" : "";
   switch (kernel.epilogue) {
     case Epilogue::plain: return fmt::format("  epilogue C = {}{}\n", sum, then);
@@ -72,44 +51,6 @@ std::string print_epilogue(const Kernel& kernel) {
     case Epilogue::gate: return fmt::format("  epilogue C = relu(G) * relu(G) * ({}){}\n", sum, then);
   }
   return {};
-}
-
-void parse_problem(Lexer& in, Problem& problem) {
-  in.expect_all("matmul m =");
-  problem.m = in.integer("m");
-  in.expect_all("n =");
-  problem.n = in.integer("n");
-  in.expect_all("k =");
-  problem.k = in.integer("k");
-  in.expect_all("{ A : f32 [ m , k ]");
-  const Location quantize_place = in.here();
-  const bool quantized = in.accept("quantize");
-  if (quantized) in.expect_all("i8 absmax per m");
-  in.expect_all("W :");
-  const Location weight_place = in.here();
-  const std::string element = in.word("the element type of W");
-  problem.weight = element_named(element).value_or(Element::i32);
-  if (!in.failed() && !element_named(element))
-    in.fail(fmt::format("'{}' is no element type", element), weight_place);
-  in.expect_all("[ n , k ]");
-  problem.scaling = Scaling::none;
-  if (in.accept("scale")) {
-    in.expect_all("f32 per");
-    if (in.accept("tensor")) {
-      problem.scaling = Scaling::tensor;
-    } else if (in.accept("n")) {
-      problem.scaling = Scaling::row;
-    } else {
-      in.expect("k");
-      problem.scaling = Scaling::group;
-      problem.scale_group = in.integer("the inputs per scale");
-    }
-  }
-  in.expect_all("C : f32 [ m , n ] accumulate");
-  in.expect(problem.is_ternary() ? "i32" : "f32");
-  in.expect("}");
-  if (quantized != problem.is_ternary())
-    in.fail("activations are quantised exactly when the weights are trits", quantize_place);
 }
 
 Axis parse_axis(Lexer& in, std::string_view allowed) {
@@ -240,8 +181,8 @@ void parse_epilogue(Lexer& in, Kernel& kernel) {
     kernel.epilogue = Epilogue::gate;
     in.expect_all("( G ) * relu ( G ) * (");
   }
-  in.expect_all(kernel.problem.is_ternary() ? "f32 ( acc ) / sa [ m ] * sw" : "acc");
-  if (kernel.problem.is_ternary() && kernel.problem.scaling == Scaling::row) in.expect_all("[ n ]");
+  in.expect_all(kernel.problem.is_quantized() ? "f32 ( acc ) / sa [ m ] * sw" : "acc");
+  if (kernel.problem.is_quantized() && kernel.problem.w.scaling == Scaling::row) in.expect_all("[ n ]");
   if (kernel.epilogue == Epilogue::gate) in.expect(")");
   kernel.quantizes_rows = in.accept("then");
   if (kernel.quantizes_rows) in.expect_all("Q = C quantize i8 absmax per m");
@@ -264,7 +205,7 @@ std::string print(const ScheduledLoop& loop) {
 }
 
 std::string print(const Kernel& kernel) {
-  std::string text = fmt::format("kernel @{} {{\n", kernel.name) + print_problem(kernel.problem);
+  std::string text = fmt::format("kernel @{} {{\n", kernel.name) + "  " + print(kernel.problem, "  ") + "\n";
   text += "  layout {\n    W: " + print(kernel.weights) + "\n";
   if (kernel.scales) text += "    S: " + print(*kernel.scales) + "\n";
   text += "  }\n  schedule {\n";
@@ -282,8 +223,7 @@ Expected<ParsedKernel> parse_kernel(std::string_view text, std::string_view file
   kernel.name = in.word("the kernel's name");
   in.expect("{");
   places.problem = in.here();
-  in.expect("problem");
-  parse_problem(in, kernel.problem);
+  kernel.problem = parse_problem(in);
   in.expect_all("layout {");
   places.weights = in.here();
   in.expect_all("W :");

@@ -1,4 +1,5 @@
-// What is computed: C[m,n] = sum over k of A[m,k] * W[n,k], with the types and the scales.
+// What is computed: C[m,n] = sum over k of A[m,k] * W[n,k], with the types, the scales and the order of the
+// sums.
 #pragma once
 
 #include <cstdint>
@@ -7,35 +8,111 @@
 
 namespace tern::ir {
 
-// How the weights are scaled.
+// How the elements of an operand are scaled.
 enum class Scaling : uint8_t {
-  none,    // W is used as it is stored
-  tensor,  // one f32 for the whole matrix
-  row,     // one f32 for each output
-  group,   // one f32 for every `scale_group` consecutive inputs of each output
+  none,    // elements are the values
+  tensor,  // one scale for the whole matrix
+  row,     // one for each row: of W an output, of A a token
+  group,   // one for every `group` consecutive inputs of each row; the last group may be shorter
+};
+
+// One of the two matrices that are multiplied. What an element stands for is scale * (element - zero_point).
+struct Operand {
+  Element element = Element::f32;
+  Scaling scaling = Scaling::none;
+  int64_t group = 0;             // inputs that share a scale; 0 unless scaling is `group`
+  Element scale = Element::f32;  // f16 promises that every scale is a value of f16
+  int64_t zero_point = 0;
+  bool operator==(const Operand&) const = default;
 };
 
 // One matrix product. m: tokens (rows of A), n: outputs (rows of W), k: inputs (the axis summed over).
 //
-// Two kinds exist:
-// - ternary: W holds trits (or signs, trits that are never 0: the original BitNet) with one scale, or one an
-// output, each row of A is quantised to i8 by its largest magnitude
-//   (s = 127 / max(|a|, 1e-5), round half to even), the sum is exact in i32, and
-//   C = f32(sum) / s[m] * scale, in this order. Source: BitNet b1.58 (arXiv 2402.17764), BitNet (2310.11453).
-// - dense: W holds f16, bf16, f32, i8 or i4 (whole numbers: with a scale per group), A is f32, and the sum
-// runs over k in
-//   ascending order in f32, one rounding for each product and one for each sum, never fused.
+// Two kinds exist, told apart by the accumulator:
+//
+// - quantized: A is i8, W holds small whole numbers (trit, sign, i2), both scaled; products are summed
+// exactly in
+//   i32, the accumulator. If neither operand is scaled by group, there is one such sum acc for all of k;
+//   otherwise one sum acc[g] for each group of sum_group() inputs (the smaller of the two groups, which
+//   divides the other). Then, in f32, each operation rounded once and none fused:
+//
+//     total = 0;  for g ascending: total = total + f32(acc[g]) * sw[n,g] * da[m,g]
+//     C = total / sa[m] * sw
+//
+//   where sw[n,g] is there if W is scaled by group, da[m,g] if A is; "/ sa[m]" if A is scaled by row; and "*
+//   sw", or
+//   "* sw[n]", if W is scaled by tensor or by row. Factors are multiplied from left to right. Without groups
+//   this is C = f32(acc) / sa[m] * sw.
+//
+//   A is quantised from f32 a, row by row: s = 127 / max(|a|, 1e-5) over the row, Q = a * s rounded half to
+//   even; sa[m] = s. By group the maximum is over the group, and da[m,g] = max(|a|, 1e-5) / 127 is multiplied
+//   with, so that groups cost no divisions. Source of the formula without groups: BitNet b1.58 (arXiv
+//   2402.17764), BitNet (2310.11453).
+//
+// - dense: W holds f16, bf16, f32, i8 or i4 (whole numbers: with a scale per group), A is f32 as it is, and
+// so is the
+//   accumulator: the sum runs over k in ascending order, one rounding for each product and one for each sum,
+//   never fused. A scaled weight is rounded before it is multiplied with A.
 struct Problem {
   int64_t m = 1;
   int64_t n = 1;
   int64_t k = 1;
-  Element weight = Element::trit;
-  Scaling scaling = Scaling::tensor;
-  int64_t scale_group = 0;  // inputs a scale; 0 unless scaling is `group`
+  Operand a = {Element::i8, Scaling::row};
+  Operand w = {Element::trit, Scaling::tensor};
+  Element accumulator = Element::i32;
 
-  bool is_ternary() const { return weight == Element::trit || weight == Element::sign; }
+  // Whether sums of products are exact whole numbers.
+  bool is_quantized() const { return accumulator == Element::i32; }
+
+  // Whether an operand has a scale per group.
+  bool is_grouped() const { return sum_group() != 0; }
+  // The inputs of the smaller groups, and of the larger if both operands have groups; 0 if none has.
+  int64_t sum_group() const {
+    if (a.group == 0 || w.group == 0) return a.group + w.group;
+    return a.group < w.group ? a.group : w.group;
+  }
+  int64_t outer_group() const { return a.group < w.group ? w.group : a.group; }
+
   bool operator==(const Problem&) const = default;
 };
+
+// The problem for weights of a kind, with the activations and the accumulator that go with it: i8 scaled by
+// row and i32 for trits, signs and i2, otherwise f32.
+constexpr Problem matmul(int64_t m, int64_t n, int64_t k, const Operand& w) {
+  const bool quantized = w.element == Element::trit || w.element == Element::sign || w.element == Element::i2;
+  if (quantized) return {m, n, k, {Element::i8, Scaling::row}, w, Element::i32};
+  return {m, n, k, {Element::f32, Scaling::none}, w, Element::f32};
+}
+
+// Weights of an element as models mostly have them: trits, signs and i2 with one scale, i8 and i4 with one
+// for each group, floating-point ones with none.
+constexpr Operand weights_of(Element element, int64_t group = 32) {
+  switch (element) {
+    case Element::trit:
+    case Element::sign:
+    case Element::i2: return {element, Scaling::tensor};
+    case Element::i4:
+    case Element::i8:
+    case Element::u8:
+    case Element::i16:
+    case Element::i32: return {element, Scaling::group, group};
+    case Element::f16:
+    case Element::bf16:
+    case Element::f32: break;
+  }
+  return {element, Scaling::none};
+}
+
+// Whether kernels of two problems can share packed weights and records of what is fast: m may differ, and so
+// may whether W has one scale or one a row, which only the end of a kernel knows of.
+constexpr bool same_shape(Problem a, const Problem& b) {
+  const auto scaled_at_the_end = [](const Operand& w) {
+    return w.scaling == Scaling::tensor || w.scaling == Scaling::row;
+  };
+  a.m = b.m;
+  if (scaled_at_the_end(a.w) && scaled_at_the_end(b.w)) a.w.scaling = b.w.scaling;
+  return a == b;
+}
 
 // Rows of activations and of outputs are stored this far apart in elements, whatever the kernel: so matrices
 // that read the same activations can share one quantised copy, and outputs are the next matrix's inputs. The
@@ -49,6 +126,11 @@ inline int64_t activation_stride(const Problem& problem) {
 }
 inline int64_t output_stride(const Problem& problem) {
   return row_stride(problem.n);
+}
+// Rows of what a quantized problem has for each group of `group` inputs of A, sums and scales, are this far
+// apart.
+inline int64_t group_stride(const Problem& problem, int64_t group) {
+  return ceil_divide(activation_stride(problem), group);
 }
 
 }  // namespace tern::ir

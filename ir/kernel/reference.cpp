@@ -10,9 +10,9 @@ namespace {
 
 float dense_weight(const Problem& problem, const MatmulInputs& inputs, int64_t n, int64_t k) {
   const float stored = inputs.dense[n * problem.k + k];
-  if (problem.scaling != Scaling::group) return stored;
-  const int64_t groups = ceil_divide(problem.k, problem.scale_group);
-  return stored * inputs.group_scales[n * groups + k / problem.scale_group];
+  if (problem.w.scaling != Scaling::group) return stored;
+  const int64_t groups = ceil_divide(problem.k, problem.w.group);
+  return stored * inputs.group_scales[n * groups + k / problem.w.group];
 }
 
 float finish(Epilogue epilogue, float scaled, const MatmulInputs& inputs, int64_t place) {
@@ -30,7 +30,7 @@ float finish(Epilogue epilogue, float scaled, const MatmulInputs& inputs, int64_
 }  // namespace
 
 std::vector<int32_t> reference_sums(const Problem& problem, const MatmulInputs& inputs) {
-  assert(problem.is_ternary());
+  assert(problem.is_quantized());
   std::vector<int32_t> sums(problem.m * problem.n);
   for (int64_t m = 0; m < problem.m; ++m) {
     for (int64_t n = 0; n < problem.n; ++n) {
@@ -45,11 +45,11 @@ std::vector<int32_t> reference_sums(const Problem& problem, const MatmulInputs& 
 
 std::vector<float> reference(const Problem& problem, const MatmulInputs& inputs, Epilogue epilogue) {
   std::vector<float> c(problem.m * problem.n);
-  if (problem.is_ternary()) {
+  if (problem.is_quantized()) {
     const std::vector<int32_t> sums = reference_sums(problem, inputs);
     for (int64_t i = 0; i < problem.m * problem.n; ++i) {
       const float scale =
-          problem.scaling == Scaling::row ? inputs.output_scales[i % problem.n] : inputs.weight_scale;
+          problem.w.scaling == Scaling::row ? inputs.output_scales[i % problem.n] : inputs.weight_scale;
       const float scaled = static_cast<float>(sums[i]) / inputs.activation_scales[i / problem.n] * scale;
       c[i] = finish(epilogue, scaled, inputs, i);
     }

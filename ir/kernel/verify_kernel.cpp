@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t largest_m = 1 << 16, largest_n = 1 << 24, largest_k = 1 << 20;
 constexpr int64_t largest_unrolling = 4096;
+constexpr int64_t largest_zero_point = 15;
 
 class KernelVerifier {
  public:
@@ -41,30 +42,64 @@ class KernelVerifier {
     in_range('m', problem.m, largest_m);
     in_range('n', problem.n, largest_n);
     in_range('k', problem.k, largest_k);
-    switch (problem.weight) {
+    check_weights(problem);
+    check_activations(problem);
+    check_groups(problem);
+  }
+
+  void check_weights(const Problem& problem) {
+    const Operand& w = problem.w;
+    bool quantized = false;
+    switch (w.element) {
       case Element::trit:
       case Element::sign:
-        if (problem.scaling != Scaling::tensor && problem.scaling != Scaling::row)
-          report(places_.problem,
-                 fmt::format("{}s need one scale per tensor, or one per n", name(problem.weight)));
+      case Element::i2:
+        quantized = true;
+        if (w.scaling == Scaling::none)
+          report(places_.problem, fmt::format("{} weights need a scale: per tensor, per n, or per group of k",
+                                              name(w.element)));
         break;
       case Element::i4:
       case Element::i8:
-        if (problem.scaling != Scaling::group)
-          report(places_.problem,
-                 fmt::format("{} weights need a scale per group of k", name(problem.weight)));
+        if (w.scaling != Scaling::group)
+          report(places_.problem, fmt::format("{} weights need a scale per group of k", name(w.element)));
         break;
       case Element::f16:
       case Element::bf16:
       case Element::f32:
-        if (problem.scaling != Scaling::none) report(places_.problem, "floating-point weights have no scale");
+        if (w.scaling != Scaling::none) report(places_.problem, "floating-point weights have no scale");
         break;
       case Element::u8:
       case Element::i16:
-      case Element::i32: report(places_.problem, fmt::format("W cannot be {}", name(problem.weight))); break;
+      case Element::i32: return report(places_.problem, fmt::format("W cannot be {}", name(w.element)));
     }
-    if ((problem.scaling == Scaling::group) != (problem.scale_group > 0) || problem.scale_group > largest_k)
-      report(places_.problem, "a group of inputs that share a scale must have at least one");
+    const Element wanted = quantized ? Element::i32 : Element::f32;
+    if (problem.accumulator != wanted)
+      report(places_.problem,
+             fmt::format("products with {} weights are summed in {}", name(w.element), name(wanted)));
+    if (w.scale != Element::f32 && (w.scale != Element::f16 || w.scaling != Scaling::group))
+      report(places_.problem, "scales are f32, or f16 if there is one per group");
+    if (w.zero_point < -largest_zero_point || w.zero_point > largest_zero_point)
+      report(places_.problem, fmt::format("the zero point must be between {} and {}", -largest_zero_point,
+                                          largest_zero_point));
+    if (w.zero_point != 0 && !quantized)
+      report(places_.problem, "only weights of exact sums have a zero point");
+  }
+
+  void check_activations(const Problem& problem) {
+    if ((problem.a.element == Element::i8) != problem.is_quantized())
+      report(places_.problem, "activations are quantised exactly when sums are i32");
+  }
+
+  void check_groups(const Problem& problem) {
+    for (const Operand& operand : {problem.a, problem.w}) {
+      if ((operand.scaling == Scaling::group) != (operand.group > 0) || operand.group > largest_k)
+        return report(places_.problem, "a group of inputs that share a scale must have at least one");
+    }
+    if (problem.is_grouped() && problem.outer_group() % problem.sum_group() != 0)
+      report(places_.problem,
+             fmt::format("the groups of A, {}, and of W, {}, must be multiples of one another",
+                         problem.a.group, problem.w.group));
   }
 
   void check_layout(const Layout& layout, const Location& where) {
@@ -78,9 +113,10 @@ class KernelVerifier {
     const Problem& problem = kernel_.problem;
     check_layout(kernel_.weights, places_.weights);
     const PackingRow& packing = row(kernel_.weights.packing);
-    if (!can_hold(kernel_.weights.packing, problem.weight))
-      report(places_.weights, fmt::format("packing {} cannot hold {}", packing.name, name(problem.weight)));
-    if (kernel_.scales.has_value() != (problem.scaling == Scaling::group)) {
+    if (!can_hold(kernel_.weights.packing, problem.w.element))
+      report(places_.weights,
+             fmt::format("packing {} cannot hold {}", packing.name, name(problem.w.element)));
+    if (kernel_.scales.has_value() != (problem.w.scaling == Scaling::group)) {
       report(places_.scales, "a layout S is needed exactly when weights have a scale per group");
     } else if (kernel_.scales) {
       check_layout(*kernel_.scales, places_.scales);
@@ -200,15 +236,15 @@ class KernelVerifier {
                                           extent.trips, extent.step, name(extent.axis)));
     }
     if (!kernel_.scales || !found_.empty()) return;
-    const LayoutMap scales(*kernel_.scales, problem.n, ceil_divide(problem.k, problem.scale_group));
+    const LayoutMap scales(*kernel_.scales, problem.n, ceil_divide(problem.k, problem.w.group));
     const Leaf leaf = leaf_of(kernel_);
     if (scales.stride(Axis::n, 1, leaf.lanes) != 1)
       report(places_.scales, fmt::format("the scales of {} outputs must lie side by side", leaf.lanes));
     for (size_t i = 0; i < extents.size(); ++i) {
       const LoopExtent& extent = extents[i];
       const bool n = extent.axis == Axis::n && extent.kind != LoopKind::vector;
-      const bool k = extent.axis == Axis::k && extent.step % problem.scale_group == 0;
-      const int64_t step = k ? extent.step / problem.scale_group : extent.step;
+      const bool k = extent.axis == Axis::k && extent.step % problem.w.group == 0;
+      const int64_t step = k ? extent.step / problem.w.group : extent.step;
       if ((n || k) && !scales.stride(extent.axis, step, extent.trips))
         report(loop_place(i), "the loop crosses a border of the layout of the scales");
       if ((n && extent.covers > scales.padded_n()) || (k && step * extent.trips > scales.padded_k()))
@@ -227,7 +263,7 @@ class KernelVerifier {
   void check_strategy() {
     const Compute& compute = kernel_.compute;
     const PackingRow& packing = row(kernel_.weights.packing);
-    if (kernel_.problem.is_ternary() == (compute.strategy == Strategy::madd))
+    if (kernel_.problem.is_quantized() == (compute.strategy == Strategy::madd))
       return report(places_.compute, fmt::format("{} needs {} weights", name(compute.strategy),
                                                  compute.strategy == Strategy::madd ? "dense" : "ternary"));
     if (compute.strategy == Strategy::addsub && packing.packing != Packing::planes)
@@ -244,9 +280,9 @@ class KernelVerifier {
     if (compute.strategy == Strategy::madd) {
       if (kernel_.epilogue != Epilogue::plain || kernel_.quantizes_rows)
         report(places_.epilogue, "dense products are written as they are: C = acc");
-      if (problem.scaling == Scaling::group && !has_k_loop_of(problem.scale_group))
-        report(places_.compute, fmt::format("a scale every {} inputs needs a loop 'k by {}'",
-                                            problem.scale_group, problem.scale_group));
+      if (problem.w.scaling == Scaling::group && !has_k_loop_of(problem.w.group))
+        report(places_.compute, fmt::format("a scale every {} inputs needs a loop 'k by {}'", problem.w.group,
+                                            problem.w.group));
       return;
     }
     if (kernel_.quantizes_rows) check_rows();

@@ -35,6 +35,7 @@ int64_t read_integer(Element element, const std::byte* place) {
     case Element::i32: return read<int32_t>(place);
     case Element::trit:
     case Element::sign:
+    case Element::i2:
     case Element::i4:
     case Element::f16:
     case Element::bf16:
@@ -60,6 +61,7 @@ void write_integer(Element element, std::byte* place, int64_t value) {
     case Element::i32: return write(place, static_cast<int32_t>(value));
     case Element::trit:
     case Element::sign:
+    case Element::i2:
     case Element::i4:
     case Element::f16:
     case Element::bf16:
@@ -79,6 +81,7 @@ float read_float(Element element, const std::byte* place) {
     case Element::i32: return static_cast<float>(read_integer(element, place));
     case Element::trit:
     case Element::sign:
+    case Element::i2:
     case Element::i4: break;
   }
   assert(false && "trits have no storage");

@@ -65,7 +65,7 @@ Expected<ir::Kernel> choose(const Entries& entries, const std::string& target, c
       fmt::format("this program has no kernel of target {} for m={} n={} k={} with weights of type {}; "
                   "`tern compile -m MODEL` makes kernels for a model, and `cmake -D "
                   "TERN_RUN_BUNDLE=FILE.a` builds tern-run with them",
-                  target, problem.m, problem.n, problem.k, name(problem.weight)),
+                  target, problem.m, problem.n, problem.k, name(problem.w.element)),
       {}};
 }
 

@@ -83,7 +83,7 @@ void pack_grouped(const Tensor& tensor, const ir::Kernel& kernel, int64_t n_begi
                            else
                              read_q6_k(row_bytes(tensor, n), row);
                          });
-  const int64_t groups = tensor.k / kernel.problem.scale_group;
+  const int64_t groups = tensor.k / kernel.problem.w.group;
   ir::pack_dense<float>(*kernel.scales, packed.scales.as<float>(), tensor.n, groups, n_begin, n_end,
                         [&](int64_t n, float* row) { read_scales(tensor.type, row_bytes(tensor, n), row); });
 }
@@ -94,14 +94,14 @@ ir::Problem problem_of(const Tensor& tensor, int64_t m) {
   using ir::Element, ir::Scaling;
   const int64_t n = tensor.n, k = tensor.k;
   switch (tensor.type) {
-    case TensorType::f32: return {m, n, k, Element::f32, Scaling::none, 0};
-    case TensorType::f16: return {m, n, k, Element::f16, Scaling::none, 0};
-    case TensorType::bf16: return {m, n, k, Element::bf16, Scaling::none, 0};
-    case TensorType::q8_0: return {m, n, k, Element::i8, Scaling::group, 32};
-    case TensorType::q6_k: return {m, n, k, Element::i8, Scaling::group, 16};
+    case TensorType::f32: return ir::matmul(m, n, k, {Element::f32, Scaling::none});
+    case TensorType::f16: return ir::matmul(m, n, k, {Element::f16, Scaling::none});
+    case TensorType::bf16: return ir::matmul(m, n, k, {Element::bf16, Scaling::none});
+    case TensorType::q8_0: return ir::matmul(m, n, k, {Element::i8, Scaling::group, 32});
+    case TensorType::q6_k: return ir::matmul(m, n, k, {Element::i8, Scaling::group, 16});
     default: break;  // the loader lets nothing else through
   }
-  return {m, n, k, Element::trit, Scaling::tensor, 0};
+  return ir::matmul(m, n, k, {Element::trit, Scaling::tensor});
 }
 
 Expected<PackedWeights> allocate_packed(const Tensor& tensor, const ir::Kernel& kernel) {
@@ -112,7 +112,7 @@ Expected<PackedWeights> allocate_packed(const Tensor& tensor, const ir::Kernel& 
   if (!weights) return weights.error();
   packed.weights = weights.take();
   if (!kernel.scales) return packed;
-  const int64_t groups = ir::ceil_divide(tensor.k, kernel.problem.scale_group);
+  const int64_t groups = ir::ceil_divide(tensor.k, kernel.problem.w.group);
   Expected<Memory> scales = Memory::allocate(ir::LayoutMap(*kernel.scales, tensor.n, groups).size_in_bytes());
   if (!scales) return scales.error();
   packed.scales = scales.take();
@@ -128,7 +128,7 @@ int64_t packing_granularity(const ir::Kernel& kernel) {
 
 void pack_rows(const Tensor& tensor, const ir::Kernel& kernel, int64_t n_begin, int64_t n_end,
                PackedWeights& packed) {
-  switch (kernel.problem.weight) {
+  switch (kernel.problem.w.element) {
     case ir::Element::trit: {
       const std::span<const uint8_t> source{reinterpret_cast<const uint8_t*>(tensor.data.data()),
                                             tensor.data.size()};
@@ -139,7 +139,8 @@ void pack_rows(const Tensor& tensor, const ir::Kernel& kernel, int64_t n_begin, 
     case ir::Element::f16:
     case ir::Element::bf16: return pack_stored<uint16_t>(tensor, kernel, n_begin, n_end, packed);
     case ir::Element::f32: return pack_stored<float>(tensor, kernel, n_begin, n_end, packed);
-    case ir::Element::sign:  // no file holds these
+    case ir::Element::sign:  // no file that is read holds these
+    case ir::Element::i2:
     case ir::Element::i4:
     case ir::Element::u8:
     case ir::Element::i16:

@@ -36,9 +36,10 @@ double load_by_others(size_t ours) {
   return file ? std::max(0.0, running - static_cast<double>(ours)) : 0;
 }
 
-bool same_shape(const ir::Problem& a, const ir::Problem& b) {
-  return a.n == b.n && a.k == b.k && a.weight == b.weight && a.scaling == b.scaling &&
-         a.scale_group == b.scale_group;
+// Whether two problems differ in m alone.
+bool same_but_for_rows(ir::Problem a, const ir::Problem& b) {
+  a.m = b.m;
+  return a == b;
 }
 
 // Kernels that would not be worth it: they were measured, or refused.
@@ -102,7 +103,7 @@ void BackgroundTuner::find_sites(const autotune::Database& known) {
   for (const KernelSite& site : trials_.sites()) {
     const ir::Problem& problem = site.kernel.problem;
     const auto same = std::ranges::find_if(
-        shapes, [&](const auto& kernels) { return same_shape(kernels.front().problem, problem); });
+        shapes, [&](const auto& kernels) { return same_but_for_rows(kernels.front().problem, problem); });
     const auto index = static_cast<size_t>(same - shapes.begin());
     if (same == shapes.end()) shapes.emplace_back();
     shapes[index].push_back(site.kernel);
@@ -157,7 +158,7 @@ void BackgroundTuner::try_next(Site& site, const codegen::Jit& jit) {
 
 bool BackgroundTuner::is_right(const codegen::CompiledKernel& kernel) {
   const ir::Problem& problem = kernel.kernel().problem;
-  if (!check_ || !same_shape(problem, checked_)) check_.emplace(problem, check_threads_);
+  if (!check_ || !same_but_for_rows(problem, checked_)) check_.emplace(problem, check_threads_);
   checked_ = problem;
   if (ending_) return false;
   const autotune::Code code{kernel, std::nullopt};

@@ -32,7 +32,7 @@ std::map<const Tensor*, double> shares_of_tables(const Model& model) {
 
 std::string shape_text(const ir::Problem& problem) {
   std::string text = fmt::format("{} x {}", problem.n, problem.k);
-  if (problem.weight != ir::Element::trit) text += fmt::format(" {}", name(problem.weight));
+  if (problem.w.element != ir::Element::trit) text += fmt::format(" {}", name(problem.w.element));
   return text;
 }
 

@@ -102,7 +102,7 @@ class BundleTest : public ::testing::Test {
       if (!prepared.contains(program.buffers[i].role)) write(program.buffers[i].name, bytes_of(i));
     }
     const ir::Problem& problem = kernel.problem;
-    const std::string sizes = std::string(name(problem.weight)) + " " + std::to_string(problem.m) + " " +
+    const std::string sizes = std::string(name(problem.w.element)) + " " + std::to_string(problem.m) + " " +
                               std::to_string(problem.n) + " " + std::to_string(problem.k);
     const std::string arguments = kernel_name.empty() ? sizes : kernel_name;
     EXPECT_EQ(shell(emulator + " ./demo . " + arguments), 0) << read("stderr");
@@ -123,10 +123,10 @@ class BundleTest : public ::testing::Test {
 
 std::vector<ir::Problem> small_problems() {
   using ir::Element, ir::Scaling;
-  return {{1, 70, 200, Element::trit, Scaling::tensor, 0},
-          {5, 70, 200, Element::trit, Scaling::tensor, 0},
-          {2, 33, 96, Element::i8, Scaling::group, 32},
-          {1, 20, 40, Element::f16, Scaling::none, 0}};
+  return {ir::matmul(1, 70, 200, {Element::trit, Scaling::tensor}),
+          ir::matmul(5, 70, 200, {Element::trit, Scaling::tensor}),
+          ir::matmul(2, 33, 96, {Element::i8, Scaling::group, 32}),
+          ir::matmul(1, 20, 40, {Element::f16, Scaling::none})};
 }
 
 BundleTarget defaults_for(const Target& target) {
@@ -163,8 +163,8 @@ TEST_F(BundleTest, EveryRecipeCanBeBundled) {
   size_t prepared = 0;
   for (const kernels::Recipe& recipe : kernels::recipes(ir::Element::trit)) {
     for (const int64_t m : {1, 3}) {
-      ir::Kernel kernel =
-          kernels::make_kernel(recipe, {m, 70, 200, ir::Element::trit, ir::Scaling::tensor, 0}, host);
+      ir::Kernel kernel = kernels::make_kernel(
+          recipe, ir::matmul(m, 70, 200, {ir::Element::trit, ir::Scaling::tensor}), host);
       if (!targets::illegal(kernel, host).empty()) continue;
       if (m > 1) kernel = kernels::with_quantized_rows(kernel);
       kernel.name = identifier(print(recipe) + " m" + std::to_string(m));
@@ -184,7 +184,7 @@ TEST(Bundle, PreparationsAreCompiledOnceForAllThatShareThem) {
   std::vector<ir::Kernel> kernels;
   for (const int64_t n : {32, 64, 96})
     kernels.push_back(
-        kernels::make_kernel(recipe, {1, n, 64, ir::Element::trit, ir::Scaling::tensor, 0}, target));
+        kernels::make_kernel(recipe, ir::matmul(1, n, 64, {ir::Element::trit, ir::Scaling::tensor}), target));
   const Expected<std::vector<ObjectFile>> objects = compile_bundle({"demo", "a test", {{target, kernels}}});
   ASSERT_TRUE(objects) << objects.error().text();
   EXPECT_EQ(objects->size(), 3u + 1u + 1u);  // kernels, tables, the list of all

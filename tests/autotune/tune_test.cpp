@@ -16,7 +16,7 @@ namespace tern::autotune {
 namespace {
 
 ir::Problem trits(int64_t m, int64_t n, int64_t k) {
-  return {m, n, k, ir::Element::trit, ir::Scaling::tensor, 0};
+  return ir::matmul(m, n, k, {ir::Element::trit, ir::Scaling::tensor});
 }
 
 // A tuning of a small shape, with a database in memory.

@@ -17,10 +17,10 @@ std::vector<Problem> problems() {
   std::vector<Problem> result;
   for (const int64_t m : {1, 4, 20}) {
     for (const auto& [n, k] : {std::pair{256, 512}, {70, 1000}, {5, 33}, {130, 1}})
-      result.push_back({m, n, k, Element::trit, Scaling::tensor, 0});
-    result.push_back({m, 70, 96, Element::i8, Scaling::group, 32});
+      result.push_back(ir::matmul(m, n, k, {Element::trit, Scaling::tensor}));
+    result.push_back(ir::matmul(m, 70, 96, {Element::i8, Scaling::group, 32}));
     for (const Element element : {Element::f16, Element::bf16, Element::f32})
-      result.push_back({m, 70, 50, element, Scaling::none, 0});
+      result.push_back(ir::matmul(m, 70, 50, {element, Scaling::none}));
   }
   return result;
 }

@@ -20,17 +20,8 @@ using testing::ArmCall;
 using testing::Random;
 
 ir::Problem random_problem(ir::Element weight, bool one_row, Random& random) {
-  ir::Problem problem{one_row ? 1 : random.pick(2, 20),
-                      random.pick(1, 80),
-                      random.pick(1, 300),
-                      weight,
-                      ir::Scaling::tensor,
-                      0};
-  if (problem.is_ternary()) return problem;
-  const bool whole = weight == ir::Element::i4 || weight == ir::Element::i8;
-  problem.scaling = whole ? ir::Scaling::group : ir::Scaling::none;
-  problem.scale_group = whole ? 16 : 0;
-  return problem;
+  const int64_t m = one_row ? 1 : random.pick(2, 20), n = random.pick(1, 80), k = random.pick(1, 300);
+  return ir::matmul(m, n, k, ir::weights_of(weight, 16));
 }
 
 ArmCall preparation_call(const ir::Kernel& kernel, const ir::Program& program, Random& random) {
@@ -78,7 +69,7 @@ INSTANTIATE_TEST_SUITE_P(Targets, ArmRecipe, ::testing::ValuesIn(testing::distin
 TEST(ArmRecipes, HaveEveryStrategyThatTheInstructionsAllow) {
   const auto is_legal = [](const Recipe& recipe, const std::string& name) {
     const targets::Target target = testing::listed_target(name);
-    const ir::Problem problem{20, 70, 130, ir::Element::trit, ir::Scaling::tensor, 0};
+    const ir::Problem problem = ir::matmul(20, 70, 130, {ir::Element::trit, ir::Scaling::tensor});
     return targets::illegal(make_kernel(recipe, problem, target), target).empty();
   };
   using ir::Packing;

@@ -46,7 +46,7 @@ void expect_golden_loop(const std::string& golden, const ir::Kernel& kernel, con
 }
 
 ir::Problem problem_of(int64_t m) {
-  return {m, 2560, 2560, ir::Element::trit, ir::Scaling::tensor, 0};
+  return ir::matmul(m, 2560, 2560, {ir::Element::trit, ir::Scaling::tensor});
 }
 
 void expect_golden_default(const std::string& golden, int64_t m, const std::string& target_name) {

@@ -17,7 +17,7 @@ namespace {
 using targets::Target;
 
 ir::Problem ternary(int64_t m, int64_t n, int64_t k) {
-  return {m, n, k, ir::Element::trit, ir::Scaling::tensor, 0};
+  return ir::matmul(m, n, k, {ir::Element::trit, ir::Scaling::tensor});
 }
 
 void expect_all_agree(const ir::Kernel& kernel, const codegen::Jit& jit, std::mt19937& random,
@@ -59,13 +59,8 @@ TEST(DefaultKernel, RandomProblemsAgreeOnEveryTarget) {
     }
     for (const ir::Element weight :
          {ir::Element::f16, ir::Element::bf16, ir::Element::f32, ir::Element::i8}) {
-      const bool grouped = weight == ir::Element::i8;
-      ir::Problem problem{pick(1, 5),
-                          pick(1, 200),
-                          pick(1, 200),
-                          weight,
-                          grouped ? ir::Scaling::group : ir::Scaling::none,
-                          grouped ? 16 : 0};
+      const int64_t m = pick(1, 5), n = pick(1, 200), k = pick(1, 200);
+      ir::Problem problem = ir::matmul(m, n, k, ir::weights_of(weight, 16));
       expect_all_agree(default_kernel(problem, target), *jit, random);
       problem.m = 1;
       expect_all_agree(default_kernel(problem, target), *jit, random);

@@ -22,9 +22,12 @@ targets::Target parsed(const std::string& yaml) {
 std::vector<ir::Problem> problems() {
   using ir::Element;
   using ir::Scaling;
-  return {{1, 256, 256, Element::trit, Scaling::tensor, 0}, {33, 70, 100, Element::trit, Scaling::tensor, 0},
-          {1, 64, 64, Element::i8, Scaling::group, 32},     {5, 64, 64, Element::f16, Scaling::none, 0},
-          {1, 64, 64, Element::bf16, Scaling::none, 0},     {1, 64, 64, Element::f32, Scaling::none, 0}};
+  return {ir::matmul(1, 256, 256, {Element::trit, Scaling::tensor}),
+          ir::matmul(33, 70, 100, {Element::trit, Scaling::tensor}),
+          ir::matmul(1, 64, 64, {Element::i8, Scaling::group, 32}),
+          ir::matmul(5, 64, 64, {Element::f16, Scaling::none}),
+          ir::matmul(1, 64, 64, {Element::bf16, Scaling::none}),
+          ir::matmul(1, 64, 64, {Element::f32, Scaling::none})};
 }
 
 constexpr int x86_64 = 62, aarch64 = 183, riscv = 243;

@@ -50,7 +50,7 @@ sources: [imagination]
 void expect_default_kernel(const std::string& name, const std::string& instruction, ir::Kernel& kernel) {
   EXPECT_THAT(targets::target_names(), Contains(name));
   const targets::Target target = testing::listed_target(name);
-  kernel = default_kernel({4, 100, 300, ir::Element::trit, ir::Scaling::tensor, 0}, target);
+  kernel = default_kernel(ir::matmul(4, 100, 300, {ir::Element::trit, ir::Scaling::tensor}), target);
   for (const Error& error : ir::verify(kernel)) ADD_FAILURE() << error.text();
   for (const std::string& reason : targets::illegal(kernel, target)) ADD_FAILURE() << reason;
   const ir::Program program = codegen::lower(kernel);

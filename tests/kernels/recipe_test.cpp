@@ -27,12 +27,7 @@ std::vector<ir::Element> weights() {
 }
 
 ir::Problem problem_of(ir::Element weight, int64_t m, int64_t n, int64_t k) {
-  ir::Problem problem{m, n, k, weight, ir::Scaling::tensor, 0};
-  if (problem.is_ternary()) return problem;
-  const bool whole = weight == ir::Element::i4 || weight == ir::Element::i8;
-  problem.scaling = whole ? ir::Scaling::group : ir::Scaling::none;
-  problem.scale_group = whole ? 16 : 0;
-  return problem;
+  return ir::matmul(m, n, k, ir::weights_of(weight, 16));
 }
 
 bool is_legal(const ir::Kernel& kernel, const targets::Target& target) {

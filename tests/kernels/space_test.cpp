@@ -15,7 +15,7 @@ namespace tern::kernels {
 namespace {
 
 ir::Problem trits(int64_t m, int64_t n = 2560, int64_t k = 2560) {
-  return {m, n, k, ir::Element::trit, ir::Scaling::tensor, 0};
+  return ir::matmul(m, n, k, {ir::Element::trit, ir::Scaling::tensor});
 }
 
 targets::Target target(const char* name) {

@@ -27,15 +27,15 @@ namespace {
 using testing::Random;
 
 ir::Problem ternary(int64_t m, int64_t n, int64_t k) {
-  return {m, n, k, ir::Element::trit, ir::Scaling::tensor, 0};
+  return ir::matmul(m, n, k, {ir::Element::trit, ir::Scaling::tensor});
 }
 
 // A problem that needs padding everywhere; its rows are shorter than a vector now and then.
 ir::Problem random_problem(ir::Element weight, bool one_row, Random& random) {
   ir::Problem problem = ternary(one_row ? 1 : random.pick(2, 20), random.pick(1, random.coin() ? 150 : 20),
                                 random.pick(1, 300));
-  problem.weight = weight;
-  if (random.coin()) problem.scaling = ir::Scaling::row;
+  problem.w.element = weight;
+  if (random.coin()) problem.w.scaling = ir::Scaling::row;
   return problem;
 }
 

@@ -22,14 +22,15 @@ inline ir::MatmulInputs random_inputs(const ir::Problem& problem, std::mt19937& 
     return std::uniform_int_distribution<int>(low, high)(random);
   };
   const auto real = [&] { return std::uniform_real_distribution<float>(-2, 2)(random); };
-  if (problem.is_ternary()) {
+  if (problem.is_quantized()) {
     // Now and then everything is as large as it can be: sums that overflow somewhere would show.
     const int kind = uniform(0, 5);
     for (int64_t i = 0; i < problem.n * problem.k; ++i)
-      inputs.trits.push_back(static_cast<int8_t>(kind == 0                             ? 1
-                                                 : kind == 1                           ? -1
-                                                 : problem.weight == ir::Element::sign ? 2 * uniform(0, 1) - 1
-                                                                                       : uniform(-1, 1)));
+      inputs.trits.push_back(static_cast<int8_t>(kind == 0   ? 1
+                                                 : kind == 1 ? -1
+                                                 : problem.w.element == ir::Element::sign
+                                                     ? 2 * uniform(0, 1) - 1
+                                                     : uniform(-1, 1)));
     for (int64_t i = 0; i < problem.m * problem.k; ++i)
       inputs.quantized.push_back(
           static_cast<int8_t>(kind < 2 ? (i / problem.k % 2 ? 127 : -128) : uniform(-128, 127)));
@@ -42,17 +43,17 @@ inline ir::MatmulInputs random_inputs(const ir::Problem& problem, std::mt19937& 
     for (int64_t i = 0; i < problem.m * problem.n; ++i) inputs.other.push_back(small());
     return inputs;
   }
-  const ir::Packing packing = *ir::packing_named(name(problem.weight));
+  const ir::Packing packing = *ir::packing_named(name(problem.w.element));
   for (int64_t i = 0; i < problem.n * problem.k; ++i) {
     uint8_t bytes[4];
-    const bool is_whole = problem.scaling == ir::Scaling::group;
-    const auto low = static_cast<int>(lowest(problem.weight)),
-               high = static_cast<int>(highest(problem.weight));
+    const bool is_whole = problem.w.scaling == ir::Scaling::group;
+    const auto low = static_cast<int>(lowest(problem.w.element)),
+               high = static_cast<int>(highest(problem.w.element));
     encode_dense(packing, bytes, is_whole ? static_cast<float>(uniform(low, high)) : real());
     inputs.dense.push_back(decode_dense(packing, bytes));
   }
-  if (problem.scaling == ir::Scaling::group) {
-    for (int64_t i = 0; i < problem.n * ir::ceil_divide(problem.k, problem.scale_group); ++i)
+  if (problem.w.scaling == ir::Scaling::group) {
+    for (int64_t i = 0; i < problem.n * ir::ceil_divide(problem.k, problem.w.group); ++i)
       inputs.group_scales.push_back(real());
   }
   for (int64_t i = 0; i < problem.m * problem.k; ++i) inputs.activations.push_back(real());
@@ -133,7 +134,7 @@ class KernelCall {
                       problem.n, problem.k, 0, problem.n, [&](int64_t n, T* row) {
                         for (int64_t k = 0; k < problem.k; ++k) {
                           const float value = inputs.dense[n * problem.k + k];
-                          if (problem.weight == ir::Element::i4)
+                          if (problem.w.element == ir::Element::i4)
                             row[k] = static_cast<T>(value);  // as pack_dense takes them
                           else
                             encode_dense(kernel_.weights.packing, reinterpret_cast<uint8_t*>(row + k), value);
@@ -143,7 +144,7 @@ class KernelCall {
 
   void fill_weights(std::byte* start, const ir::MatmulInputs& inputs) {
     const ir::Problem& problem = kernel_.problem;
-    if (problem.is_ternary()) {
+    if (problem.is_quantized()) {
       const ir::LayoutMap map(kernel_.weights, problem.n, problem.k);
       ir::pack_trits(kernel_.weights, inputs.trits,
                      {reinterpret_cast<uint8_t*>(start), static_cast<size_t>(map.size_in_bytes())}, problem.n,
@@ -161,13 +162,13 @@ class KernelCall {
     switch (buffer.role) {
       case ir::BufferRole::weights: return fill_weights(start, inputs);
       case ir::BufferRole::group_scales: {
-        const int64_t groups = ir::ceil_divide(problem.k, problem.scale_group);
+        const int64_t groups = ir::ceil_divide(problem.k, problem.w.group);
         return ir::pack_dense<float>(
             *kernel_.scales, {floats, static_cast<size_t>(buffer.size)}, problem.n, groups, 0, problem.n,
             [&](int64_t n, float* row) { std::copy_n(&inputs.group_scales[n * groups], groups, row); });
       }
       case ir::BufferRole::activations:
-        if (problem.is_ternary())
+        if (problem.is_quantized())
           fill_rows(start, inputs.quantized, activation_stride(problem));
         else
           fill_rows(start, inputs.activations, activation_stride(problem));
@@ -185,7 +186,7 @@ class KernelCall {
         std::copy(inputs.activation_scales.begin(), inputs.activation_scales.end(), floats);
         return;
       case ir::BufferRole::weight_scales:
-        if (problem.scaling == ir::Scaling::row)
+        if (problem.w.scaling == ir::Scaling::row)
           std::copy(inputs.output_scales.begin(), inputs.output_scales.end(), floats);
         else
           floats[0] = inputs.weight_scale;

@@ -43,20 +43,21 @@ class KernelMaker {
   void draw_problem() {
     using ir::Element;
     ir::Problem& problem = kernel_.problem;
-    problem = {random_.coin() ? 1 : up_to(5), up_to(90), up_to(150), Element::trit, ir::Scaling::tensor, 0};
-    if (random_.pick(0, 9) == 0) problem.weight = Element::sign;
+    problem.m = random_.coin() ? 1 : up_to(5);
+    problem.n = up_to(90);
+    problem.k = up_to(150);
+    if (random_.pick(0, 9) == 0) problem.w.element = Element::sign;
     if (random_.pick(0, 3) != 0) return;
-    problem.weight =
+    const Element element =
         random_.choose(std::vector{Element::i4, Element::i8, Element::f16, Element::bf16, Element::f32});
-    const bool is_whole = problem.weight == Element::i8 || problem.weight == Element::i4;
-    problem.scaling = is_whole ? ir::Scaling::group : ir::Scaling::none;
-    if (is_whole) problem.scale_group = random_.choose(std::vector<int64_t>{2, 3, 8, 20, 32});
+    problem = matmul(problem.m, problem.n, problem.k, ir::weights_of(element));
+    if (problem.w.group > 0) problem.w.group = random_.choose(std::vector<int64_t>{2, 3, 8, 20, 32});
   }
 
   void draw_strategy() {
     using ir::Strategy;
     kernel_.compute = {Strategy::madd, 0, 0};
-    if (!kernel_.problem.is_ternary()) return;
+    if (!kernel_.problem.is_quantized()) return;
     kernel_.compute.strategy = random_.choose(
         std::vector{Strategy::dot, Strategy::dot, Strategy::lookup, Strategy::tile, Strategy::addsub});
     kernel_.compute.quads = kernel_.compute.strategy == Strategy::lookup && random_.coin();
@@ -64,7 +65,7 @@ class KernelMaker {
 
   void draw_lanes() {
     std::vector<int64_t> choices = {4, 8, 16};
-    if (!kernel_.problem.is_ternary() || target_.architecture == targets::Architecture::any)
+    if (!kernel_.problem.is_quantized() || target_.architecture == targets::Architecture::any)
       choices = {2, 3, 4, 5, 7, 8, 12, 16, 24, 32};
     if (is_lanewise_lookup()) choices = {16, 32, 64};
     if (kernel_.compute.strategy == ir::Strategy::addsub) choices = {8, 16, 32};
@@ -72,12 +73,12 @@ class KernelMaker {
   }
 
   ir::Packing draw_packing() {
-    if (!kernel_.problem.is_ternary()) return *ir::packing_named(name(kernel_.problem.weight));
+    if (!kernel_.problem.is_quantized()) return *ir::packing_named(name(kernel_.problem.w.element));
     if (kernel_.compute.strategy == ir::Strategy::addsub) return ir::Packing::planes;
     std::vector<ir::Packing> choices;
     for (const ir::PackingRow& packing : ir::packings) {
       const bool looks_up = kernel_.compute.strategy == ir::Strategy::lookup;
-      if (can_hold(packing.packing, kernel_.problem.weight) && (!looks_up || packing.weights_per_code > 1))
+      if (can_hold(packing.packing, kernel_.problem.w.element) && (!looks_up || packing.weights_per_code > 1))
         choices.push_back(packing.packing);
     }
     return random_.choose(choices);
@@ -93,14 +94,14 @@ class KernelMaker {
     leaf_k_ = leaf.k;
     n_block_ = lanes_ * up_to(4);
     k_block_ = leaf_k_ * up_to(6);
-    if (kernel_.problem.scale_group > 0) k_block_ = kernel_.problem.scale_group;
+    if (kernel_.problem.w.group > 0) k_block_ = kernel_.problem.w.group;
     std::vector<ir::Factor> outer = {{Axis::n, 0, n_block_}, {Axis::k, 0, k_block_}};
     if (n_block_ != lanes_) outer.push_back({Axis::n, n_block_, lanes_});
     if (k_block_ != leaf_k_) outer.push_back({Axis::k, k_block_, leaf_k_});
     std::shuffle(outer.begin(), outer.end(), random_.engine());
     kernel_.weights.factors = outer;
     kernel_.weights.factors.insert(kernel_.weights.factors.end(), leaf.factors.begin(), leaf.factors.end());
-    if (kernel_.problem.scaling != ir::Scaling::group) return;
+    if (kernel_.problem.w.scaling != ir::Scaling::group) return;
     kernel_.scales = ir::Layout{ir::Packing::f32, {{Axis::n, 0, lanes_}, {Axis::k, 0, 1}}, 64};
     std::shuffle(kernel_.scales->factors.begin(), kernel_.scales->factors.end(), random_.engine());
     kernel_.scales->factors.push_back({Axis::n, lanes_, 1});
@@ -128,8 +129,7 @@ class KernelMaker {
     if (random_.coin()) add(outer(), Axis::m, row_tile);
     if (random_.coin()) add(outer(), Axis::n, tile_vectors * lanes_);
 
-    if (random_.pick(0, 3) != 0 || kernel_.problem.scale_group > 0)
-      add(LoopKind::sequential, Axis::k, k_block_);
+    if (random_.pick(0, 3) != 0 || kernel_.problem.w.group > 0) add(LoopKind::sequential, Axis::k, k_block_);
     if (random_.pick(0, 4) == 0) add(outer(), Axis::k, leaf_k_ * 2);
     add(random_.coin() ? LoopKind::unroll : LoopKind::sequential, Axis::k, leaf_k_);
     if (random_.pick(0, 4) == 0)
@@ -162,9 +162,9 @@ class KernelMaker {
 
   // By a generator of its own: ends do not change which kernels follow.
   void draw_end() {
-    if (!kernel_.problem.is_ternary()) return;
+    if (!kernel_.problem.is_quantized()) return;
     Random random(static_cast<uint32_t>(hash(kernel_)));
-    kernel_.problem.scaling = random.coin() ? ir::Scaling::row : ir::Scaling::tensor;
+    kernel_.problem.w.scaling = random.coin() ? ir::Scaling::row : ir::Scaling::tensor;
     kernel_.epilogue = static_cast<ir::Epilogue>(random.pick(0, 2));
     kernel_.quantizes_rows = random.coin();
     if (!ir::verify(kernel_).empty()) kernel_.quantizes_rows = false;  // rows are not whole

@@ -32,7 +32,7 @@ using ::testing::Not;
 using ::testing::StartsWith;
 
 ir::Problem trits(int64_t m, int64_t n = 64, int64_t k = 128) {
-  return {m, n, k, ir::Element::trit, ir::Scaling::tensor, 0};
+  return ir::matmul(m, n, k, {ir::Element::trit, ir::Scaling::tensor});
 }
 
 const targets::Target& target() {
@@ -48,7 +48,7 @@ ir::Kernel other(const ir::Problem& problem, int i) {
 
 // One that this machine cannot run: none has the instructions for matrices of both x86 and ARM.
 ir::Kernel impossible(const ir::Problem& problem) {
-  for (const kernels::Recipe& recipe : kernels::recipes(problem.weight)) {
+  for (const kernels::Recipe& recipe : kernels::recipes(problem.w.element)) {
     const ir::Kernel kernel = make_kernel(recipe, problem, target());
     if (ir::verify(kernel).empty() && !targets::illegal(kernel, target()).empty()) return kernel;
   }

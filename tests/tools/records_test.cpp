@@ -32,7 +32,7 @@ Choice unusual_choice(int64_t n, int64_t k) {
   Choice choice{{"host", 2}, {}, {}, {}, false, true, "2026-11-21T10:15:00Z"};
   const kernels::Recipe recipe{ir::Packing::g5b8, ir::Strategy::dot, ir::Unpack::table};
   for (const int64_t m : {1, 8}) {
-    const ir::Problem problem{m, n, k, ir::Element::trit, ir::Scaling::tensor, 0};
+    const ir::Problem problem = ir::matmul(m, n, k, {ir::Element::trit, ir::Scaling::tensor});
     choice.kernels.push_back(kernels::make_kernel(recipe, problem, target));
     EXPECT_TRUE(targets::illegal(choice.kernels.back(), target).empty());
     choice.seconds.push_back(1e-8 * static_cast<double>(m * n));

@@ -34,8 +34,8 @@ std::string print(const Conditions& conditions) {
 
 // "trit 2560x6912": weights of n outputs by k inputs.
 std::string shape(const ir::Problem& problem) {
-  std::string text = fmt::format("{} {}x{}", name(problem.weight), problem.n, problem.k);
-  if (problem.scale_group > 0) text += fmt::format(", a scale every {}", problem.scale_group);
+  std::string text = fmt::format("{} {}x{}", name(problem.w.element), problem.n, problem.k);
+  if (problem.w.group > 0) text += fmt::format(", a scale every {}", problem.w.group);
   return text;
 }
 

@@ -44,7 +44,7 @@ Expected<std::vector<autotune::Use>> parse_uses(const std::string& text) {
 
 Expected<ir::Problem> parse_shape(const std::string& text) {
   std::string_view rest = text;
-  ir::Problem problem{1, 0, 0, ir::Element::trit, ir::Scaling::tensor, 0};
+  ir::Problem problem = ir::matmul(1, 0, 0, {ir::Element::trit, ir::Scaling::tensor});
   constexpr int64_t largest = int64_t{1} << 20;
   if (!take_number(rest, problem.n) || !take(rest, 'x') || !take_number(rest, problem.k) || !rest.empty() ||
       problem.n < 1 || problem.k < 1 || problem.n > largest || problem.k > largest)

@@ -21,7 +21,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 ir::Problem trits(int64_t m, int64_t n, int64_t k) {
-  return {m, n, k, ir::Element::trit, ir::Scaling::tensor, 0};
+  return ir::matmul(m, n, k, {ir::Element::trit, ir::Scaling::tensor});
 }
 
 const codegen::Jit& jit() {
@@ -43,10 +43,7 @@ Code impostor(const Code& code, codegen::CompiledKernel::Function function) {
 TEST(ExactCheck, AcceptsEveryRecipe) {
   for (const ir::Element weight : {ir::Element::trit, ir::Element::sign, ir::Element::f16, ir::Element::i4}) {
     for (const int64_t m : {1, 4, 33}) {
-      ir::Problem problem{m, 70, 200, weight, ir::Scaling::tensor, 0};
-      if (!problem.is_ternary())
-        problem.scaling = weight == ir::Element::i4 ? ir::Scaling::group : ir::Scaling::none;
-      if (problem.scaling == ir::Scaling::group) problem.scale_group = 32;
+      const ir::Problem problem = ir::matmul(m, 70, 200, ir::weights_of(weight));
       ExactCheck check(problem, testing::one_thread());
       for (const kernels::Candidate& candidate : kernels::default_space(problem, jit().target()).candidates)
         EXPECT_EQ(check.check(compiled(candidate.kernel)), "") << print(candidate);
@@ -57,8 +54,7 @@ TEST(ExactCheck, AcceptsEveryRecipe) {
 // A head's outputs are too many: the first and the last are computed.
 TEST(ExactCheck, ComputesPartsOfLargeMatrices) {
   for (const ir::Element weight : {ir::Element::f16, ir::Element::trit}) {
-    const bool ternary = weight == ir::Element::trit;
-    const ir::Problem head{1, 70000, 1000, weight, ternary ? ir::Scaling::tensor : ir::Scaling::none, 0};
+    const ir::Problem head = ir::matmul(1, 70000, 1000, ir::weights_of(weight));
     ExactCheck check(head, testing::one_thread());
     const Code right = compiled(kernels::default_space(head, jit().target()).candidates[0].kernel);
     EXPECT_EQ(check.check(right), "");

@@ -17,7 +17,7 @@ namespace {
 using testing::one_thread;
 using testing::two_threads;
 
-const ir::Problem problem{1, 256, 640, ir::Element::trit, ir::Scaling::tensor, 0};
+const ir::Problem problem = ir::matmul(1, 256, 640, {ir::Element::trit, ir::Scaling::tensor});
 constexpr size_t bytes_of_b2 = 256 * 640 / 4;
 
 // That reads blocks of as many outputs and inputs: not a sound kernel, but for its layout.

@@ -35,11 +35,14 @@ Job job_of_all_recipes() {
   targets::Target host = targets::host_target().take();
   host.name = "here";
   Job job{"a test", provenance_of(host), host, {}};
-  const ir::Problem problems[] = {
-      {1, 70, 200, Element::trit, Scaling::tensor, 0}, {7, 70, 200, Element::trit, Scaling::row, 0},
-      {2, 70, 200, Element::sign, Scaling::tensor, 0}, {3, 33, 96, Element::i8, Scaling::group, 32},
-      {2, 33, 96, Element::i4, Scaling::group, 32},    {2, 20, 40, Element::f16, Scaling::none, 0},
-      {2, 20, 40, Element::bf16, Scaling::none, 0},    {2, 20, 40, Element::f32, Scaling::none, 0}};
+  const ir::Problem problems[] = {ir::matmul(1, 70, 200, {Element::trit, Scaling::tensor}),
+                                  ir::matmul(7, 70, 200, {Element::trit, Scaling::row}),
+                                  ir::matmul(2, 70, 200, {Element::sign, Scaling::tensor}),
+                                  ir::matmul(3, 33, 96, {Element::i8, Scaling::group, 32}),
+                                  ir::matmul(2, 33, 96, {Element::i4, Scaling::group, 32}),
+                                  ir::matmul(2, 20, 40, {Element::f16, Scaling::none}),
+                                  ir::matmul(2, 20, 40, {Element::bf16, Scaling::none}),
+                                  ir::matmul(2, 20, 40, {Element::f32, Scaling::none})};
   for (const ir::Problem& problem : problems) job.shapes.push_back(every_recipe(problem, host));
   return job;
 }

@@ -230,7 +230,7 @@ std::optional<ir::Kernel> kernel_without_padding(const kernels::Recipe& recipe, 
     for (const int64_t n : {32, 64, 128}) {
       const int64_t m = recipe.unit == ir::TileUnit::matrices ? 16 : 2;
       const ir::Kernel kernel =
-          kernels::make_kernel(recipe, {m, n, k, weight, ir::Scaling::tensor, 0}, target);
+          kernels::make_kernel(recipe, ir::matmul(m, n, k, ir::weights_of(weight)), target);
       const bool panel = kernel.compute.strategy == ir::Strategy::tile;
       if (!has_padding(kernel) && (!panel || tile_shape(kernel).inputs == k)) return kernel;
     }
@@ -276,7 +276,7 @@ TEST(Mutation, OfProgramsOfDefaultKernelsIsCaught) {
   for (const std::string& name : targets::target_names()) {
     const targets::Target target = testing::listed_target(name);
     for (const int64_t m : {1, 20}) {
-      const ir::Problem problem{m, 128, 256, ir::Element::trit, ir::Scaling::tensor, 0};
+      const ir::Problem problem = ir::matmul(m, 128, 256, {ir::Element::trit, ir::Scaling::tensor});
       const ir::Kernel kernel = kernels::default_kernel(problem, target);
       if (!has_padding(kernel)) mutate(kernel, random, tally);
     }

@@ -21,7 +21,7 @@ targets::Target target() {
 }
 
 Problem ternary(int64_t m, int64_t n = 640) {
-  return {m, n, 2560, ir::Element::trit, ir::Scaling::tensor, 0};
+  return ir::matmul(m, n, 2560, {ir::Element::trit, ir::Scaling::tensor});
 }
 
 // A choice whose layout is not the default's: told by the weights' alignment.
@@ -110,7 +110,7 @@ TEST(FindKernel, OnlyWhatTheChoiceIsFor) {
   EXPECT_TRUE(find_kernel(database, ternary(1), target()));
   EXPECT_FALSE(find_kernel(database, ternary(1, 1280), target()));
   Problem signs = ternary(1);
-  signs.weight = ir::Element::sign;
+  signs.w.element = ir::Element::sign;
   EXPECT_FALSE(find_kernel(database, signs, target()));
   targets::Target renamed = target();
   renamed.name = "host";
@@ -120,7 +120,7 @@ TEST(FindKernel, OnlyWhatTheChoiceIsFor) {
 
 TEST(FindKernel, OneChoiceServesEveryScaleOfTheWhole) {
   Problem rows = ternary(4);
-  rows.scaling = ir::Scaling::row;
+  rows.w.scaling = ir::Scaling::row;
   const std::optional<ir::Kernel> kernel = find_kernel(database_of({choice_of({4})}), rows, target());
   ASSERT_TRUE(kernel);
   EXPECT_EQ(kernel->problem, rows);

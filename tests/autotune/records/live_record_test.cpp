@@ -18,7 +18,7 @@ const targets::Target& target() {
 }
 
 ir::Problem problem(int64_t m) {
-  return {m, 256, 512, ir::Element::trit, ir::Scaling::tensor, 0};
+  return ir::matmul(m, 256, 512, {ir::Element::trit, ir::Scaling::tensor});
 }
 
 std::vector<ir::Kernel> defaults() {

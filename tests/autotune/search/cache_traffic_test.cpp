@@ -69,7 +69,7 @@ TEST(CacheTraffic, BytesOfOneLineComeTogether) {
 // A tile of more rows reads its panel of weights less often, and each core has its own part of the outputs.
 TEST(CacheTraffic, RowsOfATileShareWeights) {
   const targets::Target target = targets::load_target("zen5").take();
-  const ir::Problem problem{256, 256, 2560, ir::Element::trit, ir::Scaling::tensor, 0};
+  const ir::Problem problem = ir::matmul(256, 256, 2560, {ir::Element::trit, ir::Scaling::tensor});
   const kernels::Recipe recipe{ir::Packing::b2, ir::Strategy::tile};
   kernels::Knobs knobs = kernels::default_knobs(recipe, problem, target);
   knobs.tile_vectors = 0;

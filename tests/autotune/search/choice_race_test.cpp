@@ -20,7 +20,7 @@ using ::testing::Not;
 const Conditions here{"host", 1};
 
 ir::Problem trits(int64_t m, int64_t n = 64, int64_t k = 128) {
-  return {m, n, k, ir::Element::trit, ir::Scaling::tensor, 0};
+  return ir::matmul(m, n, k, {ir::Element::trit, ir::Scaling::tensor});
 }
 
 const targets::Target& target() {
@@ -85,7 +85,7 @@ TEST(ChoiceRace, EveryShapeAndEveryNumberOfRowsIsAContest) {
 // A tensor with a scale an output is the same choice's: see find_kernel.
 TEST(ChoiceRace, ScalesDoNotMatter) {
   ir::Kernel scaled = others(trits(1))[0];
-  scaled.problem.scaling = ir::Scaling::row;
+  scaled.problem.w.scaling = ir::Scaling::row;
   const std::vector<Contest> contests =
       contests_of(std::vector{database({choice({others(trits(1))[0]})}), database({choice({scaled})})}, here);
   ASSERT_EQ(contests.size(), 1u);

@@ -18,7 +18,7 @@ targets::Target target_named(const std::string& name) {
 
 codegen::CycleEstimate estimate_of(const std::string& target_name, int64_t m, int64_t n, int64_t k) {
   const targets::Target target = target_named(target_name);
-  const ir::Problem problem{m, n, k, ir::Element::trit, ir::Scaling::tensor, 0};
+  const ir::Problem problem = ir::matmul(m, n, k, {ir::Element::trit, ir::Scaling::tensor});
   const ir::Kernel kernel = kernels::make_kernel({ir::Packing::b2, ir::Strategy::dot}, problem, target);
   EXPECT_TRUE(targets::illegal(kernel, target).empty()) << target_name;
   const auto estimate = codegen::estimate_cycles(codegen::lower(kernel), target);
@@ -69,7 +69,7 @@ TEST(Cycles, LoopsOfEveryRecipeAreKnown) {
     Expected<codegen::CycleModel> model = codegen::CycleModel::make(target);
     ASSERT_TRUE(model) << model.error().text();
     for (const kernels::Recipe& recipe : kernels::recipes(ir::Element::trit)) {
-      const ir::Problem problem{8, 256, 512, ir::Element::trit, ir::Scaling::tensor, 0};
+      const ir::Problem problem = ir::matmul(8, 256, 512, {ir::Element::trit, ir::Scaling::tensor});
       const ir::Kernel kernel = kernels::make_kernel(recipe, problem, target);
       if (!targets::illegal(kernel, target).empty()) continue;
       const auto estimate = model->estimate(codegen::lower(kernel));

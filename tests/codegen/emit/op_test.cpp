@@ -278,6 +278,7 @@ std::vector<std::byte> content_of(const ir::Buffer& buffer, Random& random) {
       case Element::i32:
       case Element::trit:
       case Element::sign:
+      case Element::i2:
       case Element::i4: break;
     }
     // First all bytes; then corners, in runs, so that the products of a lane are extreme together.

@@ -72,18 +72,18 @@ TEST(Lower, ManyRandomKernelsAgreeWithTheReference) {
     ASSERT_TRUE(testing::same_bits(testing::run_interpreted(kernel, lower(kernel), inputs),
                                    testing::expected_result(kernel, inputs)))
         << print(kernel);
-    ++seen[std::string(row(kernel.weights.packing).name) + (kernel.problem.is_ternary() ? "" : " dense")];
+    ++seen[std::string(row(kernel.weights.packing).name) + (kernel.problem.is_quantized() ? "" : " dense")];
     ++seen[std::string(name(kernel.compute.strategy))];
     ++seen[kernel.compute.offset == 0 ? "no offset" : "offset"];
     if (kernel.compute.strategy == ir::Strategy::tile)
       ++seen["tile of " + std::to_string(tile_shape(kernel).rows) + " rows"];
     if (kernel.compute.quads) ++seen["quads"];
-    if (kernel.problem.scaling == ir::Scaling::row) ++seen["a scale an output"];
+    if (kernel.problem.w.scaling == ir::Scaling::row) ++seen["a scale an output"];
     if (kernel.epilogue == ir::Epilogue::residual) ++seen["residual"];
     if (kernel.epilogue == ir::Epilogue::gate) ++seen["gate"];
     if (kernel.quantizes_rows) ++seen[kernel.problem.m > 1 ? "rows quantised" : "a row quantised"];
     if (kernel.compute.in_place != 1) ++seen["in place"];
-    if (kernel.problem.is_ternary()) ++seen["unpack " + std::string(name(kernel.compute.unpack))];
+    if (kernel.problem.is_quantized()) ++seen["unpack " + std::string(name(kernel.compute.unpack))];
     if (kernel.compute.widen_every_k != 0) ++seen["widen"];
     if (kernel.schedule.prefetch_bytes != 0) ++seen["prefetch"];
     if (kernel.problem.m > 1) ++seen["rows"];

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "ir/kernel/kernel.h"
+#include "ir/kernel/problem_text.h"
 #include "tests/support/random_layout.h"
 #include "tests/support/text_edit.h"
 
@@ -61,7 +62,7 @@ TEST(KernelText, SaysWhatTheKernelIs) {
   const Expected<ParsedKernel> parsed = parse_kernel(decode);
   ASSERT_TRUE(parsed) << parsed.error().text();
   const Kernel expected{"decode",
-                        {1, 600, 256, Element::trit, Scaling::tensor, 0},
+                        matmul(1, 600, 256, {Element::trit, Scaling::tensor}),
                         {Packing::b2,
                          {{Axis::n, 0, 16},
                           {Axis::k, 0, 64},
@@ -90,11 +91,29 @@ TEST(KernelText, SaysWhatTheKernelIs) {
 TEST(KernelText, ScalesOfGroupsHaveALayout) {
   const Expected<ParsedKernel> parsed = parse_kernel(grouped, "head.kernel");
   ASSERT_TRUE(parsed) << parsed.error().text();
-  EXPECT_EQ(parsed->kernel.problem, (Problem{4, 100, 64, Element::i8, Scaling::group, 32}));
+  EXPECT_EQ(parsed->kernel.problem, (matmul(4, 100, 64, {Element::i8, Scaling::group, 32})));
   ASSERT_TRUE(parsed->kernel.scales);
   EXPECT_EQ(parsed->kernel.scales->packing, Packing::f32);
   EXPECT_EQ(parsed->places.scales, (Location{"head.kernel", 9, 5}));
   EXPECT_EQ(print(parsed->kernel), grouped);
+}
+
+TEST(KernelText, ExactSumsOfGroupsSayTheirOrder) {
+  Problem problem = matmul(2, 64, 256, {Element::i2, Scaling::group, 128, Element::f16});
+  problem.a = {Element::i8, Scaling::group, 32};
+  const std::string text = print(problem);
+  EXPECT_EQ(text,
+            "problem matmul m=2 n=64 k=256 {\n"
+            "  A: f32[m,k]  quantize i8 absmax per k 32\n"
+            "  W: i2[n,k]  scale f16 per k 128\n"
+            "  C: f32[m,n]  accumulate i32 per k 32, then f32 ascending\n"
+            "}");
+  Lexer in(text, "problem");
+  EXPECT_EQ(parse_problem(in), problem);
+  EXPECT_FALSE(in.failed());
+  Lexer other(replaced(text, "i32 per k 32", "i32 per k 128"), "problem");
+  parse_problem(other);
+  EXPECT_EQ(other.error().text(), "problem:4:40: sums are exact for 32 inputs, the smaller group");
 }
 
 TEST(KernelText, SpaceAndCommentsDoNotMatter) {
@@ -116,6 +135,21 @@ TEST(KernelText, RowsAreQuantisedAfterAnyEpilogue) {
   }
 }
 
+// Any problem that the grammar has words for, sensible or not.
+Problem arbitrary_problem(Random& random) {
+  const auto number = [&] { return random.coin() ? random.pick(-5, 100) : random.pick(0, int64_t{1} << 62); };
+  const auto element = [&] { return static_cast<Element>(random.pick(0, 10)); };
+  Problem problem{number(), number(), number(), {Element::f32, Scaling::none}, {element(), Scaling::none},
+                  element()};
+  if (random.coin()) problem.a = {Element::i8, random.coin() ? Scaling::row : Scaling::group};
+  if (problem.a.scaling == Scaling::group) problem.a.group = number();
+  if (random.coin()) problem.w.zero_point = number();
+  problem.w.scaling = static_cast<Scaling>(random.pick(0, 3));
+  if (problem.w.scaling != Scaling::none) problem.w.scale = element();
+  if (problem.w.scaling == Scaling::group) problem.w.group = number();
+  return problem;
+}
+
 // Any kernel that the grammar has words for, sensible or not.
 Kernel arbitrary_kernel(Random& random) {
   const auto number = [&] { return random.coin() ? random.pick(-5, 100) : random.pick(0, int64_t{1} << 62); };
@@ -129,13 +163,7 @@ Kernel arbitrary_kernel(Random& random) {
   };
   Kernel kernel;
   kernel.name = random.choose(std::vector<std::string>{"a", "_x9", "kernel", "schedule", "ffn_down_m1"});
-  kernel.problem = {number(),
-                    number(),
-                    number(),
-                    static_cast<Element>(random.pick(0, 7)),
-                    static_cast<Scaling>(random.pick(0, 3)),
-                    0};
-  if (kernel.problem.scaling == Scaling::group) kernel.problem.scale_group = number();
+  kernel.problem = arbitrary_problem(random);
   kernel.weights = layout();
   if (random.coin()) kernel.scales = layout();
   for (int64_t count = random.pick(0, 6); count > 0; --count)
@@ -176,14 +204,17 @@ TEST(KernelText, EachSyntaxErrorHasItsPlace) {
       {"m=1 ", "m=99999999999999999999 ", "f:2:20: m is too large"},
       {"n=600", "k=600", "f:2:22: expected 'n' but found 'k'"},
       {"A: f32", "A: f16", "f:3:8: expected 'f32' but found 'f16'"},
-      {"  quantize i8 absmax per m", "",
-       "f:4:5: activations are quantised exactly when the weights are trits"},
-      {"W: trit", "W: f16", "f:5:29: expected 'f32' but found 'i32'"},
+      {"absmax per m", "absmax per n", "f:3:39: expected 'm' but found 'n'"},
+      {"absmax per m", "absmax per k", "f:4:5: expected the inputs per scale, a whole number, but found 'W'"},
       {"W: trit", "W: tryte", "f:4:8: 'tryte' is no element type"},
       {"W: trit", "W: [", "f:4:8: expected the element type of W but found '['"},
-      {"per tensor", "per row", "f:4:33: expected 'k' but found 'row'"},
+      {"per tensor", "per row", "f:4:33: expected 'n' but found 'row'"},
       {"per tensor", "per k", "f:5:5: expected the inputs per scale, a whole number, but found 'C'"},
-      {"accumulate i32", "accumulate f32", "f:5:29: expected 'i32' but found 'f32'"},
+      {"  scale f32", "  zero one", "f:4:21: expected a zero point, a whole number, but found 'one'"},
+      {"scale f32", "scale u", "f:4:22: 'u' is no element type"},
+      {"per tensor", "per k 32", "f:6:3: expected 'per' but found '}'"},
+      {"accumulate i32", "accumulate i31", "f:5:29: 'i31' is no element type"},
+      {"accumulate i32", "accumulate f32", "f:18:16: expected 'acc' but found 'f32'"},
       {"b2 [", "b3 [", "f:8:8: 'b3' is no packing"},
       {"n/16,", "x/16,", "f:8:12: expected an axis, one of the letters nkeb"},
       {"n/16,", "m/16,", "f:8:12: expected an axis, one of the letters nkeb"},

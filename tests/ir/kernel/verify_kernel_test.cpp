@@ -102,16 +102,24 @@ void expect_refused(std::string_view right, const std::vector<Mistake>& mistakes
 
 TEST(VerifyKernel, Problems) {
   expect_refused(
-      ternary, {
-                   {{{"m=4", "m=0"}}, "f:2:3: m must be between 1 and 65536, not 0"},
-                   {{{"m=4", "m=65537"}}, "f:2:3: m must be between 1 and 65536, not 65537"},
-                   {{{"n=64", "n=-1"}}, "f:2:3: n must be between 1 and 16777216, not -1"},
-                   {{{"n=64", "n=16777217"}}, "f:2:3: n must be between 1 and 16777216, not 16777217"},
-                   {{{"k=256", "k=0"}}, "f:2:3: k must be between 1 and 1048576, not 0"},
-                   {{{"k=256", "k=1048577"}}, "f:2:3: k must be between 1 and 1048576, not 1048577"},
-                   {{{"  scale f32 per tensor", ""}}, "f:2:3: trits need one scale per tensor, or one per n"},
-                   {{{"per tensor", "per k 32"}}, "f:2:3: trits need one scale per tensor, or one per n"},
-               });
+      ternary,
+      {
+          {{{"m=4", "m=0"}}, "f:2:3: m must be between 1 and 65536, not 0"},
+          {{{"m=4", "m=65537"}}, "f:2:3: m must be between 1 and 65536, not 65537"},
+          {{{"n=64", "n=-1"}}, "f:2:3: n must be between 1 and 16777216, not -1"},
+          {{{"n=64", "n=16777217"}}, "f:2:3: n must be between 1 and 16777216, not 16777217"},
+          {{{"k=256", "k=0"}}, "f:2:3: k must be between 1 and 1048576, not 0"},
+          {{{"k=256", "k=1048577"}}, "f:2:3: k must be between 1 and 1048576, not 1048577"},
+          {{{"  scale f32 per tensor", ""}},
+           "f:2:3: trit weights need a scale: per tensor, per n, or per group of k"},
+          {{{"accumulate i32", "accumulate f32"}, {"f32(acc) / sa[m] * sw", "acc"}},
+           "f:2:3: products with trit weights are summed in i32"},
+          {{{"  quantize i8 absmax per m", ""}},
+           "f:2:3: activations are quantised exactly when sums are i32"},
+          {{{"scale f32", "scale f16"}}, "f:2:3: scales are f32, or f16 if there is one per group"},
+          {{{"scale f32", "scale bf16"}}, "f:2:3: scales are f32, or f16 if there is one per group"},
+          {{{"  scale f32", "  zero 16  scale f32"}}, "f:2:3: the zero point must be between -15 and 15"},
+      });
   expect_refused(
       grouped,
       {

@@ -185,7 +185,7 @@ std::unique_ptr<Engine> load_with(const std::function<kernels::Recipe(int64_t ro
   options.threads = threads;
   options.most_rows = 64;
   options.kernels = jit_kernels(target, std::nullopt, [=](const ir::Problem& problem) {
-                      if (!problem.is_ternary()) return kernels::default_kernel(problem, target);
+                      if (!problem.is_quantized()) return kernels::default_kernel(problem, target);
                       return kernels::make_kernel(recipe_for(problem.m), problem, target);
                     }).take();
   Expected<std::unique_ptr<Engine>> engine = Engine::load(options);
@@ -201,7 +201,7 @@ TEST(Engine, SameBitsWithEveryRecipe) {
   int run = 0;
   for (const kernels::Recipe& recipe : kernels::recipes(ir::Element::trit)) {
     SCOPED_TRACE(print(recipe));
-    const ir::Problem problem{1, 256, 256, ir::Element::trit, ir::Scaling::tensor, 0};
+    const ir::Problem problem = ir::matmul(1, 256, 256, {ir::Element::trit, ir::Scaling::tensor});
     if (!targets::illegal(make_kernel(recipe, problem, host), host).empty()) continue;
     const auto engine = load_with([&](int64_t) { return recipe; }, 1);
     ASSERT_TRUE(engine);
@@ -220,7 +220,7 @@ TEST(Engine, StrategiesMayDifferByTheNumberOfRows) {
   const targets::Target host = targets::find_runnable_target("host").take();
   const kernels::Recipe dots{ir::Packing::g2b4, ir::Strategy::dot, ir::Unpack::table};
   const kernels::Recipe look_ups{ir::Packing::g2b4, ir::Strategy::lookup, ir::Unpack::fields, 0, 1, true};
-  const ir::Problem problem{1, 256, 256, ir::Element::trit, ir::Scaling::tensor, 0};
+  const ir::Problem problem = ir::matmul(1, 256, 256, {ir::Element::trit, ir::Scaling::tensor});
   if (!targets::illegal(make_kernel(look_ups, problem, host), host).empty())
     GTEST_SKIP() << "no look-ups of quads here";
   const std::vector<uint32_t> tokens = some_tokens(24);
@@ -259,7 +259,7 @@ TEST(Engine, KernelsMustEndWithTheirProduct) {
        std::vector<std::function<ir::Kernel(ir::Kernel)>>{gate, kernels::with_quantized_rows}) {
     options.kernels = jit_kernels(target, std::nullopt, [=](const ir::Problem& problem) {
                         const ir::Kernel kernel = kernels::default_kernel(problem, target);
-                        return problem.is_ternary() ? change(kernel) : kernel;
+                        return problem.is_quantized() ? change(kernel) : kernel;
                       }).take();
     const Expected<std::unique_ptr<Engine>> engine = Engine::load(options);
     ASSERT_FALSE(engine);

@@ -25,8 +25,8 @@ void count_calls(void* const*, const int64_t* ranges) {
   calls += static_cast<int>(ranges[1] - ranges[0]);
 }
 
-constexpr ir::Problem one_row = {1, 32, 64, ir::Element::trit, ir::Scaling::tensor, 0};
-constexpr ir::Problem seven_rows = {7, 32, 64, ir::Element::trit, ir::Scaling::tensor, 0};
+constexpr ir::Problem one_row = ir::matmul(1, 32, 64, {ir::Element::trit, ir::Scaling::tensor});
+constexpr ir::Problem seven_rows = ir::matmul(7, 32, 64, {ir::Element::trit, ir::Scaling::tensor});
 
 // A bundle for two targets, of which each machine runs the second.
 class MadeUpBundle {

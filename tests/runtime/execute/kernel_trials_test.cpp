@@ -58,7 +58,9 @@ class KernelTrialsTest : public ::testing::Test {
   }
 
   // The problem of the ternary matrices that most of this model's are, for m rows.
-  static ir::Problem problem(int64_t m) { return {m, 256, 256, ir::Element::trit, ir::Scaling::tensor, 0}; }
+  static ir::Problem problem(int64_t m) {
+    return ir::matmul(m, 256, 256, {ir::Element::trit, ir::Scaling::tensor});
+  }
 
   // A kernel that is as right as the default one, and another.
   codegen::CompiledKernel another(int64_t m) const {
@@ -192,7 +194,7 @@ TEST_F(KernelTrialsTest, NoKernelThatLooksUp) {
   options.model = model;
   options.most_rows = most_rows;
   options.kernels = jit_kernels(target_, std::nullopt, [&](const ir::Problem& of) {
-                      if (!of.is_ternary()) return kernels::default_kernel(of, target_);
+                      if (!of.is_quantized()) return kernels::default_kernel(of, target_);
                       return kernels::make_kernel(dots, of, target_);
                     }).take();
   engine_ = Engine::load(options).take();

@@ -19,7 +19,7 @@ TEST(QuantizedRows, OfKernelsAreThoseOfTheStep) {
   ASSERT_TRUE(jit) << jit.error().text();
   std::mt19937 random(1);
   for (const int64_t n : {1, 15, 16, 100, 257, 640}) {
-    const ir::Problem problem{7, n, 200, ir::Element::trit, ir::Scaling::tensor, 0};
+    const ir::Problem problem = ir::matmul(7, n, 200, {ir::Element::trit, ir::Scaling::tensor});
     ir::Kernel kernel = kernels::with_quantized_rows(kernels::default_kernel(problem, host));
     kernel.epilogue = ir::Epilogue::residual;
     ir::MatmulInputs inputs = testing::random_inputs(problem, random);
