@@ -44,13 +44,16 @@ std::vector<uint32_t> random_ids(size_t count, uint32_t vocabulary) {
 
 // Tokens a second of one run.
 Expected<double> time_once(runtime::Engine& engine, bool prefill, size_t count, size_t depth) {
-  Expected<runtime::KvCache> cache = engine.make_cache(depth + count);
-  if (!cache) return cache.error();
+  Expected<runtime::Sequence> sequence = engine.make_sequence(depth + count);
+  if (!sequence) return sequence.error();
   const std::vector<uint32_t> ids = random_ids(depth + count, engine.model().hyperparameters.vocabulary_size);
   const std::span<const uint32_t> all(ids);
-  if (depth > 0) engine.append(*cache, all.first(depth));
+  if (depth > 0) {
+    if (const auto logits = engine.append(*sequence, all.first(depth)); !logits) return logits.error();
+  }
   const auto start = std::chrono::steady_clock::now();
-  engine.append(*cache, all.subspan(depth), prefill ? 0 : 1);
+  const Expected<runtime::Logits> logits = engine.append(*sequence, all.subspan(depth), prefill ? 0 : 1);
+  if (!logits) return logits.error();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   return static_cast<double>(count) / seconds.count();
 }
@@ -191,7 +194,7 @@ void add_bench(CLI::App& app, int& exit_code) {
       ->add_option("-t,--threads", flags->threads,
                    "Threads; several with commas (default: as tuned, else one a core)")
       ->delimiter(',');
-  command->add_option("-d,--depth", flags->depth, "Tokens in the cache before each run")
+  command->add_option("-d,--depth", flags->depth, "Tokens in the sequence before each run")
       ->capture_default_str();
   command->add_option("-r,--repetitions", flags->repetitions, "Runs of each test")->capture_default_str();
   command->add_option("-o,--output", flags->output, "Form of the table")

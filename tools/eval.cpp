@@ -26,10 +26,11 @@ struct EvalFlags {
 Expected<int> score_ids(const EvalFlags& flags, runtime::Engine& engine) {
   const Expected<std::vector<uint32_t>> ids = read_ids(flags.ids);
   if (!ids) return ids.error();
-  Expected<runtime::KvCache> cache = engine.make_cache(flags.context != 0 ? flags.context : ids->size());
-  if (!cache) return cache.error();
-  const Expected<std::vector<double>> scores = runtime::log_probabilities(engine, *cache, *ids);
-  if (!scores) return Error{scores.error().message, {flags.ids, 0, 0}, scores.error().kind};
+  Expected<runtime::Sequence> sequence =
+      engine.make_sequence(flags.context != 0 ? flags.context : ids->size());
+  if (!sequence) return sequence.error();
+  const Expected<std::vector<double>> scores = runtime::log_probabilities(engine, *sequence, *ids);
+  if (!scores) return Error{scores.error().message, {flags.ids, 0, 0}};
   if (flags.json) {
     fmt::print("{}\n", nlohmann::json{{"tokens", *ids}, {"logprobs", *scores}}.dump());
     return exit_ok;

@@ -127,8 +127,8 @@ Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
     return Error{fmt::format("the prompt has {} tokens, but the context holds {} (-c sets its size)",
                              prompt->size(), context),
                  {}};
-  Expected<runtime::KvCache> cache = engine.make_cache(context);
-  if (!cache) return cache.error();
+  Expected<runtime::Sequence> sequence = engine.make_sequence(context);
+  if (!sequence) return sequence.error();
 
   runtime::GenerateOptions options;
   options.most_tokens = flags.tokens;
@@ -150,7 +150,7 @@ Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
   }
   if (!flags.json && !flags.no_prompt) std::fwrite(shown_prompt.data(), 1, shown_prompt.size(), stdout);
   const Expected<runtime::Generation> result =
-      runtime::generate(engine, *cache, *prompt, options, [&](uint32_t token) {
+      runtime::generate(engine, *sequence, *prompt, options, [&](uint32_t token) {
         show(stream.push(engine.tokenizer().decode(token)));
         return !interrupted();
       });

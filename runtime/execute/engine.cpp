@@ -49,6 +49,7 @@ Expected<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
   std::unique_ptr<Engine> engine(new Engine(model.take()));
   engine->target_ = options.kernels.target;
   engine->kv_element_ = options.kv_element;
+  engine->page_positions_ = options.page_positions;
   engine->load_times_.file = watch.lap();
 
   Expected<Tokenizer> tokenizer = Tokenizer::make(engine->model_.vocabulary, options.pre_tokenizer);
@@ -70,9 +71,17 @@ Expected<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
   return engine;
 }
 
-Expected<KvCache> Engine::make_cache(size_t capacity) const {
-  const Hyperparameters& shape = model_.hyperparameters;
-  return KvCache::make({shape.block_count, shape.head_count_kv, shape.head_dimension, capacity, kv_element_});
+Expected<std::shared_ptr<PagePool>> Engine::make_pool(size_t positions) const {
+  const Hyperparameters& model = model_.hyperparameters;
+  const PageShape shape{model.block_count, model.head_count_kv, model.head_dimension, page_positions_,
+                        kv_element_};
+  return PagePool::make(shape, positions / page_positions_ + (positions % page_positions_ != 0));
+}
+
+Expected<Sequence> Engine::make_sequence(size_t capacity) const {
+  Expected<std::shared_ptr<PagePool>> pool = make_pool(capacity);
+  if (!pool) return pool.error();
+  return Sequence(pool.take(), capacity);
 }
 
 Status Engine::make_pools(const EngineThreads& threads) {
@@ -106,19 +115,23 @@ Expected<double> Engine::read_bandwidth() {
   return runtime::read_bandwidth(*pool_);
 }
 
-Logits Engine::append(KvCache& cache, std::span<const uint32_t> tokens, size_t rows) {
+Expected<Logits> Engine::append(Sequence& sequence, std::span<const uint32_t> tokens, size_t rows) {
+  if (const Status status = sequence.reserve(tokens.size()); !status) return status.error();
   const auto most = static_cast<size_t>(plan_->most_rows());
   rows = rows == 0 ? most : std::min(rows, most);
   while (tokens.size() > rows) {
-    const SequenceTokens part{&cache, tokens.first(rows), false};
-    step({&part, 1});
+    const SequenceTokens part{&sequence, tokens.first(rows), false};
+    if (const Expected<Logits> logits = step({&part, 1}); !logits) return logits.error();
     tokens = tokens.subspan(rows);
   }
-  const SequenceTokens last{&cache, tokens, false};
+  const SequenceTokens last{&sequence, tokens, false};
   return step({&last, 1});
 }
 
-Logits Engine::step(std::span<const SequenceTokens> batch) {
+Expected<Logits> Engine::step(std::span<const SequenceTokens> batch) {
+  for (const SequenceTokens& part : batch) {
+    if (const Status status = part.sequence->reserve(part.tokens.size()); !status) return status.error();
+  }
   if (!trials_) return executor_->step(batch);
   trials_->begin_step(threads_.most());
   const Logits logits = executor_->step(batch);

@@ -36,6 +36,7 @@ struct ModelOptions {
   std::string model;        // path of a GGUF file
   int64_t most_rows = 256;  // tokens a step; longer prompts take several
   CacheElement kv_element = CacheElement::f16;
+  size_t page_positions = 64;  // of a page of keys and values: a multiple of 32
   I2sOrder i2s_order = I2sOrder::blocks_of_128;
   std::string pre_tokenizer;  // takes the place of what the file says; empty: as it says
 };
@@ -63,8 +64,10 @@ class Engine {
   const LoadTimes& load_times() const { return load_times_; }
   const EngineThreads& threads() const { return threads_; }
 
-  // An empty cache for a sequence of up to `capacity` tokens.
-  Expected<KvCache> make_cache(size_t capacity) const;
+  // Pages for keys and values of `positions` positions, which any number of sequences may share.
+  Expected<std::shared_ptr<PagePool>> make_pool(size_t positions) const;
+  // An empty sequence of up to `capacity` tokens, with a pool of its own that has pages for all of them.
+  Expected<Sequence> make_sequence(size_t capacity) const;
 
   // Runs on other threads from now on. After an error, see ThreadPool::make, it runs on one.
   Status set_threads(const EngineThreads& threads);
@@ -73,12 +76,13 @@ class Engine {
   Expected<double> read_bandwidth();
 
   // Appends tokens to a sequence in steps of at most `rows` (0: as many as a step takes), and gives the
-  // logits after the last. They are valid until the next step.
-  // Preconditions: at least one token, ids below the vocabulary's size, room in the cache.
-  Logits append(KvCache& cache, std::span<const uint32_t> tokens, size_t rows = 0);
+  // logits after the last. They are valid until the next step. Fails where the sequence cannot have room for
+  // all tokens, see Sequence::reserve, and then runs none. Preconditions: at least one token, ids below the
+  // vocabulary's size.
+  Expected<Logits> append(Sequence& sequence, std::span<const uint32_t> tokens, size_t rows = 0);
 
-  // One step of a batch; see Executor::step.
-  Logits step(std::span<const SequenceTokens> batch);
+  // One step of a batch; see Executor::step. Fails, and runs nothing, where a sequence cannot have room.
+  Expected<Logits> step(std::span<const SequenceTokens> batch);
 
   // From now on another thread may put better kernels in, see KernelTrials; it must be done with them before
   // the engine goes. Tokens and logits stay what they are. Precondition: not called before.
@@ -100,6 +104,7 @@ class Engine {
   std::unique_ptr<KernelTrials> trials_;
   std::unique_ptr<Executor> executor_;
   CacheElement kv_element_ = CacheElement::f16;
+  size_t page_positions_ = 0;
   LoadTimes load_times_;
 };
 

@@ -16,6 +16,8 @@ namespace {
 
 // Rows of queries that one task of attention takes: enough to share each key among them.
 constexpr size_t attention_rows = 16;
+// Tasks of attention that each thread should have at least, so that no thread waits long for another.
+constexpr size_t tasks_a_thread = 4;
 
 std::span<const std::byte> embedding_row(const Tensor& table, uint32_t token) {
   const size_t bytes = table.data.size() / table.n;
@@ -103,24 +105,38 @@ void Executor::place_rows(std::span<const SequenceTokens> batch) {
   size_t longest = 0;
   for (size_t sequence = 0; sequence < batch.size(); ++sequence) {
     const SequenceTokens& part = batch[sequence];
+    const size_t before = part.sequence->length();
     first_rows_.push_back(rows_.size());
-    for (size_t i = 0; i < part.tokens.size(); ++i)
-      rows_.push_back({part.tokens[i], sequence, part.cache->length() + i});
-    longest = std::max(longest, part.cache->length() + part.tokens.size());
+    for (size_t i = 0; i < part.tokens.size(); ++i) rows_.push_back({part.tokens[i], sequence, before + i});
+    longest = std::max(longest, before + part.tokens.size());
   }
   const size_t pairs = angles_.pairs();
   cosines_.resize(rows_.size() * pairs);
   sines_.resize(rows_.size() * pairs);
-  const size_t scratch = attention_scratch_size(model_.hyperparameters.head_dimension, longest);
-  for (std::vector<float>& own : scratch_) {
-    if (own.size() < scratch) own.resize(scratch + scratch / 2);
-  }
+  prepare_attention(longest);
+}
+
+// Blocks of positions are tasks of their own where tasks of whole rows would be too few for the threads.
+void Executor::prepare_attention(size_t longest) {
+  const Hyperparameters& shape = model_.hyperparameters;
+  const size_t scratch = attention_scratch_size(shape.head_dimension);
+  for (std::vector<float>& own : scratch_) own.resize(scratch);
+  size_t tasks = 0;
+  for (const SequenceTokens& part : batch_)
+    tasks += (part.tokens.size() + attention_rows - 1) / attention_rows * shape.head_count_kv;
+  const size_t threads = team_for(rows_.size()).pool.threads();
+  attention_by_block_ = threads > 1 && tasks < tasks_a_thread * threads;
+  if (!attention_by_block_) return;
+  partial_blocks_ = attention_blocks(longest);
+  const size_t size =
+      rows_.size() * shape.head_count * partial_blocks_ * attention_partial_size(shape.head_dimension);
+  if (partials_.size() < size) partials_.resize(size + size / 2);
 }
 
 Logits Executor::step(std::span<const SequenceTokens> batch) {
   place_rows(batch);
   run(graph_.layers, layer_groups_, static_cast<int64_t>(rows_.size()));
-  for (const SequenceTokens& part : batch) part.cache->extend(part.tokens.size());
+  for (const SequenceTokens& part : batch) part.sequence->extend(part.tokens);
   gather_hidden(batch);
   run(graph_.head, head_groups_, static_cast<int64_t>(rows_.size()));
   return Logits(row(graph_.logits, 0), rows_.size(), model_.hyperparameters.vocabulary_size,
@@ -143,7 +159,8 @@ void Executor::gather_hidden(std::span<const SequenceTokens> batch) {
 }
 
 void Executor::run(const std::vector<Step>& steps, const std::vector<size_t>& groups, int64_t rows) {
-  Team& team = rows <= most_decode_rows ? *decode_ : *prefill_;
+  Team& team = team_for(static_cast<size_t>(rows));
+  team_ = &team;
   threads_ = team.pool.threads();
   team.pool.run([&](size_t thread) {
     for (size_t group = 0; group < groups.size(); ++group) {
@@ -284,44 +301,79 @@ void Executor::call(const codegen::CompiledKernel& kernel, const Step& step, int
   kernel(arguments_of(kernel, step, rows), {ranges, loops});
 }
 
+// Each thread stores some heads of some rows.
 void Executor::store_heads(const Step& step, size_t thread) {
   const size_t heads = model_.hyperparameters.head_count_kv,
                dimension = model_.hyperparameters.head_dimension;
-  for (size_t sequence = 0; sequence < batch_.size(); ++sequence) {
-    KvCache& cache = *batch_[sequence].cache;
-    const auto first = static_cast<int64_t>(first_rows_[sequence]);
-    const Range range = split(heads, thread, threads_);
-    for (size_t head = range.begin; head < range.end; ++head) {
-      cache.store(static_cast<size_t>(step.layer), head, cache.length(), batch_[sequence].tokens.size(),
-                  row(step.input, first) + head * dimension, row(step.second, first) + head * dimension,
-                  static_cast<size_t>(buffers_[step.input].stride));
-    }
+  const Range range = split(rows_.size() * heads, thread, threads_);
+  for (size_t task = range.begin; task < range.end; ++task) {
+    const auto index = static_cast<int64_t>(task / heads);
+    const size_t head = task % heads;
+    const Row& at = rows_[static_cast<size_t>(index)];
+    const Sequence& sequence = *batch_[at.sequence].sequence;
+    store_keys_values(sequence.shape(), sequence.pages().data(), static_cast<size_t>(step.layer), head,
+                      at.position, 1, row(step.input, index) + head * dimension,
+                      row(step.second, index) + head * dimension, 0);
   }
 }
 
+// Each thread takes every so many-th task: rows of one sequence and the queries of one key/value head, with
+// all blocks of positions or with one.
 void Executor::attend(const Step& step, size_t thread) {
   const Hyperparameters& shape = model_.hyperparameters;
   const size_t sharing = shape.head_count / shape.head_count_kv;
+  const size_t partial_stride = partial_blocks_ * attention_partial_size(shape.head_dimension);
+  float* scratch = scratch_[thread].data();
   size_t task = 0;
   for (size_t sequence = 0; sequence < batch_.size(); ++sequence) {
-    const KvCache& cache = *batch_[sequence].cache;
+    const Sequence& past = *batch_[sequence].sequence;
     const size_t tokens = batch_[sequence].tokens.size();
     for (size_t first = 0; first < tokens; first += attention_rows) {
+      AttentionRows rows;
+      rows.rows = std::min(attention_rows, tokens - first);
+      rows.heads = sharing;
+      rows.query_stride = static_cast<size_t>(buffers_[step.input].stride);
+      rows.first_position = past.length() + first;
+      rows.scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dimension));
+      const size_t index = first_rows_[sequence] + first;
+      const size_t tasks = attention_by_block_ ? attention_blocks(rows.first_position + rows.rows) : 1;
       for (size_t head = 0; head < shape.head_count_kv; ++head) {
-        if (task++ % threads_ != thread) continue;
-        AttentionRows rows;
-        rows.rows = std::min(attention_rows, tokens - first);
-        rows.heads = sharing;
-        rows.query_stride = static_cast<size_t>(buffers_[step.input].stride);
-        rows.output_stride = static_cast<size_t>(buffers_[step.output].stride);
-        rows.first_position = cache.length() + first;
-        rows.scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dimension));
-        const auto index = static_cast<int64_t>(first_rows_[sequence] + first);
+        const KeyValueHead cached =
+            key_value_head(past.shape(), past.pages().data(), static_cast<size_t>(step.layer), head);
         const size_t offset = head * sharing * shape.head_dimension;
-        attention(cache.head(static_cast<size_t>(step.layer), head), rows, row(step.input, index) + offset,
-                  row(step.output, index) + offset, scratch_[thread].data());
+        const float* queries = row(step.input, static_cast<int64_t>(index)) + offset;
+        for (size_t block = 0; block < tasks; ++block) {
+          if (task++ % threads_ != thread) continue;
+          if (attention_by_block_) {
+            attend_block(cached, rows, block, queries, partials(index, head * sharing, block), partial_stride,
+                         scratch);
+          } else {
+            attention(cached, rows, queries, row(step.output, static_cast<int64_t>(index)) + offset,
+                      static_cast<size_t>(buffers_[step.output].stride), scratch);
+          }
+        }
       }
     }
+  }
+  if (!attention_by_block_) return;
+  team_->barrier.wait();
+  join_blocks(step, thread);
+}
+
+float* Executor::partials(size_t index, size_t head, size_t block) {
+  const Hyperparameters& shape = model_.hyperparameters;
+  return partials_.data() + ((index * shape.head_count + head) * partial_blocks_ + block) *
+                                attention_partial_size(shape.head_dimension);
+}
+
+void Executor::join_blocks(const Step& step, size_t thread) {
+  const Hyperparameters& shape = model_.hyperparameters;
+  const Range range = split(rows_.size() * shape.head_count, thread, threads_);
+  for (size_t task = range.begin; task < range.end; ++task) {
+    const size_t index = task / shape.head_count, head = task % shape.head_count;
+    join_attention(partials(index, head, 0), attention_blocks(rows_[index].position + 1),
+                   shape.head_dimension,
+                   row(step.output, static_cast<int64_t>(index)) + head * shape.head_dimension);
   }
 }
 

@@ -14,15 +14,15 @@
 #include "runtime/execute/kernel_trials.h"
 #include "runtime/execute/plan.h"
 #include "runtime/graph/graph.h"
-#include "runtime/math/kv_cache.h"
 #include "runtime/math/rope.h"
 #include "runtime/model/model.h"
+#include "runtime/sequence/sequence.h"
 
 namespace tern::runtime {
 
-// The next tokens of one sequence. They follow what its cache holds.
+// The next tokens of one sequence. They follow those that it has.
 struct SequenceTokens {
-  KvCache* cache = nullptr;
+  Sequence* sequence = nullptr;
   std::span<const uint32_t> tokens;  // not empty; ids below the vocabulary's size
   bool all_logits = false;           // of every token, not of the last alone
 };
@@ -60,10 +60,10 @@ class Executor {
   // Lets the trials, which must outlive this, say which kernel is called, and tells them how long it took.
   void try_kernels(KernelTrials& trials) { trials_ = &trials; }
 
-  // One step of a batch: runs the tokens of every sequence through the model and adds them to the caches. The
-  // logits are valid until the next step. Same tokens and caches: same bits, whatever else is in the batch
-  // and however the tokens are divided into steps.
-  // Preconditions: plan.most_rows() tokens in all at most, no cache twice, room in every cache.
+  // One step of a batch: runs the tokens of every sequence through the model and adds them to the sequences.
+  // The logits are valid until the next step. Same tokens: same bits, whatever else is in the batch, however
+  // the tokens are divided into steps and whatever pages they lie in. Preconditions: plan.most_rows() tokens
+  // in all at most, no sequence twice, room reserved in each.
   Logits step(std::span<const SequenceTokens> batch);
 
  private:
@@ -94,8 +94,10 @@ class Executor {
 
   Executor(const Model& model, const Plan& plan);
   Status allocate();
-  Status allocate_prepared(const std::vector<Step>& steps);
+  Status allocate_tables(const std::vector<Step>& steps);
+  Team& team_for(size_t rows) { return rows <= static_cast<size_t>(most_decode_rows) ? *decode_ : *prefill_; }
   void place_rows(std::span<const SequenceTokens> batch);
+  void prepare_attention(size_t longest);
   void run(const std::vector<Step>& steps, const std::vector<size_t>& groups, int64_t rows);
   void run_step(const Step& step, int64_t rows, size_t thread);
   void by_rows(const Step& step, int64_t rows, size_t thread);
@@ -105,6 +107,8 @@ class Executor {
   void call(const codegen::CompiledKernel& kernel, const Step& step, int64_t rows, size_t thread);
   void store_heads(const Step& step, size_t thread);
   void attend(const Step& step, size_t thread);
+  void join_blocks(const Step& step, size_t thread);
+  float* partials(size_t index, size_t head, size_t block);
   void gather_hidden(std::span<const SequenceTokens> batch);
   float* row(int value, int64_t index) {
     return buffers_[value].data.as<float>().data() + index * buffers_[value].stride;
@@ -121,7 +125,13 @@ class Executor {
   std::span<const SequenceTokens> batch_;
   std::vector<size_t> first_rows_;           // of each sequence
   std::vector<std::vector<float>> scratch_;  // for attention, by thread
+  // Whether the blocks of positions of one row's attention are shared out; then their partial results meet in
+  // partials_, [row][head][block] with room for partial_blocks_ blocks.
+  bool attention_by_block_ = false;
+  size_t partial_blocks_ = 0;
+  std::vector<float> partials_;
   std::unique_ptr<Team> decode_, prefill_;
+  Team* team_ = nullptr;            // that runs the present region
   size_t threads_ = 1;              // of the present region
   KernelTrials* trials_ = nullptr;  // if there are any
 };

@@ -25,11 +25,11 @@ Status check_tokens(const Engine& engine, std::span<const uint32_t> tokens) {
   return {};
 }
 
-Expected<Generation> generate(Engine& engine, KvCache& cache, std::span<const uint32_t> prompt,
+Expected<Generation> generate(Engine& engine, Sequence& sequence, std::span<const uint32_t> prompt,
                               const GenerateOptions& options, const OnToken& on_token) {
   if (prompt.empty()) return Error{"the prompt is empty, and this model has no token to begin with", {}};
   if (const Status status = check_tokens(engine, prompt); !status) return status.error();
-  const size_t room = cache.shape().capacity - cache.length();
+  const size_t room = sequence.capacity() - sequence.length();
   if (prompt.size() > room)
     return Error{fmt::format("the prompt has {} tokens, but the context holds {} (-c sets its size)",
                              prompt.size(), room),
@@ -42,9 +42,10 @@ Expected<Generation> generate(Engine& engine, KvCache& cache, std::span<const ui
   if (options.most_tokens == 0) return result;
   std::vector<uint32_t> history(prompt.begin(), prompt.end());
   Clock::time_point start = Clock::now();
-  Logits logits = engine.append(cache, prompt, options.prefill_rows);
+  Expected<Logits> logits = engine.append(sequence, prompt, options.prefill_rows);
   while (true) {
-    const Expected<uint32_t> token = sampler->sample(logits[0], history);
+    if (!logits) return logits.error();
+    const Expected<uint32_t> token = sampler->sample((*logits)[0], history);
     if (!token) return token.error();
     if (result.tokens.empty()) {
       result.prefill_seconds = seconds_since(start);
@@ -61,11 +62,11 @@ Expected<Generation> generate(Engine& engine, KvCache& cache, std::span<const ui
       break;
     }
     if (result.tokens.size() == options.most_tokens) break;
-    if (cache.length() == cache.shape().capacity) {
+    if (sequence.length() == sequence.capacity()) {
       result.reason = StopReason::context_full;
       break;
     }
-    logits = engine.append(cache, {&history.back(), 1});
+    logits = engine.append(sequence, {&history.back(), 1});
     ++result.decode_steps;
   }
   result.decode_seconds = seconds_since(start);

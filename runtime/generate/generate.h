@@ -34,9 +34,9 @@ struct Generation {
 using OnToken = std::function<bool(uint32_t token)>;
 
 // Continues a sequence by `prompt` and what follows it. Errors: an empty prompt, a token that is not in the
-// vocabulary, a prompt longer than what is left of the cache, options out of range, logits that are not
-// finite.
-Expected<Generation> generate(Engine& engine, KvCache& cache, std::span<const uint32_t> prompt,
+// vocabulary, a prompt longer than what is left of the sequence's capacity, no free page, options out of
+// range, logits that are not finite.
+Expected<Generation> generate(Engine& engine, Sequence& sequence, std::span<const uint32_t> prompt,
                               const GenerateOptions& options, const OnToken& on_token = {});
 
 // Whether all ids are in the model's vocabulary; names the first that is not.

@@ -15,8 +15,8 @@ enum class StepKind : uint8_t {
   quantize,   // output = input as i8 with a scale and a sum a row
   matmul,     // output = matrix * input; input is quantised for a ternary matrix
   rope,       // turns the heads of output by their positions, in place
-  store_kv,   // appends input (keys) and second (values) to the cache of each sequence
-  attention,  // output = attention of the queries in input over the cache
+  store_kv,   // stores input (keys) and second (values) in the pages of each sequence
+  attention,  // output = attention of the queries in input over the stored keys and values
   add,        // output += input
   gate,       // output = activation(input) * second
 };

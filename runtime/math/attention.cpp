@@ -1,10 +1,9 @@
 #include "runtime/math/attention.h"
 
-#include "runtime/math/sum_tree.h"
-
 // Highway includes this file once for every instruction set.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/math/attention.cpp"
+#include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"
 #include "runtime/math/vector_math-inl.h"
 
@@ -12,25 +11,48 @@
 #define TERN_RUNTIME_ATTENTION_CPP_ONCE
 namespace tern::runtime {
 
-// Queries that go through the cache together. A group shares what it brings into the innermost cache; a tile
-// of a group shares what it brings into registers.
-inline constexpr size_t query_group = 16;
+// Queries that go through a block together: they share what comes into the innermost caches.
+inline constexpr size_t query_group = 64;
+// Queries that share what comes into registers.
 inline constexpr size_t query_tile = 4;
-// Positions whose values are used by the whole group before the next ones: they stay in the innermost cache.
-inline constexpr size_t value_block = 64;
+// Positions whose values all queries of a group use before the next ones: they stay in the innermost cache.
+inline constexpr size_t value_run = 64;
+// How far ahead of its use memory is asked for.
+inline constexpr size_t prefetch_bytes = 2048;
 
-constexpr size_t round_up(size_t count, size_t multiple) {
-  return (count + multiple - 1) / multiple * multiple;
+constexpr size_t min_of(size_t a, size_t b) {
+  return a < b ? a : b;
 }
 
-// One query of a group. Scores become the weights exp(score - max) in place.
+constexpr size_t padded_dimension(size_t head_dimension) {
+  return (head_dimension + value_padding - 1) / value_padding * value_padding;
+}
+
+// What joined blocks know beside their weighted values.
+struct Joined {
+  float maximum, total;
+};
+
+inline Joined facts_of(const float* partial, size_t head_dimension) {
+  const float* facts = partial + padded_dimension(head_dimension);
+  return {facts[0], facts[1]};
+}
+
+// One query of a group in one block.
 struct Query {
   const float* query;
-  float* output;
-  float* weights;      // a multiple of key_block floats
-  float* accumulator;  // the padded head dimension
-  size_t length;       // the positions it sees
-  float total;         // of the weights
+  float* weights;  // attention_block floats: the scores of the block's positions, then their exponentials
+  float* partial;  // as attention.h says
+  size_t end;      // of the positions that it sees in the block
+};
+
+// Positions begin ... end of one head, within an attention block; queries in ascending order of `end`.
+struct Block {
+  KeyValueHead head;
+  size_t begin, end;
+  Query* queries;
+  size_t count;
+  float scale;
 };
 
 }  // namespace tern::runtime
@@ -40,7 +62,7 @@ HWY_BEFORE_NAMESPACE();
 namespace tern::runtime {
 namespace HWY_NAMESPACE {
 
-// `lanes` elements of the cache as f32.
+// `lanes` keys or values as f32.
 HWY_INLINE VF32 load_element(const float* p) {
   return hn::LoadU(F32(), p);
 }
@@ -48,38 +70,70 @@ HWY_INLINE VF32 load_element(const uint16_t* p) {
   return load_f16(p);
 }
 
-// Scores of `count` queries for the positions of one key block.
+// Calls body(tile, first) for tiles of the queries first ... count, where tile is an integral constant: their
+// number.
+template <class Body>
+HWY_INLINE void for_each_tile(size_t first, size_t count, const Body& body) {
+  for (; first + query_tile <= count; first += query_tile) {
+    body(std::integral_constant<size_t, query_tile>(), first);
+  }
+  switch (count - first) {
+    case 3: return body(std::integral_constant<size_t, 3>(), first);
+    case 2: return body(std::integral_constant<size_t, 2>(), first);
+    case 1: return body(std::integral_constant<size_t, 1>(), first);
+  }
+}
+
+// Scores of `count` queries for the positions of one key block, to scores + j * stride for query j.
 template <size_t count, class Element>
-HWY_INLINE void score_block(const Element* keys, size_t head_dimension, const Query* queries, size_t position,
-                            float scale) {
+HWY_INLINE void score_tile(const Element* keys, size_t head_dimension, const Query* queries, size_t offset,
+                           float scale) {
   const F32 d;
   constexpr size_t vectors = 2;  // side by side, so that additions need not wait for each other
-  for (size_t offset = 0; offset < key_block; offset += vectors * lanes) {
+  const float* query[count];
+  for (size_t j = 0; j < count; ++j) query[j] = queries[j].query;
+  for (size_t lane = 0; lane < key_block; lane += vectors * lanes) {
     VF32 sums[count][vectors];
     for (auto& sum : sums) sum[0] = sum[1] = hn::Zero(d);
-    const Element* key = keys + offset;
+    const Element* key = keys + lane;
     for (size_t i = 0; i < head_dimension; ++i, key += key_block) {
+      hwy::Prefetch(key + prefetch_bytes / sizeof(Element));
       const VF32 k0 = load_element(key), k1 = load_element(key + lanes);
       for (size_t j = 0; j < count; ++j) {
-        const VF32 q = hn::Set(d, queries[j].query[i]);
+        const VF32 q = hn::Set(d, query[j][i]);
         sums[j][0] = hn::Add(sums[j][0], hn::Mul(q, k0));
         sums[j][1] = hn::Add(sums[j][1], hn::Mul(q, k1));
       }
     }
     for (size_t j = 0; j < count; ++j) {
-      float* scores = queries[j].weights + position + offset;
+      float* scores = queries[j].weights + offset + lane;
       hn::StoreU(hn::Mul(sums[j][0], hn::Set(d, scale)), d, scores);
       hn::StoreU(hn::Mul(sums[j][1], hn::Set(d, scale)), d, scores + lanes);
     }
   }
 }
 
-// Turns scores into weights; the positions up to `padded` that the query does not see weigh nothing.
-void softmax(Query& query, size_t padded) {
+template <class Element>
+HWY_INLINE void score_block(const Block& block) {
+  const KeyValueHead& head = block.head;
+  size_t first = 0;
+  for (size_t position = block.begin; position < block.end; position += key_block) {
+    const std::byte* page = head.pages[position / head.page_positions];
+    const Element* keys = reinterpret_cast<const Element*>(page + head.keys) +
+                          position % head.page_positions * head.head_dimension;
+    while (block.queries[first].end <= position) ++first;
+    for_each_tile(first, block.count, [&](auto tile, size_t j) HWY_ATTR {
+      score_tile<tile()>(keys, head.head_dimension, block.queries + j, position - block.begin, block.scale);
+    });
+  }
+}
+
+// Turns the first `size` scores of a query into exponentials; stores their maximum and sum.
+HWY_INLINE void exponentials(const Query& query, size_t size, size_t head_dimension) {
   const F32 d;
   float* weights = query.weights;
   VF32 largest = hn::Set(d, weights[0]);
-  for_each_vector(query.length, [&](size_t i, size_t count) HWY_ATTR {
+  for_each_vector(size, [&](size_t i, size_t count) HWY_ATTR {
     VF32 scores = hn::LoadU(d, weights + i);
     if (count < lanes) scores = hn::IfThenElse(hn::FirstN(d, count), scores, largest);
     largest = hn::IfThenElse(hn::Lt(largest, scores), scores, largest);
@@ -88,107 +142,133 @@ void softmax(Query& query, size_t padded) {
   hn::StoreU(largest, d, each);
   float maximum = each[0];
   for (const float lane : each) maximum = lane > maximum ? lane : maximum;
-  for_each_vector(query.length, [&](size_t i, size_t) HWY_ATTR {
+  for_each_vector(size, [&](size_t i, size_t) HWY_ATTR {
     hn::StoreU(exp(hn::Sub(hn::LoadU(d, weights + i), hn::Set(d, maximum))), d, weights + i);
   });
-  for (size_t i = query.length; i < padded; ++i) weights[i] = 0.0f;
-  SumTree tree;
-  for (size_t begin = 0; begin < query.length; begin += sum_block) {
-    const size_t rest = query.length - begin;
-    tree.add(
-        block_sum(weights + begin, rest < sum_block ? rest : sum_block, [](VF32 v) HWY_ATTR { return v; }));
-  }
-  query.total = tree.total();
+  float* facts = query.partial + padded_dimension(head_dimension);
+  facts[0] = maximum;
+  facts[1] = block_sum(weights, size, [](VF32 v) HWY_ATTR { return v; });
 }
 
-// Adds weight * value to the accumulators of `count` queries, for `vectors` vectors of the head dimension.
+// Adds weight * value to the partial results of `count` queries, for `vectors` vectors of the head dimension,
+// over `positions` rows of values. `weights` is the place of the first row in the queries' weights. Asks for
+// the whole rows ahead if `ahead`.
 template <size_t count, size_t vectors, class Element>
-HWY_INLINE void accumulate_tile(const Element* values, size_t row_size, const Query* queries, size_t begin,
-                                size_t end, size_t column) {
+HWY_INLINE void add_values(const Element* values, size_t row_size, const Query* queries, size_t weights,
+                           size_t positions, size_t column, bool ahead) {
   const F32 d;
   VF32 sums[count][vectors];
+  const float* weight[count];
   for (size_t j = 0; j < count; ++j) {
+    weight[j] = queries[j].weights + weights;
     for (size_t v = 0; v < vectors; ++v) {
-      sums[j][v] = hn::LoadU(d, queries[j].accumulator + column + v * lanes);
+      sums[j][v] = hn::LoadU(d, queries[j].partial + column + v * lanes);
     }
   }
-  for (size_t position = begin; position < end; ++position) {
-    const Element* row = values + position * row_size + column;
+  constexpr size_t line = 64 / sizeof(Element);
+  const Element* row = values + column;
+  for (size_t p = 0; p < positions; ++p, row += row_size) {
+    if (ahead) {
+      const Element* later = values + p * row_size + prefetch_bytes / sizeof(Element);
+      for (size_t i = 0; i < row_size; i += line) hwy::Prefetch(later + i);
+    }
     VF32 value[vectors];
     for (size_t v = 0; v < vectors; ++v) value[v] = load_element(row + v * lanes);
     for (size_t j = 0; j < count; ++j) {
-      const VF32 weight = hn::Set(d, queries[j].weights[position]);
-      for (size_t v = 0; v < vectors; ++v) sums[j][v] = hn::Add(sums[j][v], hn::Mul(weight, value[v]));
+      const VF32 w = hn::Set(d, weight[j][p]);
+      for (size_t v = 0; v < vectors; ++v) sums[j][v] = hn::Add(sums[j][v], hn::Mul(w, value[v]));
     }
   }
   for (size_t j = 0; j < count; ++j) {
     for (size_t v = 0; v < vectors; ++v) {
-      hn::StoreU(sums[j][v], d, queries[j].accumulator + column + v * lanes);
+      hn::StoreU(sums[j][v], d, queries[j].partial + column + v * lanes);
     }
   }
 }
 
 template <size_t count, class Element>
-HWY_INLINE void accumulate_block(const Element* values, size_t row_size, const Query* queries, size_t begin,
-                                 size_t end) {
+HWY_INLINE void add_value_rows(const Element* values, size_t row_size, const Query* queries, size_t weights,
+                               size_t positions, bool ahead) {
   // With 16 lanes there are 32 registers, else 16.
   constexpr size_t vectors = lanes == 16 ? 4 : 2;
   size_t column = 0;
   for (; column + vectors * lanes <= row_size; column += vectors * lanes) {
-    accumulate_tile<count, vectors>(values, row_size, queries, begin, end, column);
+    add_values<count, vectors>(values, row_size, queries, weights, positions, column, ahead && column == 0);
   }
   for (; column < row_size; column += lanes) {
-    accumulate_tile<count, 1>(values, row_size, queries, begin, end, column);
+    add_values<count, 1>(values, row_size, queries, weights, positions, column, ahead && column == 0);
   }
-}
-
-// Calls body(tile, first) for tiles of a group's queries, where tile is an integral constant: their number.
-template <class Body>
-HWY_INLINE void for_each_tile(size_t queries, const Body& body) {
-  size_t first = 0;
-  for (; first + query_tile <= queries; first += query_tile) {
-    body(std::integral_constant<size_t, query_tile>(), first);
-  }
-  for (; first < queries; ++first) body(std::integral_constant<size_t, 1>(), first);
 }
 
 template <class Element>
-void attend_group(const Element* keys, const Element* values, size_t head_dimension, Query* queries,
-                  size_t count, float scale) {
-  const size_t length = queries[count - 1].length;  // the longest: queries are in order of position
-  for (size_t position = 0; position < length; position += key_block) {
-    for_each_tile(count, [&](auto tile, size_t first) HWY_ATTR {
-      score_block<tile()>(keys + position * head_dimension, head_dimension, queries + first, position, scale);
-    });
+HWY_INLINE void value_block(const Block& block) {
+  const KeyValueHead& head = block.head;
+  const size_t row_size = padded_dimension(head.head_dimension);
+  for (size_t j = 0; j < block.count; ++j) {
+    std::memset(block.queries[j].partial, 0, row_size * sizeof(float));
   }
-  for (size_t j = 0; j < count; ++j) softmax(queries[j], length);
-
-  const size_t row_size = round_up(head_dimension, value_padding);
-  for (size_t j = 0; j < count; ++j) std::memset(queries[j].accumulator, 0, row_size * sizeof(float));
-  for (size_t begin = 0; begin < length; begin += value_block) {
-    const size_t end = begin + value_block < length ? begin + value_block : length;
-    for_each_tile(count, [&](auto tile, size_t first) HWY_ATTR {
-      accumulate_block<tile()>(values, row_size, queries + first, begin, end);
-    });
-  }
-  for (size_t j = 0; j < count; ++j) {
-    const VF32 total = hn::Set(F32(), queries[j].total);
-    for_each_vector(head_dimension, [&](size_t i, size_t n) HWY_ATTR {
-      store(hn::Div(hn::LoadU(F32(), queries[j].accumulator + i), total), queries[j].output + i, n);
+  size_t first = 0, end = 0;
+  for (size_t position = block.begin; position < block.end; position = end) {
+    const size_t in_page = position % head.page_positions;
+    const Element* values =
+        reinterpret_cast<const Element*>(head.pages[position / head.page_positions] + head.values) +
+        in_page * row_size;
+    end = min_of(block.end, position + min_of(value_run, head.page_positions - in_page));
+    while (block.queries[first].end <= position) ++first;
+    const size_t weights = position - block.begin;
+    for_each_tile(first, block.count, [&](auto tile, size_t j) HWY_ATTR {
+      // A later row of a tile sees a few positions more, which it goes through alone.
+      const Query* queries = block.queries + j;
+      const size_t shared = min_of(queries[0].end, end) - position;
+      add_value_rows<tile()>(values, row_size, queries, weights, shared, j == first);
+      for (size_t own = 1; own < tile(); ++own) {
+        const size_t rest = min_of(queries[own].end, end) - position - shared;
+        if (rest == 0) continue;
+        add_value_rows<1>(values + shared * row_size, row_size, queries + own, weights + shared, rest, false);
+      }
     });
   }
 }
 
-void attend_f16(const void* keys, const void* values, size_t head_dimension, Query* queries, size_t count,
-                float scale) {
-  attend_group(static_cast<const uint16_t*>(keys), static_cast<const uint16_t*>(values), head_dimension,
-               queries, count, scale);
+template <class Element>
+HWY_INLINE void attend_elements(const Block& block) {
+  score_block<Element>(block);
+  for (size_t j = 0; j < block.count; ++j) {
+    exponentials(block.queries[j], block.queries[j].end - block.begin, block.head.head_dimension);
+  }
+  value_block<Element>(block);
 }
 
-void attend_f32(const void* keys, const void* values, size_t head_dimension, Query* queries, size_t count,
-                float scale) {
-  attend_group(static_cast<const float*>(keys), static_cast<const float*>(values), head_dimension, queries,
-               count, scale);
+void attend_queries(const Block& block) {
+  switch (block.head.element) {
+    case CacheElement::f16: return attend_elements<uint16_t>(block);
+    case CacheElement::f32: return attend_elements<float>(block);
+  }
+}
+
+// Joins the partial results of `blocks` more blocks, in their order, to those before: their maximum and sum,
+// and their weighted values.
+void join_blocks(const float* partials, size_t blocks, size_t head_dimension, Joined& joined, float* values) {
+  const F32 d;
+  for (size_t block = 0; block < blocks; ++block) {
+    const float* partial = partials + block * attention_partial_size(head_dimension);
+    const Joined own = facts_of(partial, head_dimension);
+    const float maximum = joined.maximum < own.maximum ? own.maximum : joined.maximum;
+    const VF32 f = exp(hn::Set(d, joined.maximum - maximum)), g = exp(hn::Set(d, own.maximum - maximum));
+    const VF32 total = hn::Add(hn::Mul(hn::Set(d, joined.total), f), hn::Mul(hn::Set(d, own.total), g));
+    joined = {maximum, hn::GetLane(total)};
+    for_each_vector(head_dimension, [&](size_t i, size_t count) HWY_ATTR {
+      const VF32 before = load(values + i, count), more = hn::LoadU(d, partial + i);
+      store(hn::Add(hn::Mul(before, f), hn::Mul(more, g)), values + i, count);
+    });
+  }
+}
+
+void divide_by_total(const float* values, float total, size_t head_dimension, float* output) {
+  const VF32 divisor = hn::Set(F32(), total);
+  for_each_vector(head_dimension, [&](size_t i, size_t count) HWY_ATTR {
+    store(hn::Div(load(values + i, count), divisor), output + i, count);
+  });
 }
 
 }  // namespace HWY_NAMESPACE
@@ -198,41 +278,86 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace tern::runtime {
 
-HWY_EXPORT(attend_f16);
-HWY_EXPORT(attend_f32);
+HWY_EXPORT(attend_queries);
+HWY_EXPORT(join_blocks);
+HWY_EXPORT(divide_by_total);
 
-size_t attention_scratch_size(size_t head_dimension, size_t positions) {
-  return query_group * (round_up(positions, key_block) + round_up(head_dimension, value_padding));
+namespace {
+
+// Block `block` for the queries first ... first + count, counted through all rows and heads. The partial
+// result of query first + j goes to partials + j * partial_stride. Returns how many queries do not see the
+// block: the first ones.
+size_t attend_group(const KeyValueHead& cached, const AttentionRows& rows, size_t block, size_t first,
+                    size_t count, const float* queries, float* partials, size_t partial_stride,
+                    float* scratch) {
+  Query group[query_group];
+  const size_t begin = block * attention_block;
+  size_t unseeing = 0, seeing = 0;
+  for (size_t j = 0; j < count; ++j) {
+    const size_t row = (first + j) / rows.heads, head = (first + j) % rows.heads;
+    const size_t end = min_of(rows.first_position + row + 1, begin + attention_block);
+    if (end <= begin) {
+      ++unseeing;
+      continue;
+    }
+    group[seeing] = {.query = queries + row * rows.query_stride + head * cached.head_dimension,
+                     .weights = scratch + seeing * attention_block,
+                     .partial = partials + j * partial_stride,
+                     .end = end};
+    ++seeing;
+  }
+  if (seeing > 0) HWY_DYNAMIC_DISPATCH(attend_queries)
+  ({cached, begin, group[seeing - 1].end, group, seeing, rows.scale});
+  return unseeing;
 }
 
-void attention(const CachedHead& cached, const AttentionRows& rows, const float* queries, float* output,
-               float* scratch) {
-  const size_t head_dimension = cached.head_dimension;
-  const size_t longest = round_up(rows.first_position + rows.rows, key_block);
-  const size_t accumulator_size = round_up(head_dimension, value_padding);
-  const size_t total = rows.rows * rows.heads;
-  for (size_t begin = 0; begin < total; begin += query_group) {
-    const size_t count = total - begin < query_group ? total - begin : query_group;
-    Query group[query_group];
-    for (size_t j = 0; j < count; ++j) {
-      const size_t row = (begin + j) / rows.heads, head = (begin + j) % rows.heads;
-      float* own = scratch + j * (longest + accumulator_size);
-      group[j] = {.query = queries + row * rows.query_stride + head * head_dimension,
-                  .output = output + row * rows.output_stride + head * head_dimension,
-                  .weights = own,
-                  .accumulator = own + longest,
-                  .length = rows.first_position + row + 1,
-                  .total = 0.0f};
+}  // namespace
+
+size_t attention_scratch_size(size_t head_dimension) {
+  return query_group * (attention_block + 2 * attention_partial_size(head_dimension));
+}
+
+void attend_block(const KeyValueHead& cached, const AttentionRows& rows, size_t block, const float* queries,
+                  float* partials, size_t partial_stride, float* scratch) {
+  const size_t all = rows.rows * rows.heads;
+  for (size_t first = 0; first < all; first += query_group) {
+    attend_group(cached, rows, block, first, min_of(query_group, all - first), queries,
+                 partials + first * partial_stride, partial_stride, scratch);
+  }
+}
+
+void join_attention(const float* partials, size_t blocks, size_t head_dimension, float* output) {
+  Joined joined = facts_of(partials, head_dimension);
+  std::memcpy(output, partials, head_dimension * sizeof(float));
+  HWY_DYNAMIC_DISPATCH(join_blocks)
+  (partials + attention_partial_size(head_dimension), blocks - 1, head_dimension, joined, output);
+  HWY_DYNAMIC_DISPATCH(divide_by_total)(output, joined.total, head_dimension, output);
+}
+
+void attention(const KeyValueHead& cached, const AttentionRows& rows, const float* queries, float* output,
+               size_t output_stride, float* scratch) {
+  const size_t head_dimension = cached.head_dimension, all = rows.rows * rows.heads;
+  const size_t size = attention_partial_size(head_dimension);
+  float* values = scratch + query_group * attention_block;
+  float* partials = values + query_group * size;
+  Joined joined[query_group];
+  for (size_t first = 0; first < all; first += query_group) {
+    const size_t count = min_of(query_group, all - first);
+    const size_t positions = rows.first_position + (first + count - 1) / rows.heads + 1;
+    attend_group(cached, rows, 0, first, count, queries, values, size, scratch);
+    for (size_t j = 0; j < count; ++j) joined[j] = facts_of(values + j * size, head_dimension);
+    for (size_t block = 1; block < attention_blocks(positions); ++block) {
+      size_t j = attend_group(cached, rows, block, first, count, queries, partials, size, scratch);
+      for (; j < count; ++j) {
+        HWY_DYNAMIC_DISPATCH(join_blocks)
+        (partials + j * size, 1, head_dimension, joined[j], values + j * size);
+      }
     }
-    switch (cached.element) {
-      case CacheElement::f16:
-        HWY_DYNAMIC_DISPATCH(attend_f16)
-        (cached.keys, cached.values, head_dimension, group, count, rows.scale);
-        break;
-      case CacheElement::f32:
-        HWY_DYNAMIC_DISPATCH(attend_f32)
-        (cached.keys, cached.values, head_dimension, group, count, rows.scale);
-        break;
+    for (size_t j = 0; j < count; ++j) {
+      const size_t row = (first + j) / rows.heads, head = (first + j) % rows.heads;
+      HWY_DYNAMIC_DISPATCH(divide_by_total)
+      (values + j * size, joined[j].total, head_dimension,
+       output + row * output_stride + head * head_dimension);
     }
   }
 }

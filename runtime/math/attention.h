@@ -1,35 +1,71 @@
-// Attention of a few query rows against what one key/value head has cached.
+// Attention of a few query rows against what one key/value head has cached, in fixed blocks of positions.
 //
-// Bits are the same on every CPU and do not depend on how many rows or heads share a call, because each
-// query has one defined order of its own (queries share loads, never sums), with rounding as in float_ops.h:
-//   score[p]  = (((q[0] * K[p][0]) + q[1] * K[p][1]) + ...) * scale          in ascending dimension
-//   e[p]      = exp(score[p] - max(score))                                  for the positions it may see
-//   total     = sum of e, in the order of float_ops.h
-//   out[d]    = (((e[0] * V[0][d]) + e[1] * V[1][d]) + ...) / total          in ascending position
+// Bits are the same on every CPU, for every size of page, and do not depend on how many rows or heads share a
+// call, nor on which thread computes which block: each query has one defined order of its own (queries share
+// loads, never sums), with rounding as in float_ops.h. A block b is the positions b * attention_block up to
+// the next block, as far as the query may see. Over its positions p:
+//   score[p] = (((q[0] * K[p][0]) + q[1] * K[p][1]) + ...) * scale           in ascending dimension
+//   m_b      = max score[p]
+//   e[p]     = exp(score[p] - m_b)
+//   t_b      = sum of e, in the order of float_ops.h: a block of positions is one sum_block
+//   o_b[d]   = ((e[0] * V[0][d]) + e[1] * V[1][d]) + ...                     in ascending position
+// The blocks are joined in ascending order. M, T and O[] start as m_0, t_0 and o_0[]; then, for b = 1, 2,
+// ...:
+//   M' = max(M, m_b),   f = exp(M - M'),   g = exp(m_b - M')
+//   T = T * f + t_b * g,   O[d] = O[d] * f + o_b[d] * g,   M = M'
+// and in the end out[d] = O[d] / T. A single block so needs no rescaling. A score that is not a number makes
+// the outputs of its query NaN, and so does a block whose scores are all -infinity.
+//
+// Why 256 positions: few enough that 2048 positions of 5 heads make 40 tasks; many enough that a block of 128
+// dimensions in f16 reads 128 KB for 4 queries, beside which the 2 KB of its results count for nothing.
 #pragma once
 
 #include <cstddef>
 
-#include "runtime/math/kv_cache.h"
+#include "runtime/math/float_ops.h"
+#include "runtime/math/key_value_page.h"
 
 namespace tern::runtime {
 
+inline constexpr size_t attention_block = 256;
+static_assert(attention_block == sum_block && attention_block % key_block == 0);
+
+// Blocks of a query that sees `positions` positions.
+constexpr size_t attention_blocks(size_t positions) {
+  return (positions + attention_block - 1) / attention_block;
+}
+
 // Rows are consecutive tokens of one sequence. A row holds, side by side, the query heads that read this
-// key/value head; outputs lie the same way.
+// key/value head.
 struct AttentionRows {
   size_t rows = 1;
   size_t heads = 1;           // query heads that share the key/value head
   size_t query_stride = 0;    // floats from one row of queries to the next
-  size_t output_stride = 0;   // floats from one row of outputs to the next
   size_t first_position = 0;  // of row 0; row r sees the positions 0 ... first_position + r
   float scale = 1.0f;         // 1 / sqrt(head dimension) in the models we know
 };
 
-// Floats of scratch that attention() needs where no row sees more than `positions` positions.
-size_t attention_scratch_size(size_t head_dimension, size_t positions);
+// Floats that hold m_b, t_b and o_b[] of one query: o_b first, padded to a multiple of 16, then m_b, t_b.
+constexpr size_t attention_partial_size(size_t head_dimension) {
+  return (head_dimension + 15) / 16 * 16 + 16;
+}
 
-// `queries` and `output` point at the first of the sharing heads in row 0. They may be the same memory.
-void attention(const CachedHead& cached, const AttentionRows& rows, const float* queries, float* output,
-               float* scratch);
+// Floats of scratch that attend_block() and attention() need, each thread its own.
+size_t attention_scratch_size(size_t head_dimension);
+
+// One task: block `block` for all rows and heads. Writes the partial result of head h of row r to
+// partials + (r * heads + h) * partial_stride; leaves alone those of rows that do not see the block.
+// `queries` points at the first of the sharing heads in row 0.
+void attend_block(const KeyValueHead& cached, const AttentionRows& rows, size_t block, const float* queries,
+                  float* partials, size_t partial_stride, float* scratch);
+
+// Joins the `blocks` partial results of one query, which lie attention_partial_size() floats apart, in
+// ascending order; head_dimension floats of output. Leaves the partial results as they are.
+void join_attention(const float* partials, size_t blocks, size_t head_dimension, float* output);
+
+// Both, for all blocks of all rows and heads. Outputs lie as queries do, output_stride floats from one row to
+// the next; they may be the same memory.
+void attention(const KeyValueHead& cached, const AttentionRows& rows, const float* queries, float* output,
+               size_t output_stride, float* scratch);
 
 }  // namespace tern::runtime

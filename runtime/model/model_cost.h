@@ -20,7 +20,7 @@ struct ModelCost {
   }
 };
 
-// context: tokens before the decoded one. Keys and values are counted as F16, the default of the cache.
+// context: tokens before the decoded one. Keys and values are counted as F16, the default.
 ModelCost cost_of(const Model& model, uint32_t context);
 
 }  // namespace tern::runtime

@@ -32,7 +32,7 @@ struct Cost {
 };
 
 // Runs `work` once; where joules are counted, again until they can be known.
-Expected<Cost> cost_of(const autotune::JouleReader& joules, const std::function<void()>& work) {
+Expected<Cost> cost_of(const autotune::JouleReader& joules, const std::function<Status()>& work) {
   double before = 0;
   if (joules) {
     const Expected<double> now = joules();
@@ -43,7 +43,7 @@ Expected<Cost> cost_of(const autotune::JouleReader& joules, const std::function<
   int runs = 0;
   double seconds = 0;
   do {
-    work();
+    if (const Status status = work(); !status) return status.error();
     ++runs;
     seconds = seconds_since(start);
   } while (joules && seconds < autotune::least_metered_seconds);
@@ -56,32 +56,40 @@ Expected<Cost> cost_of(const autotune::JouleReader& joules, const std::function<
 // A model that is run again and again from the beginning.
 class Sampler {
  public:
-  Sampler(Engine& engine, KvCache cache, const autotune::JouleReader& joules)
-      : engine_(engine), cache_(std::move(cache)), joules_(joules) {
+  Sampler(runtime::Engine& engine, runtime::Sequence sequence, const autotune::JouleReader& joules)
+      : engine_(engine), sequence_(std::move(sequence)), joules_(joules) {
     for (size_t i = 0; i < context; ++i)
       ids_.push_back(static_cast<uint32_t>(i * 37 % engine.model().hyperparameters.vocabulary_size));
   }
   Expected<Cost> prefill(size_t tokens) {
-    return cost_of(joules_, [&] {
-      cache_.truncate(0);
-      engine_.append(cache_, std::span(ids_).first(tokens));
+    return cost_of(joules_, [&]() -> Status {
+      sequence_.truncate(0);
+      return append(tokens);
     });
   }
   // Of one token, after a prompt: its keys and values count too.
   Expected<Cost> decode() {
-    engine_.append(cache_, std::span(ids_).first(1));  // threads wake up, caches fill
-    const size_t length = cache_.length();
-    Expected<Cost> cost = cost_of(joules_, [&] {
-      cache_.truncate(length);
-      for (int i = 0; i < tokens_a_sample; ++i) engine_.append(cache_, std::span(ids_).first(1));
+    if (const Status status = append(1); !status) return status.error();  // threads wake up, caches fill
+    const size_t length = sequence_.length();
+    Expected<Cost> cost = cost_of(joules_, [&]() -> Status {
+      sequence_.truncate(length);
+      for (int i = 0; i < tokens_a_sample; ++i) {
+        if (const Status status = append(1); !status) return status;
+      }
+      return {};
     });
     if (!cost) return cost;
     return Cost{cost->seconds / tokens_a_sample, cost->joules / tokens_a_sample};
   }
 
  private:
-  Engine& engine_;
-  KvCache cache_;
+  Status append(size_t tokens) {
+    const auto logits = engine_.append(sequence_, std::span(ids_).first(tokens));
+    return logits ? Status() : Status(logits.error());
+  }
+
+  runtime::Engine& engine_;
+  runtime::Sequence sequence_;
   const autotune::JouleReader& joules_;
   std::vector<uint32_t> ids_;
 };
@@ -97,9 +105,9 @@ Expected<ThreadTuning> tune_threads(Engine& engine, const targets::Host& host,
                                     const ThreadTuningOptions& options,
                                     const std::function<bool()>& interrupted) {
   const Clock::time_point start = Clock::now();
-  Expected<KvCache> cache = engine.make_cache(context);
-  if (!cache) return cache.error();
-  Sampler sampler(engine, cache.take(), options.joules);
+  Expected<runtime::Sequence> sequence = engine.make_sequence(context);
+  if (!sequence) return sequence.error();
+  Sampler sampler(engine, sequence.take(), options.joules);
   const std::vector<autotune::ThreadCandidate> candidates = autotune::thread_candidates(host);
   if (const Expected<Cost> first = sampler.prefill(short_prompt); !first) return first.error();  // pages come
   const Expected<Cost> short_cost = sampler.prefill(short_prompt);

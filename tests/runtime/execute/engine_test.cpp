@@ -38,8 +38,8 @@ std::unique_ptr<Engine> load(const std::string& model, const std::string& target
 }
 
 std::vector<double> scores(Engine& engine, const std::vector<uint32_t>& tokens, size_t rows = 0) {
-  KvCache cache = engine.make_cache(tokens.size()).take();
-  const Expected<std::vector<double>> result = log_probabilities(engine, cache, tokens, rows);
+  Sequence sequence = engine.make_sequence(tokens.size()).take();
+  const Expected<std::vector<double>> result = log_probabilities(engine, sequence, tokens, rows);
   EXPECT_TRUE(result) << result.error().text();
   return *result;
 }
@@ -96,12 +96,12 @@ TEST(Engine, ContinuesAsTheIndependentReferenceDoes) {
   const Answers answers = read_answers();
   for (const CacheElement element : {CacheElement::f16, CacheElement::f32}) {
     const auto engine = load(oracle + ".gguf", "host", 1, 64, element);
-    KvCache cache = engine->make_cache(80).take();
+    Sequence sequence = engine->make_sequence(80).take();
     GenerateOptions options;
     options.most_tokens = answers.greedy.size();
     options.sampling.temperature = 0;
     options.stop_at_end = false;
-    const Expected<Generation> result = generate(*engine, cache, answers.tokens, options);
+    const Expected<Generation> result = generate(*engine, sequence, answers.tokens, options);
     ASSERT_TRUE(result) << result.error().text();
     EXPECT_EQ(result->tokens, answers.greedy);
   }
@@ -133,12 +133,12 @@ TEST(Engine, DecodingAndPromptsMayHaveThreadsOfTheirOwn) {
     EXPECT_EQ(engine->threads(), threads);
     // 7 rows and a rest of 6; one by one; three and five, which change sides between the steps.
     for (const size_t rows : {0, 7, 1, 3, 5}) EXPECT_EQ(scores(*engine, tokens, rows), expected) << rows;
-    KvCache cache = engine->make_cache(80).take();
+    Sequence sequence = engine->make_sequence(80).take();
     GenerateOptions options;
     options.sampling.temperature = 0;
     options.most_tokens = read_answers().greedy.size();
     options.stop_at_end = false;
-    EXPECT_EQ(generate(*engine, cache, read_answers().tokens, options)->tokens, read_answers().greedy);
+    EXPECT_EQ(generate(*engine, sequence, read_answers().tokens, options)->tokens, read_answers().greedy);
   }
 }
 
@@ -271,17 +271,95 @@ TEST(Engine, SequencesOfABatchDoNotTouchEachOther) {
   const auto engine = load(oracle + ".gguf", "host", 2);
   const std::vector<uint32_t> first = {5, 6, 7, 8, 9}, second = {100, 200};
   const auto alone = [&](const std::vector<uint32_t>& tokens) {
-    KvCache cache = engine->make_cache(8).take();
-    const Logits logits = engine->append(cache, tokens);
+    Sequence sequence = engine->make_sequence(8).take();
+    const Logits logits = engine->append(sequence, tokens).take();
     return std::vector<float>(logits[0].begin(), logits[0].end());
   };
   const std::vector<float> expected_first = alone(first), expected_second = alone(second);
-  KvCache cache_a = engine->make_cache(8).take(), cache_b = engine->make_cache(8).take();
-  const SequenceTokens batch[] = {{&cache_a, first, false}, {&cache_b, second, false}};
-  const Logits logits = engine->step(batch);
+  Sequence a = engine->make_sequence(8).take(), b = engine->make_sequence(8).take();
+  const SequenceTokens batch[] = {{&a, first, false}, {&b, second, false}};
+  const Logits logits = engine->step(batch).take();
   ASSERT_EQ(logits.rows(), 2u);
   EXPECT_TRUE(std::equal(expected_first.begin(), expected_first.end(), logits[0].begin()));
   EXPECT_TRUE(std::equal(expected_second.begin(), expected_second.end(), logits[1].begin()));
+}
+
+std::vector<float> last_logits(Engine& engine, Sequence& sequence, std::span<const uint32_t> tokens,
+                               size_t rows = 0) {
+  const Expected<Logits> logits = engine.append(sequence, tokens, rows);
+  EXPECT_TRUE(logits) << logits.error().text();
+  return {(*logits)[0].begin(), (*logits)[0].end()};
+}
+
+// Past one block of positions, so that threads share a row's attention out; pages that blocks straddle.
+TEST(Engine, SameBitsWithPagesOfEverySizeAndAnyThreads) {
+  const std::vector<uint32_t> tokens = some_tokens(300);
+  std::vector<float> expected;
+  for (const size_t positions : {64, 32, 96, 160, 256, 512}) {
+    EngineOptions options;
+    options.model = oracle + ".gguf";
+    options.kernels = jit_kernels(targets::find_runnable_target("host").take(), std::nullopt).take();
+    options.page_positions = positions;
+    const std::unique_ptr<Engine> engine = Engine::load(options).take();
+    Sequence sequence = engine->make_sequence(tokens.size()).take();
+    const auto logits = last_logits(*engine, sequence, tokens);
+    if (expected.empty()) expected = logits;
+    EXPECT_EQ(logits, expected) << positions;
+    for (const size_t threads : {2, 3, 5, 8}) {
+      ASSERT_TRUE(engine->set_threads(threads));
+      sequence.truncate(290);
+      EXPECT_EQ(last_logits(*engine, sequence, std::span(tokens).subspan(290), 1), expected)
+          << positions << ", " << threads << " threads";
+    }
+  }
+  EngineOptions options;
+  options.model = oracle + ".gguf";
+  options.kernels = jit_kernels(targets::find_runnable_target("host").take(), std::nullopt).take();
+  options.page_positions = 48;
+  EXPECT_FALSE(Engine::load(options).take()->make_sequence(10));
+}
+
+TEST(Engine, APrefixReusedIsAPrefixComputedAnew) {
+  const auto engine = load(oracle + ".gguf", "host", 2);
+  const std::vector<uint32_t> tokens = some_tokens(300);
+  std::vector<uint32_t> other = some_tokens(150);
+  other.insert(other.end(), {3, 1, 4, 1, 5, 9, 2, 6});
+  Sequence anew = engine->make_sequence(300).take(), other_anew = engine->make_sequence(300).take();
+  const auto expected = last_logits(*engine, anew, tokens),
+             expected_other = last_logits(*engine, other_anew, other);
+
+  const std::shared_ptr<PagePool> pool = engine->make_pool(500).take();
+  Sequence first(pool, 300);
+  EXPECT_EQ(last_logits(*engine, first, tokens), expected);
+  // 150 tokens end within a page, 128 with one; the fork goes on while the first does.
+  for (const size_t prefix : {150, 128, 1}) {
+    const size_t free = pool->free_pages();
+    Sequence fork = first.fork(prefix);
+    EXPECT_EQ(pool->free_pages(), free);
+    EXPECT_EQ(last_logits(*engine, fork, std::span(other).subspan(prefix)), expected_other) << prefix;
+    first.truncate(280);
+    EXPECT_EQ(last_logits(*engine, first, std::span(tokens).subspan(280)), expected) << prefix;
+  }
+  // Truncated in the middle of a page, then another text, then the first one again.
+  first.truncate(150);
+  EXPECT_EQ(last_logits(*engine, first, std::span(other).subspan(150)), expected_other);
+  first.truncate(150);
+  EXPECT_EQ(last_logits(*engine, first, std::span(tokens).subspan(150), 7), expected);
+}
+
+TEST(Engine, APoolWithoutPagesIsAnErrorAndLosesNothing) {
+  const auto engine = load(oracle + ".gguf");
+  const std::vector<uint32_t> tokens = some_tokens(70);
+  const std::shared_ptr<PagePool> pool = engine->make_pool(128).take();
+  Sequence first(pool, 100), second(pool, 100);
+  const auto expected = last_logits(*engine, first, std::span(tokens).first(60));
+  EXPECT_EQ(last_logits(*engine, second, std::span(tokens).first(60)), expected);
+  const Expected<Logits> logits = engine->append(first, std::span(tokens).subspan(60));
+  ASSERT_FALSE(logits);
+  EXPECT_EQ(logits.error().message, "all 2 pages of keys and values are in use");
+  EXPECT_EQ(first.length(), 60u);
+  second.truncate(0);
+  EXPECT_TRUE(engine->append(first, std::span(tokens).subspan(60)));
 }
 
 TEST(Engine, TheModelInTheBoxKnowsEnglishProse) {
@@ -297,11 +375,11 @@ TEST(Engine, TheModelInTheBoxKnowsEnglishProse) {
 
 TEST(Generate, SaysWhatIsWrong) {
   const auto engine = load(oracle + ".gguf");
-  KvCache cache = engine->make_cache(4).take();
+  Sequence sequence = engine->make_sequence(4).take();
   const auto message = [&](std::vector<uint32_t> prompt, SamplerOptions sampling = {}) {
     GenerateOptions options;
     options.sampling = sampling;
-    const Expected<Generation> result = generate(*engine, cache, prompt, options);
+    const Expected<Generation> result = generate(*engine, sequence, prompt, options);
     return result ? std::string("accepted") : result.error().text();
   };
   EXPECT_NE(message({}).find("prompt is empty"), std::string::npos);
@@ -314,10 +392,10 @@ TEST(Generate, SaysWhatIsWrong) {
 
 TEST(Generate, StopsWhereTheContextIsFull) {
   const auto engine = load(oracle + ".gguf");
-  KvCache cache = engine->make_cache(6).take();
+  Sequence sequence = engine->make_sequence(6).take();
   GenerateOptions options;
   options.stop_at_end = false;
-  const Expected<Generation> result = generate(*engine, cache, std::vector<uint32_t>{1, 2, 3, 4}, options);
+  const Expected<Generation> result = generate(*engine, sequence, std::vector<uint32_t>{1, 2, 3, 4}, options);
   ASSERT_TRUE(result) << result.error().text();
   EXPECT_EQ(result->reason, StopReason::context_full);
   // The last token needs no place: nothing is computed after it.

@@ -45,12 +45,12 @@ class KernelTrialsTest : public ::testing::Test {
   static std::vector<float> logits(Engine& engine, size_t tokens, size_t rows = 1) {
     std::vector<uint32_t> ids;
     for (uint32_t i = 0; i < tokens; ++i) ids.push_back(i * 37 % 640);
-    KvCache cache = engine.make_cache(tokens).take();
+    Sequence sequence = engine.make_sequence(tokens).take();
     std::vector<float> all;
     for (size_t i = 0; i < tokens; i += rows) {
       const size_t count = std::min(rows, tokens - i);
-      const SequenceTokens part{&cache, std::span(ids).subspan(i, count), true};
-      const Logits step = engine.step({&part, 1});
+      const SequenceTokens part{&sequence, std::span(ids).subspan(i, count), true};
+      const Logits step = engine.step({&part, 1}).take();
       for (size_t row = 0; row < step.rows(); ++row)
         all.insert(all.end(), step[row].begin(), step[row].end());
     }

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+
 #include "ir/half.h"
 #include "scalar_reference.h"
 #include "vector_levels.h"
@@ -9,73 +12,101 @@
 namespace tern::runtime {
 namespace {
 
-// A cache of one layer and one head, filled with random keys and values, and what it holds in plain words.
-struct Filled {
-  KvCache cache;
-  std::vector<std::vector<float>> keys, values;
-};
-
-Filled filled(size_t head_dimension, size_t positions, CacheElement element) {
-  auto made = KvCache::make({.layers = 1,
-                             .kv_heads = 1,
-                             .head_dimension = head_dimension,
-                             .capacity = positions,
-                             .element = element});
-  EXPECT_TRUE(made);
-  Filled filled{made.take(), {}, {}};
-  for (size_t p = 0; p < positions; ++p) {
-    auto key = random_row(head_dimension, static_cast<uint32_t>(2 * p), 4.0f);
-    auto value = random_row(head_dimension, static_cast<uint32_t>(2 * p + 1));
-    filled.cache.store(0, 0, p, 1, key.data(), value.data(), head_dimension);
-    if (element == CacheElement::f16) {
-      for (float& x : key) x = ir::f16_to_f32(ir::f32_to_f16(x));
-      for (float& x : value) x = ir::f16_to_f32(ir::f32_to_f16(x));
+// One layer and one head, filled with random keys and values, and what they are in plain words. The pages lie
+// apart and in no order.
+class Filled {
+ public:
+  Filled(size_t head_dimension, size_t positions, CacheElement element, size_t page_positions = 64)
+      : shape{1, 1, head_dimension, page_positions, element},
+        memory_((positions + page_positions - 1) / page_positions) {
+    for (auto& page : memory_) page.resize(page_bytes(shape));
+    for (auto& page : memory_) pages.push_back(page.data());
+    std::ranges::reverse(pages);
+    for (size_t p = 0; p < positions; ++p) {
+      auto key = random_row(head_dimension, static_cast<uint32_t>(2 * p), 4.0f);
+      auto value = random_row(head_dimension, static_cast<uint32_t>(2 * p + 1));
+      store(p, key, value);
+      if (element == CacheElement::f16) {
+        for (float& x : key) x = ir::f16_to_f32(ir::f32_to_f16(x));
+        for (float& x : value) x = ir::f16_to_f32(ir::f32_to_f16(x));
+      }
+      keys.push_back(key);
+      values.push_back(value);
     }
-    filled.keys.push_back(key);
-    filled.values.push_back(value);
   }
-  return filled;
-}
+
+  void store(size_t position, const std::vector<float>& key, const std::vector<float>& value) {
+    store_keys_values(shape, pages.data(), 0, 0, position, 1, key.data(), value.data(), 0);
+  }
+  KeyValueHead head() const { return key_value_head(shape, pages.data(), 0, 0); }
+
+  PageShape shape;
+  std::vector<std::byte*> pages;
+  std::vector<std::vector<float>> keys, values;
+
+ private:
+  std::vector<std::vector<std::byte>> memory_;
+};
 
 std::vector<float> attend(const Filled& filled, size_t rows, size_t heads, size_t first_position,
                           const std::vector<float>& queries, float scale) {
-  const CachedHead cached = filled.cache.head(0, 0);
-  const size_t stride = heads * cached.head_dimension;
+  const size_t stride = heads * filled.shape.head_dimension;
   std::vector<float> output(rows * stride);
-  std::vector<float> scratch(attention_scratch_size(cached.head_dimension, first_position + rows));
-  attention(cached, {rows, heads, stride, stride, first_position, scale}, queries.data(), output.data(),
-            scratch.data());
+  std::vector<float> scratch(attention_scratch_size(filled.shape.head_dimension));
+  attention(filled.head(), {rows, heads, stride, first_position, scale}, queries.data(), output.data(),
+            stride, scratch.data());
   return output;
 }
 
+std::vector<float> reference_of(const Filled& filled, size_t rows, size_t heads, size_t first_position,
+                                const std::vector<float>& queries, float scale) {
+  const auto dimension = static_cast<ptrdiff_t>(filled.shape.head_dimension);
+  std::vector<float> expected;
+  for (size_t q = 0; q < rows * heads; ++q) {
+    const auto begin = queries.begin() + static_cast<ptrdiff_t>(q) * dimension;
+    const auto out = reference::attention({begin, begin + dimension}, filled.keys, filled.values,
+                                          first_position + q / heads + 1, scale);
+    expected.insert(expected.end(), out.begin(), out.end());
+  }
+  return expected;
+}
+
+struct Case {
+  size_t head_dimension, heads, rows, first_position;
+};
+
 TEST(Attention, IsTheReference) {
-  struct Case {
-    size_t head_dimension, heads, rows, first_position;
-  };
   for (const auto element : {CacheElement::f16, CacheElement::f32}) {
     for (const auto& c : {Case{128, 4, 1, 0}, Case{128, 4, 1, 99}, Case{100, 1, 1, 32}, Case{96, 1, 7, 61},
-                          Case{64, 2, 23, 0}, Case{128, 4, 9, 120}, Case{1, 1, 3, 1}, Case{24, 5, 4, 31}}) {
-      const size_t positions = c.first_position + c.rows;
-      const Filled data = filled(c.head_dimension, positions, element);
+                          Case{64, 2, 23, 0}, Case{128, 4, 9, 120}, Case{1, 1, 3, 1}, Case{24, 5, 4, 31},
+                          // More than one block of positions, more than one group of queries.
+                          Case{64, 3, 1, 255}, Case{64, 3, 1, 256}, Case{32, 1, 9, 250}, Case{128, 7, 1, 700},
+                          Case{16, 6, 17, 505}, Case{8, 1, 260, 0}}) {
+      const Filled data(c.head_dimension, c.first_position + c.rows, element);
       const auto queries = random_row(c.rows * c.heads * c.head_dimension, 77, 4.0f);
-      std::vector<float> expected;
-      for (size_t q = 0; q < c.rows * c.heads; ++q) {
-        const auto begin = queries.begin() + static_cast<ptrdiff_t>(q * c.head_dimension);
-        const std::vector<float> query(begin, begin + static_cast<ptrdiff_t>(c.head_dimension));
-        const auto out =
-            reference::attention(query, data.keys, data.values, c.first_position + q / c.heads + 1, 0.125f);
-        expected.insert(expected.end(), out.begin(), out.end());
-      }
-      SCOPED_TRACE(c.head_dimension);
+      const auto expected = reference_of(data, c.rows, c.heads, c.first_position, queries, 0.125f);
+      SCOPED_TRACE(testing::Message() << c.head_dimension << " " << c.first_position);
       for_every_vector_level(
           [&] { expect_same(attend(data, c.rows, c.heads, c.first_position, queries, 0.125f), expected); });
     }
   }
 }
 
+TEST(Attention, DoesNotDependOnTheSizeOfPages) {
+  constexpr size_t dimension = 48, heads = 3, rows = 5, first = 600;
+  const auto queries = random_row(rows * heads * dimension, 5, 6.0f);
+  const Filled one(dimension, first + rows, CacheElement::f16, 1024);
+  const auto expected = attend(one, rows, heads, first, queries, 0.1f);
+  expect_same(expected, reference_of(one, rows, heads, first, queries, 0.1f));
+  for (size_t positions = 32; positions < 700; positions += 32) {
+    const Filled data(dimension, first + rows, CacheElement::f16, positions);
+    expect_same(attend(data, rows, heads, first, queries, 0.1f), expected);
+  }
+}
+
 TEST(Attention, DoesNotDependOnWhatSharesACall) {
-  constexpr size_t dimension = 64, heads = 3, rows = 13, first = 50;
-  const Filled data = filled(dimension, first + rows, CacheElement::f16);
+  constexpr size_t dimension = 64, heads = 3, rows = 13, first = 250;
+  const Filled data(dimension, first + rows, CacheElement::f16);
   const auto queries = random_row(rows * heads * dimension, 5, 6.0f);
   const auto together = attend(data, rows, heads, first, queries, 0.1f);
   for (size_t q = 0; q < rows * heads; ++q) {
@@ -86,29 +117,59 @@ TEST(Attention, DoesNotDependOnWhatSharesACall) {
   }
 }
 
+// As threads share it out: blocks in any order, then the queries' joins.
+TEST(Attention, BlocksMayBeTakenInAnyOrder) {
+  constexpr size_t dimension = 72, heads = 5, rows = 20, first = 1010, blocks = 5;
+  const size_t size = attention_partial_size(dimension);
+  const Filled data(dimension, first + rows, CacheElement::f16);
+  const auto queries = random_row(rows * heads * dimension, 5, 6.0f);
+  const auto expected = reference_of(data, rows, heads, first, queries, 0.1f);
+  std::mt19937 generator(1);
+  for_every_vector_level([&] {
+    std::vector<size_t> order(blocks);
+    for (size_t block = 0; block < blocks; ++block) order[block] = block;
+    std::ranges::shuffle(order, generator);
+    std::vector<float> partials(rows * heads * blocks * size), output(expected.size());
+    std::vector<float> scratch(attention_scratch_size(dimension));
+    for (const size_t block : order) {
+      attend_block(data.head(), {rows, heads, heads * dimension, first, 0.1f}, block, queries.data(),
+                   partials.data() + block * size, blocks * size, scratch.data());
+    }
+    for (size_t q = 0; q < rows * heads; ++q) {
+      join_attention(partials.data() + q * blocks * size, attention_blocks(first + q / heads + 1), dimension,
+                     output.data() + q * dimension);
+    }
+    expect_same(output, expected);
+  });
+}
+
 TEST(Attention, StridedInPlaceRowsAndWhatLiesBehindTheLength) {
   constexpr size_t dimension = 40, positions = 37;
-  Filled data = filled(dimension, 64, CacheElement::f32);
+  Filled data(dimension, 64, CacheElement::f32);
   const auto query = random_row(2 * dimension, 6);
   const auto expected = attend(data, 2, 1, positions - 2, query, 1.0f);
-  // What a rewound sequence left behind must not matter, whatever it is.
+  // What a rewound sequence left behind must not matter, whatever it is; nor what a later row sees to an
+  // earlier.
   const std::vector<float> nan(dimension, std::nanf(""));
-  for (size_t p = positions; p < 64; ++p) data.cache.store(0, 0, p, 1, nan.data(), nan.data(), dimension);
+  for (size_t p = positions; p < 64; ++p) data.store(p, nan, nan);
   std::vector<float> rows = random_row(200, 7);
   std::copy_n(query.begin(), dimension, rows.begin());
   std::copy_n(query.begin() + dimension, dimension, rows.begin() + 100);
   const auto before = rows;
-  std::vector<float> scratch(attention_scratch_size(dimension, positions));
-  attention(data.cache.head(0, 0), {2, 1, 100, 100, positions - 2, 1.0f}, rows.data(), rows.data(),
-            scratch.data());
+  std::vector<float> scratch(attention_scratch_size(dimension));
+  attention(data.head(), {2, 1, 100, positions - 2, 1.0f}, rows.data(), rows.data(), 100, scratch.data());
   for (size_t i = 0; i < rows.size(); ++i) {
     ASSERT_EQ(rows[i], i % 100 < dimension ? expected[i / 100 * dimension + i % 100] : before[i]);
   }
+  data.store(positions - 1, nan, nan);
+  const auto faulty = attend(data, 2, 1, positions - 2, query, 1.0f);
+  expect_same({faulty.begin(), faulty.begin() + dimension}, {expected.begin(), expected.begin() + dimension});
+  expect_same({faulty.begin() + dimension, faulty.end()}, nan);
 }
 
 TEST(Attention, IsRight) {
   constexpr size_t dimension = 128, positions = 3000;
-  const Filled data = filled(dimension, positions, CacheElement::f32);
+  const Filled data(dimension, positions, CacheElement::f32);
   const auto query = random_row(dimension, 8);
   const auto out = attend(data, 1, 1, positions - 1, query, 0.088f);
   std::vector<double> weights(positions), expected(dimension);
@@ -124,14 +185,30 @@ TEST(Attention, IsRight) {
   for (size_t i = 0; i < dimension; ++i) ASSERT_NEAR(out[i], expected[i], 3e-6);
 }
 
+// A block may weigh so little beside another that its factor is 0, first or last.
+TEST(Attention, BlocksOfVeryDifferentScoresAreJoined) {
+  constexpr size_t dimension = 16, positions = 600;
+  for (const size_t loud : {0u, 300u, 599u}) {
+    Filled data(dimension, positions, CacheElement::f32);
+    data.keys[loud].assign(dimension, 30.0f);
+    data.store(loud, data.keys[loud], data.values[loud]);
+    const std::vector<float> query(dimension, 1.0f);
+    const auto out = attend(data, 1, 1, positions - 1, query, 1.0f);
+    expect_same(out, reference_of(data, 1, 1, positions - 1, query, 1.0f));
+    for (size_t i = 0; i < dimension; ++i) EXPECT_FLOAT_EQ(out[i], data.values[loud][i]);
+  }
+}
+
 TEST(Attention, FaultsInTheCacheShow) {
-  Filled data = filled(16, 8, CacheElement::f32);
-  const std::vector<float> nan(16, std::nanf(""));
-  data.cache.store(0, 0, 3, 1, nan.data(), nan.data(), 16);
-  for_every_vector_level([&] {
-    const auto out = attend(data, 1, 1, 7, random_row(16, 9), 1.0f);
-    for (const float x : out) EXPECT_TRUE(std::isnan(x));
-  });
+  for (const size_t at : {0u, 3u, 300u}) {
+    Filled data(16, 301, CacheElement::f32);
+    const std::vector<float> nan(16, std::nanf(""));
+    data.store(at, nan, nan);
+    for_every_vector_level([&] {
+      const auto out = attend(data, 1, 1, 300, random_row(16, 9), 1.0f);
+      for (const float x : out) EXPECT_TRUE(std::isnan(x));
+    });
+  }
 }
 
 }  // namespace

@@ -84,26 +84,41 @@ inline std::vector<float> silu_gate(const std::vector<float>& gate, const std::v
   return out;
 }
 
-// One head at a time of one row; the cache is [position][dimension], already rounded as it is stored.
+// One head at a time of one row, by the formulas of attention.h; the cache is [position][dimension], already
+// rounded as it is stored.
 inline std::vector<float> attention(const std::vector<float>& query,
                                     const std::vector<std::vector<float>>& keys,
                                     const std::vector<std::vector<float>>& values, size_t length,
                                     float scale) {
-  std::vector<float> weights;
-  for (size_t p = 0; p < length; ++p) {
-    float score = 0;
-    for (size_t i = 0; i < query.size(); ++i) score += query[i] * keys[p][i];
-    weights.push_back(score * scale);
+  float joined_maximum = 0, joined_total = 0;
+  std::vector<float> joined;
+  for (size_t begin = 0; begin < length; begin += 256) {
+    const size_t end = std::min(begin + 256, length);
+    std::vector<float> weights;
+    for (size_t p = begin; p < end; ++p) {
+      float score = 0;
+      for (size_t i = 0; i < query.size(); ++i) score += query[i] * keys[p][i];
+      weights.push_back(score * scale);
+    }
+    const float maximum = *std::max_element(weights.begin(), weights.end());
+    for (float& weight : weights) weight = exp(weight - maximum);
+    const float total = sum(weights);
+    std::vector<float> out(query.size());
+    for (size_t p = begin; p < end; ++p) {
+      for (size_t i = 0; i < out.size(); ++i) out[i] += weights[p - begin] * values[p][i];
+    }
+    if (begin == 0) {
+      joined = out, joined_maximum = maximum, joined_total = total;
+      continue;
+    }
+    const float both = std::max(joined_maximum, maximum);
+    const float f = exp(joined_maximum - both), g = exp(maximum - both);
+    joined_maximum = both;
+    joined_total = joined_total * f + total * g;
+    for (size_t i = 0; i < out.size(); ++i) joined[i] = joined[i] * f + out[i] * g;
   }
-  const float largest = *std::max_element(weights.begin(), weights.end());
-  for (float& weight : weights) weight = exp(weight - largest);
-  const float total = sum(weights);
-  std::vector<float> out(query.size());
-  for (size_t p = 0; p < length; ++p) {
-    for (size_t i = 0; i < out.size(); ++i) out[i] += weights[p] * values[p][i];
-  }
-  for (float& o : out) o /= total;
-  return out;
+  for (float& o : joined) o /= joined_total;
+  return joined;
 }
 
 }  // namespace tern::runtime::reference

@@ -19,12 +19,12 @@ using ::testing::Not;
 class BackgroundTunerTest : public ::testing::Test {
  protected:
   // A step for each of some tokens; the logits of the last.
-  static std::vector<float> run_model(Engine& engine) {
-    KvCache cache = engine.make_cache(32).take();
+  static std::vector<float> run_model(runtime::Engine& engine) {
+    runtime::Sequence sequence = engine.make_sequence(32).take();
     std::vector<float> last;
     for (uint32_t i = 0; i < 32; ++i) {
       const uint32_t token = i * 37 % 640;
-      const Logits logits = engine.append(cache, {&token, 1});
+      const runtime::Logits logits = engine.append(sequence, {&token, 1}).take();
       last.assign(logits[0].begin(), logits[0].end());
     }
     return last;

@@ -1,0 +1,77 @@
+#include "runtime/sequence/sequence.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+namespace tern::runtime {
+
+Sequence::Sequence(std::shared_ptr<PagePool> pool, size_t capacity)
+    : pool_(std::move(pool)), capacity_(capacity) {}
+
+// What this one held goes with `other`, whose references go before their pool does.
+Sequence& Sequence::operator=(Sequence&& other) noexcept {
+  pool_.swap(other.pool_);
+  std::swap(capacity_, other.capacity_);
+  tokens_.swap(other.tokens_);
+  references_.swap(other.references_);
+  memory_.swap(other.memory_);
+  return *this;
+}
+
+Status Sequence::reserve(size_t tokens) {
+  if (tokens > capacity_ - length())
+    return Error{fmt::format("there is room for {} more tokens of a context of {}, not for {}",
+                             capacity_ - length(), capacity_, tokens),
+                 {}};
+  if (tokens == 0) return {};
+  const size_t wanted = std::max(pages_for(shape(), length() + tokens), references_.size());
+  // Only pages that no token lies in yet, and the last that one lies in, are going to be written to.
+  const size_t first = length() / shape().positions;
+  std::vector<PageReference> fresh;
+  for (size_t page = first; page < wanted; ++page) {
+    if (page < references_.size() && !references_[page].is_shared()) continue;
+    Expected<PageReference> taken = pool_->take();
+    if (!taken) return taken.error();
+    fresh.push_back(taken.take());
+  }
+  auto next = fresh.begin();
+  for (size_t page = first; page < wanted; ++page) {
+    if (page == references_.size()) {
+      memory_.push_back(next->data());
+      references_.push_back(std::move(*next++));
+    } else if (references_[page].is_shared()) {
+      std::memcpy(next->data(), memory_[page], page_bytes(shape()));
+      memory_[page] = next->data();
+      references_[page] = std::move(*next++);
+    }
+  }
+  return {};
+}
+
+void Sequence::extend(std::span<const uint32_t> tokens) {
+  assert(pages_for(shape(), length() + tokens.size()) <= references_.size());
+  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+}
+
+void Sequence::truncate(size_t length) {
+  assert(length <= tokens_.size());
+  tokens_.resize(length);
+  const size_t kept = pages_for(shape(), length);
+  references_.erase(references_.begin() + static_cast<ptrdiff_t>(kept), references_.end());
+  memory_.resize(kept);
+}
+
+Sequence Sequence::fork(size_t length) const {
+  assert(length <= tokens_.size());
+  Sequence copy(pool_, capacity_);
+  copy.tokens_.assign(tokens_.begin(), tokens_.begin() + static_cast<ptrdiff_t>(length));
+  const auto kept = static_cast<ptrdiff_t>(pages_for(shape(), length));
+  copy.references_.assign(references_.begin(), references_.begin() + kept);
+  copy.memory_.assign(memory_.begin(), memory_.begin() + kept);
+  return copy;
+}
+
+}  // namespace tern::runtime
