@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "ir/kernel/kernel_shape.h"
+#include "kernels/row_buckets.h"
 #include "kernels/tiling.h"
 
 namespace tern::kernels {
@@ -228,10 +229,10 @@ Knobs default_knobs(const Recipe& recipe, const ir::Problem& problem, const targ
       break;
   }
   const bool tiles = recipe.strategy == Strategy::dot || recipe.strategy == Strategy::madd;
-  if (tiles && !one_row && problem.m <= few_rows)
+  if (tiles && !one_row && is_decode(problem.m))
     knobs.tile_vectors = vectors_beside(knobs.tile_rows, tiling, knobs, recipe, target);
   // Sums that wait in 16 bits leave no register to what many rows hardly need.
-  if (problem.m > few_rows && knobs.widen_every > 0) knobs.prefetch_bytes = 0;
+  if (!is_decode(problem.m) && knobs.widen_every > 0) knobs.prefetch_bytes = 0;
   return knobs;
 }
 

@@ -39,9 +39,6 @@ struct Knobs {
 std::string print(const Knobs& knobs);  // "lanes 16, block 8 x 64, tile 1 x all, unroll 64, prefetch 4096"
 std::optional<Knobs> parse_knobs(std::string_view text);  // of what print() gives; nothing of anything else
 
-// So few rows that waiting for weights takes a good part of their time.
-inline constexpr int64_t few_rows = 16;
-
 // What the target's registers suggest. Of the problem only its kind matters, the number of rows,
 // and the inputs of a scale.
 Knobs default_knobs(const Recipe& recipe, const ir::Problem& problem, const targets::Target& target);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace tern::kernels {
 namespace {
@@ -15,13 +16,18 @@ bool over_rows(const ScheduledLoop& loop) {
   return loop.axis == Axis::m;
 }
 
-// A step becomes at most what m takes, in whole steps of the loop inside it.
+// A step becomes at most what m takes, in whole steps of the loop inside it. The innermost step, the rows of
+// one unit of the strategy, stays; the next is the height of a tile, and tiles become equally high.
 void shrink(std::vector<ScheduledLoop>& loops, int64_t m) {
   int64_t inner = 0;
+  bool is_tile = true;
   for (auto loop = loops.rbegin(); loop != loops.rend(); ++loop) {
     if (!over_rows(*loop)) continue;
-    // The innermost step is what one unit of the strategy has.
-    if (inner != 0) loop->step = std::min(loop->step, ir::round_up(m, inner));
+    if (inner != 0) {
+      loop->step = std::min(loop->step, ir::round_up(m, inner));
+      if (std::exchange(is_tile, false))
+        loop->step = ir::round_up(ir::ceil_divide(m, ir::ceil_divide(m, loop->step)), inner);
+    }
     inner = loop->step;
   }
 }

@@ -9,6 +9,7 @@
 
 #include "ir/kernel/verify_kernel.h"
 #include "ir/program/verify_program.h"
+#include "kernels/row_buckets.h"
 #include "targets/legal.h"
 
 namespace tern::kernels {
@@ -192,7 +193,7 @@ KnobValues knob_values(const Recipe& recipe, const ir::Problem& problem, const t
   if (!one_row) values.rows_outside.push_back(1);
   // Without prefetching, how fast a kernel is hangs on where its code lies: that cannot be measured.
   values.prefetch_bytes = {usual.prefetch_bytes};
-  if (usual.prefetch_bytes > 0 && problem.m <= few_rows && !panels) {
+  if (usual.prefetch_bytes > 0 && is_decode(problem.m) && !panels) {
     if (one_row) insert(values.prefetch_bytes, 2048);
     for (const int64_t distance : {4096, 8192, 16384}) insert(values.prefetch_bytes, distance);
   }

@@ -91,7 +91,7 @@ Expected<Result> measure(runtime::Engine& engine, bool prefill, size_t count, co
       packed_layers + packed_head + cost.embedding_row_bytes + cost.norm_bytes + cost.key_value_bytes;
   result.bandwidth = bandwidth;
   const auto rows =
-      static_cast<double>(std::min<size_t>(count, static_cast<size_t>(engine.plan().most_rows())));
+      static_cast<double>(std::min<size_t>(count, static_cast<size_t>(engine.plan().buckets().max())));
   const double bytes =
       prefill ? static_cast<double>(packed_layers) / rows : static_cast<double>(result.bytes_per_token);
   result.roofline_fraction = result.tokens_per_second * bytes / bandwidth;

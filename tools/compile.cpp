@@ -9,8 +9,8 @@
 
 #include "base/system_error.h"
 #include "codegen/bundle/bundle.h"
+#include "kernels/row_buckets.h"
 #include "runtime/execute/packed_weights.h"
-#include "runtime/execute/plan.h"
 #include "runtime/model/model.h"
 #include "targets/host.h"
 #include "targets/legal.h"
@@ -28,7 +28,8 @@ struct CompileFlags {
   std::vector<std::string> kernel_files;
   std::string model;
   std::vector<std::string> targets;
-  size_t batch = 256;
+  size_t batch = kernels::default_max_rows;
+  std::vector<int64_t> rows;
   runtime::RecordOptions records;
   std::string folder, name;
   std::string emit = "library";
@@ -36,13 +37,21 @@ struct CompileFlags {
 
 using Kernels = std::vector<ir::Kernel>;
 
+// The numbers of rows to compile for.
+kernels::RowBuckets buckets_of(const CompileFlags& flags) {
+  if (flags.rows.empty()) return kernels::RowBuckets::up_to(static_cast<int64_t>(flags.batch));
+  const std::set<int64_t> rows(flags.rows.begin(), flags.rows.end());
+  return kernels::RowBuckets({rows.begin(), rows.end()});
+}
+
 // The distinct problems of a model's matrices.
 Expected<std::vector<ir::Problem>> problems_of(const CompileFlags& flags) {
   const Expected<runtime::Model> model = runtime::load_model(flags.model, {.check_values = false});
   if (!model) return model.error();
+  const kernels::RowBuckets buckets = buckets_of(flags);
   std::vector<ir::Problem> problems;
   for (const runtime::Tensor* tensor : runtime::matrices(*model)) {
-    for (const int64_t rows : runtime::planned_rows(static_cast<int64_t>(flags.batch))) {
+    for (const int64_t rows : buckets.rows()) {
       const ir::Problem problem = runtime::problem_of(*tensor, rows);
       if (std::ranges::find(problems, problem) == problems.end()) problems.push_back(problem);
     }
@@ -193,6 +202,14 @@ void add_compile(CLI::App& app, int& exit_code) {
       ->allow_extra_args(false)  // what follows is a file
       ->capture_default_str();
   add_batch_option(*command, flags->batch);
+  command
+      ->add_option(
+          "--rows", flags->rows,
+          "Numbers of rows to compile a model's kernels for, with commas; a step takes the next that is "
+          "enough (default: 1, 2, 4, 8 ... and --batch)")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 4096))
+      ->excludes("--batch");
   add_record_options(*command, flags->records);
   command->add_option("-o,--output", flags->folder,
                       "Folder to write to, made if need be (default: the name)");

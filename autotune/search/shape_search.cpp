@@ -8,6 +8,7 @@
 #include <map>
 
 #include "kernels/default_kernel.h"
+#include "kernels/row_buckets.h"
 
 namespace tern::autotune {
 namespace {
@@ -25,7 +26,7 @@ constexpr double near_the_best = 0.04;
 constexpr size_t most_finalists = 4, most_kernels_each = 2;
 // Each at several places in memory, where that matters: see TrialTiming::place_anew.
 int places_of_finalists(const ir::Problem& problem) {
-  return problem.m > kernels::few_rows ? 4 : 2;
+  return kernels::is_decode(problem.m) ? 2 : 4;
 }
 // A difference that nobody would notice: the default kernel, which needs no record, wins such ties.
 constexpr double tie = 0.01;

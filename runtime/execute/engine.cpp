@@ -59,7 +59,7 @@ Expected<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
 
   if (const Status status = engine->make_pools(options.threads); !status) return status.error();
   PlanOptions plan_options;
-  plan_options.most_rows = options.most_rows;
+  plan_options.buckets = options.buckets;
   Expected<Plan> plan = Plan::make(engine->model_, options.kernels, *engine->pool_, plan_options);
   if (!plan) return plan.error();
   engine->plan_.emplace(plan.take());
@@ -115,9 +115,8 @@ Expected<double> Engine::read_bandwidth() {
   return runtime::read_bandwidth(*pool_);
 }
 
-Expected<Logits> Engine::append(Sequence& sequence, std::span<const uint32_t> tokens, size_t rows) {
-  if (const Status status = sequence.reserve(tokens.size()); !status) return status.error();
-  const auto most = static_cast<size_t>(plan_->most_rows());
+Logits Engine::append(KvCache& cache, std::span<const uint32_t> tokens, size_t rows) {
+  const auto most = static_cast<size_t>(plan_->buckets().max());
   rows = rows == 0 ? most : std::min(rows, most);
   while (tokens.size() > rows) {
     const SequenceTokens part{&sequence, tokens.first(rows), false};
@@ -128,10 +127,18 @@ Expected<Logits> Engine::append(Sequence& sequence, std::span<const uint32_t> to
   return step({&last, 1});
 }
 
-Expected<Logits> Engine::step(std::span<const SequenceTokens> batch) {
+// Code that steps of this many rows need for the first time is made by all threads.
+void Engine::prepare(std::span<const SequenceTokens> batch) {
+  StepRows rows{0, 0};
   for (const SequenceTokens& part : batch) {
-    if (const Status status = part.sequence->reserve(part.tokens.size()); !status) return status.error();
+    rows.layers += static_cast<int64_t>(part.tokens.size());
+    rows.head += part.all_logits ? static_cast<int64_t>(part.tokens.size()) : 1;
   }
+  plan_->prepare(rows, *pool_);
+}
+
+Logits Engine::step(std::span<const SequenceTokens> batch) {
+  prepare(batch);
   if (!trials_) return executor_->step(batch);
   trials_->begin_step(threads_.most());
   const Logits logits = executor_->step(batch);

@@ -27,14 +27,15 @@ struct EngineThreads {
   size_t most() const { return std::max(decode, prefill); }
   bool operator==(const EngineThreads&) const = default;
 
-  size_t decode, prefill;       // for steps of up to most_decode_rows rows, and for others
+  size_t decode, prefill;       // for steps of few rows (kernels::is_decode), and for others
   std::vector<int> processors;  // thread i stays on the i-th; empty: the system moves them
 };
 
 // What to make of a model's file.
 struct ModelOptions {
-  std::string model;        // path of a GGUF file
-  int64_t most_rows = 256;  // tokens a step; longer prompts take several
+  std::string model;  // path of a GGUF file
+  // Of a step's tokens; longer prompts take several steps.
+  kernels::RowBuckets buckets = kernels::RowBuckets::up_to(kernels::default_max_rows);
   CacheElement kv_element = CacheElement::f16;
   size_t page_positions = 64;  // of a page of keys and values: a multiple of 32
   I2sOrder i2s_order = I2sOrder::blocks_of_128;
@@ -91,6 +92,7 @@ class Engine {
  private:
   explicit Engine(Model model) : model_(std::move(model)) {}
   Status make_pools(const EngineThreads& threads);
+  void prepare(std::span<const SequenceTokens> batch);
   StepPools pools() const { return {decode_pool_ ? *decode_pool_ : *pool_, *pool_}; }
 
   Model model_;

@@ -75,23 +75,21 @@ Status Executor::allocate() {
 Status Executor::allocate_prepared(const std::vector<Step>& steps) {
   for (const Step& step : steps) {
     if (step.kind != StepKind::matmul) continue;
-    for (const PlannedKernel& planned : plan_.matrix(*step.matrix).kernels) {
-      for (const Preparation& preparation : planned.preparations) {
-        std::vector<Prepared>& all = buffers_[step.input].prepared;
-        const auto known = std::ranges::find_if(
-            all, [&](const Prepared& one) { return one.preparation.key == preparation.key; });
-        if (known != all.end()) {
-          known->planned_rows.insert(planned.rows);
-          continue;
-        }
-        Prepared prepared{preparation, {planned.rows}, {}};
-        for (const ir::Buffer& buffer : parameters(preparation.program.program())) {
-          if (buffer.kind != ir::BufferKind::output) continue;
-          Expected<Memory> memory = Memory::allocate(static_cast<size_t>(buffer.bytes()));
-          if (!memory) return memory.error();
-          prepared.written.emplace(buffer.role, memory.take());
-        }
-        all.push_back(std::move(prepared));
+    const PlannedMatrix& matrix = plan_.matrix(*step.matrix);
+    for (const PlannedKernel& planned : matrix.set->kernels) {
+      if (planned.kernel->compute.strategy != ir::Strategy::lookup) continue;
+      std::vector<Tables>& all = buffers_[step.input].tables;
+      const ir::TableShape shape = table_shape(*planned.kernel);
+      auto tables = std::ranges::find(all, shape, &Tables::shape);
+      if (tables == all.end()) tables = all.insert(all.end(), Tables{shape, {}, {}, {}});
+      if (std::ranges::find(tables->readers, &matrix) == tables->readers.end())
+        tables->readers.push_back(&matrix);
+      const auto bytes = static_cast<size_t>(codegen::padded_rows(*planned.kernel) * shape.row_bytes());
+      if (tables->low.size() >= bytes) continue;
+      for (Memory* memory : {&tables->low, &tables->high}) {
+        Expected<Memory> allocated = Memory::allocate(bytes);
+        if (!allocated) return allocated.error();
+        *memory = allocated.take();
       }
     }
   }
@@ -159,8 +157,7 @@ void Executor::gather_hidden(std::span<const SequenceTokens> batch) {
 }
 
 void Executor::run(const std::vector<Step>& steps, const std::vector<size_t>& groups, int64_t rows) {
-  Team& team = team_for(static_cast<size_t>(rows));
-  team_ = &team;
+  Team& team = kernels::is_decode(rows) ? *decode_ : *prefill_;
   threads_ = team.pool.threads();
   team.pool.run([&](size_t thread) {
     for (size_t group = 0; group < groups.size(); ++group) {
@@ -207,7 +204,7 @@ void Executor::by_rows(const Step& step, int64_t rows, size_t thread) {
         output.scales.as<float>()[i] = quantize_row(
             row(step.input, index), width, static_cast<size_t>(output.stride),
             output.data.as<int8_t>().data() + index * output.stride, output.sums.as<int32_t>()[i]);
-        prepare(output, index, plan_.planned_rows_for(rows));
+        build_tables(output, index, rows);
         break;
       }
       case StepKind::rope:
@@ -226,24 +223,25 @@ void Executor::by_rows(const Step& step, int64_t rows, size_t thread) {
   }
 }
 
-// What kernels for so many planned rows read of one row. Preparations read the value alone.
-void Executor::prepare(Buffer& value, int64_t index, int64_t planned_rows) {
-  for (Prepared& prepared : value.prepared) {
-    if (!prepared.planned_rows.contains(planned_rows)) continue;
-    const ir::Arguments arguments(
-        prepared.preparation.program.program(), [&](const ir::Buffer& buffer) -> void* {
-          const auto written = prepared.written.find(buffer.role);
-          return written == prepared.written.end() ? value.data.data() : written->second.data();
-        });
-    const ir::Range range = {index, index + 1};
-    prepared.preparation.program(arguments, {&range, 1});
+// The tables of one row that the kernels of a step with `rows` rows read: all matrices that read the same
+// tables have the same code to build them.
+void Executor::build_tables(Buffer& value, int64_t index, int64_t rows) {
+  for (Tables& tables : value.tables) {
+    for (const PlannedMatrix* reader : tables.readers) {
+      const PlannedKernel& planned = reader->kernel_for(rows);
+      if (!planned.tables || table_shape(*planned.kernel) != tables.shape) continue;
+      void* const pointers[] = {value.data.data(), tables.low.data(), tables.high.data()};
+      const ir::Range range = {index, index + 1};
+      (*planned.tables)(pointers, {&range, 1});
+      break;
+    }
   }
 }
 
 // Each thread computes a range of the outputs, for all rows.
 void Executor::multiply(const Step& step, int64_t rows, size_t thread) {
   const PlannedMatrix& matrix = plan_.matrix(*step.matrix);
-  if (!trials_) return call(matrix.kernel_for(rows).kernel, step, rows, thread);
+  if (!trials_) return call(*matrix.kernel_for(rows).code, step, rows, thread);
   trials_->call(matrix, rows, thread,
                 [&](const codegen::CompiledKernel& kernel) { call(kernel, step, rows, thread); });
 }

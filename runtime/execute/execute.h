@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <span>
 #include <vector>
 
@@ -40,13 +39,12 @@ class Logits {
   size_t rows_, size_, stride_;
 };
 
-// Who runs a step. Decoding waits for memory, which a few threads can keep busy; more rows take all there
-// are.
+// The threads that run a step. Decoding (kernels::is_decode) waits for memory, which a few threads can keep
+// busy; more rows take all there are.
 struct StepPools {
-  ThreadPool& decode;   // steps of at most most_decode_rows rows
-  ThreadPool& prefill;  // all others; may be the same
+  ThreadPool& decode;
+  ThreadPool& prefill;  // may be the same
 };
-inline constexpr int64_t most_decode_rows = 4;
 
 class Executor {
  public:
@@ -60,18 +58,19 @@ class Executor {
   // Lets the trials, which must outlive this, say which kernel is called, and tells them how long it took.
   void try_kernels(KernelTrials& trials) { trials_ = &trials; }
 
-  // One step of a batch: runs the tokens of every sequence through the model and adds them to the sequences.
-  // The logits are valid until the next step. Same tokens: same bits, whatever else is in the batch, however
-  // the tokens are divided into steps and whatever pages they lie in. Preconditions: plan.most_rows() tokens
-  // in all at most, no sequence twice, room reserved in each.
+  // One step of a batch: runs the tokens of every sequence through the model and adds them to the caches. The
+  // logits are valid until the next step. Same tokens and caches: same bits, whatever else is in the batch
+  // and however the tokens are divided into steps.
+  // Preconditions: at most plan.buckets().max() tokens in all, the plan was prepared for the step, no cache
+  // twice, room in every cache.
   Logits step(std::span<const SequenceTokens> batch);
 
  private:
-  // What a preparation writes of a value, for all matrices that read it.
-  struct Prepared {
-    Preparation preparation;
-    std::set<int64_t> planned_rows;  // of the kernels that read it
-    std::map<ir::BufferRole, Memory> written;
+  // Look-up tables of a quantised value, for all matrices that read them.
+  struct Tables {
+    ir::TableShape shape;
+    Memory low, high;                           // T and H
+    std::vector<const PlannedMatrix*> readers;  // with some of their kernels
   };
   struct Buffer {
     Memory data;                     // f32 or i8
@@ -101,8 +100,7 @@ class Executor {
   void run(const std::vector<Step>& steps, const std::vector<size_t>& groups, int64_t rows);
   void run_step(const Step& step, int64_t rows, size_t thread);
   void by_rows(const Step& step, int64_t rows, size_t thread);
-  void prepare(Buffer& value, int64_t index, int64_t planned_rows);
-  ir::Arguments arguments_of(const codegen::CompiledKernel& kernel, const Step& step, int64_t rows);
+  void build_tables(Buffer& value, int64_t index, int64_t rows);
   void multiply(const Step& step, int64_t rows, size_t thread);
   void call(const codegen::CompiledKernel& kernel, const Step& step, int64_t rows, size_t thread);
   void store_heads(const Step& step, size_t thread);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <span>
 #include <sstream>
 #include <vector>
@@ -58,9 +59,14 @@ Expected<Entries> entries_of(const tern_bundle& bundle, const tern_target& targe
 }
 
 Expected<ir::Kernel> choose(const Entries& entries, const std::string& target, const ir::Problem& problem) {
+  const ir::Kernel* best = nullptr;
   for (const Entry& entry : entries) {
-    if (entry.kernel.problem == problem) return entry.kernel;
+    ir::Problem own = entry.kernel.problem;
+    if (own.m < problem.m || (best && own.m >= best->problem.m)) continue;
+    own.m = problem.m;
+    if (own == problem) best = &entry.kernel;
   }
+  if (best) return *best;
   return Error{
       fmt::format("this program has no kernel of target {} for m={} n={} k={} with weights of type {}; "
                   "`tern compile -m MODEL` makes kernels for a model, and `cmake -D "
@@ -102,9 +108,10 @@ Expected<BundleKernels> kernels_of(const tern_bundle& bundle, const tern_target&
   Expected<Entries> parsed = entries_of(bundle, chosen);
   if (!parsed) return parsed.error();
   const auto entries = std::make_shared<const Entries>(parsed.take());
-  BundleKernels result;
-  result.most_rows = 1;
-  for (const Entry& entry : *entries) result.most_rows = std::max(result.most_rows, entry.kernel.problem.m);
+  std::set<int64_t> rows;
+  for (const Entry& entry : *entries) rows.insert(entry.kernel.problem.m);
+  if (rows.empty()) return Error{fmt::format("this program has no kernels for target {}", target.name), {}};
+  BundleKernels result{{}, kernels::RowBuckets({rows.begin(), rows.end()})};
   result.source.choose = [entries, name = target.name](const ir::Problem& problem) {
     return choose(*entries, name, problem);
   };

@@ -5,6 +5,7 @@
 
 #include "base/expected.h"
 #include "codegen/bundle/bundle_abi.h"
+#include "kernels/row_buckets.h"
 #include "runtime/execute/kernel_source.h"
 #include "targets/target.h"
 
@@ -12,13 +13,13 @@ namespace tern::runtime {
 
 struct BundleKernels {
   KernelSource source;
-  int64_t most_rows;  // of the kernel with the most rows
+  kernels::RowBuckets buckets;  // the numbers of rows that its kernels are for
 };
 
 // The kernels of one of the bundle's targets: of the one that is named, or else of the first that `host` can
-// run. A problem that the bundle has no kernel for is an error of the source's `choose`. Fails if there is no
-// such target, if `host` cannot run it, if its features or kernels are not known here, and if another version
-// of Tern made the bundle.
+// run. For a problem the source's `choose` gives the kernel with the fewest rows that are enough; that there
+// is none is an error of it. Fails if there is no such target, if `host` cannot run it, if its features or
+// kernels are not known here, and if another version of Tern made the bundle.
 Expected<BundleKernels> bundle_kernels(const tern_bundle& bundle, const targets::Target& host,
                                        std::string_view target_name = {});
 

@@ -37,7 +37,7 @@ KernelTrials::KernelTrials(Plan& plan, const Graph& graph, TrialOptions options)
       places_.emplace(step.matrix, place);
       tensors_.push_back(step.matrix);
       own_sites_.emplace_back();
-      for (const PlannedKernel& planned : plan.matrix(*step.matrix).kernels)
+      for (const PlannedKernel& planned : plan.matrix(*step.matrix).set->kernels)
         add_site(planned, place, step.layer % 2 == 0);
     }
   }
@@ -52,7 +52,7 @@ size_t KernelTrials::site_for(const ir::Problem& problem) const {
 }
 
 void KernelTrials::add_site(const PlannedKernel& planned, size_t place, bool candidate_first) {
-  const ir::Kernel& kernel = planned.kernel.kernel();
+  const ir::Kernel& kernel = *planned.kernel;
   const size_t index = site_for(kernel.problem);
   if (index == sites_.size()) sites_.push_back({kernel, {}, {}, 0, 0});
   sites_[index].places.push_back(place);
@@ -146,7 +146,7 @@ const codegen::CompiledKernel& KernelTrials::kernel_for(size_t place, const Plan
         trial_->samples.candidate_has(places_in_trial_[place]))
       return trial_->candidate;
   }
-  return matrix.kernel_for(rows).kernel;
+  return *matrix.kernel_for(rows).code;
 }
 
 void KernelTrials::end_step() {
@@ -166,7 +166,7 @@ void KernelTrials::end_step() {
     const size_t index = places_in_trial_[place];
     if (options_.time_of_call) {
       const bool candidate = trial_->samples.candidate_has(index);
-      const ir::Kernel& in_use = plan_.matrix(*tensors_[place]).kernel_for(rows).kernel.kernel();
+      const ir::Kernel& in_use = plan_.matrix(*tensors_[place]).kernel_for(rows).code->kernel();
       seconds = options_.time_of_call(candidate ? trial_->candidate.kernel() : in_use, seconds);
     }
     trial_->samples.add(index, seconds);

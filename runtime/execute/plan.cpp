@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cassert>
+#include <iterator>
 #include <mutex>
-#include <optional>
-#include <set>
+#include <utility>
 
 #include "codegen/bundle/bundle.h"
 #include "codegen/lower/lower.h"
@@ -36,46 +36,83 @@ Status run_tasks(ThreadPool& pool, const std::vector<Task>& tasks) {
   return first ? Status(*first) : Status();
 }
 
-// The code of distinct programs, gathered by several threads.
-class Code {
+// Makes the code of kernels that have none yet: each program once, for kernels share what builds their
+// tables.
+class CodeTasks {
  public:
-  // Adds the task of providing it, by provide(source), if this is the first to ask for `key`.
-  template <class Provider, class Source>
-  void want(uint64_t key, const Provider& provide, const Source& source, std::vector<Task>& tasks) {
-    if (!wanted_.insert(key).second) return;
-    tasks.push_back([this, key, &provide, source]() -> Status {
-      Expected<codegen::CompiledKernel> code = provide(source);
-      if (!code) return code.error();
-      const std::lock_guard lock(mutex_);
-      code_.emplace(key, code.take());
-      return {};
-    });
+  CodeTasks(const KernelSource& source, std::vector<PlannedKernel*> kernels) : kernels_(std::move(kernels)) {
+    for (PlannedKernel* planned : kernels_) {
+      add(hash(*planned->kernel), source.provide, *planned->kernel);
+      table_keys_.emplace_back();
+      if (planned->kernel->compute.strategy != ir::Strategy::lookup) continue;
+      table_keys_.back() = codegen::hash(codegen::lower_tables(*planned->kernel));
+      add(*table_keys_.back(), source.provide_tables, *planned->kernel);
+    }
   }
-  const codegen::CompiledKernel& at(uint64_t key) const { return code_.at(key); }
+  CodeTasks(const CodeTasks&) = delete;
+
+  // To be run by any threads, once. They leave errors to take().
+  std::vector<Task> tasks() {
+    std::vector<Task> tasks;
+    for (auto& [key, wanted] : programs_)
+      tasks.push_back([program = &wanted]() -> Status {
+        program->code.emplace((*program->provide)(*program->kernel));
+        return {};
+      });
+    return tasks;
+  }
+
+  // Gives each kernel its code. By kernel: why it has none.
+  std::vector<Status> take() {
+    std::vector<Status> statuses;
+    for (size_t i = 0; i < kernels_.size(); ++i) {
+      const Expected<codegen::CompiledKernel>& code = *programs_.at(hash(*kernels_[i]->kernel)).code;
+      const Expected<codegen::CompiledKernel>* tables =
+          table_keys_[i] ? &*programs_.at(*table_keys_[i]).code : nullptr;
+      statuses.push_back(!code                ? Status(code.error())
+                         : tables && !*tables ? Status(tables->error())
+                                              : Status());
+      if (!statuses.back()) continue;
+      kernels_[i]->code = *code;
+      if (tables) kernels_[i]->tables = **tables;
+    }
+    return statuses;
+  }
 
  private:
-  std::set<uint64_t> wanted_;
-  std::mutex mutex_;
-  std::map<uint64_t, codegen::CompiledKernel> code_;
+  struct Program {
+    const codegen::KernelProvider* provide;
+    const ir::Kernel* kernel;
+    std::optional<Expected<codegen::CompiledKernel>> code;
+  };
+  void add(uint64_t key, const codegen::KernelProvider& provide, const ir::Kernel& kernel) {
+    programs_.try_emplace(key, Program{&provide, &kernel, {}});
+  }
+
+  std::vector<PlannedKernel*> kernels_;
+  std::vector<std::optional<uint64_t>> table_keys_;  // by kernel
+  std::map<uint64_t, Program> programs_;
 };
 
-// The kernels of one matrix, by ascending rows: decoding one token, a few, many.
-Expected<std::vector<ir::Kernel>> kernels_of(const Tensor& tensor, const KernelChoice& choose,
-                                             int64_t most_rows) {
-  std::vector<ir::Kernel> kernels;
-  for (int64_t rows : planned_rows(most_rows)) {
-    Expected<ir::Kernel> kernel = choose(problem_of(tensor, rows));
+// The kernels of one problem, by bucket. `name` is that of a matrix.
+Expected<std::vector<PlannedKernel>> kernels_of(ir::Problem problem, std::string_view name,
+                                                const KernelChoice& choose,
+                                                const kernels::RowBuckets& buckets) {
+  std::vector<PlannedKernel> kernels;
+  for (const int64_t rows : buckets.rows()) {
+    problem.m = rows;
+    Expected<ir::Kernel> kernel = choose(problem);
     if (!kernel) return kernel.error();
     if (kernel->epilogue != ir::Epilogue::plain || kernel->quantizes_rows)
       return Error{
           fmt::format("kernel {} does more than the product of {}: what follows it has steps of its own",
-                      kernel->name, tensor.name),
+                      kernel->name, name),
           {}};
-    kernels.push_back(kernel.take());
-    const ir::Kernel &first = kernels.front(), &last = kernels.back();
+    kernels.push_back({rows, std::make_shared<const ir::Kernel>(kernel.take()), {}, {}});
+    const ir::Kernel &first = *kernels.front().kernel, &last = *kernels.back().kernel;
     if (last.weights != first.weights || last.scales != first.scales)
       return Error{fmt::format("kernels {} and {} cannot share the weights of {}: their layouts differ",
-                               first.name, last.name, tensor.name),
+                               first.name, last.name, name),
                    {}};
   }
   return kernels;
@@ -85,93 +122,107 @@ constexpr int64_t rows_a_task = 1024;
 
 }  // namespace
 
-std::vector<int64_t> planned_rows(int64_t most_rows) {
-  std::vector<int64_t> rows;
-  for (int64_t candidate : {int64_t{1}, int64_t{4}, most_rows}) {
-    if (candidate <= most_rows && (rows.empty() || candidate > rows.back())) rows.push_back(candidate);
+// Matrices of one shape and type share kernels, whatever their names.
+Expected<KernelSet*> Plan::set_for(const Tensor& tensor, bool is_head) {
+  const ir::Problem problem = problem_of(tensor, buckets_.max());
+  for (const std::unique_ptr<KernelSet>& set : sets_) {
+    if (set->is_head == is_head && set->problem == problem) return set.get();
   }
-  return rows;
+  Expected<std::vector<PlannedKernel>> kernels = kernels_of(problem, tensor.name, source_.choose, buckets_);
+  if (!kernels) return kernels.error();
+  for (const PlannedKernel& planned : *kernels)
+    padded_rows_ = std::max(padded_rows_, codegen::padded_rows(*planned.kernel));
+  sets_.push_back(std::make_unique<KernelSet>(KernelSet{problem, buckets_, kernels.take(), is_head}));
+  return sets_.back().get();
 }
 
-const PlannedKernel& PlannedMatrix::kernel_for(int64_t rows) const {
-  for (const PlannedKernel& candidate : kernels) {
-    if (rows <= candidate.rows) return candidate;
+std::vector<PlannedKernel*> Plan::without_code(const StepRows& rows) const {
+  std::vector<PlannedKernel*> found;
+  for (const std::unique_ptr<KernelSet>& set : sets_) {
+    PlannedKernel& planned = set->kernels[buckets_.index_for(set->is_head ? rows.head : rows.layers)];
+    if (!planned.code) found.push_back(&planned);
   }
-  assert(false && "more rows than the plan was made for");
-  return kernels.back();
+  return found;
 }
 
 Expected<Plan> Plan::make(const Model& model, const KernelSource& source, ThreadPool& pool,
                           const PlanOptions& options) {
-  Plan plan;
-  plan.most_rows_ = options.most_rows;
-  const std::vector<const Tensor*> tensors = matrices(model);
-
-  // Matrices of one shape and type share kernels, whatever their names; kernels share preparations.
-  Code kernels_code, preparations_code;
-  struct Slot {
-    PlannedMatrix* matrix;
-    size_t index;
-    uint64_t kernel;
-    std::vector<uint64_t> preparations;
-  };
-  std::vector<Slot> slots;
-  std::vector<Task> checks, tasks;
+  Plan plan(source, options.buckets);
+  std::vector<Task> checks, packing;
   std::vector<std::unique_ptr<std::atomic<int64_t>>> rows_left;  // to be packed, by tensor
-
-  for (const Tensor* tensor : tensors) {
+  for (const Tensor* tensor : matrices(model)) {
+    const Expected<KernelSet*> set = plan.set_for(*tensor, tensor == &model.head());
+    if (!set) return set.error();
     PlannedMatrix& matrix = plan.matrices_[tensor];
     matrix.tensor = tensor;
-    const Expected<std::vector<ir::Kernel>> chosen = kernels_of(*tensor, source.choose, options.most_rows);
-    if (!chosen) return chosen.error();
-    const std::vector<ir::Kernel>& kernels = *chosen;
-    for (const ir::Kernel& kernel : kernels) {
-      plan.padded_rows_ = std::max(plan.padded_rows_, codegen::padded_rows(kernel));
-      Slot slot{&matrix, matrix.kernels.size(), hash(kernel), {}};
-      kernels_code.want(slot.kernel, source.provide, kernel, tasks);
-      for (const ir::Program& preparation : codegen::preparations(kernel)) {
-        slot.preparations.push_back(codegen::hash(preparation));
-        preparations_code.want(slot.preparations.back(), source.provide_preparation, preparation, tasks);
-      }
-      slots.push_back(slot);
-      matrix.kernels.push_back({kernel.problem.m, {}, {}});
-    }
-    Expected<PackedWeights> packed = allocate_packed(*tensor, kernels[0]);
+    matrix.set = *set;
+    const ir::Kernel& kernel = *(*set)->kernels.front().kernel;
+    Expected<PackedWeights> packed = allocate_packed(*tensor, kernel);
     if (!packed) return packed.error();
     matrix.packed = packed.take();
-    const int64_t step = ir::round_up(rows_a_task, packing_granularity(kernels[0]));
+    const int64_t step = ir::round_up(rows_a_task, packing_granularity(kernel));
     const bool shared = tensor == &model.token_embedding;  // rows of it are still read for every token
     std::atomic<int64_t>* left = rows_left.emplace_back(new std::atomic<int64_t>(tensor->n)).get();
     if (options.check_values)
       checks.push_back([&model, tensor] { return check_values(*tensor, model.file.file.path()); });
     for (int64_t first = 0; first < tensor->n; first += step) {
       const int64_t end = std::min<int64_t>(first + step, tensor->n);
-      tasks.push_back([&matrix, kernel = kernels[0], tensor, shared, left, first, end]() -> Status {
+      packing.push_back([&matrix, &kernel, tensor, shared, left, first, end]() -> Status {
         pack_rows(*tensor, kernel, first, end, matrix.packed);
         if ((*left -= end - first) == 0 && !shared) release_mapped(tensor->data);
         return {};
       });
     }
   }
+  std::vector<PlannedKernel*> first = plan.without_code({1, 1});
+  const int64_t max_rows = plan.buckets_.max();
+  if (plan.buckets_.size() > 1)
+    std::ranges::copy(plan.without_code({max_rows, max_rows}), std::back_inserter(first));
+  CodeTasks code(plan.source_, std::move(first));
+  std::vector<Task> tasks = code.tasks();
+  std::ranges::move(packing, std::back_inserter(tasks));
   for (const std::vector<Task>* phase : {&checks, &tasks}) {
     if (const Status status = run_tasks(pool, *phase); !status) return status.error();
   }
-  for (const Slot& slot : slots) {
-    PlannedKernel& planned = slot.matrix->kernels[slot.index];
-    planned.kernel = kernels_code.at(slot.kernel);
-    for (const uint64_t key : slot.preparations)
-      planned.preparations.push_back({key, preparations_code.at(key)});
+  for (const Status& status : code.take()) {
+    if (!status) return status.error();
   }
   return plan;
 }
 
+void Plan::prepare(const StepRows& rows, ThreadPool& pool) {
+  std::vector<PlannedKernel*> missing = without_code(rows);
+  if (missing.empty()) return;
+  CodeTasks code(source_, missing);
+  [[maybe_unused]] const Status run = run_tasks(pool, code.tasks());
+  assert(run);
+  const std::vector<Status> statuses = code.take();
+  if (std::ranges::all_of(statuses, [](const Status& status) { return static_cast<bool>(status); })) return;
+  for (const Status& status : statuses) {
+    if (!status) failures_.push_back(status.error());
+  }
+  // The next larger bucket, which may have code already.
+  const auto larger = [&](int64_t of) {
+    return of == buckets_.max() ? of : buckets_.rows()[buckets_.index_for(of) + 1];
+  };
+  prepare({larger(rows.layers), larger(rows.head)}, pool);
+  for (const std::unique_ptr<KernelSet>& set : sets_) {
+    const size_t index = buckets_.index_for(set->is_head ? rows.head : rows.layers);
+    PlannedKernel& planned = set->kernels[index];
+    if (planned.code) continue;
+    planned = set->kernels[index + 1];
+    planned.rows = buckets_.rows()[index];
+  }
+}
+
 codegen::CompiledKernel Plan::replace(const codegen::CompiledKernel& kernel) {
   codegen::CompiledKernel before;
-  for (auto& [tensor, matrix] : matrices_) {
-    for (PlannedKernel& planned : matrix.kernels) {
-      if (planned.kernel.kernel().problem != kernel.kernel().problem) continue;
-      before = std::exchange(planned.kernel, kernel);
-      planned.preparations.clear();
+  for (const std::unique_ptr<KernelSet>& set : sets_) {
+    for (PlannedKernel& planned : set->kernels) {
+      if (planned.kernel->problem != kernel.kernel().problem || !planned.code) continue;
+      before = *std::exchange(planned.code, kernel);
+      planned.kernel = std::make_shared<const ir::Kernel>(kernel.kernel());
+      planned.tables.reset();
     }
   }
   return before;
@@ -180,10 +231,6 @@ codegen::CompiledKernel Plan::replace(const codegen::CompiledKernel& kernel) {
 size_t Plan::packed_bytes_of(const Tensor& tensor) const {
   const PackedWeights& packed = matrix(tensor).packed;
   return packed.weights.size() + packed.scales.size();
-}
-
-int64_t Plan::planned_rows_for(int64_t rows) const {
-  return matrices_.begin()->second.kernel_for(rows).rows;
 }
 
 size_t Plan::packed_bytes() const {
@@ -195,9 +242,9 @@ size_t Plan::packed_bytes() const {
 
 std::vector<ir::Kernel> Plan::kernels() const {
   std::map<uint64_t, ir::Kernel> distinct;
-  for (const auto& [tensor, matrix] : matrices_) {
-    for (const PlannedKernel& planned : matrix.kernels)
-      distinct.emplace(hash(planned.kernel.kernel()), planned.kernel.kernel());
+  for (const std::unique_ptr<KernelSet>& set : sets_) {
+    for (const PlannedKernel& planned : set->kernels)
+      distinct.emplace(hash(*planned.kernel), *planned.kernel);
   }
   std::vector<ir::Kernel> kernels;
   for (auto& [key, kernel] : distinct) kernels.push_back(std::move(kernel));

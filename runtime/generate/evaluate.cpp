@@ -23,7 +23,7 @@ Expected<std::vector<double>> log_probabilities(Engine& engine, Sequence& sequen
     return Error{
         fmt::format("there are {} tokens, but the context holds {} (-c sets its size)", tokens.size(), room),
         {}};
-  const auto most = static_cast<size_t>(engine.plan().most_rows());
+  const auto most = static_cast<size_t>(engine.plan().buckets().max());
   rows = rows == 0 ? most : std::min(rows, most);
   std::vector<double> result;
   for (size_t first = 0; first + 1 < tokens.size(); first += rows) {

@@ -10,6 +10,7 @@
 
 #include "autotune/records/database_file.h"
 #include "autotune/search/tune.h"
+#include "kernels/row_buckets.h"
 #include "runtime/session/tune_tasks.h"
 
 namespace tern::runtime {
@@ -82,10 +83,11 @@ void BackgroundTuner::run() {
     problem_ = jit.error().text();
     return;
   }
-  find_sites(known ? *known : autotune::Database{options_.provenance, {}, {}, {}});
+  known_ = known ? known.take() : autotune::Database{options_.provenance, {}, {}, {}};
+  find_sites();
   constexpr std::chrono::milliseconds no_time(0), for_work(50);
   while (trials_.pause(no_time)) {
-    if (std::ranges::none_of(sites_, [](const Site& site) { return site.climb.has_value(); })) return;
+    if (std::ranges::all_of(sites_, &Site::is_done)) return;
     if (Site* site = busiest())
       try_next(*site, *jit);
     else if (!trials_.pause(for_work))
@@ -94,11 +96,11 @@ void BackgroundTuner::run() {
 }
 
 autotune::Conditions BackgroundTuner::conditions(const ir::Problem& problem) const {
-  const size_t threads = problem.m <= most_decode_rows ? engine_threads_.decode : engine_threads_.prefill;
+  const size_t threads = kernels::is_decode(problem.m) ? engine_threads_.decode : engine_threads_.prefill;
   return {options_.target.name, static_cast<int>(threads)};
 }
 
-void BackgroundTuner::find_sites(const autotune::Database& known) {
+void BackgroundTuner::find_sites() {
   std::vector<std::vector<ir::Kernel>> shapes;  // the kernels of each
   for (const KernelSite& site : trials_.sites()) {
     const ir::Problem& problem = site.kernel.problem;
@@ -107,23 +109,25 @@ void BackgroundTuner::find_sites(const autotune::Database& known) {
     const auto index = static_cast<size_t>(same - shapes.begin());
     if (same == shapes.end()) shapes.emplace_back();
     shapes[index].push_back(site.kernel);
-    sites_.push_back({problem, std::nullopt, index, 0, 0, 1});
+    sites_.push_back({problem, std::nullopt, false, site.kernel, index, 0, 0, 1});
   }
   for (const std::vector<ir::Kernel>& kernels : shapes)
     choices_.push_back(
-        autotune::choice_in_use(known, kernels, options_.target, {options_.target.name, options_.threads}));
-  for (size_t i = 0; i < sites_.size() && !ending_; ++i) {
-    Site& site = sites_[i];
-    const std::vector<ir::Kernel>& kernels = shapes[site.choice];
-    const auto kernel = std::ranges::find(kernels, site.problem, &ir::Kernel::problem);
-    std::optional<kernels::Candidate> start = autotune::candidate_of(*kernel, known.records, options_.target);
-    if (!start) continue;
-    site.climb.emplace(std::move(*start), options_.target);
-    const std::optional<autotune::Choice>& choice = choices_[site.choice];
-    if (!choice) continue;
-    const double ratio = ratio_for(*choice, site.problem.m);
-    site.climb->leave_out(known_to_be_no_better(known, site.problem, conditions(site.problem), ratio));
-  }
+        autotune::choice_in_use(known_, kernels, options_.target, {options_.target.name, options_.threads}));
+}
+
+// A session uses few of the buckets of rows, and to look for a kernel in its space takes a while: this waits
+// until there is something to gain.
+void BackgroundTuner::begin_climb(Site& site) const {
+  std::optional<kernels::Candidate> start =
+      autotune::candidate_of(site.kernel, known_.records, options_.target);
+  site.is_done = !start;
+  if (!start) return;
+  site.climb.emplace(std::move(*start), options_.target);
+  const std::optional<autotune::Choice>& choice = choices_[site.choice];
+  if (!choice) return;
+  const double ratio = ratio_for(*choice, site.problem.m);
+  site.climb->leave_out(known_to_be_no_better(known_, site.problem, conditions(site.problem), ratio));
 }
 
 // Where there is something to try, and which has taken the most time since this was last asked.
@@ -134,15 +138,17 @@ BackgroundTuner::Site* BackgroundTuner::busiest() {
     Site& site = sites_[i];
     site.recent_seconds = now[i].seconds - site.seconds;
     site.seconds = now[i].seconds;
-    if (site.climb && site.recent_seconds > (most ? most->recent_seconds : 0)) most = &site;
+    if (!site.is_done && site.recent_seconds > (most ? most->recent_seconds : 0)) most = &site;
   }
   return most;
 }
 
 void BackgroundTuner::try_next(Site& site, const codegen::Jit& jit) {
+  if (!site.climb) begin_climb(site);
+  if (site.is_done) return;
   std::optional<kernels::Candidate> candidate = site.climb->next();
   if (!candidate) {
-    site.climb.reset();
+    site.is_done = true;
     return;
   }
   const Expected<codegen::CompiledKernel> code = jit.compile(candidate->kernel);

@@ -42,14 +42,17 @@ class BackgroundTuner {
   // The matrices that share a kernel.
   struct Site {
     ir::Problem problem;
-    std::optional<autotune::HillClimb> climb;  // nothing for a kernel that is no known candidate
+    std::optional<autotune::HillClimb> climb;
+    bool is_done = false;  // nothing is left to try, or the kernel in use is no known candidate
+    ir::Kernel kernel;     // in use at the beginning
     size_t choice = 0;
     double seconds = 0, recent_seconds = 0;  // that calls took in all, and since a candidate was last chosen
     double ratio = 1;                        // of the time, to the beginning
   };
 
   void run();
-  void find_sites(const autotune::Database& known);
+  void find_sites();
+  void begin_climb(Site& site) const;
   autotune::Conditions conditions(const ir::Problem& problem) const;
   Site* busiest();
   void try_next(Site& site, const codegen::Jit& jit);
@@ -60,6 +63,7 @@ class BackgroundTuner {
   const BackgroundOptions options_;
   const EngineThreads engine_threads_;
   KernelTrials& trials_;
+  autotune::Database known_;  // when it began
   std::vector<Site> sites_;
   std::vector<std::optional<autotune::Choice>> choices_;  // by shape; nothing where they cannot be told
   ThreadPool check_threads_;                              // the tuner's own alone

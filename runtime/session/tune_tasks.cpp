@@ -6,6 +6,7 @@
 #include <map>
 
 #include "autotune/records/database_file.h"
+#include "kernels/row_buckets.h"
 #include "runtime/execute/packed_weights.h"
 #include "runtime/graph/graph.h"
 #include "runtime/model/model.h"
@@ -42,7 +43,6 @@ Expected<std::vector<autotune::TuneTask>> tasks_of_model(const std::string& file
   if (!model) return model.error();
   const std::map<const Tensor*, double> shares = shares_of_tables(*model);
   // Logits are computed for a few rows of a step, whatever the step has.
-  constexpr int64_t most_rows_of_head = 16;
   std::vector<autotune::TuneTask> tasks;
   for (const Tensor* tensor : matrices(*model)) {
     const ir::Problem problem = problem_of(*tensor, 1);
@@ -55,7 +55,7 @@ Expected<std::vector<autotune::TuneTask>> tasks_of_model(const std::string& file
     }
     autotune::TuneTask task{problem, uses, 1, share};
     if (tensor == &model->head()) {
-      std::erase_if(task.uses, [](const autotune::Use& use) { return use.m > most_rows_of_head; });
+      std::erase_if(task.uses, [](const autotune::Use& use) { return !kernels::is_decode(use.m); });
       if (task.uses.empty()) task.uses = {{1, 1}};
     }
     tasks.push_back(std::move(task));

@@ -77,16 +77,16 @@ class RecordsTest : public CommandTest {
 TEST_F(RecordsTest, TunedKernelsAreUsedAndWriteTheSame) {
   const Outcome untuned = run(prompt);
   ASSERT_EQ(untuned.exit_code, 0) << untuned.errors;
-  EXPECT_THAT(untuned.errors, HasSubstr("kernels  15 default; for target host"));
+  EXPECT_THAT(untuned.errors, HasSubstr("kernels  45 default; for target host"));
   tune();
   const Outcome tuned = run(prompt);
   EXPECT_EQ(tuned.exit_code, 0) << tuned.errors;
   EXPECT_EQ(tuned.output, untuned.output);
   EXPECT_THAT(tuned.errors,
-              HasSubstr("kernels  6 tuned (" + own_file() + ", 2026-11-21), 9 default; for target host"));
+              HasSubstr("kernels  18 tuned (" + own_file() + ", 2026-11-21), 27 default; for target host"));
   const Outcome again = run(std::string(prompt) + " --untuned");
   EXPECT_EQ(again.output, untuned.output);
-  EXPECT_THAT(again.errors, HasSubstr("kernels  15 default"));
+  EXPECT_THAT(again.errors, HasSubstr("kernels  45 default"));
 }
 
 TEST_F(RecordsTest, EvalBenchAsmAndCompileTakeThemToo) {

@@ -22,7 +22,8 @@ void add_engine_options(CLI::App& command, EngineFlags& flags, bool with_threads
 }
 
 runtime::SessionOptions session_options(const EngineFlags& flags) {
-  runtime::SessionOptions options{model_options(flags, static_cast<int64_t>(flags.batch))};
+  runtime::SessionOptions options{
+      model_options(flags, kernels::RowBuckets::up_to(static_cast<int64_t>(flags.batch)))};
   options.target = flags.target;
   options.threads = flags.threads;
   options.records = flags.records;

@@ -13,7 +13,7 @@ namespace tern::tools {
 
 struct EngineFlags : ModelFlags {
   std::string target = "host";
-  size_t batch = 256;
+  size_t batch = kernels::default_max_rows;
   std::string cache;
   bool no_cache = false;
   runtime::RecordOptions records;
@@ -22,7 +22,7 @@ struct EngineFlags : ModelFlags {
 // Adds what add_model_options does, and --target, --batch, --database, --untuned, --cache, --no-cache.
 void add_engine_options(CLI::App& command, EngineFlags& flags, bool with_threads = true);
 
-// Adds --batch alone, the most rows of A that kernels are made for.
+// Adds --batch alone, the most rows that a step has.
 void add_batch_option(CLI::App& command, size_t& batch);
 
 // The options as the runtime takes them.

@@ -23,10 +23,10 @@ void add_model_options(CLI::App& command, ModelFlags& flags, bool with_threads) 
   command.add_option("--pre", flags.pre_tokenizer, "Pre-tokenizer to use instead of the file's");
 }
 
-runtime::ModelOptions model_options(const ModelFlags& flags, int64_t max_rows) {
+runtime::ModelOptions model_options(const ModelFlags& flags, kernels::RowBuckets buckets) {
   runtime::ModelOptions options;
   options.model = flags.model.empty() ? default_model() : flags.model;
-  options.most_rows = max_rows;
+  options.buckets = std::move(buckets);
   options.kv_element = flags.kv == "f16" ? runtime::CacheElement::f16 : runtime::CacheElement::f32;
   options.i2s_order =
       flags.i2s_order == "128" ? runtime::I2sOrder::blocks_of_128 : runtime::I2sOrder::blocks_of_64;

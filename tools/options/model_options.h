@@ -20,8 +20,8 @@ struct ModelFlags {
 // Adds -m, -t (unless `with_threads` is false), --kv, --i2s-order, --pre.
 void add_model_options(CLI::App& command, ModelFlags& flags, bool with_threads = true);
 
-// The options as the runtime takes them, for steps of up to `max_rows` tokens.
-runtime::ModelOptions model_options(const ModelFlags& flags, int64_t max_rows);
+// The options as the runtime takes them, with kernels for these numbers of rows.
+runtime::ModelOptions model_options(const ModelFlags& flags, kernels::RowBuckets buckets);
 
 // "2 threads", "1 thread to decode, 2 for prompts, on processors 0 2".
 std::string text(const runtime::EngineThreads& threads);

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <utility>
+
+#include "kernels/row_buckets.h"
 
 namespace tern::tools {
 namespace {
@@ -21,21 +24,29 @@ bool take(std::string_view& text, char c) {
   return true;
 }
 
-constexpr int64_t most_rows = 4096;
+const kernels::RowBuckets& all_buckets() {
+  static const kernels::RowBuckets buckets = kernels::RowBuckets::up_to(4096);
+  return buckets;
+}
 
 }  // namespace
 
 Expected<std::vector<autotune::Use>> parse_uses(const std::string& text) {
   std::vector<autotune::Use> uses;
   std::string_view rest = text;
+  int64_t before = 0;
   do {
     autotune::Use use;
     if (!take_number(rest, use.m) || !take(rest, ':') || !take_number(rest, use.calls) || use.m < 1 ||
-        use.m > most_rows || !(use.calls > 0) || !(use.calls < 1e9))
+        use.m > all_buckets().max() || !(use.calls > 0) || !(use.calls < 1e9))
       return Error{fmt::format("--use: '{}' is no list of rows and calls such as {}", text, usual_uses), {}};
-    if (!uses.empty() && use.m <= uses.back().m)
+    if (use.m <= std::exchange(before, use.m))
       return Error{fmt::format("--use: '{}' must have ascending numbers of rows", text), {}};
-    uses.push_back(use);
+    use.m = all_buckets().bucket_for(use.m);
+    if (!uses.empty() && uses.back().m == use.m)
+      uses.back().calls += use.calls;
+    else
+      uses.push_back(use);
   } while (take(rest, ','));
   if (!rest.empty())
     return Error{fmt::format("--use: '{}' is no list of rows and calls such as {}", text, usual_uses), {}};

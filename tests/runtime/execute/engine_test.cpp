@@ -25,12 +25,12 @@ const std::string oracle = std::string(TERN_SOURCE_DIR) + "/tests/data/oracle/ra
 const std::string in_the_box = std::string(TERN_SOURCE_DIR) + "/models/tern-small.gguf";
 
 std::unique_ptr<Engine> load(const std::string& model, const std::string& target = "host", size_t threads = 1,
-                             int64_t most_rows = 64, CacheElement element = CacheElement::f16) {
+                             int64_t max_rows = 64, CacheElement element = CacheElement::f16) {
   EngineOptions options;
   options.model = model;
   options.kernels = jit_kernels(targets::find_runnable_target(target).take(), std::nullopt).take();
   options.threads = threads;
-  options.most_rows = most_rows;
+  options.buckets = kernels::RowBuckets::up_to(max_rows);
   options.kv_element = element;
   Expected<std::unique_ptr<Engine>> engine = Engine::load(options);
   EXPECT_TRUE(engine) << engine.error().text();
@@ -183,7 +183,7 @@ std::unique_ptr<Engine> load_with(const std::function<kernels::Recipe(int64_t ro
   EngineOptions options;
   options.model = oracle + ".gguf";
   options.threads = threads;
-  options.most_rows = 64;
+  options.buckets = kernels::RowBuckets::up_to(64);
   options.kernels = jit_kernels(target, std::nullopt, [=](const ir::Problem& problem) {
                       if (!problem.is_quantized()) return kernels::default_kernel(problem, target);
                       return kernels::make_kernel(recipe_for(problem.m), problem, target);

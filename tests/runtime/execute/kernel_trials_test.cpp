@@ -20,7 +20,7 @@ using autotune::Verdict;
 using ::testing::HasSubstr;
 
 const std::string model = std::string(TERN_SOURCE_DIR) + "/tests/data/oracle/random-256.gguf";
-constexpr int64_t most_rows = 16;
+constexpr int64_t max_rows = 16;
 
 class KernelTrialsTest : public ::testing::Test {
  protected:
@@ -35,7 +35,7 @@ class KernelTrialsTest : public ::testing::Test {
     options.model = model;
     options.kernels = jit_kernels(target_, std::nullopt).take();
     options.threads = 2;
-    options.most_rows = most_rows;
+    options.buckets = kernels::RowBuckets::up_to(max_rows);
     Expected<std::unique_ptr<Engine>> engine = Engine::load(options);
     EXPECT_TRUE(engine) << engine.error().text();
     return engine.take();
@@ -172,7 +172,7 @@ TEST_F(KernelTrialsTest, WhatDoesNotFitIsRefused) {
 // A tile of 64 rows would write far behind buffers for 16.
 TEST_F(KernelTrialsTest, NoKernelForMoreRowsThanThereIsMemoryFor) {
   KernelTrials& trials = engine_->try_kernels();
-  ir::Kernel tall = in_use(most_rows);
+  ir::Kernel tall = in_use(max_rows);
   const int64_t rows = engine_->plan().padded_rows();
   const auto loop = std::ranges::find(tall.schedule.loops, ir::Axis::m, &ir::ScheduledLoop::axis);
   ASSERT_NE(loop, tall.schedule.loops.end());
@@ -192,7 +192,7 @@ TEST_F(KernelTrialsTest, NoKernelThatLooksUp) {
   if (!code) GTEST_SKIP() << "no look-ups of quads here";
   EngineOptions options;
   options.model = model;
-  options.most_rows = most_rows;
+  options.buckets = kernels::RowBuckets::up_to(max_rows);
   options.kernels = jit_kernels(target_, std::nullopt, [&](const ir::Problem& of) {
                       if (!of.is_quantized()) return kernels::default_kernel(of, target_);
                       return kernels::make_kernel(dots, of, target_);
