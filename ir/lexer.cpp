@@ -18,6 +18,30 @@ bool continues_word(char c) {
   return starts_word(c) || is_digit(c);
 }
 
+// Characters of the number that the text begins with: digits, then a fraction and an exponent if they are
+// there.
+size_t number_length(std::string_view text) {
+  const auto digit_at = [&](size_t i) { return i < text.size() && is_digit(text[i]); };
+  size_t length = 0;
+  const auto skip_digits = [&] {
+    while (digit_at(length)) ++length;
+  };
+  skip_digits();
+  if (length < text.size() && text[length] == '.' && digit_at(length + 1)) {
+    ++length;
+    skip_digits();
+  }
+  if (length < text.size() && text[length] == 'e') {
+    const bool has_sign = length + 1 < text.size() && (text[length + 1] == '-' || text[length + 1] == '+');
+    const size_t digits = length + 1 + has_sign;
+    if (digit_at(digits)) {
+      length = digits;
+      skip_digits();
+    }
+  }
+  return length;
+}
+
 }  // namespace
 
 bool is_word(std::string_view text) {
@@ -56,7 +80,7 @@ void Lexer::advance() {
   if (length == 1 && starts_word(rest_[0])) {
     while (length < rest_.size() && continues_word(rest_[length])) ++length;
   } else if (length == 1 && is_digit(rest_[0])) {
-    while (length < rest_.size() && is_digit(rest_[length])) ++length;
+    length = number_length(rest_);
   } else if (rest_.substr(0, 2) == "..") {
     length = 2;
   }
@@ -108,6 +132,19 @@ int64_t Lexer::integer(std::string_view what) {
       fail(fmt::format("{} is too large", what));
     else
       fail_expected(fmt::format("{}, a whole number,", what));
+    return 0;
+  }
+  advance();
+  return negative ? -value : value;
+}
+
+float Lexer::number(std::string_view what) {
+  const bool negative = accept("-");
+  if (failed_) return 0;
+  float value = 0;
+  const auto [end, problem] = std::from_chars(token_.data(), token_.data() + token_.size(), value);
+  if (token_.empty() || problem != std::errc() || end != token_.data() + token_.size()) {
+    fail_expected(fmt::format("{}, a number,", what));
     return 0;
   }
   advance();

@@ -1,4 +1,4 @@
-// The words and symbols of Tern's two textual forms, with the place of each.
+// The words and symbols of Tern's textual forms, with the place of each.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,11 @@
 
 namespace tern::ir {
 
-// True for a word as the Lexer takes it: what a thing in either form may be called.
+// True for a word as the Lexer takes it: what a thing in any of the forms may be called.
 bool is_word(std::string_view text);
 
-// Walks a text token by token: words ([A-Za-z_][A-Za-z0-9_]*), whole numbers, ".." and single symbols;
+// Walks a text token by token: words ([A-Za-z_][A-Za-z0-9_]*), numbers (12, 0.5, 1e-05), ".." and single
+// symbols;
 // "//" starts a comment. The first mistake is kept; after it every call returns at once.
 class Lexer {
  public:
@@ -36,6 +37,7 @@ class Lexer {
   void expect_all(std::string_view tokens);
   std::string word(std::string_view what);
   int64_t integer(std::string_view what);  // with an optional minus sign
+  float number(std::string_view what);     // the nearest f32; with an optional minus sign
   void expect_end();
 
  private:

@@ -31,8 +31,9 @@ struct Result {
   size_t threads;
   double tokens_per_second, stddev;
   uint64_t bytes_per_token;
-  double bandwidth;          // bytes a second, measured in this run on as many threads
-  double roofline_fraction;  // of decoding; of prefill, what reading the weights once a step would allow
+  double bandwidth;            // bytes a second, measured in this run on as many threads
+  double roofline_fraction;    // of decoding; of prefill, what reading the weights once a step would allow
+  runtime::Meetings meetings;  // of the threads, to decode a token
 };
 
 // Any ids do: the time does not depend on them.
@@ -85,11 +86,12 @@ Expected<Result> measure(runtime::Engine& engine, bool prefill, size_t count, co
   const auto context = static_cast<uint32_t>(flags.depth + count / 2);
   const runtime::ModelCost cost = cost_of(engine.model(), context);
   // Weights are read as kernels have them packed, not as the file does.
-  const size_t packed_head = engine.plan().packed_bytes_of(engine.model().head());
+  const size_t packed_head = engine.plan().packed_head_bytes();
   const size_t packed_layers = engine.plan().packed_bytes() - packed_head;
   result.bytes_per_token =
       packed_layers + packed_head + cost.embedding_row_bytes + cost.norm_bytes + cost.key_value_bytes;
   result.bandwidth = bandwidth;
+  TERN_ASSIGN(result.meetings, engine.meetings());
   const auto rows =
       static_cast<double>(std::min<size_t>(count, static_cast<size_t>(engine.plan().buckets().max())));
   const double bytes =
@@ -111,7 +113,9 @@ std::string print_json(const std::vector<Result>& results, const std::string& mo
                      {"stddev", result.stddev},
                      {"bytes_per_token", result.bytes_per_token},
                      {"bandwidth_bytes_per_second", result.bandwidth},
-                     {"roofline_fraction", result.roofline_fraction}});
+                     {"roofline_fraction", result.roofline_fraction},
+                     {"meetings_per_layer", result.meetings.layer},
+                     {"meetings_per_token", result.meetings.step}});
   }
   return array.dump(2) + "\n";
 }

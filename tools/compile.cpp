@@ -4,13 +4,14 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 
 #include "base/system_error.h"
 #include "codegen/bundle/bundle.h"
 #include "kernels/row_buckets.h"
-#include "runtime/execute/packed_weights.h"
+#include "runtime/execute/product.h"
 #include "runtime/model/model.h"
 #include "targets/host.h"
 #include "targets/legal.h"
@@ -44,30 +45,38 @@ kernels::RowBuckets buckets_of(const CompileFlags& flags) {
   return kernels::RowBuckets({rows.begin(), rows.end()});
 }
 
-// The distinct problems of a model's matrices.
-Expected<std::vector<ir::Problem>> problems_of(const CompileFlags& flags) {
-  const Expected<runtime::Model> model = runtime::load_model(flags.model, {.check_values = false});
-  if (!model) return model.error();
-  const kernels::RowBuckets buckets = buckets_of(flags);
-  std::vector<ir::Problem> problems;
-  for (const runtime::Tensor* tensor : runtime::matrices(*model)) {
+// A product of a model with a number of rows.
+struct RowsOfProduct {
+  runtime::Product product;
+  ir::Problem problem;
+};
+
+// Those of a model that need kernels of their own.
+std::vector<RowsOfProduct> distinct_products(const runtime::Model& model,
+                                             const kernels::RowBuckets& buckets) {
+  std::vector<RowsOfProduct> found;
+  for (const runtime::Product& product : runtime::products_of(model)) {
     for (const int64_t rows : buckets.rows()) {
-      const ir::Problem problem = runtime::problem_of(*tensor, rows);
-      if (std::ranges::find(problems, problem) == problems.end()) problems.push_back(problem);
+      const ir::Problem problem = runtime::problem_of(product, rows);
+      const auto same = [&](const RowsOfProduct& other) {
+        return other.problem == problem && other.product.epilogue == product.epilogue;
+      };
+      if (std::ranges::none_of(found, same)) found.push_back({product, problem});
     }
   }
-  return problems;
+  return found;
 }
 
 // The kernels that `tern run` would take for a model on the target.
-Expected<Kernels> chosen_kernels(const CompileFlags& flags, const std::vector<ir::Problem>& problems,
+Expected<Kernels> chosen_kernels(const CompileFlags& flags, const std::vector<RowsOfProduct>& products,
                                  const std::string& target_name, const targets::Target& target) {
-  if (problems.empty()) return Kernels();
+  if (products.empty()) return Kernels();
   TERN_ASSIGN(const autotune::Provenance machine, runtime::machine_of(target_name, target));
   TERN_ASSIGN(const runtime::TunedKernels tuned,
               runtime::load_tuned(flags.records, machine, target, 0, print_warning));
   Kernels kernels;
-  for (const ir::Problem& problem : problems) kernels.push_back(choose_kernel(tuned, problem));
+  for (const auto& [product, problem] : products)
+    kernels.push_back(with_epilogue_of(product, choose_kernel(tuned, problem)));
   return kernels;
 }
 
@@ -86,14 +95,14 @@ void add_kernel(Kernels& kernels, ir::Kernel kernel) {
 
 Expected<codegen::BundleTarget> kernels_for(const CompileFlags& flags, const std::string& target_name,
                                             const Kernels& from_files,
-                                            const std::vector<ir::Problem>& problems) {
+                                            const std::vector<RowsOfProduct>& products) {
   Expected<targets::Target> target = targets::find_target(target_name);
   if (!target) return target.error();
   codegen::BundleTarget result{target.take(), {}};
   for (const ir::Kernel& kernel : from_files) {
     if (targets::illegal(kernel, result.target).empty()) add_kernel(result.kernels, kernel);
   }
-  Expected<Kernels> chosen = chosen_kernels(flags, problems, target_name, result.target);
+  Expected<Kernels> chosen = chosen_kernels(flags, products, target_name, result.target);
   if (!chosen) return chosen.error();
   for (ir::Kernel& kernel : *chosen) {
     if (const Status status = check_legal(kernel, result.target); !status) return status.error();
@@ -126,18 +135,18 @@ Expected<codegen::Bundle> plan_bundle(const CompileFlags& flags) {
     if (!kernel) return kernel.error();
     from_files.push_back(kernel.take());
   }
-  std::vector<ir::Problem> problems;
+  std::optional<runtime::Model> model;
+  std::vector<RowsOfProduct> products;
   if (!flags.model.empty()) {
-    Expected<std::vector<ir::Problem>> found = problems_of(flags);
-    if (!found) return found.error();
-    problems = found.take();
+    TERN_ASSIGN(model, runtime::load_model(flags.model, {.check_values = false}));
+    products = distinct_products(*model, buckets_of(flags));
   }
   const std::string source = flags.model.empty() ? flags.kernel_files.front() : flags.model;
   codegen::Bundle bundle;
   bundle.name = codegen::identifier(flags.name.empty() ? fs::path(source).stem().string() : flags.name);
   bundle.generator = TERN_VERSION;
   for (const std::string& target : flags.targets) {
-    Expected<codegen::BundleTarget> entry = kernels_for(flags, target, from_files, problems);
+    Expected<codegen::BundleTarget> entry = kernels_for(flags, target, from_files, products);
     if (!entry) return entry.error();
     bundle.targets.push_back(entry.take());
   }

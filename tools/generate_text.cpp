@@ -56,6 +56,9 @@ void print_stats(const runtime::Session& loaded, const runtime::Generation& resu
   fmt::print(stderr, "memory   {:8.1f} MB at most, {:.1f} MB of packed weights\n",
              static_cast<double>(peak_memory()) / 1e6,
              static_cast<double>(engine.plan().packed_bytes()) / 1e6);
+  if (const Expected<runtime::Meetings> meetings = loaded.engine->meetings())
+    fmt::print(stderr, "threads  {:8} times wait for each other to decode a token, {} times in a layer\n",
+               meetings->step, meetings->layer);
   fmt::print(stderr, "kernels  {}; for target {}, on {}{}\n", loaded.kernels, engine.target().name,
              text(engine.threads()), loaded.threads_are_tuned ? " (tuned)" : "");
 }

@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "runtime/graph/families.h"
+#include "runtime/graph/passes.h"
 #include "runtime/model/model.h"
 #include "runtime/model/model_cost.h"
 #include "tools/commands.h"
@@ -29,6 +31,8 @@ struct Arguments {
   std::string path;
   bool json = false, tensors = false, histogram = false, check = false;
   std::optional<uint32_t> context;
+  std::string emit;
+  runtime::PassOptions passes;
 };
 
 double megabytes(uint64_t bytes) {
@@ -229,6 +233,23 @@ ordered_json file_json(const GgufFile& file, const Arguments& arguments) {
   return object;
 }
 
+// The model's graph: after every pass, or as one of them left it.
+int print_graph(const Model& model, const Arguments& arguments) {
+  const auto show = [&](std::string_view pass, const runtime::Graph& graph) {
+    if (arguments.emit == "graph") fmt::print("// after: {}\n{}\n", pass, print(graph));
+    if (arguments.emit == fmt::format("graph={}", pass)) fmt::print("{}", print(graph));
+  };
+  run_passes(build_graph(model.hyperparameters), arguments.passes, show);
+  return exit_ok;
+}
+
+std::vector<std::string> emits() {
+  std::vector<std::string> all = {"graph", "graph=build"};
+  for (const runtime::GraphPass& pass : runtime::graph_passes())
+    all.push_back(fmt::format("graph={}", pass.name));
+  return all;
+}
+
 int inspect(const Arguments& arguments) {
   auto mapping = map_file(arguments.path);
   if (!mapping) return report(mapping.error());
@@ -236,6 +257,7 @@ int inspect(const Arguments& arguments) {
   if (!file) return report(file.error());
   // A file that cannot be run is still described as far as it was understood.
   const auto model = runtime::load_model(*file, {.check_values = arguments.check});
+  if (!arguments.emit.empty()) return model ? print_graph(*model, arguments) : report(model.error());
   std::optional<ModelCost> cost;
   uint32_t context = 0;
   if (model) {
@@ -274,6 +296,16 @@ void add_inspect(CLI::App& app, int& exit_code) {
   command->add_flag("--check", arguments->check, "Check every weight, not only the file's structure");
   command->add_option("--context", arguments->context,
                       "Tokens before the one whose cost is shown (the model's limit)");
+  command
+      ->add_option("--emit", arguments->emit,
+                   "Show the model's graph instead, after every pass (graph) or after one (graph=PASS)")
+      ->check(CLI::IsMember(emits()));
+  command->add_option("--rows", arguments->passes.rows, "Tokens a step, for --emit")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  command->add_option("--threads", arguments->passes.threads, "Threads that run a step, for --emit")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   command->callback([arguments, &exit_code] { exit_code = inspect(*arguments); });
 }
 

@@ -76,11 +76,16 @@ void write_rows(const Layout& to, std::span<uint8_t> destination, int64_t n, int
 
 }  // namespace
 
+void repack_trits(const TritRows& source, const Layout& to, std::span<uint8_t> destination, int64_t n,
+                  int64_t k, int64_t n_begin, int64_t n_end) {
+  const RowReader reader(source.layout, source.bytes, source.n, k);
+  write_rows(to, destination, n, k, n_begin, n_end,
+             [&](int64_t i, uint8_t* codes) { reader.read(source.first + i - n_begin, codes); });
+}
+
 void repack_trits(const Layout& from, std::span<const uint8_t> source, const Layout& to,
                   std::span<uint8_t> destination, int64_t n, int64_t k, int64_t n_begin, int64_t n_end) {
-  const RowReader reader(from, source, n, k);
-  write_rows(to, destination, n, k, n_begin, n_end,
-             [&](int64_t i, uint8_t* codes) { reader.read(i, codes); });
+  repack_trits({from, source, n, n_begin}, to, destination, n, k, n_begin, n_end);
 }
 
 void pack_trits(const Layout& to, std::span<const int8_t> trits, std::span<uint8_t> destination, int64_t n,

@@ -16,6 +16,17 @@ namespace tern::ir {
 void repack_trits(const Layout& from, std::span<const uint8_t> source, const Layout& to,
                   std::span<uint8_t> destination, int64_t n, int64_t k, int64_t n_begin, int64_t n_end);
 
+// Rows of a packed matrix W[n,k], from row `first` on.
+struct TritRows {
+  Layout layout;
+  std::span<const uint8_t> bytes;  // the whole matrix
+  int64_t n = 0;
+  int64_t first = 0;
+};
+// The same from rows of another matrix: row n_begin of the destination is the first of them.
+void repack_trits(const TritRows& source, const Layout& to, std::span<uint8_t> destination, int64_t n,
+                  int64_t k, int64_t n_begin, int64_t n_end);
+
 // Packs trits -1, 0, +1 that lie row by row, and unpacks to that form. Padding is cleared.
 void pack_trits(const Layout& to, std::span<const int8_t> trits, std::span<uint8_t> destination, int64_t n,
                 int64_t k);

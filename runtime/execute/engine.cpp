@@ -115,7 +115,8 @@ Expected<double> Engine::read_bandwidth() {
   return runtime::read_bandwidth(*pool_);
 }
 
-Logits Engine::append(KvCache& cache, std::span<const uint32_t> tokens, size_t rows) {
+Expected<Logits> Engine::append(Sequence& sequence, std::span<const uint32_t> tokens, size_t rows) {
+  TERN_TRY(sequence.reserve(tokens.size()));
   const auto most = static_cast<size_t>(plan_->buckets().max());
   rows = rows == 0 ? most : std::min(rows, most);
   while (tokens.size() > rows) {
@@ -137,18 +138,19 @@ void Engine::prepare(std::span<const SequenceTokens> batch) {
   plan_->prepare(rows, *pool_);
 }
 
-Logits Engine::step(std::span<const SequenceTokens> batch) {
+Expected<Logits> Engine::step(std::span<const SequenceTokens> batch) {
+  for (const SequenceTokens& part : batch) TERN_TRY(part.sequence->reserve(part.tokens.size()));
   prepare(batch);
   if (!trials_) return executor_->step(batch);
   trials_->begin_step(threads_.most());
-  const Logits logits = executor_->step(batch);
+  const Expected<Logits> logits = executor_->step(batch);
   trials_->end_step();
   return logits;
 }
 
 KernelTrials& Engine::try_kernels(TrialOptions options) {
   assert(!trials_);
-  trials_ = std::make_unique<KernelTrials>(*plan_, build_graph(model_), std::move(options));
+  trials_ = std::make_unique<KernelTrials>(*plan_, std::move(options));
   executor_->try_kernels(*trials_);
   return *trials_;
 }

@@ -85,6 +85,9 @@ class Engine {
   // One step of a batch; see Executor::step. Fails, and runs nothing, where a sequence cannot have room.
   Expected<Logits> step(std::span<const SequenceTokens> batch);
 
+  // How often the threads wait for each other to decode one token.
+  Expected<Meetings> meetings() { return executor_->meetings(); }
+
   // From now on another thread may put better kernels in, see KernelTrials; it must be done with them before
   // the engine goes. Tokens and logits stay what they are. Precondition: not called before.
   KernelTrials& try_kernels(TrialOptions options = {});

@@ -20,6 +20,7 @@ namespace {
 
 struct Entry {
   ir::Kernel kernel;
+  uint64_t hash;  // of the kernel
   const tern_kernel* compiled;
 };
 using Entries = std::vector<Entry>;
@@ -53,7 +54,7 @@ Expected<Entries> entries_of(const tern_bundle& bundle, const tern_target& targe
     if (!parsed) return another_version(bundle, parsed.error().text());
     if (const std::vector<Error> errors = ir::verify(parsed->kernel); !errors.empty())
       return another_version(bundle, errors.front().text());
-    entries.push_back({parsed->kernel, &compiled});
+    entries.push_back({parsed->kernel, hash(parsed->kernel), &compiled});
   }
   return entries;
 }
@@ -66,7 +67,12 @@ Expected<ir::Kernel> choose(const Entries& entries, const std::string& target, c
     own.m = problem.m;
     if (own == problem) best = &entry.kernel;
   }
-  if (best) return *best;
+  if (best) {
+    // The plan puts back on it what follows the product.
+    ir::Kernel plain = *best;
+    plain.epilogue = ir::Epilogue::plain;
+    return plain;
+  }
   return Error{
       fmt::format("this program has no kernel of target {} for m={} n={} k={} with weights of type {}; "
                   "`tern compile -m MODEL` makes kernels for a model, and `cmake -D "
@@ -77,7 +83,7 @@ Expected<ir::Kernel> choose(const Entries& entries, const std::string& target, c
 
 Expected<codegen::CompiledKernel> provide(const tern_bundle& bundle, const Entries& entries,
                                           const ir::Kernel& kernel) {
-  const auto found = std::ranges::find(entries, kernel, &Entry::kernel);
+  const auto found = std::ranges::find(entries, hash(kernel), &Entry::hash);
   if (found == entries.end()) return Error{fmt::format("this program has no kernel {}", kernel.name), {}};
   ir::Program program = codegen::lower(kernel);
   if (codegen::hash(program) != found->compiled->program_hash)

@@ -3,46 +3,50 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cassert>
+#include <utility>
 
 #include "codegen/lower/lower.h"
 #include "kernels/space.h"
+#include "runtime/graph/passes.h"
 
 namespace tern::runtime {
-namespace {
 
-// Whether a candidate can be called as the kernel is that it would take the place of.
-Status fits(const codegen::CompiledKernel& candidate, const ir::Kernel& in_use, int64_t padded_rows) {
-  const ir::Kernel& kernel = candidate.kernel();
-  const auto refused = [&](std::string_view why) {
-    return Error{fmt::format("kernel {} cannot take the place of {}: {}", kernel.name, in_use.name, why), {}};
-  };
-  if (!kernels::same_layouts(kernel, in_use)) return refused("the weights are packed in another layout");
-  if (!codegen::preparations(kernel).empty()) return refused("other programs prepare what it reads");
-  if (kernel.epilogue != ir::Epilogue::plain || kernel.quantizes_rows)
-    return refused("it does more than the product");
-  if (codegen::padded_rows(kernel) > padded_rows)
-    return refused(fmt::format("it works on {} rows, and there is memory for {}",
-                               codegen::padded_rows(kernel), padded_rows));
-  return {};
+KernelTrials::KernelTrials(Plan& plan, TrialOptions options) : plan_(plan), options_(std::move(options)) {
+  const std::span<const PlannedProduct> products = plan.products();
+  own_sites_.resize(products.size());
+  index_in_trial_.resize(products.size());
+  for (size_t product = 0; product < products.size(); ++product) {
+    for (const PlannedKernel& planned : products[product].set->kernels)
+      add_site(planned, product, products[product].product.layer % 2 == 0);
+  }
+  for (const Site& site : sites_) shown_.push_back({site.kernel, site.epilogues, site.products.size(), 0, 0});
 }
 
-}  // namespace
-
-KernelTrials::KernelTrials(Plan& plan, const Graph& graph, TrialOptions options)
-    : plan_(plan), options_(std::move(options)) {
-  for (const std::vector<Step>* steps : {&graph.layers, &graph.head}) {
-    for (const Step& step : *steps) {
-      if (step.kind != StepKind::matmul) continue;
-      const size_t place = own_sites_.size();
-      places_.emplace(step.matrix, place);
-      tensors_.push_back(step.matrix);
-      own_sites_.emplace_back();
-      for (const PlannedKernel& planned : plan.matrix(*step.matrix).set->kernels)
-        add_site(planned, place, step.layer % 2 == 0);
-    }
+// Whether a candidate can be called as the kernels are that it would take the place of.
+Status KernelTrials::fits(const KernelVariants& candidate, const Site& site) const {
+  const ir::Kernel& first = candidate[0].kernel();
+  const auto refused = [&](std::string_view why) {
+    return Error{fmt::format("kernel {} cannot take the place of {}: {}", first.name, site.kernel.name, why),
+                 {}};
+  };
+  for (size_t i = 0; i < candidate.size(); ++i) {
+    ir::Kernel kernel = candidate[i].kernel();
+    if (i >= site.epilogues.size() || kernel.epilogue != site.epilogues[i] || kernel.quantizes_rows)
+      return refused("its products end in another way");
+    kernel.epilogue = first.epilogue;
+    if (hash(kernel) != hash(first)) return refused("it is not one kernel with several epilogues");
   }
-  for (const Site& site : sites_) shown_.push_back({site.kernel, site.places.size(), 0, 0});
-  places_in_trial_.resize(own_sites_.size());
+  if (candidate.size() < site.epilogues.size()) return refused("some of its products end in another way");
+  if (!kernels::same_layouts(first, site.kernel)) return refused("the weights are packed in another layout");
+  if (!codegen::preparations(first).empty()) return refused("other programs prepare what it reads");
+  // Rows that each thread has for itself are as many as buckets of so few rows need.
+  const int64_t room =
+      first.problem.m <= max_rows_by_each ? plan_.padded_rows_for(max_rows_by_each) : plan_.padded_rows();
+  if (codegen::padded_rows(first) > room)
+    return refused(
+        fmt::format("it works on {} rows, and there is memory for {}", codegen::padded_rows(first), room));
+  return {};
 }
 
 size_t KernelTrials::site_for(const ir::Problem& problem) const {
@@ -51,13 +55,16 @@ size_t KernelTrials::site_for(const ir::Problem& problem) const {
   return static_cast<size_t>(found - sites_.begin());
 }
 
-void KernelTrials::add_site(const PlannedKernel& planned, size_t place, bool candidate_first) {
-  const ir::Kernel& kernel = *planned.kernel;
+void KernelTrials::add_site(const PlannedKernel& planned, size_t product, bool candidate_first) {
+  ir::Kernel kernel = *planned.kernel;
+  const ir::Epilogue epilogue = std::exchange(kernel.epilogue, ir::Epilogue::plain);
   const size_t index = site_for(kernel.problem);
-  if (index == sites_.size()) sites_.push_back({kernel, {}, {}, 0, 0});
-  sites_[index].places.push_back(place);
-  sites_[index].candidate_first.push_back(candidate_first);
-  own_sites_[place].emplace(planned.rows, index);
+  if (index == sites_.size()) sites_.push_back({kernel, {}, {}, {}, 0, 0});
+  Site& site = sites_[index];
+  if (std::ranges::find(site.epilogues, epilogue) == site.epilogues.end()) site.epilogues.push_back(epilogue);
+  site.products.push_back(product);
+  site.candidate_first.push_back(candidate_first);
+  own_sites_[product].emplace(planned.rows, index);
 }
 
 std::vector<KernelSite> KernelTrials::sites() const {
@@ -65,15 +72,16 @@ std::vector<KernelSite> KernelTrials::sites() const {
   return shown_;
 }
 
-Status KernelTrials::put(codegen::CompiledKernel candidate) {
+Status KernelTrials::submit(KernelVariants candidate) {
+  assert(!candidate.empty());
   // What is read here of a site never changes.
-  const ir::Problem& problem = candidate.kernel().problem;
+  const ir::Problem& problem = candidate[0].kernel().problem;
   const size_t site = site_for(problem);
   if (site == sites_.size())
     return Error{fmt::format("no matrix poses the problem of kernel {}: m={} n={} k={}",
-                             candidate.kernel().name, problem.m, problem.n, problem.k),
+                             candidate[0].kernel().name, problem.m, problem.n, problem.k),
                  {}};
-  if (const Status status = fits(candidate, sites_[site].kernel, plan_.padded_rows()); !status) return status;
+  TERN_TRY(fits(candidate, sites_[site]));
   const std::lock_guard lock(mutex_);
   if (closed_) return Error{"the trials have ended", {}};
   if (under_way_) return Error{"another trial is under way", {}};
@@ -113,7 +121,7 @@ void KernelTrials::begin_step(size_t threads) {
 
 // Says what is new to the other thread, and takes what it has put in, unless it is just doing the same.
 void KernelTrials::exchange() {
-  std::optional<codegen::CompiledKernel> next;
+  std::optional<KernelVariants> next;
   {
     const std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock || closed_) return;
@@ -130,44 +138,44 @@ void KernelTrials::exchange() {
   if (next) begin(std::move(*next));
 }
 
-void KernelTrials::begin(codegen::CompiledKernel candidate) {
-  const size_t index = site_for(candidate.kernel().problem);
+void KernelTrials::begin(KernelVariants candidate) {
+  const size_t index = site_for(candidate[0].kernel().problem);
   const Site& site = sites_[index];
-  for (size_t i = 0; i < site.places.size(); ++i) places_in_trial_[site.places[i]] = i;
+  for (size_t i = 0; i < site.products.size(); ++i) index_in_trial_[site.products[i]] = i;
   trial_.emplace(
       Trial{index, std::move(candidate), autotune::LiveTrial(site.candidate_first, options_.rules), 0});
 }
 
-const codegen::CompiledKernel& KernelTrials::kernel_for(size_t place, const PlannedMatrix& matrix,
-                                                        int64_t rows) const {
-  if (trial_) {
-    const auto own = own_sites_[place].find(rows);
-    if (own != own_sites_[place].end() && own->second == trial_->site &&
-        trial_->samples.candidate_has(places_in_trial_[place]))
-      return trial_->candidate;
-  }
-  return *matrix.kernel_for(rows).code;
+const codegen::CompiledKernel* KernelTrials::candidate_for(size_t product, int64_t rows) const {
+  if (!trial_) return nullptr;
+  const auto own = own_sites_[product].find(rows);
+  if (own == own_sites_[product].end() || own->second != trial_->site ||
+      !trial_->samples.candidate_has(index_in_trial_[product]))
+    return nullptr;
+  const auto variant =
+      std::ranges::find(sites_[trial_->site].epilogues, plan_.products()[product].product.epilogue);
+  return &trial_->candidate[static_cast<size_t>(variant - sites_[trial_->site].epilogues.begin())];
 }
 
 void KernelTrials::end_step() {
   if (closed_) return;
   bool took_part = false;
-  for (size_t place = 0; place < own_sites_.size(); ++place) {
-    const int64_t rows = calls_[0][place].rows;
-    const auto own = own_sites_[place].find(rows);
-    if (own == own_sites_[place].end()) continue;
+  for (size_t product = 0; product < own_sites_.size(); ++product) {
+    const int64_t rows = calls_[0][product].rows;
+    const auto own = own_sites_[product].find(rows);
+    if (own == own_sites_[product].end()) continue;
     // The others wait for the last.
     double seconds = 0;
-    for (const std::vector<Call>& thread : calls_) seconds = std::max(seconds, thread[place].seconds);
+    for (const std::vector<Call>& thread : calls_) seconds = std::max(seconds, thread[product].seconds);
     Site& site = sites_[own->second];
     site.seconds += seconds;
     ++site.calls;
     if (!trial_ || trial_->site != own->second) continue;
-    const size_t index = places_in_trial_[place];
+    const size_t index = index_in_trial_[product];
     if (options_.time_of_call) {
-      const bool candidate = trial_->samples.candidate_has(index);
-      const ir::Kernel& in_use = plan_.matrix(*tensors_[place]).kernel_for(rows).code->kernel();
-      seconds = options_.time_of_call(candidate ? trial_->candidate.kernel() : in_use, seconds);
+      const codegen::CompiledKernel* candidate = candidate_for(product, rows);
+      const PlannedKernel& in_use = plan_.products()[product].kernel_for(rows);
+      seconds = options_.time_of_call(candidate ? candidate->kernel() : in_use.code->kernel(), seconds);
     }
     trial_->samples.add(index, seconds);
     took_part = true;

@@ -1,5 +1,6 @@
 #include "runtime/execute/packed_weights.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "ir/half.h"
@@ -88,6 +89,31 @@ void pack_grouped(const Tensor& tensor, const ir::Kernel& kernel, int64_t n_begi
                         [&](int64_t n, float* row) { read_scales(tensor.type, row_bytes(tensor, n), row); });
 }
 
+// Packs rows n_begin..n_end-1 of the product's matrix, which are rows of one tensor: its first is row `first`
+// of the matrix. What is not ternary has one part alone.
+void pack_part(const Tensor& tensor, int64_t first, const ir::Kernel& kernel, int64_t n_begin, int64_t n_end,
+               PackedWeights& packed) {
+  switch (kernel.problem.w.element) {
+    case ir::Element::trit: {
+      const std::span<const uint8_t> codes{reinterpret_cast<const uint8_t*>(tensor.data.data()),
+                                           tensor.data.size()};
+      const ir::TritRows source{stored_layout(tensor), codes, tensor.n, n_begin - first};
+      return ir::repack_trits(source, kernel.weights, packed.weights.as<uint8_t>(), kernel.problem.n,
+                              kernel.problem.k, n_begin, n_end);
+    }
+    case ir::Element::i8: return pack_grouped(tensor, kernel, n_begin, n_end, packed);
+    case ir::Element::f16:
+    case ir::Element::bf16: return pack_stored<uint16_t>(tensor, kernel, n_begin, n_end, packed);
+    case ir::Element::f32: return pack_stored<float>(tensor, kernel, n_begin, n_end, packed);
+    case ir::Element::sign:  // no file that is read holds these
+    case ir::Element::i2:
+    case ir::Element::i4:
+    case ir::Element::u8:
+    case ir::Element::i16:
+    case ir::Element::i32: break;
+  }
+}
+
 }  // namespace
 
 ir::Problem problem_of(const Tensor& tensor, int64_t m) {
@@ -104,18 +130,20 @@ ir::Problem problem_of(const Tensor& tensor, int64_t m) {
   return ir::matmul(m, n, k, {Element::trit, Scaling::tensor});
 }
 
-Expected<PackedWeights> allocate_packed(const Tensor& tensor, const ir::Kernel& kernel) {
+Expected<PackedWeights> allocate_packed(const Product& product, const ir::Kernel& kernel) {
+  const int64_t n = kernel.problem.n, k = kernel.problem.k;
   PackedWeights packed;
-  packed.scale = tensor.scale;
-  Expected<Memory> weights =
-      Memory::allocate(ir::LayoutMap(kernel.weights, tensor.n, tensor.k).size_in_bytes());
-  if (!weights) return weights.error();
-  packed.weights = weights.take();
+  TERN_ASSIGN(packed.weights, Memory::allocate(ir::LayoutMap(kernel.weights, n, k).size_in_bytes()));
+  if (kernel.problem.w.scaling == ir::Scaling::row) {
+    packed.scale.assign(static_cast<size_t>(output_stride(kernel.problem)), 0);
+    auto next = packed.scale.begin();
+    for (const Tensor* part : product.parts) next = std::fill_n(next, part->n, part->scale);
+  } else {
+    packed.scale = {product.parts[0]->scale};
+  }
   if (!kernel.scales) return packed;
-  const int64_t groups = ir::ceil_divide(tensor.k, kernel.problem.w.group);
-  Expected<Memory> scales = Memory::allocate(ir::LayoutMap(*kernel.scales, tensor.n, groups).size_in_bytes());
-  if (!scales) return scales.error();
-  packed.scales = scales.take();
+  const int64_t groups = ir::ceil_divide(k, kernel.problem.w.group);
+  TERN_ASSIGN(packed.scales, Memory::allocate(ir::LayoutMap(*kernel.scales, n, groups).size_in_bytes()));
   return packed;
 }
 
@@ -126,25 +154,13 @@ int64_t packing_granularity(const ir::Kernel& kernel) {
   return 1;
 }
 
-void pack_rows(const Tensor& tensor, const ir::Kernel& kernel, int64_t n_begin, int64_t n_end,
+void pack_rows(const Product& product, const ir::Kernel& kernel, int64_t n_begin, int64_t n_end,
                PackedWeights& packed) {
-  switch (kernel.problem.w.element) {
-    case ir::Element::trit: {
-      const std::span<const uint8_t> source{reinterpret_cast<const uint8_t*>(tensor.data.data()),
-                                            tensor.data.size()};
-      return ir::repack_trits(stored_layout(tensor), source, kernel.weights, packed.weights.as<uint8_t>(),
-                              tensor.n, tensor.k, n_begin, n_end);
-    }
-    case ir::Element::i8: return pack_grouped(tensor, kernel, n_begin, n_end, packed);
-    case ir::Element::f16:
-    case ir::Element::bf16: return pack_stored<uint16_t>(tensor, kernel, n_begin, n_end, packed);
-    case ir::Element::f32: return pack_stored<float>(tensor, kernel, n_begin, n_end, packed);
-    case ir::Element::sign:  // no file that is read holds these
-    case ir::Element::i2:
-    case ir::Element::i4:
-    case ir::Element::u8:
-    case ir::Element::i16:
-    case ir::Element::i32: break;
+  int64_t first = 0;  // row of the matrix that the part begins at
+  for (const Tensor* part : product.parts) {
+    const int64_t begin = std::max(n_begin, first), end = std::min(n_end, first + part->n);
+    if (begin < end) pack_part(*part, first, kernel, begin, end, packed);
+    first += part->n;
   }
 }
 

@@ -1,32 +1,30 @@
-// A matrix of a model file, repacked into the layout that its kernels read.
+// The matrix of a product, repacked from a model file into the layout that its kernels read.
 #pragma once
 
-#include <functional>
-#include <string>
-#include <vector>
-
+#include "base/expected.h"
 #include "base/memory.h"
 #include "ir/kernel/kernel.h"
+#include "runtime/execute/product.h"
 #include "runtime/model/model.h"
 
 namespace tern::runtime {
 
 struct PackedWeights {
   Memory weights;
-  Memory scales;    // of weights that are scaled by group; else empty
-  float scale = 1;  // of ternary weights
+  Memory scales;             // of weights that are scaled by group; else empty
+  std::vector<float> scale;  // of ternary weights: one, or one for each output and the padding of a row
 };
 
 // The problem that a matrix poses for m tokens: trits for I2_S; f32, f16 and bf16 as they are; Q8_0 and Q6_K
 // as i8 with one scale for 32 and 16 inputs.
 ir::Problem problem_of(const Tensor& tensor, int64_t m);
 
-// Room for the packed form of a matrix in the layouts of `kernel`.
-Expected<PackedWeights> allocate_packed(const Tensor& tensor, const ir::Kernel& kernel);
+// Room for the packed form of a product's matrix in the layouts of `kernel`, and its scales.
+Expected<PackedWeights> allocate_packed(const Product& product, const ir::Kernel& kernel);
 
-// Packs rows n_begin..n_end-1. Rows may be shared out among threads in multiples of `packing_granularity`.
-// Precondition: check_values(tensor) found nothing.
-void pack_rows(const Tensor& tensor, const ir::Kernel& kernel, int64_t n_begin, int64_t n_end,
+// Packs rows n_begin..n_end-1 of the product's matrix. Rows may be shared out among threads in multiples of
+// `packing_granularity`. Precondition: check_values found nothing in its tensors.
+void pack_rows(const Product& product, const ir::Kernel& kernel, int64_t n_begin, int64_t n_end,
                PackedWeights& packed);
 int64_t packing_granularity(const ir::Kernel& kernel);
 

@@ -36,17 +36,19 @@ Status run_tasks(ThreadPool& pool, const std::vector<Task>& tasks) {
   return first ? Status(*first) : Status();
 }
 
-// Makes the code of kernels that have none yet: each program once, for kernels share what builds their
-// tables.
+// Makes the code of kernels that have none yet, and of their preparations: each program once, for kernels
+// share preparations.
 class CodeTasks {
  public:
   CodeTasks(const KernelSource& source, std::vector<PlannedKernel*> kernels) : kernels_(std::move(kernels)) {
     for (PlannedKernel* planned : kernels_) {
-      add(hash(*planned->kernel), source.provide, *planned->kernel);
-      table_keys_.emplace_back();
-      if (planned->kernel->compute.strategy != ir::Strategy::lookup) continue;
-      table_keys_.back() = codegen::hash(codegen::lower_tables(*planned->kernel));
-      add(*table_keys_.back(), source.provide_tables, *planned->kernel);
+      add(hash(*planned->kernel), [&source, planned] { return source.provide(*planned->kernel); });
+      preparations_.emplace_back();
+      for (ir::Program& program : codegen::preparations(*planned->kernel)) {
+        const uint64_t key = codegen::hash(program);
+        preparations_.back().push_back(key);
+        add(key, [&source, program = std::move(program)] { return source.provide_preparation(program); });
+      }
     }
   }
   CodeTasks(const CodeTasks&) = delete;
@@ -56,63 +58,61 @@ class CodeTasks {
     std::vector<Task> tasks;
     for (auto& [key, wanted] : programs_)
       tasks.push_back([program = &wanted]() -> Status {
-        program->code.emplace((*program->provide)(*program->kernel));
+        program->code.emplace(program->provide());
         return {};
       });
     return tasks;
   }
 
-  // Gives each kernel its code. By kernel: why it has none.
+  // Gives each kernel its code, if all that it needs is there. By kernel: why it has none.
   std::vector<Status> take() {
     std::vector<Status> statuses;
-    for (size_t i = 0; i < kernels_.size(); ++i) {
-      const Expected<codegen::CompiledKernel>& code = *programs_.at(hash(*kernels_[i]->kernel)).code;
-      const Expected<codegen::CompiledKernel>* tables =
-          table_keys_[i] ? &*programs_.at(*table_keys_[i]).code : nullptr;
-      statuses.push_back(!code                ? Status(code.error())
-                         : tables && !*tables ? Status(tables->error())
-                                              : Status());
-      if (!statuses.back()) continue;
-      kernels_[i]->code = *code;
-      if (tables) kernels_[i]->tables = **tables;
-    }
+    for (size_t i = 0; i < kernels_.size(); ++i) statuses.push_back(take(*kernels_[i], preparations_[i]));
     return statuses;
   }
 
  private:
   struct Program {
-    const codegen::KernelProvider* provide;
-    const ir::Kernel* kernel;
+    std::function<Expected<codegen::CompiledKernel>()> provide;
     std::optional<Expected<codegen::CompiledKernel>> code;
   };
-  void add(uint64_t key, const codegen::KernelProvider& provide, const ir::Kernel& kernel) {
-    programs_.try_emplace(key, Program{&provide, &kernel, {}});
+
+  void add(uint64_t key, std::function<Expected<codegen::CompiledKernel>()> provide) {
+    programs_.try_emplace(key, Program{std::move(provide), {}});
+  }
+
+  Status take(PlannedKernel& planned, const std::vector<uint64_t>& keys) {
+    std::vector<Preparation> preparations;
+    for (const uint64_t key : keys) {
+      TERN_ASSIGN(codegen::CompiledKernel program, Expected(*programs_.at(key).code));
+      preparations.push_back({key, std::move(program)});
+    }
+    TERN_ASSIGN(planned.code, Expected(*programs_.at(hash(*planned.kernel)).code));
+    planned.preparations = std::move(preparations);
+    return {};
   }
 
   std::vector<PlannedKernel*> kernels_;
-  std::vector<std::optional<uint64_t>> table_keys_;  // by kernel
-  std::map<uint64_t, Program> programs_;
+  std::vector<std::vector<uint64_t>> preparations_;  // by kernel
+  std::map<uint64_t, Program> programs_;             // by the hash of a kernel or of a program
 };
 
-// The kernels of one problem, by bucket. `name` is that of a matrix.
-Expected<std::vector<PlannedKernel>> kernels_of(ir::Problem problem, std::string_view name,
-                                                const KernelChoice& choose,
+// The kernels of a product, by bucket.
+Expected<std::vector<PlannedKernel>> kernels_of(const Product& product, const KernelChoice& choose,
                                                 const kernels::RowBuckets& buckets) {
   std::vector<PlannedKernel> kernels;
   for (const int64_t rows : buckets.rows()) {
-    problem.m = rows;
-    Expected<ir::Kernel> kernel = choose(problem);
-    if (!kernel) return kernel.error();
-    if (kernel->epilogue != ir::Epilogue::plain || kernel->quantizes_rows)
-      return Error{
-          fmt::format("kernel {} does more than the product of {}: what follows it has steps of its own",
-                      kernel->name, name),
-          {}};
-    kernels.push_back({rows, std::make_shared<const ir::Kernel>(kernel.take()), {}, {}});
+    TERN_ASSIGN(ir::Kernel kernel, choose(problem_of(product, rows)));
+    if (kernel.epilogue != ir::Epilogue::plain || kernel.quantizes_rows)
+      return Error{fmt::format("kernel {} does more than the product of {}: the graph says what follows it",
+                               kernel.name, name_of(product)),
+                   {}};
+    kernels.push_back(
+        {rows, std::make_shared<const ir::Kernel>(with_epilogue_of(product, std::move(kernel))), {}, {}});
     const ir::Kernel &first = *kernels.front().kernel, &last = *kernels.back().kernel;
     if (last.weights != first.weights || last.scales != first.scales)
       return Error{fmt::format("kernels {} and {} cannot share the weights of {}: their layouts differ",
-                               first.name, last.name, name),
+                               first.name, last.name, name_of(product)),
                    {}};
   }
   return kernels;
@@ -122,17 +122,16 @@ constexpr int64_t rows_a_task = 1024;
 
 }  // namespace
 
-// Matrices of one shape and type share kernels, whatever their names.
-Expected<KernelSet*> Plan::set_for(const Tensor& tensor, bool is_head) {
-  const ir::Problem problem = problem_of(tensor, buckets_.max());
+// Products of one shape and type share kernels, whatever their names.
+Expected<KernelSet*> Plan::set_for(const Product& product) {
+  const ir::Problem problem = problem_of(product, buckets_.max());
   for (const std::unique_ptr<KernelSet>& set : sets_) {
-    if (set->is_head == is_head && set->problem == problem) return set.get();
+    if (set->is_head == product.is_head && set->problem == problem && set->epilogue == product.epilogue)
+      return set.get();
   }
-  Expected<std::vector<PlannedKernel>> kernels = kernels_of(problem, tensor.name, source_.choose, buckets_);
-  if (!kernels) return kernels.error();
-  for (const PlannedKernel& planned : *kernels)
-    padded_rows_ = std::max(padded_rows_, codegen::padded_rows(*planned.kernel));
-  sets_.push_back(std::make_unique<KernelSet>(KernelSet{problem, buckets_, kernels.take(), is_head}));
+  TERN_ASSIGN(std::vector<PlannedKernel> kernels, kernels_of(product, source_.choose, buckets_));
+  sets_.push_back(std::make_unique<KernelSet>(
+      KernelSet{problem, product.epilogue, buckets_, std::move(kernels), product.is_head}));
   return sets_.back().get();
 }
 
@@ -149,27 +148,30 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
                           const PlanOptions& options) {
   Plan plan(source, options.buckets);
   std::vector<Task> checks, packing;
-  std::vector<std::unique_ptr<std::atomic<int64_t>>> rows_left;  // to be packed, by tensor
-  for (const Tensor* tensor : matrices(model)) {
-    const Expected<KernelSet*> set = plan.set_for(*tensor, tensor == &model.head());
-    if (!set) return set.error();
-    PlannedMatrix& matrix = plan.matrices_[tensor];
-    matrix.tensor = tensor;
-    matrix.set = *set;
-    const ir::Kernel& kernel = *(*set)->kernels.front().kernel;
-    Expected<PackedWeights> packed = allocate_packed(*tensor, kernel);
-    if (!packed) return packed.error();
-    matrix.packed = packed.take();
+  std::vector<std::unique_ptr<std::atomic<int64_t>>> rows_left;  // to be packed, by product
+  for (Product& product : products_of(model)) {
+    TERN_ASSIGN(const KernelSet* set, plan.set_for(product));
+    TERN_ASSIGN(PackedWeights packed, allocate_packed(product, *set->kernels.front().kernel));
+    plan.products_.push_back({std::move(product), std::move(packed), set});
+  }
+  for (PlannedProduct& planned : plan.products_) {
+    const ir::Kernel& kernel = *planned.set->kernels.front().kernel;
+    const int64_t n = kernel.problem.n;
     const int64_t step = ir::round_up(rows_a_task, packing_granularity(kernel));
-    const bool shared = tensor == &model.token_embedding;  // rows of it are still read for every token
-    std::atomic<int64_t>* left = rows_left.emplace_back(new std::atomic<int64_t>(tensor->n)).get();
-    if (options.check_values)
-      checks.push_back([&model, tensor] { return check_values(*tensor, model.file.file.path()); });
-    for (int64_t first = 0; first < tensor->n; first += step) {
-      const int64_t end = std::min<int64_t>(first + step, tensor->n);
-      packing.push_back([&matrix, &kernel, tensor, shared, left, first, end]() -> Status {
-        pack_rows(*tensor, kernel, first, end, matrix.packed);
-        if ((*left -= end - first) == 0 && !shared) release_mapped(tensor->data);
+    std::atomic<int64_t>* left = rows_left.emplace_back(new std::atomic<int64_t>(n)).get();
+    if (options.check_values) {
+      for (const Tensor* part : planned.product.parts)
+        checks.push_back([&model, part] { return check_values(*part, model.file.file.path()); });
+    }
+    for (int64_t first = 0; first < n; first += step) {
+      const int64_t end = std::min<int64_t>(first + step, n);
+      packing.push_back([&planned, &kernel, &model, left, first, end]() -> Status {
+        pack_rows(planned.product, kernel, first, end, planned.packed);
+        if ((*left -= end - first) != 0) return {};
+        for (const Tensor* part : planned.product.parts) {
+          // Rows of the embedding are still read for every token.
+          if (part != &model.token_embedding) release_mapped(part->data);
+        }
         return {};
       });
     }
@@ -202,41 +204,72 @@ void Plan::prepare(const StepRows& rows, ThreadPool& pool) {
     if (!status) failures_.push_back(status.error());
   }
   // The next larger bucket, which may have code already.
-  const auto larger = [&](int64_t of) {
-    return of == buckets_.max() ? of : buckets_.rows()[buckets_.index_for(of) + 1];
+  const auto index_for = [&](const KernelSet& set) {
+    return buckets_.index_for(set.is_head ? rows.head : rows.layers);
   };
-  prepare({larger(rows.layers), larger(rows.head)}, pool);
+  StepRows larger = rows;
   for (const std::unique_ptr<KernelSet>& set : sets_) {
-    const size_t index = buckets_.index_for(set->is_head ? rows.head : rows.layers);
+    if (!set->kernels[index_for(*set)].code)
+      (set->is_head ? larger.head : larger.layers) = buckets_.rows()[index_for(*set) + 1];
+  }
+  prepare(larger, pool);
+  for (const std::unique_ptr<KernelSet>& set : sets_) {
+    const size_t index = index_for(*set);
     PlannedKernel& planned = set->kernels[index];
     if (planned.code) continue;
     planned = set->kernels[index + 1];
     planned.rows = buckets_.rows()[index];
+    ++version_;
   }
 }
 
-codegen::CompiledKernel Plan::replace(const codegen::CompiledKernel& kernel) {
-  codegen::CompiledKernel before;
-  for (const std::unique_ptr<KernelSet>& set : sets_) {
-    for (PlannedKernel& planned : set->kernels) {
-      if (planned.kernel->problem != kernel.kernel().problem || !planned.code) continue;
-      before = *std::exchange(planned.code, kernel);
-      planned.kernel = std::make_shared<const ir::Kernel>(kernel.kernel());
-      planned.tables.reset();
+size_t Plan::index_of(int64_t layer, const std::vector<WeightRole>& roles) const {
+  const auto found = std::ranges::find_if(products_, [&](const PlannedProduct& planned) {
+    return planned.product.layer == layer && planned.product.roles == roles;
+  });
+  assert(found != products_.end());
+  return static_cast<size_t>(found - products_.begin());
+}
+
+std::vector<codegen::CompiledKernel> Plan::replace(const std::vector<codegen::CompiledKernel>& kernels) {
+  std::vector<codegen::CompiledKernel> before(kernels.size());
+  for (size_t i = 0; i < kernels.size(); ++i) {
+    const ir::Kernel& kernel = kernels[i].kernel();
+    for (const std::unique_ptr<KernelSet>& set : sets_) {
+      for (PlannedKernel& planned : set->kernels) {
+        if (planned.kernel->problem != kernel.problem || planned.kernel->epilogue != kernel.epilogue ||
+            !planned.code)
+          continue;
+        before[i] = *std::exchange(planned.code, kernels[i]);
+        planned.kernel = std::make_shared<const ir::Kernel>(kernel);
+        planned.preparations.clear();
+      }
     }
   }
+  ++version_;
   return before;
 }
 
-size_t Plan::packed_bytes_of(const Tensor& tensor) const {
-  const PackedWeights& packed = matrix(tensor).packed;
-  return packed.weights.size() + packed.scales.size();
+int64_t Plan::padded_rows_for(int64_t rows) const {
+  int64_t padded = 0;
+  for (const std::unique_ptr<KernelSet>& set : sets_) {
+    for (const PlannedKernel& planned : set->kernels) {
+      if (planned.rows <= rows) padded = std::max(padded, codegen::padded_rows(*planned.kernel));
+    }
+  }
+  return padded;
 }
 
 size_t Plan::packed_bytes() const {
   size_t bytes = 0;
-  for (const auto& [tensor, matrix] : matrices_)
-    bytes += matrix.packed.weights.size() + matrix.packed.scales.size();
+  for (const PlannedProduct& planned : products_) bytes += planned.packed_bytes();
+  return bytes;
+}
+
+size_t Plan::packed_head_bytes() const {
+  size_t bytes = 0;
+  for (const PlannedProduct& planned : products_)
+    bytes += planned.product.is_head ? planned.packed_bytes() : 0;
   return bytes;
 }
 

@@ -1,58 +1,138 @@
-// What a model computes, as data: a list of steps over named rows of activations.
+// What a model computes, as data: the third of Tern's textual forms, above the Kernel and the Program.
+//
+//   graph @bitnet_b1_58 {
+//     %hidden_0 = embed { weights token_embedding } : f32[2560]
+//     layers 0..29 with %hidden = %hidden_0 {
+//       %x = rms_norm %hidden { weights attention_norm, epsilon 1e-05 } : f32[2560]
+//       ...
+//       next %hidden_2
+//     }
+//     ...
+//     return %logits
+//   }
+//
+// A value is given once and never changed. It names no memory and no tensor: passes (runtime/graph/passes.h)
+// say who computes what and where it lies, and an executor binds it to a model's weights.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
-#include "runtime/model/model.h"
+#include "base/expected.h"
+#include "ir/kernel/epilogue.h"
+#include "runtime/graph/operation.h"
+#include "runtime/graph/weight_role.h"
+#include "runtime/model/architecture.h"
 
 namespace tern::runtime {
 
-enum class StepKind : uint8_t {
-  embed,      // output = the embedding of each token
-  rms_norm,   // output = norm(input) * weight
-  quantize,   // output = input as i8 with a scale and a sum a row
-  matmul,     // output = matrix * input; input is quantised for a ternary matrix
-  rope,       // turns the heads of output by their positions, in place
-  store_kv,   // stores input (keys) and second (values) in the pages of each sequence
-  attention,  // output = attention of the queries in input over the stored keys and values
-  add,        // output += input
-  gate,       // output = activation(input) * second
+struct ValueType {
+  ValueKind kind = ValueKind::f32;
+  int64_t width = 0;  // numbers a row
+  bool operator==(const ValueType&) const = default;
 };
 
-// A step reads and writes values; `input`, `second` and `output` are indices into Graph::values, or -1.
-struct Step {
-  StepKind kind = StepKind::embed;
-  int input = -1, second = -1, output = -1;
-  int layer = -1;                            // of rms_norm, matmul and the steps of attention
-  const Tensor* matrix = nullptr;            // of matmul
-  const std::vector<float>* norm = nullptr;  // of rms_norm
+// Columns of a buffer; the pass assign_buffers gives a place to each value but pages and parts.
+struct Place {
+  int buffer = -1;     // index into Graph::buffers; -1: none yet
+  int64_t column = 0;  // of the first number
+  bool operator==(const Place&) const = default;
 };
 
-// One row of `width` numbers a token.
 struct Value {
-  std::string name;
-  uint64_t width = 0;
-  bool quantized = false;
+  std::string name;  // a word, unique in the graph
+  ValueType type;
+  Place place;
+  bool operator==(const Value&) const = default;
 };
 
-// The steps of the layers, and those that turn the last hidden row into logits (kept apart: only the rows
-// whose logits are asked for go through them).
+// Memory for rows.
+struct GraphBuffer {
+  ValueType type;
+  bool per_thread = false;   // each thread has its own
+  bool zero_padded = false;  // nothing but zeros is ever past the end of its rows: a dense product reads them
+  bool operator==(const GraphBuffer&) const = default;
+};
+
+// Values by their index in Graph::values.
+struct Operation {
+  Op op = Op::embed;
+  std::vector<int> operands, results;
+
+  // Attributes: those that row(op).attributes names; others have the value that stands here.
+  std::vector<WeightRole> weights;
+  float epsilon = 0;
+  float base = 0;     // of rope_angles: theta
+  int64_t heads = 0;  // side by side in a row of the operand
+  int64_t kv_heads = 0;
+  Activation function = Activation::squared_relu;
+  ir::Epilogue epilogue = ir::Epilogue::plain;
+
+  // Said by the pass group_steps.
+  Sharing sharing = Sharing::undecided;
+  bool meet_after = false;  // the threads wait for each other before what follows
+
+  bool operator==(const Operation&) const = default;
+};
+
+// A value that each layer gets from the one before. After the layers, `argument` is what the last one gave.
+struct Carried {
+  int argument = -1;  // what the operations of the block read
+  int initial = -1;   // what the first layer gets: a value from before the block
+  int next = -1;      // what a layer gives
+  bool operator==(const Carried&) const = default;
+};
+
+// Operations in their order: of one or more layers that differ in nothing but their weights, or (layers == 0)
+// before, between or after them.
+struct Block {
+  int64_t first_layer = 0, layers = 0;
+  std::vector<Carried> carried;  // of layers
+  std::vector<Operation> operations;
+  bool operator==(const Block&) const = default;
+};
+
 struct Graph {
+  std::string name;  // a word
+  std::vector<GraphBuffer> buffers;
   std::vector<Value> values;
-  std::vector<Step> layers;
-  std::vector<Step> head;
-  int hidden = -1;  // the value that the layers leave and the head starts from
+  std::vector<Block> blocks;
   int logits = -1;
+  bool operator==(const Graph&) const = default;
 };
 
-// The graph of any model that load_model accepts. `model` must outlive it, unmoved.
-Graph build_graph(const Model& model);
+// The textual form; parse_graph(print(x)) == x for every x that verify accepts.
+std::string print(const Graph& graph);
+std::string print(const ValueType& type);
 
-// Which steps can run without a meeting of the threads between them: the index of the first step of each
-// group. Within a group, a step over rows may follow steps over the same rows, and matrices may run side by
-// side; what a matrix or attention reads or writes meets other steps at a border of groups.
-std::vector<size_t> step_groups(const Graph& graph, const std::vector<Step>& steps);
+// Where the operations of a parsed graph stood: by block and index in it; the block itself has index -1.
+using GraphPlaces = std::map<std::pair<int, int>, Location>;
+
+struct ParsedGraph {
+  Graph graph;
+  GraphPlaces places;
+};
+
+// Reads one graph. `file` names the text in messages. Only the grammar is checked here, and that names of
+// values are known: see verify.
+Expected<ParsedGraph> parse_graph(std::string_view text, std::string_view file = "graph");
+
+// The value of that name, or -1.
+int find_value(const Graph& graph, std::string_view name);
+
+// Calls function(block, operation) for each operation in its order, layers once.
+template <class Function>
+void for_each_operation(const Graph& graph, Function&& function) {
+  for (const Block& block : graph.blocks) {
+    for (const Operation& operation : block.operations) function(block, operation);
+  }
+}
+
+// How often values are read, by index: as operands, from layer to layer, and as the logits.
+std::vector<int> count_readers(const Graph& graph);
 
 }  // namespace tern::runtime

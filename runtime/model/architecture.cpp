@@ -7,14 +7,10 @@
 #include <cassert>
 #include <vector>
 
+#include "runtime/graph/families.h"
+
 namespace tern::runtime {
 namespace {
-
-constexpr Architecture table[] = {
-    {"bitnet-b1.58", Activation::squared_relu, RopeStyle::neox, true},  // BitNet b1.58 2B4T
-    {"bitnet-25", Activation::squared_relu, RopeStyle::neox, true},     // its first upload
-    {"bitnet", Activation::silu, RopeStyle::neox, true},  // 1bitLLM's bitnet_b1_58-large and -3B
-};
 
 // Reads keys `ARCHITECTURE.name`; the first fault stays and later reads give 1.
 class Keys {
@@ -107,23 +103,12 @@ bool is_one_bit_llm(const GgufFile& file, const Hyperparameters& h) {
 
 Error unknown_architecture(const GgufFile& file, std::string_view name) {
   std::vector<std::string_view> known;
-  for (const Architecture& row : table) known.push_back(row.name);
+  for (const Architecture& row : architectures()) known.push_back(row.name);
   return Error{fmt::format("has the architecture {}; supported are {}", quote(name), fmt::join(known, ", ")),
                {file.path()}};
 }
 
 }  // namespace
-
-std::span<const Architecture> architectures() {
-  return table;
-}
-
-const Architecture* find_architecture(std::string_view name) {
-  for (const Architecture& row : table) {
-    if (row.name == name) return &row;
-  }
-  return nullptr;
-}
 
 std::string_view name_of(Activation activation) {
   switch (activation) {

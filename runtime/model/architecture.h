@@ -1,10 +1,9 @@
-// The model families that the runtime knows, as data: what a file's `general.architecture` implies, and the
-// numbers that the file itself states.
+// The shape of a model: the numbers that its file states, and what its architecture implies (the table of
+// these is in runtime/graph/families.h).
 #pragma once
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,17 +15,6 @@ namespace tern::runtime {
 enum class Activation { squared_relu, silu };
 // How rotary embedding pairs the elements of a head of d: (i, i + d/2).
 enum class RopeStyle { neox };
-
-// What the name of an architecture says about its graph.
-struct Architecture {
-  std::string_view name;
-  Activation activation;
-  RopeStyle rope_style;
-  bool sub_norms;  // a norm before the attention's output projection and one before the down projection
-};
-
-std::span<const Architecture> architectures();
-const Architecture* find_architecture(std::string_view name);  // null if unknown
 
 std::string_view name_of(Activation activation);
 

@@ -1,4 +1,5 @@
 #include "runtime/model/synth.h"
+#include "runtime/graph/families.h"
 
 #include <fmt/format.h>
 
@@ -11,6 +12,7 @@
 
 #include "base/counter_random.h"
 #include "runtime/gguf/gguf_write.h"
+#include "runtime/graph/families.h"
 #include "runtime/model/architecture.h"
 #include "runtime/model/i2_s.h"
 #include "runtime/model/synth_vocabulary.h"

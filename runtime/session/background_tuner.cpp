@@ -109,7 +109,7 @@ void BackgroundTuner::find_sites() {
     const auto index = static_cast<size_t>(same - shapes.begin());
     if (same == shapes.end()) shapes.emplace_back();
     shapes[index].push_back(site.kernel);
-    sites_.push_back({problem, std::nullopt, false, site.kernel, index, 0, 0, 1});
+    sites_.push_back({problem, site.epilogues, std::nullopt, false, site.kernel, index, 0, 0, 1});
   }
   for (const std::vector<ir::Kernel>& kernels : shapes)
     choices_.push_back(
@@ -153,7 +153,16 @@ void BackgroundTuner::try_next(Site& site, const codegen::Jit& jit) {
   }
   const Expected<codegen::CompiledKernel> code = jit.compile(candidate->kernel);
   if (!code || ending_ || !is_right(*code) || ending_) return;
-  if (!trials_.put(*code)) return;
+  KernelVariants variants;
+  for (const ir::Epilogue epilogue : site.epilogues) {
+    ir::Kernel kernel = candidate->kernel;
+    kernel.epilogue = epilogue;
+    const Expected<codegen::CompiledKernel> variant =
+        epilogue == ir::Epilogue::plain ? code : jit.compile(kernel);
+    if (!variant) return;
+    variants.push_back(*variant);
+  }
+  if (ending_ || !trials_.submit(std::move(variants))) return;
   const std::optional<FinishedTrial> finished = trials_.wait();
   if (!finished) return;
   if (finished->result.verdict == autotune::Verdict::undecided)

@@ -42,6 +42,7 @@ class BackgroundTuner {
   // The matrices that share a kernel.
   struct Site {
     ir::Problem problem;
+    std::vector<ir::Epilogue> epilogues;
     std::optional<autotune::HillClimb> climb;
     bool is_done = false;  // nothing is left to try, or the kernel in use is no known candidate
     ir::Kernel kernel;     // in use at the beginning

@@ -3,30 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "autotune/records/database_file.h"
 #include "kernels/row_buckets.h"
-#include "runtime/execute/packed_weights.h"
-#include "runtime/graph/graph.h"
+#include "runtime/execute/product.h"
 #include "runtime/model/model.h"
 
 namespace tern::runtime {
 namespace {
 
-// Each matrix bears its part of building the tables of the activations that it shares with others.
-std::map<const Tensor*, double> shares_of_tables(const Model& model) {
-  const Graph graph = build_graph(model);
-  std::map<const Tensor*, double> shares;
-  // A value is written anew in each layer: readers of one value in one layer share it.
-  std::map<std::pair<int, int>, std::vector<const Tensor*>> readers;
-  for (const Step& step : graph.layers) {
-    if (step.kind == StepKind::matmul) readers[{step.layer, step.input}].push_back(step.matrix);
-  }
-  for (const auto& [value, matrices] : readers) {
-    for (const Tensor* matrix : matrices) shares[matrix] = 1 / static_cast<double>(matrices.size());
-  }
-  return shares;
+// Each product bears its part of the preparations of the activations that it shares with others: those that
+// read one value in one layer share it.
+double share_of_preparations(const Product& product, const std::vector<Product>& all) {
+  return 1 / static_cast<double>(std::ranges::count_if(all, [&](const Product& other) {
+           return other.layer == product.layer && other.input == product.input;
+         }));
 }
 
 }  // namespace
@@ -41,12 +32,11 @@ Expected<std::vector<autotune::TuneTask>> tasks_of_model(const std::string& file
                                                          const std::vector<autotune::Use>& uses) {
   const Expected<Model> model = load_model(file, {.check_values = false});
   if (!model) return model.error();
-  const std::map<const Tensor*, double> shares = shares_of_tables(*model);
-  // Logits are computed for a few rows of a step, whatever the step has.
+  const std::vector<Product> products = products_of(*model);
   std::vector<autotune::TuneTask> tasks;
-  for (const Tensor* tensor : matrices(*model)) {
-    const ir::Problem problem = problem_of(*tensor, 1);
-    const auto share = shares.contains(tensor) ? shares.at(tensor) : 1.0;
+  for (const Product& product : products) {
+    const ir::Problem problem = problem_of(product, 1);
+    const double share = share_of_preparations(product, products);
     const auto same = std::ranges::find(tasks, problem, &autotune::TuneTask::problem);
     if (same != tasks.end()) {
       same->tables_share = (same->tables_share * same->matrices + share) / (same->matrices + 1);
@@ -54,7 +44,8 @@ Expected<std::vector<autotune::TuneTask>> tasks_of_model(const std::string& file
       continue;
     }
     autotune::TuneTask task{problem, uses, 1, share};
-    if (tensor == &model->head()) {
+    // Logits are computed for a few rows of a step, whatever the step has.
+    if (product.is_head) {
       std::erase_if(task.uses, [](const autotune::Use& use) { return !kernels::is_decode(use.m); });
       if (task.uses.empty()) task.uses = {{1, 1}};
     }

@@ -201,6 +201,41 @@ TEST(Pack, APartOfTheRowsLeavesTheOthersAlone) {
   }
 }
 
+// Matrices side by side, as one: the ranges of rows that threads take end inside of parts.
+TEST(Pack, RowsOfSeveralMatricesBecomeOne) {
+  Random random(29);
+  std::vector<Packing> holding_trits;
+  for (const PackingRow& packing : packings) {
+    if (packing.holds.trits) holding_trits.push_back(packing.packing);
+  }
+  for (int round = 0; round < 200; ++round) {
+    const int64_t k = random.pick(1, 150);
+    const Layout to = testing::random_layout(random.choose(holding_trits), random);
+    std::vector<int8_t> all;
+    std::vector<std::pair<int64_t, int64_t>> rows;  // where each part begins, and how many it has
+    std::vector<Layout> layouts;
+    std::vector<Bytes> parts;
+    int64_t n = 0;
+    for (int part = 0; part < 3; ++part) {
+      const int64_t count = random.pick(1, 40);
+      const std::vector<int8_t> trits = random_trits(count * k, random);
+      layouts.push_back(testing::random_layout(random.choose(holding_trits), random));
+      parts.push_back(packed(layouts.back(), trits, count, k));
+      all.insert(all.end(), trits.begin(), trits.end());
+      rows.emplace_back(n, count);
+      n += count;
+    }
+    Bytes bytes(LayoutMap(to, n, k).size_in_bytes());
+    for (size_t part = 0; part < parts.size(); ++part) {
+      const auto [first, count] = rows[part];
+      const int64_t middle = random.pick(0, count);
+      for (const auto& [begin, end] : {std::pair(int64_t{0}, middle), std::pair(middle, count)})
+        repack_trits({layouts[part], parts[part], count, begin}, to, bytes, n, k, first + begin, first + end);
+    }
+    EXPECT_EQ(unpacked(to, bytes, n, k), all) << print(to);
+  }
+}
+
 TEST(Pack, SomeRowsOfTrits) {
   Random random(7);
   const int64_t n = 100, k = 130;

@@ -122,6 +122,31 @@ TEST(Engine, SameBitsOnEveryTargetThreadCountAndBatchSize) {
   limit_vector_instructions(VectorLevel::best);
 }
 
+// With few rows threads compute whole rows for themselves, with more they share them out; attention is
+// divided by blocks of positions where tasks are few.
+TEST(Engine, SameBitsOnAnyNumberOfThreads) {
+  const std::vector<uint32_t> tokens = some_tokens(70);
+  const auto engine = load(oracle + ".gguf");
+  const std::vector<double> expected = scores(*engine, tokens);
+  for (const size_t threads : {1, 2, 3, 5, 8}) {
+    ASSERT_TRUE(engine->set_threads(threads));
+    for (const size_t rows : {0, 1, 2, 3, 4, 9, 33})
+      EXPECT_EQ(scores(*engine, tokens, rows), expected) << threads << " threads, " << rows << " rows a step";
+  }
+}
+
+TEST(Engine, ATokenTakesSixMeetingsALayer) {
+  for (const size_t threads : {1, 2, 3}) {
+    const auto engine = load(oracle + ".gguf", "host", threads);
+    const Expected<Meetings> meetings = engine->meetings();
+    ASSERT_TRUE(meetings) << meetings.error().text();
+    EXPECT_EQ(meetings->layer, 6) << threads;
+    // One after the embedding, and one at the end of the head.
+    const int64_t layers = engine->model().hyperparameters.block_count;
+    EXPECT_EQ(meetings->step, layers * meetings->layer + 2);
+  }
+}
+
 TEST(Engine, DecodingAndPromptsMayHaveThreadsOfTheirOwn) {
   const std::vector<uint32_t> tokens = some_tokens(70);
   const auto engine = load(oracle + ".gguf");
@@ -263,7 +288,7 @@ TEST(Engine, KernelsMustEndWithTheirProduct) {
                       }).take();
     const Expected<std::unique_ptr<Engine>> engine = Engine::load(options);
     ASSERT_FALSE(engine);
-    EXPECT_NE(engine.error().text().find("what follows it has steps of its own"), std::string::npos);
+    EXPECT_NE(engine.error().text().find("the graph says what follows it"), std::string::npos);
   }
 }
 

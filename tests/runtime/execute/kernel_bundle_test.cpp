@@ -95,7 +95,7 @@ TEST(KernelBundle, TheFirstTargetThatRunsIsTaken) {
   ASSERT_TRUE(kernels) << kernels.error().text();
   EXPECT_EQ(kernels->source.target.name, "humble");
   EXPECT_EQ(kernels->source.target.vector_bits, 128);
-  EXPECT_EQ(kernels->most_rows, 7);
+  EXPECT_EQ(kernels->buckets, kernels::RowBuckets({1, 7}));
 }
 
 TEST(KernelBundle, KernelsAreFoundByTheirProblem) {
@@ -115,6 +115,21 @@ TEST(KernelBundle, KernelsAreFoundByTheirProblem) {
     (*code)(std::vector<void*>(8), ranges);
     EXPECT_EQ(calls, 3);
   }
+}
+
+TEST(KernelBundle, AStepTakesTheKernelWithTheNextNumberOfRows) {
+  const MadeUpBundle made_up;
+  const Expected<BundleKernels> kernels = open(made_up);
+  ASSERT_TRUE(kernels) << kernels.error().text();
+  ir::Problem problem = seven_rows;
+  for (const int64_t rows : {2, 4, 7}) {
+    problem.m = rows;
+    const Expected<ir::Kernel> kernel = kernels->source.choose(problem);
+    ASSERT_TRUE(kernel) << kernel.error().text();
+    EXPECT_EQ(kernel->problem, seven_rows);
+  }
+  problem.m = 8;
+  EXPECT_FALSE(kernels->source.choose(problem));
 }
 
 TEST(KernelBundle, KernelsBringTheirPreparations) {

@@ -62,19 +62,33 @@ class KernelTrialsTest : public ::testing::Test {
     return ir::matmul(m, 256, 256, {ir::Element::trit, ir::Scaling::tensor});
   }
 
-  // A kernel that is as right as the default one, and another.
-  codegen::CompiledKernel another(int64_t m) const {
-    const kernels::Recipe recipe = kernels::default_recipe(problem(m), target_);
-    autotune::HillClimb climb({recipe, kernels::default_knobs(recipe, problem(m), target_),
-                               kernels::default_kernel(problem(m), target_)},
-                              target_);
+  // In this model, attention's outputs are the products of that problem: they add to the hidden row.
+  static ir::Kernel residual(ir::Kernel kernel) {
+    kernel.epilogue = ir::Epilogue::residual;
+    return kernel;
+  }
+  ir::Kernel default_kernel(int64_t m) const {
+    return residual(kernels::default_kernel(problem(m), target_));
+  }
+
+  // A kernel that is as right as the default one, and another: one for each epilogue.
+  KernelVariants another(const ir::Problem& of, const std::vector<ir::Epilogue>& epilogues) const {
+    const kernels::Recipe recipe = kernels::default_recipe(of, target_);
+    autotune::HillClimb climb(
+        {recipe, kernels::default_knobs(recipe, of, target_), kernels::default_kernel(of, target_)}, target_);
     while (std::optional<kernels::Candidate> candidate = climb.next()) {
-      Expected<codegen::CompiledKernel> code = jit_.compile(candidate->kernel);
-      if (code) return code.take();
+      KernelVariants variants;
+      for (const ir::Epilogue epilogue : epilogues) {
+        candidate->kernel.epilogue = epilogue;
+        Expected<codegen::CompiledKernel> code = jit_.compile(candidate->kernel);
+        if (code) variants.push_back(code.take());
+      }
+      if (variants.size() == epilogues.size()) return variants;
     }
     ADD_FAILURE() << "the default kernel has no neighbours";
     return {};
   }
+  KernelVariants another(int64_t m) const { return another(problem(m), {ir::Epilogue::residual}); }
 
   ir::Kernel in_use(int64_t m) const {
     for (ir::Kernel& kernel : engine_->plan().kernels()) {
@@ -102,17 +116,48 @@ class KernelTrialsTest : public ::testing::Test {
 TEST_F(KernelTrialsTest, AFasterKernelTakesThePlaceAndNoBitChanges) {
   const std::vector<float> expected = logits(*load(), 40);
   KernelTrials& trials = engine_->try_kernels(where_others_take(0.8));
-  const codegen::CompiledKernel candidate = another(1);
-  ASSERT_TRUE(trials.put(candidate));
+  const KernelVariants candidate = another(1);
+  ASSERT_TRUE(trials.submit(candidate));
   EXPECT_EQ(logits(*engine_, 40), expected) << "while it is on trial";
   const std::optional<FinishedTrial> finished = trials.wait();
   ASSERT_TRUE(finished);
   EXPECT_EQ(finished->result.verdict, Verdict::better);
   EXPECT_NEAR(finished->result.ratio.value, 0.8, 0.01);
-  EXPECT_EQ(hash(in_use(1)), hash(candidate.kernel()));
-  EXPECT_EQ(hash(finished->retired.kernel()), hash(kernels::default_kernel(problem(1), target_)));
+  EXPECT_EQ(hash(in_use(1)), hash(candidate[0].kernel()));
+  EXPECT_EQ(hash(finished->retired[0].kernel()), hash(default_kernel(1)));
   EXPECT_EQ(logits(*engine_, 40), expected) << "with the new kernel";
   EXPECT_EQ(logits(*engine_, 40, 3), expected) << "with others for other numbers of rows";
+}
+
+// The products of gate and up are one site with two epilogues, and a thread computes the same columns of
+// both, in whatever steps the kernels take them.
+TEST_F(KernelTrialsTest, ProductsThatShareColumnsMayTryOtherSteps) {
+  const std::vector<float> expected = logits(*load(), 40);
+  KernelTrials& trials = engine_->try_kernels();
+  int tried = 0;
+  for (const KernelSite& site : trials.sites()) {
+    if (site.epilogues.size() < 2 || site.kernel.problem.m != 1) continue;
+    EXPECT_EQ(site.epilogues, (std::vector{ir::Epilogue::plain, ir::Epilogue::gate}));
+    for (const size_t threads : {1, 2, 3, 5}) {
+      ASSERT_TRUE(engine_->set_threads(threads));
+      KernelVariants variants;
+      for (const ir::Epilogue epilogue : site.epilogues) {
+        ir::Kernel kernel = site.kernel;
+        kernel.epilogue = epilogue;
+        const auto loop =
+            std::ranges::find(kernel.schedule.loops, ir::LoopKind::parallel, &ir::ScheduledLoop::kind);
+        ASSERT_NE(loop, kernel.schedule.loops.end());
+        kernel.schedule.loops.erase(loop);  // one thread has all columns
+        variants.push_back(jit_.compile(kernel).take());
+      }
+      const Status submitted = trials.submit(variants);
+      ASSERT_TRUE(submitted) << submitted.error().text();
+      EXPECT_EQ(logits(*engine_, 40), expected) << threads;
+      EXPECT_TRUE(trials.wait());
+      ++tried;
+    }
+  }
+  EXPECT_GT(tried, 0);
 }
 
 TEST_F(KernelTrialsTest, ASlowerKernelOrOneThatIsAsFastComesBack) {
@@ -120,13 +165,13 @@ TEST_F(KernelTrialsTest, ASlowerKernelOrOneThatIsAsFastComesBack) {
     engine_ = load();
     const ir::Kernel before = in_use(1);
     KernelTrials& trials = engine_->try_kernels(where_others_take(factor));
-    const codegen::CompiledKernel candidate = another(1);
-    ASSERT_TRUE(trials.put(candidate));
+    const KernelVariants candidate = another(1);
+    ASSERT_TRUE(trials.submit(candidate));
     logits(*engine_, 160);
     const std::optional<FinishedTrial> finished = trials.wait();
     ASSERT_TRUE(finished);
     EXPECT_EQ(finished->result.verdict, Verdict::no_better) << factor;
-    EXPECT_EQ(hash(finished->retired.kernel()), hash(candidate.kernel()));
+    EXPECT_EQ(hash(finished->retired[0].kernel()), hash(candidate[0].kernel()));
     EXPECT_EQ(in_use(1), before);
   }
 }
@@ -135,14 +180,14 @@ TEST_F(KernelTrialsTest, OnlyStepsOfItsNumberOfRowsCount) {
   TrialOptions options = where_others_take(0.5, 4);
   options.patience = 5;
   KernelTrials& trials = engine_->try_kernels(options);
-  ASSERT_TRUE(trials.put(another(4)));
+  ASSERT_TRUE(trials.submit(another(4)));
   const std::vector<float> expected = logits(*load(), 30, 3);
   EXPECT_EQ(logits(*engine_, 30, 3), expected);
   const std::optional<FinishedTrial> given_up = trials.wait();
   ASSERT_TRUE(given_up);
   EXPECT_EQ(given_up->result.verdict, Verdict::undecided) << "three rows are not four";
   EXPECT_EQ(given_up->result.rounds, 0);
-  ASSERT_TRUE(trials.put(another(4)));
+  ASSERT_TRUE(trials.submit(another(4)));
   EXPECT_EQ(logits(*engine_, 80, 4), logits(*load(), 80, 4));
   EXPECT_EQ(trials.wait()->result.verdict, Verdict::better);
 }
@@ -152,16 +197,15 @@ TEST_F(KernelTrialsTest, WhatDoesNotFitIsRefused) {
   const auto refusal = [&](const ir::Kernel& kernel) {
     const Expected<codegen::CompiledKernel> code = jit_.compile(kernel);
     EXPECT_TRUE(code) << code.error().text();
-    const Status status = trials.put(*code);
+    const Status status = trials.submit({*code});
     return status ? std::string("accepted") : status.error().message;
   };
   const ir::Kernel own = in_use(1);
   ir::Kernel aligned = own;
   aligned.weights.alignment *= 2;
   EXPECT_THAT(refusal(aligned), HasSubstr("packed in another layout"));
-  EXPECT_THAT(refusal(kernels::with_quantized_rows(own)), HasSubstr("does more than the product"));
-  for (const int64_t m : {2, 17})
-    EXPECT_THAT(refusal(kernels::default_kernel(problem(m), target_)), HasSubstr("no matrix poses")) << m;
+  EXPECT_THAT(refusal(kernels::with_quantized_rows(own)), HasSubstr("its products end in another way"));
+  for (const int64_t m : {2, 17}) EXPECT_THAT(refusal(default_kernel(m)), HasSubstr("no matrix poses")) << m;
   ir::Problem other = problem(1);
   other.n = 255;
   EXPECT_THAT(refusal(kernels::default_kernel(other, target_)), HasSubstr("no matrix poses"));
@@ -179,7 +223,7 @@ TEST_F(KernelTrialsTest, NoKernelForMoreRowsThanThereIsMemoryFor) {
   loop->step = 3 * rows / 2 / loop->step * loop->step;
   const Expected<codegen::CompiledKernel> code = jit_.compile(tall);
   ASSERT_TRUE(code) << code.error().text();
-  const Status status = trials.put(*code);
+  const Status status = trials.submit({*code});
   ASSERT_FALSE(status);
   EXPECT_THAT(status.error().message, HasSubstr("there is memory for " + std::to_string(rows)));
 }
@@ -188,7 +232,7 @@ TEST_F(KernelTrialsTest, NoKernelThatLooksUp) {
   const kernels::Recipe look_ups{ir::Packing::g2b4, ir::Strategy::lookup, ir::Unpack::fields, 0, 1, true};
   const kernels::Recipe dots{ir::Packing::g2b4, ir::Strategy::dot, ir::Unpack::table};
   const Expected<codegen::CompiledKernel> code =
-      jit_.compile(kernels::make_kernel(look_ups, problem(1), target_));
+      jit_.compile(residual(kernels::make_kernel(look_ups, problem(1), target_)));
   if (!code) GTEST_SKIP() << "no look-ups of quads here";
   EngineOptions options;
   options.model = model;
@@ -198,7 +242,7 @@ TEST_F(KernelTrialsTest, NoKernelThatLooksUp) {
                       return kernels::make_kernel(dots, of, target_);
                     }).take();
   engine_ = Engine::load(options).take();
-  const Status status = engine_->try_kernels().put(*code);
+  const Status status = engine_->try_kernels().submit({*code});
   ASSERT_FALSE(status);
   EXPECT_THAT(status.error().message, HasSubstr("other programs prepare what it reads"));
 }
@@ -206,7 +250,7 @@ TEST_F(KernelTrialsTest, NoKernelThatLooksUp) {
 TEST_F(KernelTrialsTest, AnEndDuringATrialWakesWhoWaits) {
   const ir::Kernel before = in_use(1);
   KernelTrials& trials = engine_->try_kernels(where_others_take(0.5));
-  ASSERT_TRUE(trials.put(another(1)));
+  ASSERT_TRUE(trials.submit(another(1)));
   std::optional<FinishedTrial> finished;
   std::thread waiting([&] { finished = trials.wait(); });
   logits(*engine_, 2);  // too few to tell
@@ -215,14 +259,14 @@ TEST_F(KernelTrialsTest, AnEndDuringATrialWakesWhoWaits) {
   EXPECT_FALSE(finished);
   EXPECT_EQ(in_use(1), before);
   EXPECT_FALSE(trials.pause(std::chrono::seconds(100)));
-  EXPECT_FALSE(trials.put(another(1)));
+  EXPECT_FALSE(trials.submit(another(1)));
   EXPECT_EQ(logits(*engine_, 10), logits(*load(), 10)) << "it runs on";
 }
 
 // What was decided in the very last step is not lost.
 TEST_F(KernelTrialsTest, AVerdictIsThereAfterTheEnd) {
   KernelTrials& trials = engine_->try_kernels(where_others_take(0.5));
-  ASSERT_TRUE(trials.put(another(1)));
+  ASSERT_TRUE(trials.submit(another(1)));
   logits(*engine_, 8);  // four rounds
   trials.close();
   const std::optional<FinishedTrial> finished = trials.wait();
@@ -236,11 +280,10 @@ TEST_F(KernelTrialsTest, AnotherThreadMayPutInOneAfterTheOther) {
   KernelTrials& trials = engine_->try_kernels();
   int tried = 0;
   std::thread other([&] {
-    const std::vector<codegen::CompiledKernel> candidates = {
-        another(1), jit_.compile(kernels::default_kernel(problem(1), target_)).take()};
-    while (trials.put(candidates[static_cast<size_t>(tried) % 2]) && trials.wait()) {
+    const std::vector<KernelVariants> candidates = {another(1), {jit_.compile(default_kernel(1)).take()}};
+    while (trials.submit(candidates[static_cast<size_t>(tried) % 2]) && trials.wait()) {
       ++tried;
-      for (const KernelSite& site : trials.sites()) EXPECT_GT(site.matrices, 0u);
+      for (const KernelSite& site : trials.sites()) EXPECT_GT(site.products, 0u);
     }
   });
   for (int i = 0; i < 20; ++i) EXPECT_EQ(logits(*engine_, 60), expected);
@@ -252,7 +295,7 @@ TEST_F(KernelTrialsTest, AnotherThreadMayPutInOneAfterTheOther) {
       std::ranges::find_if(sites, [&](const KernelSite& one) { return one.kernel.problem == problem(1); });
   ASSERT_NE(site, sites.end());
   EXPECT_GT(site->seconds, 0);
-  EXPECT_EQ(site->calls % site->matrices, 0u);
+  EXPECT_EQ(site->calls % site->products, 0u);
 }
 
 }  // namespace

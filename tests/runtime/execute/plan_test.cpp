@@ -58,8 +58,8 @@ std::unique_ptr<Engine> load(Source& source) {
 std::vector<float> logits(Engine& engine, uint32_t tokens) {
   std::vector<uint32_t> ids;
   for (uint32_t i = 0; i < tokens; ++i) ids.push_back(i * 37 % 640);
-  KvCache cache = engine.make_cache(tokens).take();
-  const Logits result = engine.append(cache, ids);
+  Sequence sequence = engine.make_sequence(tokens).take();
+  const Logits result = engine.append(sequence, ids).take();
   return {result[0].begin(), result[0].end()};
 }
 

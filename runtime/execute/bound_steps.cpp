@@ -1,0 +1,193 @@
+#include "runtime/execute/bound_steps.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "runtime/graph/passes.h"
+#include "runtime/math/attention.h"
+#include "runtime/math/float_ops.h"
+#include "runtime/model/tensor_rows.h"
+
+namespace tern::runtime {
+namespace {
+
+// Calls function(row, first head, heads) for the heads that fall to a thread, of `heads` a row. They are
+// numbered row by row, so that operations with as many heads give a thread the same ones.
+template <class Function>
+void for_heads(const StepRun& run, int64_t heads, size_t thread, const Function& function) {
+  const Range range = split(static_cast<size_t>(run.count * heads), thread, run.threads);
+  auto next = static_cast<int64_t>(range.begin);
+  const auto end = static_cast<int64_t>(range.end);
+  while (next < end) {
+    const int64_t row = next / heads, head = next % heads;
+    const int64_t count = std::min(heads - head, end - next);
+    function(row, head, count);
+    next += count;
+  }
+}
+
+void copy_row(const float* from, int64_t size, float* to) {
+  if (from != to) std::memcpy(to, from, static_cast<size_t>(size) * sizeof(float));
+}
+
+}  // namespace
+
+Range rows_of(Sharing sharing, const StepRun& run, size_t thread) {
+  const auto rows = static_cast<size_t>(run.count);
+  return sharing == Sharing::each ? Range{0, rows} : split(rows, thread, run.threads);
+}
+
+Range columns_of(const SharedColumns& shared, const StepRun& run, size_t thread) {
+  const int64_t unit = run.trials ? shared.unit_in_trial : shared.unit;
+  const auto columns = static_cast<size_t>(shared.columns);
+  return split(columns, thread, run.threads, static_cast<size_t>(unit));
+}
+
+void EmbedStep::run(const StepRun& run, size_t thread) const {
+  const Range range = rows_of(Sharing::rows, run, thread);
+  const size_t bytes = table->data.size() / table->n;
+  for (size_t i = range.begin; i < range.end; ++i)
+    decode_row(table->type, table->data.subspan(run.rows[i].token * bytes, bytes),
+               {output.row(static_cast<int64_t>(i), thread), static_cast<size_t>(output.width)});
+}
+
+void AnglesStep::run(const StepRun& run, size_t thread) const {
+  const Range range = rows_of(Sharing::rows, run, thread);
+  for (size_t i = range.begin; i < range.end; ++i) {
+    float* row = output.row(static_cast<int64_t>(i), thread);
+    angles->at(run.rows[i].position, row, row + output.width / 2);
+  }
+}
+
+void NormStep::run(const StepRun& run, size_t thread) const {
+  const Range range = rows_of(sharing, run, thread);
+  for (auto i = static_cast<int64_t>(range.begin); i < static_cast<int64_t>(range.end); ++i)
+    rms_norm_row(input.row(i, thread), weights, epsilon, static_cast<size_t>(output.width),
+                 output.row(i, thread));
+}
+
+void QuantizeStep::run(const StepRun& run, size_t thread) const {
+  const Range range = rows_of(sharing, run, thread);
+  const auto copy = static_cast<int64_t>(thread);
+  int8_t* data = output.data + copy * output.thread_stride;
+  float* scales = output.scales + copy * output.thread_rows;
+  int32_t* sums = output.sums + copy * output.thread_rows;
+  for (auto i = static_cast<int64_t>(range.begin); i < static_cast<int64_t>(range.end); ++i)
+    scales[i] = quantize_row(input.row(i, thread), static_cast<size_t>(output.width),
+                             static_cast<size_t>(output.stride), data + i * output.stride, sums[i]);
+  const ir::Range rows = {static_cast<int64_t>(range.begin), static_cast<int64_t>(range.end)};
+  if (rows.begin == rows.end) return;
+  for (const BoundPreparation& each : preparations) {
+    const size_t own = each.arguments.size() > 1 ? thread : 0;
+    each.program(each.arguments[own], {&rows, 1});
+  }
+}
+
+void RopeStep::run(const StepRun& run, size_t thread) const {
+  const int64_t dimension = input.width / heads, pairs = angles.width / 2;
+  for_heads(run, heads, thread, [&](int64_t row, int64_t head, int64_t count) {
+    float* to = output.row(row, thread) + head * dimension;
+    const float* cosines = angles.row(row, thread);
+    copy_row(input.row(row, thread) + head * dimension, count * dimension, to);
+    apply_rope(to, static_cast<size_t>(count), static_cast<size_t>(dimension), cosines, cosines + pairs,
+               static_cast<size_t>(pairs));
+  });
+}
+
+void StoreStep::run(const StepRun& run, size_t thread) const {
+  const int64_t dimension = keys.width / heads;
+  for_heads(run, heads, thread, [&](int64_t row, int64_t first, int64_t count) {
+    const StepRow& at = run.rows[static_cast<size_t>(row)];
+    const Sequence& sequence = *run.batch[at.sequence].sequence;
+    for (int64_t head = first; head < first + count; ++head) {
+      const int64_t column = head * dimension;
+      store_keys_values(sequence.shape(), sequence.pages().data(), layer, static_cast<size_t>(head),
+                        at.position, 1, keys.row(row, thread) + column, values.row(row, thread) + column, 0);
+    }
+  });
+}
+
+// A task is some rows of one sequence, the queries of one key-value head, and all blocks of positions or one.
+void AttendStep::run(const StepRun& run, size_t thread) const {
+  const auto query_heads = static_cast<size_t>(heads), groups = static_cast<size_t>(kv_heads);
+  const auto dimension = static_cast<size_t>(queries.width) / query_heads;
+  const size_t sharing = query_heads / groups, partial = attention_partial_size(dimension);
+  constexpr auto task_rows = static_cast<size_t>(attention_rows);
+  float* scratch = run.scratch[thread].data();
+  size_t task = 0;
+  for (size_t sequence = 0; sequence < run.batch.size(); ++sequence) {
+    const Sequence& past = *run.batch[sequence].sequence;
+    const size_t tokens = run.batch[sequence].tokens.size();
+    for (size_t first = 0; first < tokens; first += task_rows) {
+      AttentionRows rows;
+      rows.rows = std::min(task_rows, tokens - first);
+      rows.heads = sharing;
+      rows.query_stride = static_cast<size_t>(queries.stride);
+      rows.first_position = past.length() + first;
+      rows.scale = 1.0f / std::sqrt(static_cast<float>(dimension));
+      const size_t index = run.first_rows[sequence] + first;
+      const size_t blocks = output.data ? 1 : attention_blocks(rows.first_position + rows.rows);
+      for (size_t group = 0; group < groups; ++group) {
+        const KeyValueHead cached = key_value_head(past.shape(), past.pages().data(), layer, group);
+        const size_t head = group * sharing;
+        const float* query = queries.row(static_cast<int64_t>(index), thread) + head * dimension;
+        for (size_t block = 0; block < blocks; ++block) {
+          if (task++ % run.threads != thread) continue;
+          if (output.data) {
+            attention(cached, rows, query, output.row(static_cast<int64_t>(index), thread) + head * dimension,
+                      static_cast<size_t>(output.stride), scratch);
+          } else {
+            float* partials =
+                run.partials + ((index * query_heads + head) * run.max_blocks + block) * partial;
+            attend_block(cached, rows, block, query, partials, run.max_blocks * partial, scratch);
+          }
+        }
+      }
+    }
+  }
+}
+
+void JoinStep::run(const StepRun& run, size_t thread) const {
+  const auto query_heads = static_cast<size_t>(heads);
+  const auto dimension = static_cast<size_t>(output.width) / query_heads;
+  const size_t partial = attention_partial_size(dimension);
+  const Range range = rows_of(sharing, run, thread);
+  for (size_t i = range.begin; i < range.end; ++i) {
+    const size_t blocks = attention_blocks(run.rows[i].position + 1);
+    for (size_t head = 0; head < query_heads; ++head)
+      join_attention(run.partials + (i * query_heads + head) * run.max_blocks * partial, blocks, dimension,
+                     output.row(static_cast<int64_t>(i), thread) + head * dimension);
+  }
+}
+
+void AddStep::run(const StepRun& run, size_t thread) const {
+  const Range range = columns_of(*columns, run, thread);
+  for (int64_t i = 0; i < run.count; ++i) {
+    float* to = output.row(i, thread) + range.begin;
+    copy_row(x.row(i, thread) + range.begin, static_cast<int64_t>(range.size()), to);
+    add(to, y.row(i, thread) + range.begin, range.size());
+  }
+}
+
+void GateStep::run(const StepRun& run, size_t thread) const {
+  const Range range = columns_of(*columns, run, thread);
+  for (int64_t i = 0; i < run.count; ++i) {
+    const float* from = gate.row(i, thread) + range.begin;
+    const float* other = up.row(i, thread) + range.begin;
+    float* to = output.row(i, thread) + range.begin;
+    switch (function) {
+      case Activation::squared_relu: relu_squared_gate(from, other, range.size(), to); break;
+      case Activation::silu: silu_gate(from, other, range.size(), to); break;
+    }
+  }
+}
+
+void SelectStep::run(const StepRun& run, size_t thread) const {
+  const Range range = rows_of(sharing, run, thread);
+  for (size_t i = range.begin; i < range.end; ++i)
+    copy_row(input.row(static_cast<int64_t>(run.selected[i]), thread), output.width,
+             output.row(static_cast<int64_t>(i), thread));
+}
+
+}  // namespace tern::runtime

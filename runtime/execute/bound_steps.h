@@ -1,0 +1,138 @@
+// The operations of a graph, bound to memory and weights: each is a value with all that running it takes, and
+// run(run, thread) does one thread's share of it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "codegen/jit/compiled_kernel.h"
+#include "ir/program/program.h"
+#include "runtime/execute/step_run.h"
+#include "runtime/graph/operation.h"
+#include "runtime/math/rope.h"
+#include "runtime/model/architecture.h"
+#include "runtime/model/model.h"
+
+namespace tern::runtime {
+
+// Rows of f32: one copy for all threads, or one for each.
+struct FloatRows {
+  float* data = nullptr;      // the first row's first number, of thread 0
+  int64_t stride = 0;         // numbers from one row to the next
+  int64_t thread_stride = 0;  // numbers from one thread's copy to the next; 0: all share one
+  int64_t width = 0;
+
+  float* row(int64_t index, size_t thread) const {
+    return data + static_cast<int64_t>(thread) * thread_stride + index * stride;
+  }
+};
+
+// The same of quantised rows, with the scale and the sum of each.
+struct QuantizedRows {
+  int8_t* data = nullptr;
+  float* scales = nullptr;
+  int32_t* sums = nullptr;
+  int64_t stride = 0;
+  int64_t thread_stride = 0;  // of data
+  int64_t thread_rows = 0;    // of scales and sums
+  int64_t width = 0;
+};
+
+// Columns that several operations share out in the same units, so that each thread keeps to the columns that
+// it has computed itself. One step of a loop over n of each kernel is a whole part of the unit.
+struct SharedColumns {
+  int64_t columns = 0;
+  int64_t unit = 1;
+  std::vector<size_t> products;  // indices in the plan
+  int64_t unit_in_trial = 1;     // for a candidate too, if one of them is tried
+};
+
+struct EmbedStep {
+  const Tensor* table;
+  FloatRows output;
+  void run(const StepRun& run, size_t thread) const;
+};
+
+struct AnglesStep {
+  const RopeAngles* angles;
+  FloatRows output;  // the cosines, then the sines
+  void run(const StepRun& run, size_t thread) const;
+};
+
+struct NormStep {
+  Sharing sharing;
+  FloatRows input, output;
+  const float* weights;
+  float epsilon;
+  void run(const StepRun& run, size_t thread) const;
+};
+
+// A program that prepares what kernels read of a quantised value, with its pointers for each thread that has
+// a copy, or for all.
+struct BoundPreparation {
+  codegen::CompiledKernel program;
+  std::vector<ir::Arguments> arguments;
+};
+
+struct QuantizeStep {
+  Sharing sharing;
+  FloatRows input;
+  QuantizedRows output;
+  std::vector<BoundPreparation> preparations;
+  void run(const StepRun& run, size_t thread) const;
+};
+
+struct RopeStep {
+  FloatRows input, angles, output;
+  int64_t heads;
+  void run(const StepRun& run, size_t thread) const;
+};
+
+struct StoreStep {
+  FloatRows keys, values;
+  size_t layer;
+  int64_t heads;
+  void run(const StepRun& run, size_t thread) const;
+};
+
+struct AttendStep {
+  FloatRows queries;
+  FloatRows output;  // if each task takes all positions, and so needs no join; else without data
+  size_t layer;
+  int64_t heads, kv_heads;
+  void run(const StepRun& run, size_t thread) const;
+};
+
+struct JoinStep {
+  Sharing sharing;
+  FloatRows output;
+  int64_t heads;
+  void run(const StepRun& run, size_t thread) const;
+};
+
+struct AddStep {
+  FloatRows x, y, output;
+  const SharedColumns* columns;
+  void run(const StepRun& run, size_t thread) const;
+};
+
+struct GateStep {
+  Activation function;
+  FloatRows gate, up, output;
+  const SharedColumns* columns;
+  void run(const StepRun& run, size_t thread) const;
+};
+
+struct SelectStep {
+  Sharing sharing;
+  FloatRows input, output;
+  void run(const StepRun& run, size_t thread) const;
+};
+
+// Rows that fall to a thread: all, or a part of them.
+Range rows_of(Sharing sharing, const StepRun& run, size_t thread);
+// Columns that fall to a thread.
+Range columns_of(const SharedColumns& shared, const StepRun& run, size_t thread);
+
+}  // namespace tern::runtime

@@ -1,0 +1,323 @@
+#include "runtime/execute/executable.h"
+
+#include <algorithm>
+#include <cassert>
+#include <numeric>
+#include <optional>
+
+#include "codegen/lower/lower.h"
+#include "runtime/execute/kernel_trials.h"
+#include "runtime/execute/role_weights.h"
+#include "runtime/graph/families.h"
+#include "runtime/graph/passes.h"
+
+namespace tern::runtime {
+
+void Executable::run(const StepRun& run, ThreadPool& pool, Barrier& barrier) {
+  if (run.trials) begin_trial(run);
+  pool.run([&](size_t thread) {
+    for (const BoundStep& bound : steps_) {
+      std::visit([&](const auto& step) { step.run(run, thread); }, bound.step);
+      if (bound.meet_after) barrier.wait();
+    }
+  });
+}
+
+// A candidate may take its columns in other steps than the kernel in use.
+void Executable::begin_trial(const StepRun& run) {
+  for (const std::unique_ptr<SharedColumns>& shared : shared_columns_) {
+    shared->unit_in_trial = shared->unit;
+    for (const size_t product : shared->products) {
+      const codegen::CompiledKernel* candidate = run.trials->candidate_for(product, run.count);
+      if (candidate)
+        shared->unit_in_trial = std::lcm(shared->unit_in_trial, ParallelLoops(candidate->kernel()).columns());
+    }
+  }
+}
+
+bool Executable::joins_blocks() const {
+  return std::ranges::any_of(
+      steps_, [](const BoundStep& bound) { return std::holds_alternative<JoinStep>(bound.step); });
+}
+
+FloatRows Executable::output() const {
+  const auto last = std::ranges::find_if(steps_.rbegin(), steps_.rend(), [](const BoundStep& bound) {
+    return std::holds_alternative<ProductStep>(bound.step);
+  });
+  assert(last != steps_.rend());
+  return std::get<ProductStep>(last->step).memory.output;
+}
+
+int64_t Executable::meetings() const {
+  return 1 + std::ranges::count_if(steps_, &BoundStep::meet_after);
+}
+
+int64_t Executable::meetings_of_layer() const {
+  return std::ranges::count_if(steps_,
+                               [](const BoundStep& step) { return step.layer == 0 && step.meet_after; });
+}
+
+class Binder {
+ public:
+  Binder(GraphPart part, int64_t rows, const BindOptions& options)
+      : part_(part), rows_(rows), options_(options) {}
+
+  Expected<Executable> run() {
+    PassOptions passes{rows_, static_cast<int64_t>(options_.threads)};
+    // A kernel works on whole tiles of rows, for which the memory of each thread may be too small: that of a
+    // larger bucket, where the bucket's own could not be compiled.
+    passes.may_compute_by_each = fits_memory_of_threads();
+    graph_ = run_passes(build_graph(options_.model.hyperparameters), passes);
+    bool is_head = false;
+    for (const Block& block : graph_.blocks) {
+      for (int64_t i = 0; i < std::max<int64_t>(block.layers, 1); ++i) {
+        layer_ = block.layers > 0 ? block.first_layer + i : -1;
+        begin_group(block, 0);
+        for (size_t index = 0; index < block.operations.size(); ++index) {
+          const Operation& operation = block.operations[index];
+          is_head |= operation.op == Op::select;
+          if (is_head == (part_ == GraphPart::head)) TERN_TRY(add(operation));
+          if (operation.meet_after) begin_group(block, index + 1);
+        }
+      }
+    }
+    // The end of a run is a meeting.
+    executable_.steps_.back().meet_after = false;
+    return std::move(executable_);
+  }
+
+ private:
+  bool fits_memory_of_threads() const {
+    return std::ranges::all_of(options_.plan.products(), [&](const PlannedProduct& planned) {
+      const PlannedKernel& kernel = planned.kernel_for(rows_);
+      return codegen::padded_rows(*kernel.kernel) <= options_.memory.thread_rows();
+    });
+  }
+
+  const Value& at(int value) const { return graph_.values[static_cast<size_t>(value)]; }
+  bool is_quantized(int value) const { return at(value).type.kind == ValueKind::i8; }
+  Expected<FloatRows> floats(int value) { return options_.memory.floats(graph_, value); }
+
+  size_t index_of(const Operation& product) const { return options_.plan.index_of(layer_, product.weights); }
+  const PlannedKernel& kernel_of(const Operation& product) const {
+    return options_.plan.products()[index_of(product)].kernel_for(rows_);
+  }
+
+  // ---- columns that several operations between two meetings share out alike ----
+
+  // Looks at the operations of the block from `begin` on, up to the next meeting.
+  void begin_group(const Block& block, size_t begin) {
+    group_.clear();
+    for (size_t i = begin; i < block.operations.size(); ++i) {
+      const Operation& operation = block.operations[i];
+      if (operation.sharing == Sharing::columns) group_.push_back(&operation);
+      if (operation.meet_after) break;
+    }
+    shared_.clear();
+  }
+
+  int64_t columns_of(const Operation& operation) const {
+    int64_t columns = 0;
+    for (const int result : operation.results) columns += at(result).type.width;
+    return columns;
+  }
+
+  // Those of the operation; null for a product that is alone with its number of columns.
+  const SharedColumns* columns_for(const Operation& operation) {
+    const int64_t columns = columns_of(operation);
+    const auto known = std::ranges::find(shared_, columns, &SharedColumns::columns);
+    if (known != shared_.end()) return *known;
+    SharedColumns shared{columns, 1, {}, 1};
+    int users = 0;
+    for (const Operation* other : group_) {
+      if (columns_of(*other) != columns) continue;
+      ++users;
+      if (other->op != Op::matmul) continue;
+      shared.products.push_back(index_of(*other));
+      shared.unit = std::lcm(shared.unit, ParallelLoops(*kernel_of(*other).kernel).columns());
+    }
+    if (users < 2 && operation.op == Op::matmul) return nullptr;
+    if (shared.products.empty()) shared.unit = elements_a_unit;
+    shared.unit_in_trial = shared.unit;
+    executable_.shared_columns_.push_back(std::make_unique<SharedColumns>(std::move(shared)));
+    shared_.push_back(executable_.shared_columns_.back().get());
+    return shared_.back();
+  }
+  static constexpr int64_t elements_a_unit = 256;
+
+  // ---- operations ----
+
+  template <class Step>
+  void push(const Operation& operation, Step step) {
+    executable_.steps_.push_back({std::move(step), operation.meet_after, layer_});
+  }
+
+  Status add(const Operation& operation) {
+    const auto layer = static_cast<size_t>(std::max<int64_t>(layer_, 0));
+    switch (operation.op) {
+      case Op::embed: {
+        TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
+        push(operation, EmbedStep{&matrix_of(options_.model, operation.weights[0], layer_), output});
+        return {};
+      }
+      case Op::rope_angles: {
+        TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
+        push(operation, AnglesStep{&options_.angles, output});
+        return {};
+      }
+      case Op::rms_norm: {
+        TERN_ASSIGN(const FloatRows input, floats(operation.operands[0]));
+        TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
+        const std::vector<float>& weights = norm_of(options_.model, operation.weights[0], layer_);
+        push(operation, NormStep{operation.sharing, input, output, weights.data(), operation.epsilon});
+        return {};
+      }
+      case Op::quantize: return add_quantize(operation);
+      case Op::matmul: return add_product(operation);
+      case Op::rope: {
+        TERN_ASSIGN(const FloatRows input, floats(operation.operands[0]));
+        TERN_ASSIGN(const FloatRows angles, floats(operation.operands[1]));
+        TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
+        push(operation, RopeStep{input, angles, output, operation.heads});
+        return {};
+      }
+      case Op::store: {
+        TERN_ASSIGN(const FloatRows keys, floats(operation.operands[0]));
+        TERN_ASSIGN(const FloatRows values, floats(operation.operands[1]));
+        push(operation, StoreStep{keys, values, layer, operation.heads});
+        return {};
+      }
+      case Op::attend: {
+        TERN_ASSIGN(const FloatRows queries, floats(operation.operands[0]));
+        FloatRows output;
+        if (at(operation.results[0]).type.kind == ValueKind::f32) {
+          TERN_ASSIGN(output, floats(operation.results[0]));
+        }
+        push(operation, AttendStep{queries, output, layer, operation.heads, operation.kv_heads});
+        return {};
+      }
+      case Op::join: {
+        TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
+        push(operation, JoinStep{operation.sharing, output, operation.heads});
+        return {};
+      }
+      case Op::add: {
+        TERN_ASSIGN(const FloatRows x, floats(operation.operands[0]));
+        TERN_ASSIGN(const FloatRows y, floats(operation.operands[1]));
+        TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
+        push(operation, AddStep{x, y, output, columns_for(operation)});
+        return {};
+      }
+      case Op::gate: {
+        TERN_ASSIGN(const FloatRows gate, floats(operation.operands[0]));
+        TERN_ASSIGN(const FloatRows up, floats(operation.operands[1]));
+        TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
+        push(operation, GateStep{operation.function, gate, up, output, columns_for(operation)});
+        return {};
+      }
+      case Op::select: {
+        TERN_ASSIGN(const FloatRows input, floats(operation.operands[0]));
+        TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
+        push(operation, SelectStep{operation.sharing, input, output});
+        return {};
+      }
+    }
+    return {};
+  }
+
+  // What quantises a row also runs the preparations of all products that read it, each distinct one once.
+  Status add_quantize(const Operation& operation) {
+    const int value = operation.results[0];
+    TERN_ASSIGN(const FloatRows input, floats(operation.operands[0]));
+    TERN_ASSIGN(const QuantizedRows output, options_.memory.quantized(graph_, value));
+    QuantizeStep step{operation.sharing, input, output, {}};
+    std::vector<uint64_t> known;
+    for (const Block& block : graph_.blocks) {
+      for (const Operation& reader : block.operations) {
+        if (reader.op != Op::matmul || reader.operands[0] != value) continue;
+        for (const Preparation& preparation : kernel_of(reader).preparations) {
+          if (std::ranges::find(known, preparation.key) != known.end()) continue;
+          known.push_back(preparation.key);
+          TERN_ASSIGN(BoundPreparation bound, bind_preparation(value, output, preparation));
+          step.preparations.push_back(std::move(bound));
+        }
+      }
+    }
+    push(operation, std::move(step));
+    return {};
+  }
+
+  Expected<BoundPreparation> bind_preparation(int value, const QuantizedRows& quantized,
+                                              const Preparation& preparation) {
+    TERN_ASSIGN(const ProductMemory memory, memory_of_prepared(value, quantized, {preparation}));
+    BoundPreparation bound{preparation.program, {}};
+    for (size_t thread = 0; thread < copies_of(memory); ++thread)
+      bound.arguments.push_back(memory.arguments(preparation.program.program(), thread));
+    return bound;
+  }
+
+  // The quantised value, and what the preparations make of it.
+  Expected<ProductMemory> memory_of_prepared(int value, const QuantizedRows& quantized,
+                                             const std::vector<Preparation>& preparations) {
+    ProductMemory memory;
+    memory.quantized = quantized;
+    for (const Preparation& preparation : preparations) {
+      for (const ir::Buffer& parameter : parameters(preparation.program.program())) {
+        if (parameter.kind != ir::BufferKind::output) continue;
+        TERN_ASSIGN(memory.prepared[parameter.role],
+                    options_.memory.prepared(graph_, value, preparation.key, parameter));
+      }
+    }
+    return memory;
+  }
+
+  size_t copies_of(const ProductMemory& memory) const {
+    return memory.is_per_thread() ? options_.threads : 1;
+  }
+
+  Status add_product(const Operation& operation) {
+    const size_t index = index_of(operation);
+    const PlannedKernel& planned = kernel_of(operation);
+    assert(planned.code && "the plan is prepared");
+    const int input = operation.operands[0];
+    ProductMemory memory;
+    if (is_quantized(input)) {
+      TERN_ASSIGN(const QuantizedRows quantized, options_.memory.quantized(graph_, input));
+      TERN_ASSIGN(memory, memory_of_prepared(input, quantized, planned.preparations));
+    } else {
+      TERN_ASSIGN(memory.dense, floats(input));
+    }
+    memory.packed = &options_.plan.products()[index].packed;
+    if (operation.operands.size() > 1) {
+      TERN_ASSIGN(memory.other, floats(operation.operands[1]));
+    }
+    TERN_ASSIGN(memory.output, floats(operation.results[0]));
+    ProductStep step{index,
+                     *planned.code,
+                     ParallelLoops(planned.code->kernel()),
+                     {},
+                     std::move(memory),
+                     planned.code->kernel().problem.n,
+                     operation.sharing,
+                     columns_for(operation)};
+    for (size_t thread = 0; thread < copies_of(step.memory); ++thread)
+      step.arguments.push_back(step.memory.arguments(planned.code->program(), thread));
+    push(operation, std::move(step));
+    return {};
+  }
+
+  const GraphPart part_;
+  const int64_t rows_;
+  const BindOptions& options_;
+  Graph graph_;
+  Executable executable_;
+  int64_t layer_ = -1;
+  std::vector<const Operation*> group_;  // those since the last meeting that are shared out by columns
+  std::vector<SharedColumns*> shared_;   // of these
+};
+
+Expected<Executable> bind(GraphPart part, int64_t rows, const BindOptions& options) {
+  return Binder(part, rows, options).run();
+}
+
+}  // namespace tern::runtime

@@ -1,0 +1,64 @@
+// What the threads run: the steps of one part of a graph, bound to memory, weights and kernels.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "base/expected.h"
+#include "base/thread_pool.h"
+#include "runtime/execute/bound_steps.h"
+#include "runtime/execute/plan.h"
+#include "runtime/execute/product_step.h"
+#include "runtime/execute/step_memory.h"
+#include "runtime/graph/graph.h"
+
+namespace tern::runtime {
+
+struct BoundStep {
+  std::variant<EmbedStep, AnglesStep, NormStep, QuantizeStep, ProductStep, RopeStep, StoreStep, AttendStep,
+               JoinStep, AddStep, GateStep, SelectStep>
+      step;
+  bool meet_after = false;
+  int64_t layer = -1;
+};
+
+class Executable {
+ public:
+  // Runs the steps on all threads of the pool.
+  void run(const StepRun& run, ThreadPool& pool, Barrier& barrier);
+
+  // Whether it joins what attention leaves of each block of positions: see StepRun::partials.
+  bool joins_blocks() const;
+  // Where the results of its last product lie: the logits.
+  FloatRows output() const;
+
+  // How often the threads wait for each other in one run, its end included; and in one layer.
+  int64_t meetings() const;
+  int64_t meetings_of_layer() const;
+
+ private:
+  friend class Binder;
+  void begin_trial(const StepRun& run);
+
+  std::vector<BoundStep> steps_;
+  std::vector<std::unique_ptr<SharedColumns>> shared_columns_;
+};
+
+// The two parts of a graph, which run with different numbers of rows: up to `select`, and from there on.
+enum class GraphPart : uint8_t { layers, head };
+
+struct BindOptions {
+  const Model& model;
+  const Plan& plan;
+  const RopeAngles& angles;
+  StepMemory& memory;
+  size_t threads;
+};
+
+// Binds a part of the model's graph for a bucket of rows. Precondition: the plan is prepared for it.
+// Errors: not enough memory.
+Expected<Executable> bind(GraphPart part, int64_t rows, const BindOptions& options);
+
+}  // namespace tern::runtime

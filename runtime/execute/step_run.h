@@ -1,0 +1,44 @@
+// What differs from one run of an executable to the next: the tokens, and the threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "runtime/sequence/sequence.h"
+
+namespace tern::runtime {
+
+class KernelTrials;
+
+// The next tokens of one sequence. They follow those that it holds.
+struct SequenceTokens {
+  Sequence* sequence = nullptr;
+  std::span<const uint32_t> tokens;  // not empty; ids below the vocabulary's size
+  bool all_logits = false;           // of every token, not of the last alone
+};
+
+// One token of a step.
+struct StepRow {
+  uint32_t token;
+  size_t sequence;  // index in the batch
+  size_t position;  // in the sequence
+};
+
+struct StepRun {
+  std::span<const SequenceTokens> batch;
+  std::span<const StepRow> rows;       // of all tokens, sequence by sequence
+  std::span<const size_t> first_rows;  // of each sequence
+  std::span<const size_t> selected;    // rows whose logits are asked for, ascending
+  int64_t count = 0;                   // rows that are worked on: all, or those that are selected
+  size_t threads = 1;
+  // What attention leaves of each block of positions, before it is joined: [row][head][block], with room for
+  // max_blocks of attention_partial_size() floats each.
+  float* partials = nullptr;
+  size_t max_blocks = 0;
+  std::span<std::vector<float>> scratch;  // of attention, by thread
+  KernelTrials* trials = nullptr;         // if there are any
+};
+
+}  // namespace tern::runtime

@@ -1,0 +1,206 @@
+// The operations of a graph, as a table: what each reads, gives and is told, and how threads may share it
+// out.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace tern::runtime {
+
+// What a value holds, for each row (a token):
+enum class ValueKind : uint8_t {
+  f32,    // `width` numbers
+  i8,     // `width` numbers from -127 to 127, with an f32 scale and an i32 sum a row
+  pages,  // no row, but the keys and values of a layer, each `width` numbers a position, of each sequence
+  parts,  // what attention found in each block of positions, before they are joined to `width` numbers
+};
+inline constexpr std::array<std::string_view, 4> value_kinds = {"f32", "i8", "pages", "parts"};
+constexpr std::string_view name(ValueKind kind) {
+  return value_kinds[static_cast<size_t>(kind)];
+}
+
+// How the threads share an operation out: the unit of work that one thread does alone.
+enum class Sharing : uint8_t {
+  undecided,  // before the pass group_steps
+  rows,       // a row
+  columns,    // for all rows, a range of the columns of the result
+  heads,      // one head of a row
+  tasks,      // a task of attention: some rows, one key-value head, a block of positions
+  each,       // none: each thread computes all of it for itself, into memory of its own
+};
+inline constexpr std::array<std::string_view, 6> sharings = {"undecided", "rows",  "columns",
+                                                             "heads",     "tasks", "each"};
+constexpr std::string_view name(Sharing sharing) {
+  return sharings[static_cast<size_t>(sharing)];
+}
+
+enum class Op : uint8_t {
+  embed,
+  rope_angles,
+  rms_norm,
+  quantize,
+  matmul,
+  rope,
+  store,
+  attend,
+  join,
+  add,
+  gate,
+  select,
+};
+
+// What an operation is told beside its operands: fields of Operation (runtime/graph/graph.h).
+enum class Attribute : uint8_t { weights, epsilon, base, heads, kv_heads, function, epilogue };
+inline constexpr std::array<std::string_view, 7> attributes = {"weights",  "epsilon",  "base",    "heads",
+                                                               "kv_heads", "function", "epilogue"};
+constexpr std::string_view name(Attribute attribute) {
+  return attributes[static_cast<size_t>(attribute)];
+}
+
+// Sets of the enumerations above, as bits.
+template <class T>
+constexpr uint32_t set_of() {
+  return 0;
+}
+template <class T, class... More>
+constexpr uint32_t set_of(T first, More... more) {
+  return 1u << static_cast<uint32_t>(first) | set_of<T>(more...);
+}
+template <class T>
+constexpr bool contains(uint32_t set, T element) {
+  return (set >> static_cast<uint32_t>(element) & 1) != 0;
+}
+
+// One operand of an operation.
+struct OperandRow {
+  uint32_t kinds = 0;  // set of ValueKind; 0: there is no such operand
+  // Of a row of the operand, a thread reads only the elements that lie where its own results lie (the same
+  // columns, the same head), and not the whole row.
+  bool own_elements = false;
+};
+
+struct OpRow {
+  Op op;
+  std::string_view name;
+  std::array<OperandRow, 2> operands;
+  uint32_t results;     // set of ValueKind
+  uint32_t attributes;  // set of Attribute
+  uint32_t sharings;    // set of Sharing
+  // What a row of the result is, with the order of the operations where rounding makes it count.
+  std::string_view meaning;
+};
+
+namespace detail {
+constexpr uint32_t f32 = set_of(ValueKind::f32), i8 = set_of(ValueKind::i8), pages = set_of(ValueKind::pages),
+                   parts = set_of(ValueKind::parts);
+constexpr OperandRow whole(uint32_t kinds) {
+  return {kinds, false};
+}
+constexpr OperandRow own(uint32_t kinds) {
+  return {kinds, true};
+}
+constexpr uint32_t by_row = set_of(Sharing::rows, Sharing::each);
+}  // namespace detail
+
+// In the order of Op. Of matmul the second operand is there if its epilogue is not plain, and it has a result
+// for each of its weights, side by side as if these were one matrix; if it quantises its rows, that is the
+// last result, of kind i8.
+inline constexpr std::array<OpRow, 12> operations = {{
+    {Op::embed,
+     "embed",
+     {},
+     detail::f32,
+     set_of(Attribute::weights),
+     set_of(Sharing::rows),
+     "the row of the weights that the token names"},
+    {Op::rope_angles,
+     "rope_angles",
+     {},
+     detail::f32,
+     set_of(Attribute::base),
+     set_of(Sharing::rows),
+     "the cosines, then the sines of the token's position: see runtime/math/rope.h"},
+    {Op::rms_norm,
+     "rms_norm",
+     {detail::whole(detail::f32)},
+     detail::f32,
+     set_of(Attribute::weights, Attribute::epsilon),
+     detail::by_row,
+     "(x * r) * weights, r = 1 / sqrt(mean of squares + epsilon); the sum as runtime/math/float_ops.h says"},
+    {Op::quantize,
+     "quantize",
+     {detail::whole(detail::f32)},
+     detail::i8,
+     0,
+     detail::by_row,
+     "x * s rounded half to even, s = 127 / max(|x|, 1e-5)"},
+    {Op::matmul,
+     "matmul",
+     {detail::whole(detail::i8 | detail::f32), detail::own(detail::f32)},
+     detail::f32 | detail::i8,
+     set_of(Attribute::weights, Attribute::epilogue),
+     set_of(Sharing::columns, Sharing::rows),
+     "of i8: exact sums, then / scale of the row * scale of the weights, then the epilogue (ir/kernel/"
+     "epilogue.h); of f32: a sum in the order of the inputs"},
+    {Op::rope,
+     "rope",
+     {detail::own(detail::f32), detail::whole(detail::f32)},
+     detail::f32,
+     set_of(Attribute::heads),
+     set_of(Sharing::heads),
+     "each head turned by the angles: pairs (i, i + half of them), the rest as it was"},
+    {Op::store,
+     "store",
+     {detail::own(detail::f32), detail::own(detail::f32)},
+     detail::pages,
+     set_of(Attribute::heads),
+     set_of(Sharing::heads),
+     "the keys and values of all positions so far, with those of this row added"},
+    {Op::attend,
+     "attend",
+     {detail::whole(detail::f32), detail::whole(detail::pages)},
+     detail::parts | detail::f32,
+     set_of(Attribute::heads, Attribute::kv_heads),
+     set_of(Sharing::tasks),
+     "of each head and block of positions: largest score, sum of exponentials, weighted sum of values (see "
+     "runtime/math/attention.h); as f32, what join makes of them"},
+    {Op::join,
+     "join",
+     {detail::whole(detail::parts)},
+     detail::f32,
+     set_of(Attribute::heads),
+     detail::by_row,
+     "the parts of each head joined in ascending order of their positions"},
+    {Op::add,
+     "add",
+     {detail::own(detail::f32), detail::own(detail::f32)},
+     detail::f32,
+     0,
+     set_of(Sharing::columns),
+     "x + y"},
+    {Op::gate,
+     "gate",
+     {detail::own(detail::f32), detail::own(detail::f32)},
+     detail::f32,
+     set_of(Attribute::function),
+     set_of(Sharing::columns),
+     "relu_squared: (r * r) * y, r = max(x, 0); silu: (x / (1 + exp(-x))) * y"},
+    {Op::select,
+     "select",
+     {detail::whole(detail::f32)},
+     detail::f32,
+     0,
+     detail::by_row,
+     "the rows whose logits are asked for, close together: what follows works on these alone"},
+}};
+constexpr const OpRow& row(Op op) {
+  return operations[static_cast<size_t>(op)];
+}
+constexpr std::string_view name(Op op) {
+  return row(op).name;
+}
+std::optional<Op> op_named(std::string_view name);
+
+}  // namespace tern::runtime

@@ -1,0 +1,44 @@
+#include "runtime/graph/sharing.h"
+
+namespace tern::runtime {
+namespace {
+
+int64_t width_of(const Graph& graph, int value) {
+  return graph.values[static_cast<size_t>(value)].type.width;
+}
+
+UnitAccess access_of(const Graph& graph, const Operation& operation, bool own_elements) {
+  UnitAccess access{operation.sharing, 0, own_elements};
+  switch (operation.sharing) {
+    case Sharing::undecided:
+    case Sharing::tasks: access.within = false; break;
+    case Sharing::each: access.within = true; break;
+    // All of a row is one thread's, but select moves rows.
+    case Sharing::rows: access.within = operation.op != Op::select; break;
+    case Sharing::heads: access.units = operation.heads; break;
+    case Sharing::columns:
+      // The columns of several matrices side by side are shared out as one range.
+      for (const int result : operation.results) access.units += width_of(graph, result);
+      break;
+  }
+  return access;
+}
+
+}  // namespace
+
+UnitAccess read_access(const Graph& graph, const Operation& operation, size_t operand) {
+  return access_of(graph, operation, row(operation.op).operands[operand].own_elements);
+}
+
+UnitAccess write_access(const Graph& graph, const Operation& operation) {
+  UnitAccess access = access_of(graph, operation, true);
+  // The rows that select gives are shared out as rows are, among fewer.
+  if (operation.op == Op::select) access.within = true;
+  return access;
+}
+
+bool same_units(const UnitAccess& a, const UnitAccess& b) {
+  return a.within && b.within && a.sharing == b.sharing && a.units == b.units;
+}
+
+}  // namespace tern::runtime
