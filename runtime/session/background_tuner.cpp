@@ -176,7 +176,7 @@ bool BackgroundTuner::is_right(const codegen::CompiledKernel& kernel) {
   if (!check_ || !same_but_for_rows(problem, checked_)) check_.emplace(problem, check_threads_);
   checked_ = problem;
   if (ending_) return false;
-  const autotune::Code code{kernel, std::nullopt};
+  const autotune::Code code{kernel, {}};
   const bool right = check_->check_guarded({&code, 1})[0].empty();
   wrong_ += !right;
   return right;

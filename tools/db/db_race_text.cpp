@@ -92,11 +92,6 @@ std::string last_line(std::span<const ContestResult> results) {
                      contest_text(largest->problem));
 }
 
-bool same_shape(ir::Problem a, const ir::Problem& b) {
-  a.m = b.m;
-  return a == b;
-}
-
 }  // namespace
 
 std::string contest_text(const ir::Problem& problem) {

@@ -10,6 +10,7 @@
 #include "runtime/session/machine_threads.h"
 #include "runtime/session/tune_tasks.h"
 #include "targets/host.h"
+#include "tools/options/exit_code.h"
 #include "tools/options/model_options.h"
 #include "tools/options/output_file.h"
 #include "tools/options/process.h"
