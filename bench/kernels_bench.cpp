@@ -1,7 +1,8 @@
 // Matrix products of the shapes of BitNet b1.58 2B4T on one thread, with the kernel of every recipe that is
 // legal on this machine, or on a target that it can run: weights in cache (one matrix again and again) and
-// from memory (many copies in turn). Names are recipe/m/n/k/place; `peak` is what the instruction of the
-// products does on registers alone, in the same units.
+// from memory (many copies in turn). Names are recipe[/group]/m/n/k/place: with a group, weights have an f16
+// scale for that many inputs, and are i2 where a plus says so; `peak` is what the instruction of the products
+// does on registers alone, in the same units.
 //
 //   build/release/bench/kernels_bench --benchmark_filter='m1/.*n2560/k2560/cache'
 //   build/release/bench/kernels_bench --target=x86-64-v3 --benchmark_filter='dot.*m1/'
@@ -44,15 +45,18 @@ size_t bytes_of(const ir::Buffer& buffer) {
   return static_cast<size_t>(buffer.bytes());
 }
 
-// The buffers of a call, with so many copies of the weights.
+bool is_packed(const ir::Buffer& buffer) {
+  return buffer.role == ir::BufferRole::weights || buffer.role == ir::BufferRole::group_scales;
+}
+
+// The buffers of a call, with so many copies of the weights and of their scales per group.
 struct Call {
   std::vector<Memory> memory;
   std::vector<void*> pointers;
 
   Call(const ir::Program& program, size_t copies) {
     for (const ir::Buffer& buffer : parameters(program)) {
-      const bool is_weights = buffer.role == ir::BufferRole::weights;
-      const size_t size = bytes_of(buffer) * (is_weights ? copies : 1) + 4096;
+      const size_t size = bytes_of(buffer) * (is_packed(buffer) ? copies : 1) + 4096;
       // Any bytes are weights, but for those of which a range is promised.
       memory.push_back(allocate(size, buffer.has_promise() ? 0 : 0x55));
       pointers.push_back(memory.back().data());
@@ -64,15 +68,21 @@ void run(benchmark::State& state, const codegen::Jit& jit, const ir::Kernel& ker
   const Expected<codegen::CompiledKernel> compiled = jit.compile(kernel);
   if (!compiled) return state.SkipWithError(compiled.error().text().c_str());
   const ir::Program& program = compiled->program();
-  const size_t weights_index = parameter_index(program, ir::BufferRole::weights);
-  const size_t weight_bytes = bytes_of(program.buffers[weights_index]);
+  std::vector<size_t> packed;
+  size_t weight_bytes = 0;
+  for (size_t i = 0; i < parameters(program).size(); ++i) {
+    if (!is_packed(program.buffers[i])) continue;
+    packed.push_back(i);
+    weight_bytes += bytes_of(program.buffers[i]);
+  }
   const size_t copies = from_memory ? (size_t{1} << 29) / weight_bytes + 1 : 1;
   Call call(program, copies);
-  std::byte* weights = static_cast<std::byte*>(call.pointers[weights_index]);
+  const std::vector<void*> first = call.pointers;
   size_t copy = 0;
   const std::vector<ir::Range> ranges = full_ranges(program);
   for (auto _ : state) {
-    call.pointers[weights_index] = weights + copy * weight_bytes;
+    for (const size_t i : packed)
+      call.pointers[i] = static_cast<std::byte*>(first[i]) + copy * bytes_of(program.buffers[i]);
     (*compiled)(call.pointers, ranges);
     copy = copy + 1 == copies ? 0 : copy + 1;
   }
@@ -119,8 +129,11 @@ void add(const codegen::Jit& jit, const kernels::Recipe& recipe, const ir::Probl
   for (const bool from_memory : {false, true}) {
     // Rows share weights that are read once: where they are matters for one token.
     if (from_memory && problem.m > 1) continue;
-    const std::string name = fmt::format("{}/m{}/n{}/k{}/{}", dashed(print(recipe)), problem.m, problem.n,
-                                         problem.k, from_memory ? "memory" : "cache");
+    std::string kind = dashed(print(recipe));
+    if (problem.is_quantized() && problem.w.group > 0)
+      kind += fmt::format("/g{}{}", problem.w.group, problem.w.element == ir::Element::i2 ? "+" : "");
+    const std::string name = fmt::format("{}/m{}/n{}/k{}/{}", kind, problem.m, problem.n, problem.k,
+                                         from_memory ? "memory" : "cache");
     benchmark::RegisterBenchmark(name.c_str(), [&jit, kernel, from_memory](benchmark::State& state) {
       run(state, jit, kernel, from_memory);
     });
@@ -140,8 +153,19 @@ void add_all(const codegen::Jit& jit) {
   const std::pair<int64_t, int64_t> shapes[] = {{2560, 2560}, {640, 2560}, {6912, 2560}, {2560, 6912}};
   for (const Element weight : {Element::trit, Element::sign}) {
     for (const kernels::Recipe& recipe : kernels::recipes(weight)) {
-      for (const int64_t m : {1, 4, 16, 512}) {
+      for (const int64_t m : {1, 4, 16, 256, 512}) {
         for (const auto& [n, k] : shapes) add(jit, recipe, problem_of(weight, m, n, k));
+      }
+    }
+  }
+  for (const Element weight : {Element::trit, Element::i2}) {
+    for (const int64_t group : {32, 64, 128}) {
+      for (const int64_t m : {1, 4, 16, 256}) {
+        for (const auto& [n, k] : shapes) {
+          const ir::Problem problem =
+              ir::matmul(m, n, k, {weight, ir::Scaling::group, group, ir::Element::f16});
+          for (const kernels::Recipe& recipe : kernels::recipes(problem)) add(jit, recipe, problem);
+        }
       }
     }
   }

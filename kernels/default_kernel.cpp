@@ -22,7 +22,8 @@ Recipe default_recipe(const ir::Problem& problem, const targets::Target& target)
     recipe.offset = 0;
     return recipe;
   }
-  if (unpacks_triples_quickly(target) && problem.w.element == ir::Element::trit)
+  // Groups of inputs are not whole vectors of triples.
+  if (unpacks_triples_quickly(target) && problem.w.element == ir::Element::trit && !problem.is_grouped())
     recipe = {ir::Packing::g3b5, ir::Strategy::dot, ir::Unpack::table};
   // Where sums wait in 16 bits, one row is bound by unpacking: masks in place save shifts. Several rows share
   // what is unpacked, and lose more by having fewer registers for their sums.

@@ -16,12 +16,12 @@ using ir::Strategy;
 using ir::TileUnit;
 using ir::Unpack;
 
-// Inputs whose sums fit 16 bits: products of a code of two bits, at most 3, or of a trit's code, at most 2,
-// with any i8; two of them in each of the i16 lanes for every four inputs.
-int64_t widening_limit(const Recipe& recipe) {
+// Inputs whose sums fit 16 bits: products of a code of two bits or of i2, at most 3, or of a trit's code, at
+// most 2, with any i8; two of them in each of the i16 lanes for every four inputs.
+int64_t widening_limit(const Recipe& recipe, ir::Element weight) {
   if (recipe.in_place > 1) return 64;
   const bool two_bits = row(recipe.packing).code_bits == 2 && recipe.unpack == Unpack::fields;
-  return two_bits ? 128 : 252;
+  return two_bits || weight == ir::Element::i2 ? 128 : 252;
 }
 
 // The same of sums that were looked up: a high byte of -2..1 for triples of activations, -1..0 for pairs,
@@ -80,16 +80,16 @@ Tiling tiling_of(const Recipe& recipe, const targets::Target& target) {
 }
 
 // Of strategies dot, tile and lookup of quads, which share layouts.
-void set_inputs_of_quads(Knobs& knobs, const Recipe& recipe, const targets::Target& target, bool one_row,
-                         bool unrolls_rows) {
+void set_inputs_of_quads(Knobs& knobs, const Recipe& recipe, ir::Element weight,
+                         const targets::Target& target, bool one_row, bool unrolls_rows) {
   const int64_t leaf = leaf_inputs(recipe, knobs.lanes);
   const bool quad = has_quad_dot(target, knobs.lanes * 32);
   const Recipe plain{recipe.packing, Strategy::dot, plain_unpack(recipe.packing)};
-  knobs.block_inputs = multiple_below(quad ? 64 : widening_limit(plain), leaf);
+  knobs.block_inputs = multiple_below(quad ? 64 : widening_limit(plain, weight), leaf);
   knobs.unrolled_inputs = knobs.block_inputs;
   if (recipe.strategy == Strategy::dot && !quad && recipe.offset == 1 && recipe.in_place < 3) {
     // Three digits in place are too large for 16 bits; and a block may be wider than what the sums hold.
-    knobs.widen_every = std::min(knobs.block_inputs, multiple_below(widening_limit(recipe), leaf));
+    knobs.widen_every = std::min(knobs.block_inputs, multiple_below(widening_limit(recipe, weight), leaf));
     knobs.unrolled_inputs = knobs.widen_every;
   }
   if (!one_row && !unrolls_rows) knobs.unrolled_inputs = leaf;
@@ -214,9 +214,11 @@ Knobs default_knobs(const Recipe& recipe, const ir::Problem& problem, const targ
         break;
       }
       [[fallthrough]];
-    case Strategy::dot: set_inputs_of_quads(knobs, recipe, target, one_row, tiling.unrolls_rows); break;
+    case Strategy::dot:
+      set_inputs_of_quads(knobs, recipe, problem.w.element, target, one_row, tiling.unrolls_rows);
+      break;
     case Strategy::tile:
-      set_inputs_of_quads(knobs, recipe, target, one_row, tiling.unrolls_rows);
+      set_inputs_of_quads(knobs, recipe, problem.w.element, target, one_row, tiling.unrolls_rows);
       set_panels(knobs, recipe, target);
       break;
     case Strategy::addsub:

@@ -57,7 +57,7 @@ std::vector<Recipe> recipes(ir::Element weight) {
   std::vector<Recipe> all;
   for (const ir::PackingRow& packing : ir::packings) {
     if (!can_hold(packing.packing, weight)) continue;
-    if (weight != ir::Element::trit && weight != ir::Element::sign) {
+    if (!ir::matmul(1, 1, 1, ir::weights_of(weight)).is_quantized()) {
       all.push_back({packing.packing, Strategy::madd, Unpack::fields, 0});
       continue;
     }
@@ -68,6 +68,13 @@ std::vector<Recipe> recipes(ir::Element weight) {
     if (packing.packing == ir::Packing::planes)
       all.push_back({packing.packing, Strategy::addsub, Unpack::fields, 0});
   }
+  return all;
+}
+
+std::vector<Recipe> recipes(const ir::Problem& problem) {
+  std::vector<Recipe> all = recipes(problem.w.element);
+  if (!problem.is_quantized() || !problem.is_grouped()) return all;
+  std::erase_if(all, [&](const Recipe& recipe) { return problem.sum_group() % step_inputs(recipe) != 0; });
   return all;
 }
 

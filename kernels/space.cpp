@@ -150,7 +150,7 @@ std::optional<Candidate> parse_candidate(std::string_view text, const ir::Proble
   if (colon == std::string_view::npos) return std::nullopt;
   const std::optional<Knobs> knobs = parse_knobs(text.substr(colon + 2));
   if (!knobs) return std::nullopt;
-  for (const Recipe& recipe : recipes(problem.w.element)) {
+  for (const Recipe& recipe : recipes(problem)) {
     if (print(recipe) == text.substr(0, colon)) return transferred({recipe, *knobs, {}}, problem, target);
   }
   return std::nullopt;
@@ -178,8 +178,7 @@ KnobValues knob_values(const Recipe& recipe, const ir::Problem& problem, const t
 
   const int64_t leaf = leaf_inputs(recipe, usual.lanes);
   values.block_inputs = {usual.block_inputs};
-  const bool fixed_inputs =
-      problem.w.scaling == ir::Scaling::group || (recipe.strategy == Strategy::lookup && !recipe.quads);
+  const bool fixed_inputs = problem.is_grouped() || (recipe.strategy == Strategy::lookup && !recipe.quads);
   if (!fixed_inputs) {
     insert(values.block_inputs, 2 * usual.block_inputs);
     if (usual.block_inputs / 2 % leaf == 0) insert(values.block_inputs, usual.block_inputs / 2);
@@ -202,7 +201,7 @@ KnobValues knob_values(const Recipe& recipe, const ir::Problem& problem, const t
 
 Space make_space(const ir::Problem& problem, const targets::Target& target) {
   Gatherer gatherer(problem, target);
-  for (const Recipe& recipe : recipes(problem.w.element)) {
+  for (const Recipe& recipe : recipes(problem)) {
     const Knobs usual = default_knobs(recipe, problem, target);
     gatherer.add(recipe, usual);
     // What the target cannot run at all has one reason, not a thousand.
@@ -227,8 +226,7 @@ std::vector<Candidate> sample_space(const ir::Problem& problem, const targets::T
 
 Space default_space(const ir::Problem& problem, const targets::Target& target) {
   Gatherer gatherer(problem, target);
-  for (const Recipe& recipe : recipes(problem.w.element))
-    gatherer.add(recipe, default_knobs(recipe, problem, target));
+  for (const Recipe& recipe : recipes(problem)) gatherer.add(recipe, default_knobs(recipe, problem, target));
   return gatherer.take();
 }
 
@@ -271,7 +269,7 @@ std::optional<Candidate> transferred(const Candidate& candidate, const ir::Probl
 std::vector<Candidate> sharing_layout(const Candidate& candidate, const ir::Problem& problem,
                                       const targets::Target& target) {
   Gatherer gatherer(problem, target);
-  for (const Recipe& recipe : recipes(problem.w.element)) {
+  for (const Recipe& recipe : recipes(problem)) {
     if (recipe.packing != candidate.recipe.packing) continue;
     Knobs knobs = default_knobs(recipe, problem, target);
     for (const Knob& knob : all_knobs) {

@@ -27,7 +27,7 @@ struct AsmOptions {
   ir::Problem problem = ir::matmul(1, 2560, 2560, {ir::Element::trit, ir::Scaling::tensor});
   std::string weight = "trit";
   std::string recipe;
-  int64_t scale_group = 32;
+  std::optional<int64_t> scale_group, activation_group;
   std::string target = "host";
   runtime::RecordOptions records;
   std::string emit = "asm";
@@ -36,24 +36,30 @@ struct AsmOptions {
 
 Expected<ir::Problem> problem_of(const AsmOptions& options) {
   using ir::Element;
-  constexpr Element weights[] = {Element::trit, Element::sign, Element::i4, Element::i8,
-                                 Element::f16,  Element::bf16, Element::f32};
+  constexpr Element weights[] = {Element::trit, Element::sign, Element::i2,   Element::i4,
+                                 Element::i8,   Element::f16,  Element::bf16, Element::f32};
   const std::optional<Element> weight = ir::element_named(options.weight);
   if (!weight || std::find(std::begin(weights), std::end(weights), *weight) == std::end(weights))
     return Error{
-        fmt::format("'{}' is no type of weight: trit, sign, i4, i8, f16, bf16 or f32", options.weight), {}};
-  return ir::matmul(options.problem.m, options.problem.n, options.problem.k,
-                    ir::weights_of(*weight, options.scale_group));
+        fmt::format("'{}' is no type of weight: trit, sign, i2, i4, i8, f16, bf16 or f32", options.weight),
+        {}};
+  ir::Problem problem = ir::matmul(options.problem.m, options.problem.n, options.problem.k,
+                                   ir::weights_of(*weight, options.scale_group.value_or(32)));
+  if (problem.is_quantized() && options.scale_group)
+    problem.w = {*weight, ir::Scaling::group, *options.scale_group, Element::f16};
+  if (problem.is_quantized() && options.activation_group)
+    problem.a = {Element::i8, ir::Scaling::group, *options.activation_group};
+  return problem;
 }
 
 // The recipe of that name, as `tern targets --recipes` writes it.
-Expected<kernels::Recipe> find_recipe(const std::string& wanted, ir::Element weight) {
+Expected<kernels::Recipe> find_recipe(const std::string& wanted, const ir::Problem& problem) {
   std::vector<std::string> names;
-  for (const kernels::Recipe& recipe : kernels::recipes(weight)) {
+  for (const kernels::Recipe& recipe : kernels::recipes(problem)) {
     names.push_back(print(recipe));
     if (names.back() == wanted) return recipe;
   }
-  return Error{fmt::format("'{}' is no recipe for weights of type {}: {}", wanted, name(weight),
+  return Error{fmt::format("'{}' is no recipe for weights of type {}: {}", wanted, name(problem.w.element),
                            fmt::join(names, ", ")),
                {}};
 }
@@ -75,10 +81,11 @@ Expected<ir::Kernel> kernel_of(const AsmOptions& options, const targets::Target&
   for (int64_t size : {problem->m, problem->n, problem->k}) {
     if (size < 1 || size > (1 << 20)) return Error{"-m, -n and -k must be between 1 and 1048576", {}};
   }
-  if (problem->w.scaling == ir::Scaling::group && problem->w.group < 1)
+  if ((problem->w.scaling == ir::Scaling::group && problem->w.group < 1) ||
+      (problem->a.scaling == ir::Scaling::group && problem->a.group < 1))
     return Error{"a group of inputs that share a scale must have at least one", {}};
   if (options.recipe.empty()) return tuned_kernel(options, *problem, target);
-  const Expected<kernels::Recipe> recipe = find_recipe(options.recipe, problem->w.element);
+  const Expected<kernels::Recipe> recipe = find_recipe(options.recipe, *problem);
   if (!recipe) return recipe.error();
   return checked(kernels::make_kernel(*recipe, *problem, target));
 }
@@ -126,10 +133,12 @@ void add_asm(CLI::App& app, int& exit_code) {
   command->add_option("-m", options->problem.m, "Tokens, without --kernel")->capture_default_str();
   command->add_option("-n", options->problem.n, "Outputs, without --kernel")->capture_default_str();
   command->add_option("-k", options->problem.k, "Inputs, without --kernel")->capture_default_str();
-  command->add_option("--weight", options->weight, "trit, sign, i4, i8, f16, bf16 or f32")
+  command->add_option("--weight", options->weight, "trit, sign, i2, i4, i8, f16, bf16 or f32")
       ->capture_default_str();
-  command->add_option("--scale-group", options->scale_group, "Inputs a scale, for i4 and i8")
-      ->capture_default_str();
+  command->add_option("--scale-group", options->scale_group,
+                      "Inputs that share a scale of W: 32 for i4 and i8; one scale for trit, sign and i2");
+  command->add_option("--activation-group", options->activation_group,
+                      "Inputs that share a scale of A, for trit, sign and i2; one a row if not given");
   command->add_option(
       "--recipe", options->recipe,
       "How weights are packed and multiplied, such as \"g3b5 dot table\" (see targets --recipes); "

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "base/counter_random.h"
+#include "ir/half.h"
 #include "ir/kernel/pack.h"
 
 namespace tern::autotune {
@@ -45,20 +46,34 @@ CheckCase::CheckCase(const ir::Problem& problem) : problem_(problem), small_(pro
 
 void CheckCase::choose_trits() {
   const bool signs = problem_.w.element == ir::Element::sign;
+  const uint64_t values = problem_.w.element == ir::Element::i2 ? 4 : 3;
   inputs_.trits.resize(small_.n * small_.k);
   for (size_t i = 0; i < inputs_.trits.size(); ++i)
     inputs_.trits[i] = static_cast<int8_t>(signs ? static_cast<int>(split_mix(i) % 2) * 2 - 1
-                                                 : static_cast<int>(split_mix(i) % 3) - 1);
+                                                 : static_cast<int>(split_mix(i) % values) - 1);
   inputs_.quantized.resize(small_.m * small_.k);
   for (size_t i = 0; i < inputs_.quantized.size(); ++i)
     inputs_.quantized[i] = static_cast<int8_t>(static_cast<int>(split_mix(~i) % 255) - 127);
   // The second row is as large as can be, so that sums that are too narrow show.
   for (int64_t k = 0; k < small_.k; ++k)
     inputs_.quantized[small_.k + k] = static_cast<int8_t>(inputs_.trits[k] < 0 ? -127 : 127);
-  for (int64_t m = 0; m < small_.m; ++m)
-    inputs_.activation_scales.push_back(std::abs(small_float(m)) * 50 + 1);
+  const int64_t scales = small_.a.group > 0 ? ir::ceil_divide(small_.k, small_.a.group) : 1;
+  for (int64_t i = 0; i < small_.m * scales; ++i)
+    inputs_.activation_scales.push_back(std::abs(small_float(i)) * 50 + 1);
   inputs_.weight_scale = 0.37f;
   for (int64_t n = 0; n < small_.n; ++n) inputs_.output_scales.push_back(small_float(n));
+  choose_group_scales();
+}
+
+// Values that their type holds.
+void CheckCase::choose_group_scales() {
+  if (small_.w.scaling != ir::Scaling::group) return;
+  const int64_t groups = ir::ceil_divide(small_.k, small_.w.group);
+  for (int64_t i = 0; i < small_.n * groups; ++i) {
+    const float scale = small_float(i);
+    inputs_.group_scales.push_back(small_.w.scale == ir::Element::f16 ? ir::f16_to_f32(ir::f32_to_f16(scale))
+                                                                      : scale);
+  }
 }
 
 void CheckCase::choose_dense() {
@@ -74,10 +89,7 @@ void CheckCase::choose_dense() {
     encode_dense(packing, bytes, whole ? static_cast<float>(low + number) : small_float(i));
     inputs_.dense[i] = decode_dense(packing, bytes);
   }
-  if (whole) {
-    const int64_t groups = ir::ceil_divide(small_.k, small_.w.group);
-    for (int64_t i = 0; i < small_.n * groups; ++i) inputs_.group_scales.push_back(small_float(i));
-  }
+  choose_group_scales();
   for (int64_t i = 0; i < small_.m * small_.k; ++i) inputs_.activations.push_back(small_float(i));
 }
 
@@ -125,31 +137,44 @@ void CheckCase::pack_weights(const ir::Layout& layout, std::byte* destination) c
   }
 }
 
-void CheckCase::pack_scales(const ir::Layout& layout, std::byte* destination) const {
+template <class T, class Stored>
+void CheckCase::pack_scales_as(const ir::Layout& layout, std::byte* destination, Stored stored) const {
   const int64_t groups = ir::ceil_divide(problem_.k, problem_.w.group);
   const ir::LayoutMap map(layout, problem_.n, groups);
-  const std::span<float> whole(reinterpret_cast<float*>(destination), map.positions());
+  const std::span<T> whole(reinterpret_cast<T*>(destination), map.positions());
   for (const Known& part : known_) {
     const float* rows = &inputs_.group_scales[part.before * groups];
-    ir::pack_dense<float>(
-        layout, whole, problem_.n, groups, part.begin, part.end,
-        [&](int64_t n, float* row) { std::copy_n(rows + (n - part.begin) * groups, groups, row); });
+    ir::pack_dense<T>(layout, whole, problem_.n, groups, part.begin, part.end, [&](int64_t n, T* row) {
+      const float* scales = rows + (n - part.begin) * groups;
+      std::transform(scales, scales + groups, row, stored);
+    });
   }
+}
+
+void CheckCase::pack_scales(const ir::Layout& layout, std::byte* destination) const {
+  if (problem_.w.scale == ir::Element::f16)
+    pack_scales_as<uint16_t>(layout, destination, [](float scale) { return ir::f32_to_f16(scale); });
+  else
+    pack_scales_as<float>(layout, destination, [](float scale) { return scale; });
 }
 
 void CheckCase::fill(const ir::Buffer& buffer, std::byte* destination) const {
   switch (buffer.role) {
     case ir::BufferRole::activations: return fill_activations(buffer, destination);
     case ir::BufferRole::activation_sums:
-      for (int64_t m = 0; m < buffer.size; ++m) {
-        const auto row = std::span(inputs_.quantized).subspan(m % small_.m * problem_.k, problem_.k);
-        reinterpret_cast<int32_t*>(destination)[m] = std::accumulate(row.begin(), row.end(), int32_t{0});
-      }
-      return;
+      return fill_activation_sums(buffer, reinterpret_cast<int32_t*>(destination));
     case ir::BufferRole::activation_scales:
       for (int64_t m = 0; m < buffer.size; ++m)
         reinterpret_cast<float*>(destination)[m] = inputs_.activation_scales[m % small_.m];
       return;
+    case ir::BufferRole::activation_factors: {
+      const int64_t stride = group_stride(problem_, problem_.a.group),
+                    groups = ir::ceil_divide(problem_.k, problem_.a.group);
+      for (int64_t m = 0; m < buffer.size / stride; ++m)
+        std::copy_n(&inputs_.activation_scales[m % small_.m * groups], groups,
+                    reinterpret_cast<float*>(destination) + m * stride);
+      return;
+    }
     case ir::BufferRole::weight_scales: return fill_weight_scales(reinterpret_cast<float*>(destination));
     case ir::BufferRole::none:
     case ir::BufferRole::weights:
@@ -158,10 +183,24 @@ void CheckCase::fill(const ir::Buffer& buffer, std::byte* destination) const {
     case ir::BufferRole::tables_high:
     case ir::BufferRole::residual:
     case ir::BufferRole::gate:
+    case ir::BufferRole::partial_sums:
     case ir::BufferRole::output:
     case ir::BufferRole::quantized_output:
     case ir::BufferRole::output_sums:
     case ir::BufferRole::output_scales: return;
+  }
+}
+
+// Of each row, or of each group of exact sums.
+void CheckCase::fill_activation_sums(const ir::Buffer& buffer, int32_t* sums) const {
+  const int64_t k = problem_.k, group = problem_.is_grouped() ? problem_.sum_group() : k;
+  const int64_t stride = problem_.is_grouped() ? group_stride(problem_, group) : 1;
+  for (int64_t m = 0; m < buffer.size / stride; ++m) {
+    const auto row = std::span(inputs_.quantized).subspan(m % small_.m * k, k);
+    for (int64_t first = 0; first < k; first += group) {
+      const auto part = row.subspan(first, std::min(group, k - first));
+      sums[m * stride + first / group] = std::accumulate(part.begin(), part.end(), int32_t{0});
+    }
   }
 }
 

@@ -34,7 +34,8 @@ class CheckCase {
   void pack_scales(const ir::Layout& layout, std::byte* destination) const;
 
   // Fills another input, cleared before, for as many rows of activations as it has room for: of roles
-  // activations, activation_sums, activation_scales and weight_scales. Others stay as they are.
+  // activations, activation_sums, activation_scales, activation_factors and weight_scales. Others stay as
+  // they are.
   void fill(const ir::Buffer& buffer, std::byte* destination) const;
 
   // Compares all outputs that are known of rows 0 to m - 1, bit for bit. An empty text if they are as they
@@ -45,6 +46,10 @@ class CheckCase {
   void choose_trits();
   void choose_dense();
   void encode_dense_weights();
+  void choose_group_scales();
+  template <class T, class Stored>
+  void pack_scales_as(const ir::Layout& layout, std::byte* destination, Stored stored) const;
+  void fill_activation_sums(const ir::Buffer& buffer, int32_t* sums) const;
   void fill_activations(const ir::Buffer& buffer, std::byte* destination) const;
   void fill_weight_scales(float* scales) const;
   template <class T>

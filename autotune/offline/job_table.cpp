@@ -41,17 +41,18 @@ class Definitions {
   std::string text_;
 };
 
-std::string packing_text(Definitions& definitions, ir::Packing packing, bool ternary) {
+// `base`: values of a weight of codes for trits or i2; 0: weights are stored as their values say.
+std::string packing_text(Definitions& definitions, ir::Packing packing, int base) {
   const ir::PackingRow& row = ir::row(packing);
   std::string codes = "nullptr";
-  if (ternary) {
+  if (base > 0) {
     std::string body = "{";
     int runs = 1;
-    for (int i = 0; i < row.weights_per_code; ++i) runs *= 3;
+    for (int i = 0; i < row.weights_per_code; ++i) runs *= base;
     for (int run = 0; run < runs; ++run) {
       std::vector<int8_t> trits(static_cast<size_t>(row.weights_per_code));
-      for (int i = row.weights_per_code - 1, rest = run; i >= 0; --i, rest /= 3)
-        trits[static_cast<size_t>(i)] = static_cast<int8_t>(rest % 3 - 1);
+      for (int i = row.weights_per_code - 1, rest = run; i >= 0; --i, rest /= base)
+        trits[static_cast<size_t>(i)] = static_cast<int8_t>(rest % base - 1);
       // Packings of signs have no code for 0, and none is asked for.
       const bool has_zero = std::ranges::find(trits, 0) != trits.end();
       const int code = has_zero && !row.holds.trits ? 0 : ir::code_of_trits(packing, trits);
@@ -59,14 +60,13 @@ std::string packing_text(Definitions& definitions, ir::Packing packing, bool ter
     }
     codes = definitions.array("uint8_t", "codes", body + "}");
   }
-  return definitions.value(
-      "Packing", "packing",
-      fmt::format("{{{}, {}, {}, {}, {}, {}, {}, {}}}", row.weights_per_group, row.bytes_per_group,
-                  row.weights_per_code, row.code_bits, row.first_bit, row.bit_step, row.high_bits, codes));
+  return definitions.value("Packing", "packing",
+                           fmt::format("{{{}, {}, {}, {}, {}, {}, {}, {}, {}}}", row.weights_per_group,
+                                       row.bytes_per_group, row.weights_per_code, row.code_bits,
+                                       row.first_bit, row.bit_step, row.high_bits, base, codes));
 }
 
-std::string layout_text(Definitions& definitions, const ir::Layout& layout, int64_t n, int64_t k,
-                        bool ternary) {
+std::string layout_text(Definitions& definitions, const ir::Layout& layout, int64_t n, int64_t k, int base) {
   const ir::LayoutMap map(layout, n, k);
   const ir::PackingRow& row = ir::row(layout.packing);
   std::string factors = "{";
@@ -79,11 +79,10 @@ std::string layout_text(Definitions& definitions, const ir::Layout& layout, int6
     factors += fmt::format("{}{{'{}', {}, {}, {}}}", count++ == 0 ? "" : ", ", name(factor.axis),
                            factor.modulus, factor.divisor, stride);
   }
-  return definitions.value(
-      "Layout", "layout",
-      fmt::format("{{&{}, {}, {}, {}}}", packing_text(definitions, layout.packing, ternary),
-                  map.byte_stride() * row.weights_per_group,
-                  definitions.array("Factor", "factors", factors + "}"), count));
+  return definitions.value("Layout", "layout",
+                           fmt::format("{{&{}, {}, {}, {}}}", packing_text(definitions, layout.packing, base),
+                                       map.byte_stride() * row.weights_per_group,
+                                       definitions.array("Factor", "factors", factors + "}"), count));
 }
 
 // What the weights of a problem may be, and how each is stored.
@@ -94,8 +93,8 @@ std::string values_text(Definitions& definitions, const ir::Problem& problem, si
   };
   std::vector<Value> values;
   if (problem.is_quantized()) {
-    for (const int trit : {-1, 0, 1}) {
-      if (trit != 0 || problem.w.element == ir::Element::trit)
+    for (int trit = -1; trit <= highest(problem.w.element); ++trit) {
+      if (trit != 0 || problem.w.element != ir::Element::sign)
         values.push_back({static_cast<float>(trit), static_cast<uint32_t>(trit + 1)});
     }
   } else {
@@ -183,7 +182,7 @@ std::string runner_table(const Job& job) {
   for (const JobShape& shape : job.shapes) {
     for (const JobBucket& bucket : shape.buckets) {
       const ir::Problem& problem = bucket.candidates[0].kernel.problem;
-      const bool ternary = problem.is_quantized();
+      const int base = !problem.is_quantized() ? 0 : problem.w.element == ir::Element::i2 ? 4 : 3;
       lists += fmt::format("constexpr Candidate list_{}[] = {{\n", list);
       for (const Record& record : bucket.candidates) {
         const ir::Kernel& kernel = record.kernel;
@@ -191,18 +190,19 @@ std::string runner_table(const Job& job) {
         std::string scales = "nullptr";
         if (kernel.scales) {
           const int64_t groups = ir::ceil_divide(problem.k, problem.w.group);
-          scales = fmt::format("&{}", layout_text(definitions, *kernel.scales, problem.n, groups, false));
+          scales = fmt::format("&{}", layout_text(definitions, *kernel.scales, problem.n, groups, 0));
         }
         lists += fmt::format("    {{{}, {}, &{}, {}, {}}},\n", next++, in_quotes(record.recipe),
-                             layout_text(definitions, kernel.weights, problem.n, problem.k, ternary), scales,
+                             layout_text(definitions, kernel.weights, problem.n, problem.k, base), scales,
                              shared_loop(kernel));
       }
       lists += "};\n";
       size_t count = 0;
       const std::string values = values_text(definitions, problem, count);
       buckets +=
-          fmt::format("    {{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, list_{}, {}}},\n", problem.m, problem.n,
-                      problem.k, ternary, scaling_text(problem.w.scaling), problem.w.group, values, count,
+          fmt::format("    {{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, list_{}, {}}},\n", problem.m,
+                      problem.n, problem.k, problem.is_quantized(), scaling_text(problem.w.scaling),
+                      problem.w.group, problem.w.scale == ir::Element::f16, problem.a.group, values, count,
                       activation_stride(problem), output_stride(problem), list++, bucket.candidates.size());
     }
   }

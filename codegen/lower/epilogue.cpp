@@ -1,78 +1,273 @@
 #include "codegen/lower/epilogue.h"
 
+#include <cstdlib>
+#include <utility>
+
 #include "codegen/lower/lower.h"
 
 namespace tern::codegen {
 
+using ir::Affine;
+using ir::Body;
+using ir::BufferKind;
+using ir::BufferRole;
 using ir::Element;
 using ir::Instruction;
 using ir::Op;
 using ir::RegisterUse;
+using ir::Scaling;
 
-void Epilogue::declare(int lanes, bool corrected) {
-  const ir::Problem& problem = kernel_.problem;
+namespace {
+
+// i32 sums of other parts of k are this large at most, so that adding them to a sum cannot overflow.
+constexpr int64_t largest_partial_sum = int64_t{1} << 30;
+
+}  // namespace
+
+void Epilogue::declare(ExactSums sums) {
+  sums_ = std::move(sums);
+  zero_point_ = sums_.zero_point + problem_.w.zero_point;
   const int64_t rows = padded_rows(kernel_);
-  corrected_ = corrected;
-  asum_ = add_buffer(program_, ir::BufferRole::activation_sums, Element::i32, rows, 4, ir::BufferKind::input,
-                     -128 * problem.k, 127 * problem.k);
-  sa_ = add_buffer(program_, ir::BufferRole::activation_scales, Element::f32, rows, 4);
-  const int64_t outputs = output_stride(problem);
-  const bool by_row = problem.w.scaling == ir::Scaling::row;
-  sw_ = add_buffer(program_, ir::BufferRole::weight_scales, Element::f32, by_row ? outputs : 1,
-                   by_row ? 64 : 4);
-  if (kernel_.epilogue != ir::Epilogue::plain) {
-    const bool adds = kernel_.epilogue == ir::Epilogue::residual;
-    other_ = add_buffer(program_, adds ? ir::BufferRole::residual : ir::BufferRole::gate, Element::f32,
-                        rows * outputs, 64);
-    other_value_ = add_register(program_, "other", {Element::f32, lanes});
-  }
-  c_ = add_buffer(program_, ir::BufferRole::output, Element::f32, rows * outputs, 64, ir::BufferKind::output);
+  declare_activations(rows);
+  declare_scales();
+  declare_output(rows);
   if (kernel_.quantizes_rows) rows_.declare(c_);
-  if (corrected) correction_ = add_register(program_, "correction", {Element::i32, lanes});
-  scale_ = add_register(program_, "scale", {Element::f32, lanes});
-  result_ = add_register(program_, "result", {Element::f32, lanes});
+  const auto add = [&](const char* name, Element element) {
+    return add_register(program_, name, {element, sums_.lanes});
+  };
+  if (zero_point_ != 0) correction_ = add("correction", Element::i32);
+  if (std::abs(zero_point_) > 1) shifted_ = add("multiple", Element::i32);
+  scale_ = add("scale", Element::f32);
+  result_ = add("result", Element::f32);
+  if (grouped()) declare_totals();
+}
+
+void Epilogue::declare_activations(int64_t rows) {
+  const int64_t inputs = grouped() ? problem_.sum_group() : problem_.k;
+  const int64_t sums = grouped() ? group_stride(problem_, inputs) : 1;
+  asum_ = add_buffer(program_, BufferRole::activation_sums, Element::i32, rows * sums, 4, BufferKind::input,
+                     -128 * inputs, 127 * inputs);
+  if (kernel_.epilogue == ir::Epilogue::sums) return;
+  if (problem_.a.scaling == Scaling::group)
+    activation_scales_ = add_buffer(program_, BufferRole::activation_factors, Element::f32,
+                                    rows * group_stride(problem_, problem_.a.group), 4);
+  else
+    activation_scales_ = add_buffer(program_, BufferRole::activation_scales, Element::f32, rows, 4);
+}
+
+void Epilogue::declare_scales() {
+  if (kernel_.epilogue == ir::Epilogue::sums) return;
+  if (kernel_.scales) {
+    const ir::LayoutMap map(*kernel_.scales, problem_.n, ir::ceil_divide(problem_.k, problem_.w.group));
+    weight_scales_ = add_buffer(program_, BufferRole::group_scales, problem_.w.scale, map.positions(),
+                                kernel_.scales->alignment);
+    return;
+  }
+  const bool by_row = problem_.w.scaling == Scaling::row;
+  weight_scales_ = add_buffer(program_, BufferRole::weight_scales, Element::f32,
+                              by_row ? output_stride(problem_) : 1, by_row ? 64 : 4);
+}
+
+void Epilogue::declare_output(int64_t rows) {
+  const int64_t size = rows * output_stride(problem_);
+  const auto add_other = [&](BufferRole role, Element element) {
+    other_ = add_buffer(program_, role, element, size, 64);
+    other_value_ = add_register(program_, "other", {element, sums_.lanes});
+  };
+  Element output = Element::f32;
+  switch (kernel_.epilogue) {
+    case ir::Epilogue::plain: break;
+    case ir::Epilogue::residual: add_other(BufferRole::residual, Element::f32); break;
+    case ir::Epilogue::gate: add_other(BufferRole::gate, Element::f32); break;
+    case ir::Epilogue::sums: output = Element::i32; break;
+    case ir::Epilogue::add_sums:
+      other_ = add_buffer(program_, BufferRole::partial_sums, Element::i32, size, 64, BufferKind::input,
+                          -largest_partial_sum, largest_partial_sum);
+      other_value_ = add_register(program_, "other", {Element::i32, sums_.lanes});
+      break;
+  }
+  c_ = add_buffer(program_, BufferRole::output, output, size, 64, BufferKind::output);
+}
+
+void Epilogue::declare_totals() {
+  const int64_t count = sums_.vectors * nest_.accumulators();
+  if (sums_.in_loop)
+    totals_ =
+        add_buffer(program_, {"totals", Element::f32, count * sums_.lanes, 64, BufferKind::scratch, 0, 0});
+  total_ = add_register(program_, "total", {Element::f32, sums_.lanes}, sums_.in_loop ? 1 : count);
+  if (!kernel_.scales) return;
+  const int64_t vectors = sums_.parts * nest_.outputs();
+  group_scale_ = add_register(program_, "group_scale", {Element::f32, sums_.lanes}, vectors);
+  if (problem_.w.scale != Element::f32)
+    stored_scale_ = add_register(program_, "stored_scale", {problem_.w.scale, sums_.lanes});
 }
 
 LoopNest::Steps Epilogue::steps() {
   LoopNest::Steps steps;
   if (kernel_.quantizes_rows)
-    steps.row_end = [this](ir::Body& body, const ir::Affine& row) { rows_.emit(body, row); };
+    steps.row_end = [this](Body& body, const Affine& row) { rows_.emit(body, row); };
+  const auto each = [this](void (Epilogue::*emit)(Body&, const SumVector&)) {
+    return [this, emit](Body& body) {
+      sums_.each_vector(body, [&](Body& inner, const SumVector& vector) { (this->*emit)(inner, vector); });
+    };
+  };
+  const auto gathered = [this](const LoopNest::Emit& visit) {
+    return [this, visit](Body& body) {
+      if (sums_.gather) sums_.gather(body);
+      visit(body);
+    };
+  };
+  if (!grouped()) {
+    steps.start = sums_.clear;
+    steps.finish = gathered(each(&Epilogue::finish_sum));
+    return steps;
+  }
+  steps.start = each(&Epilogue::clear_total);
+  steps.blocks.push_back({problem_.sum_group(), sums_.clear, gathered(each(&Epilogue::add_group))});
+  // Rows share the scales: they are loaded once for each vector of outputs, just before the sums are scaled.
+  if (kernel_.scales)
+    steps.blocks.push_back({problem_.sum_group(), {}, [this](Body& body) { load_group_scales(body); }, true});
+  steps.finish = each(&Epilogue::finish_total);
   return steps;
 }
 
-void Epilogue::emit(ir::Body& body, const RegisterUse& sum, const ir::Affine& m, const ir::Affine& n) {
-  const RegisterUse correction{correction_, {}}, scale{scale_, {}}, result{result_, {}};
-  if (corrected_) {
-    body.push_back(Instruction{Op::splat, correction, {}, asum_, m, 1});
-    body.push_back(Instruction{Op::subtract, sum, {sum, correction}});
+Affine Epilogue::output_address(const SumVector& vector) const {
+  Affine address = times(vector.m, output_stride(problem_), vector.n.constant);
+  for (const Affine::Term& term : vector.n.terms) address.add(term.variable, term.factor);
+  return address;
+}
+
+Affine Epilogue::group_address(const Affine& m, int64_t group) const {
+  const Affine number = nest_.group_of_k(group);
+  Affine address = times(m, group_stride(problem_, group), number.constant);
+  for (const Affine::Term& term : number.terms) address.add(term.variable, term.factor);
+  return address;
+}
+
+RegisterUse Epilogue::total(const SumVector& vector) const {
+  if (sums_.in_loop) return {total_, {}};
+  Affine index = times(nest_.accumulator(), sums_.vectors, vector.index.constant);
+  for (const Affine::Term& term : vector.index.terms) index.add(term.variable, term.factor);
+  return {total_, index};
+}
+
+Affine Epilogue::total_address(const SumVector& vector) const {
+  Affine address =
+      times(nest_.accumulator(), sums_.vectors * sums_.lanes, vector.index.constant * sums_.lanes);
+  for (const Affine::Term& term : vector.index.terms) address.add(term.variable, term.factor * sums_.lanes);
+  return address;
+}
+
+RegisterUse Epilogue::group_scale(int part) const {
+  return {group_scale_, times(nest_.output(), sums_.parts, part)};
+}
+
+// sum - zero_point * (sum of the activations), by shifts: zero points are small.
+void Epilogue::correct(Body& body, const RegisterUse& sum, const Affine& m) {
+  if (zero_point_ == 0) return;
+  const RegisterUse correction{correction_, {}}, shifted{shifted_, {}};
+  const Affine address = grouped() ? group_address(m, problem_.sum_group()) : m;
+  body.push_back(Instruction{Op::splat, correction, {}, asum_, address, 1});
+  const Op op = zero_point_ > 0 ? Op::subtract : Op::add;
+  for (int bit = 0; std::abs(zero_point_) >> bit != 0; ++bit) {
+    if ((std::abs(zero_point_) >> bit & 1) == 0) continue;
+    if (bit != 0) body.push_back(Instruction{Op::shift_left, shifted, {correction}, 0, {}, bit});
+    body.push_back(Instruction{op, sum, {sum, bit == 0 ? correction : shifted}});
+  }
+}
+
+void Epilogue::finish_sum(Body& body, const SumVector& vector) {
+  const RegisterUse sum = vector.sum(body), result{result_, {}}, other{other_value_, {}};
+  correct(body, sum, vector.m);
+  if (kernel_.epilogue == ir::Epilogue::sums) {
+    body.push_back(Instruction{Op::store, {}, {sum}, c_, output_address(vector)});
+    return;
+  }
+  if (kernel_.epilogue == ir::Epilogue::add_sums) {
+    body.push_back(Instruction{Op::load, other, {}, other_, output_address(vector)});
+    body.push_back(Instruction{Op::add, sum, {sum, other}});
   }
   body.push_back(Instruction{Op::convert, result, {sum}});
-  body.push_back(Instruction{Op::splat, scale, {}, sa_, m, 1});
-  body.push_back(Instruction{Op::divide, result, {result, scale}});
-  if (kernel_.problem.w.scaling == ir::Scaling::row)
-    body.push_back(Instruction{Op::load, scale, {}, sw_, n});
-  else
-    body.push_back(Instruction{Op::splat, scale, {}, sw_, {}, 1});
-  body.push_back(Instruction{Op::multiply, result, {result, scale}});
-  ir::Affine address = n;
-  address.constant += m.constant * output_stride(kernel_.problem);
-  for (const ir::Affine::Term& term : m.terms)
-    address.add(term.variable, term.factor * output_stride(kernel_.problem));
-  add_finish(body, address);
+  finish(body, result, vector);
+}
+
+void Epilogue::clear_total(Body& body, const SumVector& vector) {
+  body.push_back(Instruction{Op::constant, total(vector)});
+  if (sums_.in_loop)
+    body.push_back(Instruction{Op::store, {}, {total(vector)}, totals_, total_address(vector)});
+}
+
+void Epilogue::load_group_scales(Body& body) {
+  const ir::LayoutMap map(*kernel_.scales, problem_.n, ir::ceil_divide(problem_.k, problem_.w.group));
+  for (int part = 0; part < sums_.parts; ++part) {
+    Affine address = nest_.position(map, problem_.w.group);
+    address.constant += part * sums_.lanes;
+    const bool converts = problem_.w.scale != Element::f32;
+    const RegisterUse stored = converts ? RegisterUse{stored_scale_, {}} : group_scale(part);
+    body.push_back(Instruction{Op::load, stored, {}, weight_scales_, address});
+    if (converts) body.push_back(Instruction{Op::convert, group_scale(part), {stored}});
+  }
+}
+
+// total = total + f32(sum) * S * da, where there are S and da.
+void Epilogue::add_group(Body& body, const SumVector& vector) {
+  const RegisterUse sum = vector.sum(body), result{result_, {}}, scale{scale_, {}},
+                    total = this->total(vector);
+  correct(body, sum, vector.m);
+  body.push_back(Instruction{Op::convert, result, {sum}});
+  if (kernel_.scales) body.push_back(Instruction{Op::multiply, result, {result, group_scale(vector.part)}});
+  if (problem_.a.scaling == Scaling::group) {
+    const Affine address = group_address(vector.m, problem_.a.group);
+    body.push_back(Instruction{Op::splat, scale, {}, activation_scales_, address, 1});
+    body.push_back(Instruction{Op::multiply, result, {result, scale}});
+  }
+  if (sums_.in_loop) body.push_back(Instruction{Op::load, total, {}, totals_, total_address(vector)});
+  body.push_back(Instruction{Op::add, total, {total, result}});
+  if (sums_.in_loop) body.push_back(Instruction{Op::store, {}, {total}, totals_, total_address(vector)});
+}
+
+void Epilogue::finish_total(Body& body, const SumVector& vector) {
+  const RegisterUse total = this->total(vector);
+  if (sums_.in_loop) body.push_back(Instruction{Op::load, total, {}, totals_, total_address(vector)});
+  finish(body, total, vector);
+}
+
+// result / sa * sw, where there are sa and sw, and the end.
+void Epilogue::finish(Body& body, const RegisterUse& result, const SumVector& vector) {
+  const RegisterUse scale{scale_, {}};
+  if (problem_.a.scaling == Scaling::row) {
+    body.push_back(Instruction{Op::splat, scale, {}, activation_scales_, vector.m, 1});
+    body.push_back(Instruction{Op::divide, result, {result, scale}});
+  }
+  if (!kernel_.scales) {
+    if (problem_.w.scaling == Scaling::row)
+      body.push_back(Instruction{Op::load, scale, {}, weight_scales_, vector.n});
+    else
+      body.push_back(Instruction{Op::splat, scale, {}, weight_scales_, {}, 1});
+    body.push_back(Instruction{Op::multiply, result, {result, scale}});
+  }
+  const Affine address = output_address(vector);
+  add_other(body, result, address);
   body.push_back(Instruction{Op::store, {}, {result}, c_, address});
 }
 
-void Epilogue::add_finish(ir::Body& body, const ir::Affine& address) {
-  if (kernel_.epilogue == ir::Epilogue::plain) return;
-  const RegisterUse other{other_value_, {}}, result{result_, {}};
-  body.push_back(Instruction{Op::load, other, {}, other_, address});
-  if (kernel_.epilogue == ir::Epilogue::residual) {
-    body.push_back(Instruction{Op::add, result, {other, result}});
-    return;
+void Epilogue::add_other(Body& body, const RegisterUse& result, const Affine& address) {
+  const RegisterUse other{other_value_, {}};
+  switch (kernel_.epilogue) {
+    case ir::Epilogue::plain:
+    case ir::Epilogue::sums:
+    case ir::Epilogue::add_sums: return;
+    case ir::Epilogue::residual:
+      body.push_back(Instruction{Op::load, other, {}, other_, address});
+      body.push_back(Instruction{Op::add, result, {other, result}});
+      return;
+    case ir::Epilogue::gate:
+      body.push_back(Instruction{Op::load, other, {}, other_, address});
+      body.push_back(Instruction{Op::relu, other, {other}});
+      body.push_back(Instruction{Op::multiply, other, {other, other}});
+      body.push_back(Instruction{Op::multiply, result, {other, result}});
+      return;
   }
-  body.push_back(Instruction{Op::relu, other, {other}});
-  body.push_back(Instruction{Op::multiply, other, {other, other}});
-  body.push_back(Instruction{Op::multiply, result, {other, result}});
 }
 
 }  // namespace tern::codegen

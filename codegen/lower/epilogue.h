@@ -1,5 +1,7 @@
-// Internal to codegen/: from exact sums to outputs, the end of every kernel of ternary weights.
+// Internal to codegen/: from exact sums to outputs, the end of every kernel of a quantized problem.
 #pragma once
+
+#include <functional>
 
 #include "codegen/lower/loop_nest.h"
 #include "codegen/lower/quantize_rows.h"
@@ -8,33 +10,76 @@
 
 namespace tern::codegen {
 
-// S = f32(sum - correction) / sa * sw, in this order; then what ir::Epilogue says, and at the end of a row
-// what QuantizeRows does.
+// One vector of the exact sums of an accumulator.
+struct SumVector {
+  ir::Affine m, n;   // its row, and its first output
+  ir::Affine index;  // its number among the accumulator's
+  int part = 0;      // which of the accumulator's vectors of outputs it belongs to
+  // Emits what gives its sums, i32, where those of the accumulator are complete; they may be overwritten.
+  std::function<ir::RegisterUse(ir::Body&)> sum;
+};
+
+// What a strategy says of its exact sums. They are complete at the end of its loops over k, or of a group.
+struct ExactSums {
+  int lanes = 0;           // of a vector
+  int vectors = 1;         // of an accumulator
+  int parts = 1;           // of these, how many have other outputs
+  int64_t zero_point = 0;  // what is taken off the codes that weights are multiplied as
+  bool in_loop = false;   // whether vectors are visited in a loop, so that their number is none of a register
+  LoopNest::Emit clear;   // clears those of the present accumulator
+  LoopNest::Emit gather;  // what comes before the vectors of complete sums are visited, if anything
+  // Visits the vectors of the present accumulator.
+  std::function<void(ir::Body&, const std::function<void(ir::Body&, const SumVector&)>&)> each_vector;
+};
+
+// What Problem says becomes of exact sums, in that order; then what ir::Epilogue says, and at the end of a
+// row what QuantizeRows does.
 class Epilogue {
  public:
-  // `kernel` and `program` must outlive this.
-  Epilogue(const ir::Kernel& kernel, ir::Program& program)
-      : kernel_(kernel), program_(program), rows_(kernel, program) {}
+  // `kernel`, `program` and `nest` must outlive this.
+  Epilogue(const ir::Kernel& kernel, ir::Program& program, LoopNest& nest)
+      : kernel_(kernel), problem_(kernel.problem), program_(program), nest_(nest), rows_(kernel, program) {}
 
-  // Declares the buffers asum (if sums are `corrected` by the sum of the activations), sa, sw, R or G, C,
-  // those of QuantizeRows, and registers for sums of so many lanes.
-  void declare(int lanes, bool corrected);
+  // Declares the buffers after A (see lower.h), those of QuantizeRows, and registers.
+  void declare(ExactSums sums);
 
-  // What happens at places of the nest that are no strategy's: to begin a strategy's own steps with.
+  // What happens at places of the nest that are no strategy's: to begin a strategy's own steps with. Blocks
+  // of a strategy lie within those of groups.
   LoopNest::Steps steps();
 
-  // Emits the end of one vector of i32 sums of row m, whose first output is number n; `sum` is overwritten.
-  void emit(ir::Body& body, const ir::RegisterUse& sum, const ir::Affine& m, const ir::Affine& n);
-
  private:
-  void add_finish(ir::Body& body, const ir::Affine& address);
+  bool grouped() const { return problem_.is_grouped(); }
+  void declare_activations(int64_t rows);
+  void declare_scales();
+  void declare_output(int64_t rows);
+  void declare_totals();
+
+  void correct(ir::Body& body, const ir::RegisterUse& sum, const ir::Affine& m);
+  void finish_sum(ir::Body& body, const SumVector& vector);
+  void clear_total(ir::Body& body, const SumVector& vector);
+  void load_group_scales(ir::Body& body);
+  void add_group(ir::Body& body, const SumVector& vector);
+  void finish_total(ir::Body& body, const SumVector& vector);
+  void finish(ir::Body& body, const ir::RegisterUse& result, const SumVector& vector);
+  void add_other(ir::Body& body, const ir::RegisterUse& result, const ir::Affine& address);
+
+  ir::Affine output_address(const SumVector& vector) const;
+  // Where a row of what there is for each group has that of the present group.
+  ir::Affine group_address(const ir::Affine& m, int64_t group) const;
+  ir::RegisterUse total(const SumVector& vector) const;
+  ir::Affine total_address(const SumVector& vector) const;
+  ir::RegisterUse group_scale(int part) const;
 
   const ir::Kernel& kernel_;
+  const ir::Problem& problem_;
   ir::Program& program_;
+  LoopNest& nest_;
+  ExactSums sums_;
   QuantizeRows rows_;
-  bool corrected_ = false;
-  int asum_ = 0, sa_ = 0, sw_ = 0, other_ = 0, c_ = 0;
-  int correction_ = 0, scale_ = 0, other_value_ = 0, result_ = 0;
+  int64_t zero_point_ = 0;  // of codes and of the problem
+  int asum_ = 0, activation_scales_ = 0, weight_scales_ = 0, other_ = 0, c_ = 0, totals_ = 0;
+  int correction_ = 0, shifted_ = 0, scale_ = 0, other_value_ = 0, result_ = 0, total_ = 0, group_scale_ = 0,
+      stored_scale_ = 0;
 };
 
 }  // namespace tern::codegen

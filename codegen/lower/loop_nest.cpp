@@ -25,9 +25,14 @@ LoopNest::LoopNest(const ir::Kernel& kernel, ir::Program& program)
 
 void LoopNest::build(const Steps& steps) {
   steps_ = steps;
-  // The first loop with that step, should another of one iteration follow.
-  block_level_ = first_k_;
-  while (block_level_ < tile_begin_ && extents_[block_level_].step != steps.block) ++block_level_;
+  block_levels_.clear();
+  for (const Block& block : steps.blocks) {
+    // The first loop with that step, should another of one iteration follow.
+    size_t level = first_k_;
+    while (level < tile_begin_ && extents_[level].step != block.step) ++level;
+    assert(level < tile_begin_ && "Verify should have refused this");
+    block_levels_.push_back(level);
+  }
   descend(0, program_.body);
 }
 
@@ -81,20 +86,28 @@ void LoopNest::descend(size_t level, Body& body) {
     steps_.tile(body);
     return;
   }
-  in_loop(level, body, [&](Body& inner) {
-    const auto around = [&](const Emit& emit) {
-      if (level != block_level_ || !emit) return;
-      if (steps_.block_each_output)
-        each_output(inner, emit);
-      else
-        each_accumulator(inner, emit);
-    };
-    around(steps_.block_start);
-    descend(level + 1, inner);
-    around(steps_.block_finish);
-  });
+  in_loop(level, body,
+          [&](Body& inner) { around_blocks(level, inner, [&](Body& block) { descend(level + 1, block); }); });
   if (level == first_k_) each_accumulator(body, steps_.finish);
   if (level == row_level_ && steps_.row_end) each_finished_row(body);
+}
+
+// Emits the starts of the blocks of a level, what is inside, and their finishes, the innermost block's first.
+void LoopNest::around_blocks(size_t level, Body& body, const Emit& emit) {
+  const auto for_each = [&](const Block& block, const Emit& step) {
+    if (!step) return;
+    if (block.each_output)
+      each_output(body, step);
+    else
+      each_accumulator(body, step);
+  };
+  for (size_t i = 0; i < steps_.blocks.size(); ++i) {
+    if (block_levels_[i] == level) for_each(steps_.blocks[i], steps_.blocks[i].start);
+  }
+  emit(body);
+  for (size_t i = steps_.blocks.size(); i-- > 0;) {
+    if (block_levels_[i] == level) for_each(steps_.blocks[i], steps_.blocks[i].finish);
+  }
 }
 
 void LoopNest::each_finished_row(Body& body) {
@@ -117,6 +130,14 @@ Affine LoopNest::coordinate(Axis axis, size_t from_level) const {
       sum.add(open.variable, extents_[open.level].step);
   }
   return sum;
+}
+
+Affine LoopNest::group_of_k(int64_t group) const {
+  Affine number;
+  for (const Affine::Term& term : coordinate(Axis::k).terms) {
+    if (term.factor % group == 0) number.add(term.variable, term.factor / group);
+  }
+  return number;
 }
 
 Affine LoopNest::row_address(Axis axis, int64_t stride) const {
@@ -163,6 +184,12 @@ Affine LoopNest::tile_index(bool rows) const {
     stride *= extents_[level].trips;
   }
   return index;
+}
+
+Affine times(Affine affine, int64_t factor, int64_t constant) {
+  affine.constant = affine.constant * factor + constant;
+  for (Affine::Term& term : affine.terms) term.factor *= factor;
+  return affine;
 }
 
 int add_register(ir::Program& program, std::string name, ir::VectorType type, int64_t count) {

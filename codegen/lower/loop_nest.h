@@ -28,16 +28,20 @@ class LoopNest {
   using Emit = std::function<void(ir::Body&)>;
   using EmitRow = std::function<void(ir::Body&, const ir::Affine& row)>;
 
+  // What a strategy does around the tiles of k that one loop `k by step` leaves: before and after, for each
+  // accumulator or, with `each_output`, for each vector of outputs.
+  struct Block {
+    int64_t step = 0;
+    Emit start, finish;
+    bool each_output = false;
+  };
+
   // What a strategy does at each place.
   struct Steps {
-    Emit start;   // for each accumulator of the tile, before the loops over k
-    Emit tile;    // in the innermost loop over k
-    Emit finish;  // for each accumulator, after the loops over k
-    // Around the tiles of k that one loop `k by block` leaves: before and after, for each accumulator or for
-    // each vector of outputs.
-    int64_t block = 0;
-    Emit block_start, block_finish;
-    bool block_each_output = false;  // not for each row of A
+    Emit start;                 // for each accumulator of the tile, before the loops over k
+    Emit tile;                  // in the innermost loop over k
+    Emit finish;                // for each accumulator, after the loops over k
+    std::vector<Block> blocks;  // outermost first; of equal steps, too
     // Once for each panel of outputs, before the rows that are multiplied with it.
     Emit panel;
     // For each row, by its number, once all its outputs are finished that a call computes.
@@ -61,7 +65,11 @@ class LoopNest {
   ir::Affine coordinate(ir::Axis axis) const { return coordinate(axis, 0); }
   // The present place along an axis in the present row of a matrix with rows m, so many elements apart.
   ir::Affine row_address(ir::Axis axis, int64_t stride) const;
-  // Where the present vector of weights starts, in positions of the layout.
+  // The number of the present tile of k among those of `group` inputs. Precondition: loops over k have steps
+  // that `group` divides, or lie within one such tile.
+  ir::Affine group_of_k(int64_t group) const;
+  // Where the present vector of weights starts, in positions of the layout; of a layout whose k counts units
+  // of `k_unit` inputs, with the same precondition.
   ir::Affine position(const ir::LayoutMap& map, int64_t k_unit = 1) const;
   // Index of the present accumulator, or of the present vector of outputs, in its register array.
   ir::Affine accumulator() const { return tile_index(true); }
@@ -86,6 +94,7 @@ class LoopNest {
   void descend(size_t level, ir::Body& body);
   void each_finished_row(ir::Body& body);
   void each(ir::Body& body, ir::Axis axis, size_t skip, const Emit& emit);
+  void around_blocks(size_t level, ir::Body& body, const Emit& emit);
   void in_loop(size_t level, ir::Body& body, const Emit& emit);
   int add_variable(ir::Axis axis);
   ir::Affine tile_index(bool rows) const;
@@ -95,15 +104,18 @@ class LoopNest {
   ir::Program& program_;
   std::vector<ir::LoopExtent> extents_;
   size_t first_k_ = 0;
-  size_t tile_begin_ = 0;  // the level after the last loop over k
-  size_t block_level_ = 0;
-  size_t panel_level_ = 0;  // see ir::panel_level
-  size_t row_level_ = 0;    // the first loop inside which rows of C are finished: over all of n in a call
+  size_t tile_begin_ = 0;             // the level after the last loop over k
+  std::vector<size_t> block_levels_;  // of steps_.blocks
+  size_t panel_level_ = 0;            // see ir::panel_level
+  size_t row_level_ = 0;  // the first loop inside which rows of C are finished: over all of n in a call
   int64_t tile_rows_ = 1, tile_outputs_ = 1;
   std::vector<OpenLoop> open_;
   int counters_[3] = {};
   Steps steps_;
 };
+
+// affine * factor + constant.
+ir::Affine times(ir::Affine affine, int64_t factor, int64_t constant = 0);
 
 // Adds declarations to a program and gives their index.
 int add_register(ir::Program& program, std::string name, ir::VectorType type, int64_t count = 1);

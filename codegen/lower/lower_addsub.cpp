@@ -20,24 +20,20 @@ class AddsubLowering {
         leaf_(leaf_of(kernel)),
         map_(kernel.weights, kernel.problem.n, kernel.problem.k),
         nest_(kernel, program_),
-        epilogue_(kernel, program_) {}
+        epilogue_(kernel, program_, nest_) {}
 
   ir::Program run() {
     declare();
     LoopNest::Steps steps = epilogue_.steps();
-    steps.start = [&](Body& body) { body.push_back(Instruction{Op::constant, sum()}); };
     steps.tile = [&](Body& body) { tile(body); };
-    steps.finish = [&](Body& body) {
-      epilogue_.emit(body, sum(), nest_.coordinate(ir::Axis::m), nest_.coordinate(ir::Axis::n));
-    };
     if (widens()) {
-      steps.block = kernel_.compute.widen_every_k;
-      steps.block_start = [&](Body& body) { body.push_back(Instruction{Op::constant, partial()}); };
-      steps.block_finish = [&](Body& body) {
+      const auto start = [&](Body& body) { body.push_back(Instruction{Op::constant, partial()}); };
+      const auto finish = [&](Body& body) {
         const RegisterUse wide{wide_, {}};
         body.push_back(Instruction{Op::convert, wide, {partial()}});
         body.push_back(Instruction{Op::add, sum(), {sum(), wide}});
       };
+      steps.blocks.push_back({kernel_.compute.widen_every_k, start, finish});
     }
     nest_.build(steps);
     return std::move(program_);
@@ -64,7 +60,19 @@ class AddsubLowering {
     byte_ = add_register(program_, "byte", {Element::i8, lanes});
     activation_ = add_register(program_, "activation", {narrow, lanes});
     if (widens()) wide_ = add_register(program_, "wide", {Element::i32, lanes});
-    epilogue_.declare(lanes, false);
+    epilogue_.declare(exact_sums());
+  }
+
+  ExactSums exact_sums() {
+    ExactSums sums;
+    sums.lanes = leaf_.lanes;
+    sums.clear = [&](Body& body) { body.push_back(Instruction{Op::constant, sum()}); };
+    sums.each_vector = [&](Body& body, const auto& visit) {
+      visit(body, {nest_.coordinate(ir::Axis::m), nest_.coordinate(ir::Axis::n), {}, 0, [&](Body&) {
+                     return sum();
+                   }});
+    };
+    return sums;
   }
 
   void tile(Body& body) {

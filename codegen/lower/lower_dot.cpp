@@ -23,25 +23,21 @@ class DotLowering {
         map_(kernel.weights, kernel.problem.n, kernel.problem.k),
         nest_(kernel, program_),
         weights_(kernel, place_in(nest_, map_), program_),
-        epilogue_(kernel, program_) {}
+        epilogue_(kernel, program_, nest_) {}
 
   ir::Program run() {
     declare();
     LoopNest::Steps steps = epilogue_.steps();
-    steps.start = [&](Body& body) {
-      for (int i = 0; i < sums_; ++i) body.push_back(Instruction{Op::constant, sum(i)});
-    };
     steps.tile = [&](Body& body) { tile(body); };
-    steps.finish = [&](Body& body) { finish(body); };
     if (widens()) {
-      steps.block = kernel_.compute.widen_every_k;
-      steps.block_start = [&](Body& body) {
+      const auto start = [&](Body& body) {
         for (int i = 0; i < places(); ++i) body.push_back(Instruction{Op::constant, partial(i)});
       };
-      steps.block_finish = [&](Body& body) {
+      const auto finish = [&](Body& body) {
         merge_places(body, [&](int place) { return partial(place); });
         body.push_back(Instruction{Op::widen, sum(0), {sum(0), partial(0)}});
       };
+      steps.blocks.push_back({kernel_.compute.widen_every_k, start, finish});
     }
     nest_.build(steps);
     return std::move(program_);
@@ -66,14 +62,9 @@ class DotLowering {
     a_ =
         add_buffer(program_, ir::BufferRole::activations, Element::i8, rows * activation_stride(problem), 64);
     activation_ = add_register(program_, "activation", {Element::i8, 4 * lanes});
-    epilogue_.declare(lanes, kernel_.compute.offset != 0);
+    epilogue_.declare(exact_sums());
   }
 
-  static Affine times(Affine affine, int64_t factor, int64_t constant) {
-    affine.constant = affine.constant * factor + constant;
-    for (Affine::Term& term : affine.terms) term.factor *= factor;
-    return affine;
-  }
   RegisterUse sum(int place) const { return {sum_, times(nest_.accumulator(), sums_, place)}; }
   RegisterUse partial(int place) const { return {partial_, times(nest_.accumulator(), places(), place)}; }
 
@@ -110,9 +101,20 @@ class DotLowering {
     }
   }
 
-  void finish(Body& body) {
-    if (!widens()) merge_places(body, [&](int place) { return sum(place); });
-    epilogue_.emit(body, sum(0), nest_.coordinate(ir::Axis::m), nest_.coordinate(ir::Axis::n));
+  ExactSums exact_sums() {
+    ExactSums sums;
+    sums.lanes = leaf_.lanes;
+    sums.zero_point = kernel_.compute.offset;
+    sums.clear = [&](Body& body) {
+      for (int i = 0; i < sums_; ++i) body.push_back(Instruction{Op::constant, sum(i)});
+    };
+    sums.each_vector = [&](Body& body, const auto& visit) {
+      visit(body, {nest_.coordinate(ir::Axis::m), nest_.coordinate(ir::Axis::n), {}, 0, [&](Body& at) {
+                     if (!widens()) merge_places(at, [&](int place) { return sum(place); });
+                     return sum(0);
+                   }});
+    };
+    return sums;
   }
 
   const ir::Kernel& kernel_;

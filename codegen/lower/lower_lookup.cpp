@@ -31,22 +31,18 @@ class LookupLowering {
         map_(kernel.weights, kernel.problem.n, kernel.problem.k),
         nest_(kernel, program_),
         codes_(kernel, place_in(nest_, map_), program_),
-        epilogue_(kernel, program_) {}
+        epilogue_(kernel, program_, nest_) {}
 
   ir::Program run() {
     declare();
     LoopNest::Steps steps = epilogue_.steps();
-    steps.start = [&](Body& body) {
-      for (int i = 0; i < sums(); ++i) body.push_back(Instruction{Op::constant, sum(i)});
-    };
     steps.tile = [&](Body& body) { tile(body); };
-    steps.finish = [&](Body& body) { finish(body); };
     if (!tables_.quads) {
-      steps.block = kernel_.compute.widen_every_k;
-      steps.block_start = [&](Body& body) {
+      const auto start = [&](Body& body) {
         for (int i = 0; i < partials; ++i) body.push_back(Instruction{Op::constant, partial(i)});
       };
-      steps.block_finish = [&](Body& body) { tables_.mirrored() ? widen_parts(body) : widen_halves(body); };
+      const auto finish = [&](Body& body) { tables_.mirrored() ? widen_parts(body) : widen_halves(body); };
+      steps.blocks.push_back({kernel_.compute.widen_every_k, start, finish});
     }
     nest_.build(steps);
     return std::move(program_);
@@ -100,15 +96,12 @@ class LookupLowering {
       joined_ = add_register(program_, "joined", {Element::i16, sum_lanes()});
       wide_ = add_register(program_, "wide", {Element::i32, sum_lanes()});
     }
-    epilogue_.declare(sum_lanes(), false);
+    epilogue_.declare(exact_sums());
   }
 
   // Register number i of the `count` of the present accumulator.
   RegisterUse of_accumulator(int array, int count, int i) const {
-    Affine index = nest_.accumulator();
-    index.constant = index.constant * count + i;
-    for (Affine::Term& term : index.terms) term.factor *= count;
-    return {array, index};
+    return {array, times(nest_.accumulator(), count, i)};
   }
   RegisterUse sum(int i) const { return of_accumulator(sum_, sums(), i); }
   RegisterUse partial(int i) const { return of_accumulator(partial_, partials, i); }
@@ -194,17 +187,29 @@ class LookupLowering {
     }
   }
 
-  void finish(Body& body) {
-    Affine n = nest_.coordinate(ir::Axis::n);
+  ExactSums exact_sums() {
+    ExactSums exact;
+    exact.lanes = sum_lanes();
+    exact.vectors = exact.parts = tables_.quads ? 1 : sums();
+    exact.clear = [&](Body& body) {
+      for (int i = 0; i < sums(); ++i) body.push_back(Instruction{Op::constant, sum(i)});
+    };
+    exact.each_vector = [&, vectors = exact.vectors](Body& body, const auto& visit) {
+      Affine n = nest_.coordinate(ir::Axis::n);
+      for (int i = 0; i < vectors; ++i, n.constant += sum_lanes())
+        visit(body,
+              {nest_.coordinate(ir::Axis::m), n, {i, {}}, i, [&, i](Body& at) { return complete(at, i); }});
+    };
+    return exact;
+  }
+
+  // Sum number i, of quads the only one, from low and high bytes.
+  RegisterUse complete(Body& body, int i) {
     if (tables_.quads) {
       body.push_back(Instruction{Op::shift_left, sum(1), {sum(1)}, 0, {}, 8});
       body.push_back(Instruction{Op::add, sum(0), {sum(0), sum(1)}});
-      return epilogue_.emit(body, sum(0), nest_.coordinate(ir::Axis::m), n);
     }
-    for (int i = 0; i < sums(); ++i) {
-      epilogue_.emit(body, sum(i), nest_.coordinate(ir::Axis::m), n);
-      n.constant += sum_lanes();
-    }
+    return sum(i);
   }
 
   const ir::Kernel& kernel_;

@@ -33,13 +33,12 @@ class MaddLowering {
           Op::store, {}, {sum()}, c_, nest_.row_address(ir::Axis::n, output_stride(kernel_.problem))});
     };
     if (kernel_.scales) {
-      steps.block = kernel_.problem.w.group;
-      steps.block_each_output = true;
-      steps.block_start = [&](Body& body) {
+      const auto load_scale = [&](Body& body) {
         const ir::LayoutMap scales(*kernel_.scales, kernel_.problem.n, groups());
         const Affine address = nest_.position(scales, kernel_.problem.w.group);
         body.push_back(Instruction{Op::load, scale(), {}, s_, address});
       };
+      steps.blocks.push_back({kernel_.problem.w.group, load_scale, {}, true});
     }
     nest_.build(steps);
     return std::move(program_);

@@ -29,23 +29,19 @@ class TileLowering {
         map_(kernel.weights, kernel.problem.n, kernel.problem.k),
         nest_(kernel, program_),
         weights_(kernel, {1, [this] { return panel_position_; }, [] { return Affine{}; }}, program_),
-        epilogue_(kernel, program_) {}
+        epilogue_(kernel, program_, nest_) {}
 
   ir::Program run() {
     declare();
     LoopNest::Steps steps = epilogue_.steps();
     steps.panel = [&](Body& body) { unpack_panel(body); };
-    steps.start = [&](Body& body) {
-      for (int half = 0; half < sums_each(); ++half) body.push_back(Instruction{Op::constant, sum(half)});
-    };
     steps.tile = [&](Body& body) { tile(body); };
-    steps.finish = [&](Body& body) { finish(body); };
     if (widens()) {
-      steps.block = kernel_.compute.widen_every_k;
-      steps.block_start = [&](Body& body) { body.push_back(Instruction{Op::constant, partial()}); };
-      steps.block_finish = [&](Body& body) {
+      const auto start = [&](Body& body) { body.push_back(Instruction{Op::constant, partial()}); };
+      const auto finish = [&](Body& body) {
         body.push_back(Instruction{Op::widen, sum(0), {sum(0), partial()}});
       };
+      steps.blocks.push_back({kernel_.compute.widen_every_k, start, finish});
     }
     nest_.build(steps);
     return std::move(program_);
@@ -74,7 +70,7 @@ class TileLowering {
     weights_.declare();
     a_ = add_buffer(program_, ir::BufferRole::activations, Element::i8,
                     rows * activation_stride(kernel_.problem), 64);
-    epilogue_.declare(lanes, codes());
+    epilogue_.declare(exact_sums());
     int64_t largest = 0;
     for (int digit = 0; digit < weights_.digits(); ++digit)
       largest = std::max(largest, weights_.largest(digit));
@@ -103,11 +99,6 @@ class TileLowering {
     row_sum_ = add_register(program_, "row_sum", {Element::i32, lanes});
   }
 
-  static Affine times(Affine affine, int64_t factor, int64_t constant) {
-    affine.constant = affine.constant * factor + constant;
-    for (Affine::Term& term : affine.terms) term.factor *= factor;
-    return affine;
-  }
   RegisterUse sum(int half) const { return {sum_, times(nest_.accumulator(), sums_each(), half)}; }
   RegisterUse partial() const { return {partial_, nest_.accumulator()}; }
   RegisterUse weight(int half) const { return {weight_, times(nest_.output(), sums_each(), half)}; }
@@ -285,30 +276,50 @@ class TileLowering {
 
   // --- The end.
 
-  void finish(Body& body) {
+  ExactSums exact_sums() {
+    ExactSums sums;
+    sums.lanes = leaf_.lanes;
+    sums.vectors = static_cast<int>(shape_.rows);
+    sums.zero_point = kernel_.compute.offset;
+    sums.in_loop = shape_.unit == TileUnit::matrices;
+    sums.clear = [&](Body& body) {
+      for (int half = 0; half < sums_each(); ++half) body.push_back(Instruction{Op::constant, sum(half)});
+    };
+    if (sums.in_loop)
+      sums.gather = [&](Body& body) {
+        body.push_back(Instruction{Op::tile_store, {}, {sum(0)}, sums_, {}, 16});
+      };
+    sums.each_vector = [&](Body& body, const auto& visit) { each_row_of_unit(body, visit); };
+    return sums;
+  }
+
+  // Visits the rows of the present accumulator.
+  template <class Visit>
+  void each_row_of_unit(Body& body, const Visit& visit) {
     const Affine m = nest_.coordinate(Axis::m), n = nest_.coordinate(Axis::n);
+    const RegisterUse row_sum{row_sum_, {}};
     switch (shape_.unit) {
-      case TileUnit::quads: return epilogue_.emit(body, sum(0), m, n);
-      case TileUnit::pairs: {
-        const RegisterUse row_sum{row_sum_, {}};
+      case TileUnit::quads: return visit(body, {m, n, {}, 0, [&](Body&) { return sum(0); }});
+      case TileUnit::pairs:
         for (int row = 0; row < 2; ++row) {
-          const Op op = row == 0 ? Op::interleave_low : Op::interleave_high;
-          body.push_back(Instruction{op, row_sum, {sum(0), sum(1)}, 0, {}, 8});
           Affine this_row = m;
           this_row.constant += row;
-          epilogue_.emit(body, row_sum, this_row, n);
+          visit(body, {this_row, n, {row, {}}, 0, [&, row](Body& at) {
+                         const Op op = row == 0 ? Op::interleave_low : Op::interleave_high;
+                         at.push_back(Instruction{op, row_sum, {sum(0), sum(1)}, 0, {}, 8});
+                         return row_sum;
+                       }});
         }
         return;
-      }
       case TileUnit::matrices: {
-        body.push_back(Instruction{Op::tile_store, {}, {sum(0)}, sums_, {}, 16});
         ir::Loop rows{ir::LoopKind::sequential, open_loop("row"), shape_.rows, {}};
-        Affine from, this_row = m;
-        from.add(rows.variable, 16);
+        Affine number, this_row = m;
+        number.add(rows.variable, 1);
         this_row.add(rows.variable, 1);
-        const RegisterUse row_sum{row_sum_, {}};
-        rows.body.push_back(Instruction{Op::load, row_sum, {}, sums_, from});
-        epilogue_.emit(rows.body, row_sum, this_row, n);
+        visit(rows.body, {this_row, n, number, 0, [&](Body& at) {
+                            at.push_back(Instruction{Op::load, row_sum, {}, sums_, times(number, 16)});
+                            return row_sum;
+                          }});
         body.push_back(std::move(rows));
         return;
       }

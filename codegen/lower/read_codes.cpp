@@ -19,14 +19,15 @@ ReadCodes::ReadCodes(const ir::Kernel& kernel, WeightPlace place, ir::Program& p
       program_(program),
       packing_(row(kernel.weights.packing)),
       map_(kernel.weights, kernel.problem.n, kernel.problem.k),
-      alignment_(kernel.weights.alignment) {}
+      alignment_(kernel.weights.alignment),
+      element_(kernel.problem.w.element) {}
 
 void ReadCodes::declare(int bytes, bool reads_codes) {
-  // Signed bytes hold nothing but trits.
+  // Signed bytes hold nothing but the weights themselves.
   const bool is_signed = packing_.packing == ir::Packing::i8;
   const Element stored = is_signed ? Element::i8 : Element::u8;
   w_ = add_buffer(program_, ir::BufferRole::weights, stored, map_.size_in_bytes(), alignment_,
-                  ir::BufferKind::input, is_signed ? -1 : 0, is_signed ? 1 : 0);
+                  ir::BufferKind::input, is_signed ? lowest(element_) : 0, is_signed ? highest(element_) : 0);
   packed_ = add_register(program_, "packed", {stored, bytes}, place_.outputs);
   if (reads_codes) code_ = add_register(program_, "code", {Element::u8, bytes}, place_.outputs);
   if (!packing_.high_bits) return;

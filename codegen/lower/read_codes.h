@@ -53,6 +53,7 @@ class ReadCodes {
   const ir::PackingRow& packing_;
   const ir::LayoutMap map_;
   const int64_t alignment_;
+  const ir::Element element_;
   bool is_packed_ = false;  // the code lies in the low bits of its packed byte
   int w_ = 0, packed_ = 0, high_ = 0, code_ = 0, shifted_ = 0;
 };

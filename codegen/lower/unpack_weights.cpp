@@ -44,7 +44,8 @@ void UnpackWeights::add_digit_tables() {
     ir::Table table{"digit" + number, codes() ? Element::u8 : Element::i8, {}};
     for (int code = 0; code < entries; ++code) {
       // Codes of no trits are read as anything that fits.
-      const int trit = std::clamp(trit_of_code(packing_.packing, code % packing_.code_count(), digit), -1, 1);
+      const int trit = std::clamp(trit_of_code(packing_.packing, code % packing_.code_count(), digit), -1,
+                                  static_cast<int>(highest(kernel_.problem.w.element)));
       table.values.push_back(codes() ? trit + 1 : trit);
     }
     tables_.push_back(static_cast<int>(program_.tables.size()));
@@ -62,7 +63,8 @@ int UnpackWeights::digit_of_byte(int digit) const {
 int64_t UnpackWeights::largest(int digit) const {
   if (is_signed_bytes() || kernel_.compute.unpack != Unpack::fields || packing_.high_bits || !codes()) {
     // A field of two bits may hold 3, which is no trit: then it is +2.
-    return packing_.code_bits == 2 && kernel_.compute.unpack == Unpack::fields ? 3 : 2;
+    const bool may_hold_3 = packing_.code_bits == 2 && kernel_.compute.unpack == Unpack::fields;
+    return may_hold_3 || kernel_.problem.w.element == Element::i2 ? 3 : 2;
   }
   return (packing_.code_bits == 1 ? 2 : 3) << 2 * place(digit);
 }

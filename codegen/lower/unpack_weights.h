@@ -26,7 +26,8 @@ class UnpackWeights {
   void digit(ir::Body& body, int digit);
 
   int digits() const { return leaf_.digits; }
-  // The unpacked bytes: codes 0, 1, 2 (u8) with an offset of 1, else -1, 0, +1 (i8); times 4^place(digit).
+  // The unpacked bytes: codes 0, 1, 2, of i2 3 too (u8), with an offset of 1, else one
+  // less (i8); times 4^place(digit).
   ir::RegisterUse weight() const {
     return is_signed_bytes() && !codes() ? read_.packed() : ir::RegisterUse{weight_, place_.output()};
   }

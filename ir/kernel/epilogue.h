@@ -5,11 +5,15 @@
 
 namespace tern::ir {
 
-// With S the scaled sum (see Problem), R and G f32 [m,n] like C, operations in this order, each rounded once:
+// With S the scaled sum, acc the exact one (see Problem), R and G f32 [m,n], P i32 [m,n], laid out like C;
+// operations in this order, each rounded once:
 enum class Epilogue : uint8_t {
   plain,     // C = S
   residual,  // C = R + S; R may be C itself
   gate,      // C = relu(G) * relu(G) * S
+  // Parts of k on several machines: their sums, added up, are those of one. Neither has groups.
+  sums,      // C = acc, i32
+  add_sums,  // C = S of acc + P; P within -2^30 ... 2^30
 };
 
 // After it, a kernel may quantise the rows of C: what the next ternary product takes for A, asum and sa, with

@@ -41,16 +41,35 @@ std::string print_compute(const Kernel& kernel) {
   return fmt::format("  compute {} {}{}\n", name(compute.strategy), what, all);
 }
 
-std::string print_epilogue(const Kernel& kernel) {
-  const std::string_view scale = kernel.problem.w.scaling == Scaling::row ? "sw[n]" : "sw";
-  const std::string sum = kernel.problem.is_quantized() ? fmt::format("f32(acc) / sa[m] * {}", scale) : "acc";
-  const std::string_view then = kernel.quantizes_rows ? " then Q = C quantize i8 absmax per m" : "";
-  switch (kernel.epilogue) {
-    case Epilogue::plain: return fmt::format("  epilogue C = {}{}\n", sum, then);
-    case Epilogue::residual: return fmt::format("  epilogue C = R + {}{}\n", sum, then);
-    case Epilogue::gate: return fmt::format("  epilogue C = relu(G) * relu(G) * ({}){}\n", sum, then);
+// The scaled sum of a problem: see Problem.
+std::string scaled_sum(const Problem& problem, std::string_view acc) {
+  if (!problem.is_quantized()) return std::string(acc);
+  std::string text = fmt::format("f32({})", acc);
+  if (problem.w.scaling == Scaling::group) text += " * S[n,g]";
+  if (problem.a.scaling == Scaling::group) text += " * da[m,g]";
+  if (problem.is_grouped()) text = fmt::format("sum_g({})", text);
+  if (problem.a.scaling == Scaling::row) text += " / sa[m]";
+  if (problem.w.scaling == Scaling::tensor) text += " * sw";
+  if (problem.w.scaling == Scaling::row) text += " * sw[n]";
+  return text;
+}
+
+std::string print_epilogue(const Problem& problem, Epilogue epilogue) {
+  const std::string sum = scaled_sum(problem, "acc");
+  switch (epilogue) {
+    case Epilogue::plain: return "C = " + sum;
+    case Epilogue::residual: return "C = R + " + sum;
+    case Epilogue::gate: return fmt::format("C = relu(G) * relu(G) * ({})", sum);
+    case Epilogue::sums: return "C = i32(acc)";
+    case Epilogue::add_sums: return "C = " + scaled_sum(problem, "acc + P");
   }
   return {};
+}
+
+// Expects the tokens of a text.
+void expect_text(Lexer& in, std::string_view text) {
+  for (Lexer tokens(text, ""); !in.failed() && !tokens.at_end(); tokens.accept(tokens.peek()))
+    in.expect(tokens.peek());
 }
 
 Axis parse_axis(Lexer& in, std::string_view allowed) {
@@ -173,17 +192,23 @@ void parse_compute(Lexer& in, Kernel& kernel) {
 }
 
 void parse_epilogue(Lexer& in, Kernel& kernel) {
+  // The first tokens after "C =" tell which it is; those of a plain one and of one that adds sums differ
+  // later.
   in.expect_all("C =");
-  if (in.accept("R")) {
-    kernel.epilogue = Epilogue::residual;
-    in.expect("+");
-  } else if (in.accept("relu")) {
-    kernel.epilogue = Epilogue::gate;
-    in.expect_all("( G ) * relu ( G ) * (");
+  if (in.peek() == "R") kernel.epilogue = Epilogue::residual;
+  if (in.peek() == "relu") kernel.epilogue = Epilogue::gate;
+  if (in.peek() == "i32") kernel.epilogue = Epilogue::sums;
+  const std::string plain = print_epilogue(kernel.problem, kernel.epilogue).substr(3);
+  if (const size_t acc = plain.find("acc"); kernel.epilogue == Epilogue::plain && acc != std::string::npos) {
+    expect_text(in, plain.substr(0, acc + 3));
+    if (in.accept("+")) {
+      kernel.epilogue = Epilogue::add_sums;
+      in.expect("P");
+    }
+    expect_text(in, plain.substr(acc + 3));
+  } else {
+    expect_text(in, plain);
   }
-  in.expect_all(kernel.problem.is_quantized() ? "f32 ( acc ) / sa [ m ] * sw" : "acc");
-  if (kernel.problem.is_quantized() && kernel.problem.w.scaling == Scaling::row) in.expect_all("[ n ]");
-  if (kernel.epilogue == Epilogue::gate) in.expect(")");
   kernel.quantizes_rows = in.accept("then");
   if (kernel.quantizes_rows) in.expect_all("Q = C quantize i8 absmax per m");
 }
@@ -212,7 +237,9 @@ std::string print(const Kernel& kernel) {
   for (const ScheduledLoop& loop : kernel.schedule.loops) text += "    " + print(loop) + "\n";
   if (kernel.schedule.prefetch_bytes != 0)
     text += fmt::format("    prefetch W {} bytes ahead\n", kernel.schedule.prefetch_bytes);
-  return text + "  }\n" + print_compute(kernel) + print_epilogue(kernel) + "}\n";
+  return text + "  }\n" + print_compute(kernel) + "  epilogue " +
+         print_epilogue(kernel.problem, kernel.epilogue) +
+         (kernel.quantizes_rows ? " then Q = C quantize i8 absmax per m\n}\n" : "\n}\n");
 }
 
 Expected<ParsedKernel> parse_kernel(std::string_view text, std::string_view file) {

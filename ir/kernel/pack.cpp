@@ -18,13 +18,15 @@ class RowReader {
     assert(static_cast<int64_t>(bytes.size()) >= map_.size_in_bytes());
   }
 
-  void read(int64_t n, uint8_t* codes) const {
-    if (block_ != 0) return read_blocks(n, codes);
+  // Fills codes[0 .. last - first).
+  void read(int64_t n, InputRange inputs, uint8_t* codes) const {
+    if (block_ != 0 && inputs.first % block_ == 0 && inputs.last % block_ == 0)
+      return read_blocks(n, inputs, codes);
     const int64_t group = row(layout_.packing).weights_per_group;
-    for (int64_t k = 0; k < k_; ++k) {
+    for (int64_t k = inputs.first; k < inputs.last; ++k) {
       const int64_t position = map_.position(n, k);
       const uint8_t* bytes = bytes_.data() + map_.byte_offset(position);
-      codes[k] = static_cast<uint8_t>(
+      codes[k - inputs.first] = static_cast<uint8_t>(
           decode_trit(layout_.packing, bytes, map_.byte_stride(), static_cast<int>(position % group)) + 1);
     }
   }
@@ -41,11 +43,11 @@ class RowReader {
     return factors == wanted && k % block == 0 ? block : 0;
   }
 
-  void read_blocks(int64_t n, uint8_t* codes) const {
+  void read_blocks(int64_t n, InputRange inputs, uint8_t* codes) const {
     const PackingRow& packing = row(layout_.packing);
     const int64_t bytes = block_ / 4;
-    const uint8_t* source = bytes_.data() + n * k_ / 4;
-    for (int64_t k = 0; k < k_; k += block_, source += bytes) {
+    const uint8_t* source = bytes_.data() + (n * k_ + inputs.first) / 4;
+    for (int64_t k = 0; k < inputs.last - inputs.first; k += block_, source += bytes) {
       for (int digit = 0; digit < 4; ++digit) {
         const int shift = packing.first_bit + packing.bit_step * digit;
         uint8_t* out = codes + k + digit * bytes;
@@ -79,13 +81,22 @@ void write_rows(const Layout& to, std::span<uint8_t> destination, int64_t n, int
 void repack_trits(const TritRows& source, const Layout& to, std::span<uint8_t> destination, int64_t n,
                   int64_t k, int64_t n_begin, int64_t n_end) {
   const RowReader reader(source.layout, source.bytes, source.n, k);
-  write_rows(to, destination, n, k, n_begin, n_end,
-             [&](int64_t i, uint8_t* codes) { reader.read(source.first + i - n_begin, codes); });
+  write_rows(to, destination, n, k, n_begin, n_end, [&](int64_t i, uint8_t* codes) {
+    reader.read(source.first + i - n_begin, {0, k}, codes);
+  });
 }
 
 void repack_trits(const Layout& from, std::span<const uint8_t> source, const Layout& to,
                   std::span<uint8_t> destination, int64_t n, int64_t k, int64_t n_begin, int64_t n_end) {
-  repack_trits({from, source, n, n_begin}, to, destination, n, k, n_begin, n_end);
+  repack_trits(from, source, to, destination, n, k, n_begin, n_end, {0, k});
+}
+
+void repack_trits(const Layout& from, std::span<const uint8_t> source, const Layout& to,
+                  std::span<uint8_t> destination, int64_t n, int64_t k, int64_t n_begin, int64_t n_end,
+                  InputRange inputs) {
+  const RowReader reader(from, source, n, k);
+  write_rows(to, destination, n, inputs.last - inputs.first, n_begin, n_end,
+             [&](int64_t i, uint8_t* codes) { reader.read(i, inputs, codes); });
 }
 
 void pack_trits(const Layout& to, std::span<const int8_t> trits, std::span<uint8_t> destination, int64_t n,
@@ -96,8 +107,14 @@ void pack_trits(const Layout& to, std::span<const int8_t> trits, std::span<uint8
 
 void pack_trit_rows(const Layout& to, std::span<const int8_t> trits, std::span<uint8_t> destination,
                     int64_t n, int64_t k, int64_t n_begin, int64_t n_end) {
-  write_rows(to, destination, n, k, n_begin, n_end, [&](int64_t i, uint8_t* codes) {
-    const auto row = trits.subspan((i - n_begin) * k, k);
+  pack_trit_rows(to, trits, destination, n, k, n_begin, n_end, {0, k});
+}
+
+void pack_trit_rows(const Layout& to, std::span<const int8_t> trits, std::span<uint8_t> destination,
+                    int64_t n, int64_t k, int64_t n_begin, int64_t n_end, InputRange inputs) {
+  const int64_t count = inputs.last - inputs.first;
+  write_rows(to, destination, n, count, n_begin, n_end, [&](int64_t i, uint8_t* codes) {
+    const auto row = trits.subspan((i - n_begin) * k + inputs.first, count);
     std::transform(row.begin(), row.end(), codes, [](int8_t trit) { return static_cast<uint8_t>(trit + 1); });
   });
 }
@@ -107,7 +124,7 @@ void unpack_trits(const Layout& from, std::span<const uint8_t> source, std::span
   const RowReader reader(from, source, n, k);
   std::vector<uint8_t> codes(k);
   for (int64_t i = 0; i < n; ++i) {
-    reader.read(i, codes.data());
+    reader.read(i, {0, k}, codes.data());
     for (int64_t j = 0; j < k; ++j) trits[i * k + j] = static_cast<int8_t>(codes[j] - 1);
   }
 }

@@ -9,7 +9,15 @@
 
 namespace tern::ir {
 
-// Rewrites rows n_begin..n_end-1 of the trits W[n,k] from one layout to another. `source` and `destination`
+// Weights below are trits, signs or i2: what `to` can hold.
+
+// Inputs first..last-1 of a matrix.
+struct InputRange {
+  int64_t first = 0;
+  int64_t last = 0;
+};
+
+// Rewrites rows n_begin..n_end-1 of the weights W[n,k] from one layout to another. `source` and `destination`
 // are whole matrices, of the sizes that LayoutMap gives. The padding of the destination is not written: clear
 // it before. Several threads may share a matrix if n_begin and n_end are multiples of the divisor of the
 // destination's outermost factor of n, or the end.
@@ -27,13 +35,21 @@ struct TritRows {
 void repack_trits(const TritRows& source, const Layout& to, std::span<uint8_t> destination, int64_t n,
                   int64_t k, int64_t n_begin, int64_t n_end);
 
-// Packs trits -1, 0, +1 that lie row by row, and unpacks to that form. Padding is cleared.
+// The same of a part of the inputs: the destination is the matrix of these alone.
+void repack_trits(const Layout& from, std::span<const uint8_t> source, const Layout& to,
+                  std::span<uint8_t> destination, int64_t n, int64_t k, int64_t n_begin, int64_t n_end,
+                  InputRange inputs);
+
+// Packs weights -1, 0, +1 (of i2 +2) that lie row by row, and unpacks to that form. Padding is cleared.
 void pack_trits(const Layout& to, std::span<const int8_t> trits, std::span<uint8_t> destination, int64_t n,
                 int64_t k);
 // Packs rows n_begin..n_end-1 alone, those that `trits` holds. Threads may share a matrix as above; padding
 // is not written.
 void pack_trit_rows(const Layout& to, std::span<const int8_t> trits, std::span<uint8_t> destination,
                     int64_t n, int64_t k, int64_t n_begin, int64_t n_end);
+// The same of a part of the inputs: rows of `trits` have k, the destination is the matrix of these alone.
+void pack_trit_rows(const Layout& to, std::span<const int8_t> trits, std::span<uint8_t> destination,
+                    int64_t n, int64_t k, int64_t n_begin, int64_t n_end, InputRange inputs);
 void unpack_trits(const Layout& from, std::span<const uint8_t> source, std::span<int8_t> trits, int64_t n,
                   int64_t k);
 

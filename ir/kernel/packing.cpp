@@ -85,6 +85,7 @@ std::optional<Packing> packing_named(std::string_view name) {
 bool can_hold(Packing packing, Element weight) {
   const Holds& holds = row(packing).holds;
   if (weight == Element::trit) return holds.trits;
+  if (weight == Element::i2) return holds.i2;
   if (weight == Element::sign) return holds.signs || holds.trits;
   return holds.dense && row(packing).name == name(weight);
 }
@@ -147,7 +148,7 @@ int decode_trit(Packing packing, const uint8_t* group, int64_t byte_stride, int 
 
 void encode_trit(Packing packing, uint8_t* group, int64_t byte_stride, int digit, int trit) {
   const PackingRow& fields = row(packing);
-  assert(digit < fields.weights_per_group && trit >= -1 && trit <= 1);
+  assert(digit < fields.weights_per_group && trit >= -1 && trit <= (fields.holds.i2 ? 2 : 1));
   const int place = digit / fields.weights_per_code;
   const int before = read_code(fields, group, byte_stride, place);
   int8_t trits[8] = {};

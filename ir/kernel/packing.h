@@ -12,7 +12,7 @@
 namespace tern::ir {
 
 enum class Packing : uint8_t {
-  b2,             // codes 0, 1, 2 for -1, 0, +1, the first in the low bits
+  b2,             // codes 0, 1, 2 for -1, 0, +1, and of i2 3 for +2; the first in the low bits
   b2_high_first,  // the same, the first in the high bits: I2_S
   g2b4,           // pairs as base-3 numbers, the first pair in the high bits: TL1
   g3b5,           // triples as base-3 numbers, the highest bits in a byte of their own
@@ -32,6 +32,7 @@ enum class Packing : uint8_t {
 // What a packing can hold.
 struct Holds {
   bool trits = false, signs = false, dense = false;
+  bool i2 = false;  // trits and +2
 };
 
 // A group of weights is a run of codes, each for `weights_per_code` weights. Code i has its low `code_bits`
@@ -59,12 +60,22 @@ struct PackingRow {
 };
 
 inline constexpr std::array<PackingRow, 15> packings = {{
-    {Packing::b2, "b2", 4, 1, {.trits = true}, 1, 2, 0, 2, false, "4 trits a byte, first in the low bits"},
+    {Packing::b2,
+     "b2",
+     4,
+     1,
+     {.trits = true, .i2 = true},
+     1,
+     2,
+     0,
+     2,
+     false,
+     "4 trits a byte, first in the low bits"},
     {Packing::b2_high_first,
      "b2h",
      4,
      1,
-     {.trits = true},
+     {.trits = true, .i2 = true},
      1,
      2,
      6,
@@ -131,7 +142,7 @@ inline constexpr std::array<PackingRow, 15> packings = {{
      "8 trits in a byte of +1 bits and one of -1 bits"},
     {Packing::b1, "b1", 8, 1, {.signs = true}, 1, 1, 0, 1, false, "8 signs a byte"},
     {Packing::i4, "i4", 2, 1, {.dense = true}, 1, 4, 0, 4, false, "2 whole numbers a byte, plus 8"},
-    {Packing::i8, "i8", 1, 1, {true, true, true}, 1, 8, 0, 8, false, "one signed byte"},
+    {Packing::i8, "i8", 1, 1, {true, true, true, true}, 1, 8, 0, 8, false, "one signed byte"},
     {Packing::f16, "f16", 1, 2, {.dense = true}, 1, 0, 0, 0, false, "IEEE binary16"},
     {Packing::bf16, "bf16", 1, 2, {.dense = true}, 1, 0, 0, 0, false, "bfloat16"},
     {Packing::f32, "f32", 1, 4, {.dense = true}, 1, 0, 0, 0, false, "IEEE binary32"},
@@ -142,7 +153,7 @@ constexpr const PackingRow& row(Packing packing) {
 }
 std::optional<Packing> packing_named(std::string_view name);
 
-// True if the packing can hold the weights of a problem: trits, signs, or dense ones of that element.
+// True if the packing can hold the weights of a problem: trits, signs, i2, or dense ones of that element.
 bool can_hold(Packing packing, Element weight);
 
 // Bits that one weight takes, without padding or scales.
@@ -150,11 +161,12 @@ double bits_per_weight(Packing packing);
 
 // The code of a run of weights_per_code trits, and trit number `digit` of a code. A code that stands for no
 // trits gives any value between -1 and +2: readers of files must refuse it before. Preconditions: the packing
-// holds trits or signs; signs are not 0.
+// holds trits or signs; signs are not 0. A packing that holds
+// i2 has a code for +2 as for a trit.
 int code_of_trits(Packing packing, std::span<const int8_t> trits);
 int trit_of_code(Packing packing, int code, int digit);
 
-// The trit (-1, 0, +1) in place `digit` of a group whose bytes lie `byte_stride` apart.
+// The trit (-1, 0, +1; of i2 +2 too) in place `digit` of a group whose bytes lie `byte_stride` apart.
 int decode_trit(Packing packing, const uint8_t* group, int64_t byte_stride, int digit);
 
 // Puts a trit into place `digit` of a group, leaving the other digits alone.

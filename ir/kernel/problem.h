@@ -36,10 +36,10 @@ struct Operand {
 //   otherwise one sum acc[g] for each group of sum_group() inputs (the smaller of the two groups, which
 //   divides the other). Then, in f32, each operation rounded once and none fused:
 //
-//     total = 0;  for g ascending: total = total + f32(acc[g]) * sw[n,g] * da[m,g]
+//     total = 0;  for g ascending: total = total + f32(acc[g]) * S[n,g] * da[m,g]
 //     C = total / sa[m] * sw
 //
-//   where sw[n,g] is there if W is scaled by group, da[m,g] if A is; "/ sa[m]" if A is scaled by row; and "*
+//   where S[n,g] is there if W is scaled by group, da[m,g] if A is; "/ sa[m]" if A is scaled by row; and "*
 //   sw", or
 //   "* sw[n]", if W is scaled by tensor or by row. Factors are multiplied from left to right. Without groups
 //   this is C = f32(acc) / sa[m] * sw.

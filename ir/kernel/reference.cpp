@@ -17,7 +17,9 @@ float dense_weight(const Problem& problem, const MatmulInputs& inputs, int64_t n
 
 float finish(Epilogue epilogue, float scaled, const MatmulInputs& inputs, int64_t place) {
   switch (epilogue) {
-    case Epilogue::plain: break;
+    case Epilogue::plain:
+    case Epilogue::sums:
+    case Epilogue::add_sums: break;
     case Epilogue::residual: return inputs.other[place] + scaled;
     case Epilogue::gate: {
       const float gate = inputs.other[place] < 0 ? 0.0f : inputs.other[place];
@@ -27,40 +29,75 @@ float finish(Epilogue epilogue, float scaled, const MatmulInputs& inputs, int64_
   return scaled;
 }
 
+// The exact sum over inputs first..last-1.
+int32_t exact_sum(const Problem& problem, const MatmulInputs& inputs, int64_t m, int64_t n, int64_t first,
+                  int64_t last) {
+  int32_t sum = 0;
+  for (int64_t k = first; k < last; ++k) {
+    const auto weight = static_cast<int32_t>(inputs.trits[n * problem.k + k] - problem.w.zero_point);
+    sum += inputs.quantized[m * problem.k + k] * weight;
+  }
+  return sum;
+}
+
+// The sum over groups of a problem that has any, in their order.
+float sum_of_groups(const Problem& problem, const MatmulInputs& inputs, int64_t m, int64_t n) {
+  float total = 0;
+  for (int64_t k = 0; k < problem.k; k += problem.sum_group()) {
+    const int64_t last = std::min(k + problem.sum_group(), problem.k);
+    auto term = static_cast<float>(exact_sum(problem, inputs, m, n, k, last));
+    if (problem.w.scaling == Scaling::group)
+      term = term * inputs.group_scales[n * ceil_divide(problem.k, problem.w.group) + k / problem.w.group];
+    if (problem.a.scaling == Scaling::group)
+      term =
+          term * inputs.activation_scales[m * ceil_divide(problem.k, problem.a.group) + k / problem.a.group];
+    total = total + term;
+  }
+  return total;
+}
+
+// The scaled sum of a quantized problem: see Problem.
+float scaled_sum(const Problem& problem, const MatmulInputs& inputs, Epilogue epilogue, int64_t m,
+                 int64_t n) {
+  float total = 0;
+  if (problem.is_grouped()) {
+    total = sum_of_groups(problem, inputs, m, n);
+  } else {
+    const int32_t others = epilogue == Epilogue::add_sums ? inputs.partial_sums[m * problem.n + n] : 0;
+    total = static_cast<float>(exact_sum(problem, inputs, m, n, 0, problem.k) + others);
+  }
+  if (problem.a.scaling == Scaling::row) total = total / inputs.activation_scales[m];
+  if (problem.w.scaling == Scaling::tensor) total = total * inputs.weight_scale;
+  if (problem.w.scaling == Scaling::row) total = total * inputs.output_scales[n];
+  return total;
+}
+
+float dense_sum(const Problem& problem, const MatmulInputs& inputs, int64_t m, int64_t n) {
+  float sum = 0;
+  for (int64_t k = 0; k < problem.k; ++k)
+    sum += inputs.activations[m * problem.k + k] * dense_weight(problem, inputs, n, k);
+  return sum;
+}
+
 }  // namespace
 
 std::vector<int32_t> reference_sums(const Problem& problem, const MatmulInputs& inputs) {
   assert(problem.is_quantized());
-  std::vector<int32_t> sums(problem.m * problem.n);
+  std::vector<int32_t> sums;
   for (int64_t m = 0; m < problem.m; ++m) {
-    for (int64_t n = 0; n < problem.n; ++n) {
-      int32_t sum = 0;
-      for (int64_t k = 0; k < problem.k; ++k)
-        sum += inputs.quantized[m * problem.k + k] * inputs.trits[n * problem.k + k];
-      sums[m * problem.n + n] = sum;
-    }
+    for (int64_t n = 0; n < problem.n; ++n) sums.push_back(exact_sum(problem, inputs, m, n, 0, problem.k));
   }
   return sums;
 }
 
 std::vector<float> reference(const Problem& problem, const MatmulInputs& inputs, Epilogue epilogue) {
-  std::vector<float> c(problem.m * problem.n);
-  if (problem.is_quantized()) {
-    const std::vector<int32_t> sums = reference_sums(problem, inputs);
-    for (int64_t i = 0; i < problem.m * problem.n; ++i) {
-      const float scale =
-          problem.w.scaling == Scaling::row ? inputs.output_scales[i % problem.n] : inputs.weight_scale;
-      const float scaled = static_cast<float>(sums[i]) / inputs.activation_scales[i / problem.n] * scale;
-      c[i] = finish(epilogue, scaled, inputs, i);
-    }
-    return c;
-  }
+  assert(epilogue != Epilogue::sums && "these are reference_sums");
+  std::vector<float> c;
   for (int64_t m = 0; m < problem.m; ++m) {
     for (int64_t n = 0; n < problem.n; ++n) {
-      float sum = 0;
-      for (int64_t k = 0; k < problem.k; ++k)
-        sum += inputs.activations[m * problem.k + k] * dense_weight(problem, inputs, n, k);
-      c[m * problem.n + n] = sum;
+      const float sum = problem.is_quantized() ? scaled_sum(problem, inputs, epilogue, m, n)
+                                               : dense_sum(problem, inputs, m, n);
+      c.push_back(finish(epilogue, sum, inputs, static_cast<int64_t>(c.size())));
     }
   }
   return c;

@@ -12,23 +12,27 @@ namespace tern::ir {
 
 // One matrix product's inputs in their plainest form. Rows are problem.k long, without padding.
 struct MatmulInputs {
-  // Ternary: trits [n,k], activations i8 [m,k], one activation scale a row, one weight scale.
+  // Quantized: weights (trits, signs or i2) [n,k], activations i8 [m,k].
   std::vector<int8_t> trits;
   std::vector<int8_t> quantized;
-  std::vector<float> activation_scales;
+  std::vector<float> activation_scales;  // sa [m]; of A scaled by group da [m, ceil(k / a.group)]
   float weight_scale = 1;
-  std::vector<float> output_scales;  // [n], in its place if weights are scaled by row
-  std::vector<float> other;          // R or G, [m,n], of an epilogue that has one
-  // Dense: stored weights [n,k], scales [n, ceil(k / scale_group)] if they are scaled by group, A f32 [m,k].
+  std::vector<float> output_scales;   // [n], in its place if weights are scaled by row
+  std::vector<float> other;           // R or G, [m,n], of an epilogue that has one
+  std::vector<int32_t> partial_sums;  // P, [m,n]
+  // Dense: stored weights [n,k], A f32 [m,k].
   std::vector<float> dense;
-  std::vector<float> group_scales;
   std::vector<float> activations;
+  // Of either kind: [n, ceil(k / w.group)], if weights are scaled by group.
+  std::vector<float> group_scales;
 };
 
-// Exact sums of ternary products, i32 [m,n]. Precondition: 128 * k < 2^31.
+// Exact sums over all of k of quantized problems, i32 [m,n]: what epilogue `sums` gives. Precondition: they
+// fit.
 std::vector<int32_t> reference_sums(const Problem& problem, const MatmulInputs& inputs);
 
-// C, f32 [m,n], of either kind of problem; see Problem and Epilogue for the order of the operations.
+// C, f32 [m,n], of either kind of problem, with an epilogue other than `sums`; see Problem and Epilogue for
+// the order of the operations.
 std::vector<float> reference(const Problem& problem, const MatmulInputs& inputs,
                              Epilogue epilogue = Epilogue::plain);
 

@@ -41,13 +41,15 @@ Lanes look_up(Lanes numbers, const uint8_t* table) {
   return static_cast<Lanes>(found);
 }
 
-// The same of a table with three entries.
+// The same of a table with four entries, numbered by two bits: each bit flips what differs, and both together
+// what is left.
 template <class Lanes>
-Lanes look_up_3(Lanes numbers, const uint8_t* table) {
+Lanes look_up_4(Lanes numbers, const uint8_t* table) {
   constexpr auto ones = static_cast<Lanes>(0x01010101);
-  const auto is_1 = static_cast<Lanes>(numbers & ones), is_2 = static_cast<Lanes>(numbers >> 1 & ones);
-  return static_cast<Lanes>((ones * table[0]) ^ (is_1 * (table[0] ^ table[1])) ^
-                            (is_2 * (table[0] ^ table[2])));
+  const auto low = static_cast<Lanes>(numbers & ones), high = static_cast<Lanes>(numbers >> 1 & ones);
+  return static_cast<Lanes>((ones * table[0]) ^ (low * (table[0] ^ table[1])) ^
+                            (high * (table[0] ^ table[2])) ^
+                            ((low & high) * (table[0] ^ table[1] ^ table[2] ^ table[3])));
 }
 
 }  // namespace
@@ -68,7 +70,7 @@ struct TritWriter::WordWriters {
         code = static_cast<Lanes>(3 * code + next);  // of no byte more than 242
       }
       if (!words.numbers_are_codes)
-        code = fields.weights_per_code == 1 ? look_up_3(code, words.codes) : look_up(code, words.codes);
+        code = fields.weights_per_code == 1 ? look_up_4(code, words.codes) : look_up(code, words.codes);
       const int place = i % fields.codes_per_byte();
       packed[i / fields.codes_per_byte()] |=
           static_cast<Lanes>((code & low_bits) << (fields.first_bit + fields.bit_step * place));
@@ -131,12 +133,12 @@ void TritWriter::find_words(int groups) {
   words_.write =
       groups == 1 ? WordWriters::writer_of<uint8_t>(packing_) : WordWriters::writer_of<uint32_t>(packing_);
   int8_t trits[8];
-  int count = 1;
-  for (int i = 0; i < packing.weights_per_code; ++i) count *= 3;
+  int count = packing.holds.i2 ? 4 : 1;
+  for (int i = 0; i < packing.weights_per_code && !packing.holds.i2; ++i) count *= 3;
   words_.numbers_are_codes = true;
   for (int number = 0; number < count; ++number) {
     for (int i = packing.weights_per_code - 1, rest = number; i >= 0; --i, rest /= 3)
-      trits[i] = static_cast<int8_t>(rest % 3 - 1);
+      trits[i] = static_cast<int8_t>((packing.holds.i2 ? rest : rest % 3) - 1);
     const bool never = packing.holds.signs && !packing.holds.trits && trits[0] == 0;
     const std::span<const int8_t> run(trits, static_cast<size_t>(packing.weights_per_code));
     words_.codes[number] = never ? uint8_t{0} : static_cast<uint8_t>(code_of_trits(packing_, run));
@@ -186,13 +188,13 @@ void TritWriter::write_steps(int64_t n, const uint8_t* codes) const {
   const int64_t position = map_.along_n(n), byte_stride = map_.byte_stride();
   const auto digit = static_cast<int>(position % packing.weights_per_group);
   // The digit's bits in each byte of a group, by code.
-  uint8_t bits[3][8] = {};
-  for (int code = 0; code < 3; ++code) {
+  uint8_t bits[4][8] = {};
+  for (int code = 0; code < (packing.holds.i2 ? 4 : 3); ++code) {
     if (code != 1 || packing.holds.trits) encode_trit(packing_, bits[code], 1, digit, code - 1);
   }
   for (int i = 0; i < packing.bytes_per_group; ++i) {
     uint8_t* base = bytes_.data() + map_.byte_offset(position) + i * byte_stride;
-    const auto others = static_cast<uint8_t>(~(bits[0][i] | bits[1][i] | bits[2][i]));
+    const auto others = static_cast<uint8_t>(~(bits[0][i] | bits[1][i] | bits[2][i] | bits[3][i]));
     for (int64_t k = 0; k < k_; ++k) {
       uint8_t& byte = base[step_offsets_[k]];
       byte = static_cast<uint8_t>((byte & others) | bits[codes[k]][i]);

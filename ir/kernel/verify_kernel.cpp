@@ -120,7 +120,8 @@ class KernelVerifier {
       report(places_.scales, "a layout S is needed exactly when weights have a scale per group");
     } else if (kernel_.scales) {
       check_layout(*kernel_.scales, places_.scales);
-      if (kernel_.scales->packing != Packing::f32) report(places_.scales, "scales are f32");
+      if (row(kernel_.scales->packing).name != name(problem.w.scale))
+        report(places_.scales, fmt::format("scales are {}", name(problem.w.scale)));
     }
     if (!found_.empty()) return;
     const LayoutMap map(kernel_.weights, problem.n, problem.k);
@@ -268,24 +269,57 @@ class KernelVerifier {
                                                  compute.strategy == Strategy::madd ? "dense" : "ternary"));
     if (compute.strategy == Strategy::addsub && packing.packing != Packing::planes)
       report(places_.compute, "addsub needs masks: packing planes");
+    check_units();
     if (compute.strategy != Strategy::lookup) return;
     if (!can_look_up(packing.packing, compute.quads))
       report(places_.compute, fmt::format("there are no tables{} for the codes of {}",
                                           compute.quads ? " of quads" : "", packing.name));
   }
 
+  // An exact sum ends where its group does, so groups are whole vectors of packed weights. Strategy tile
+  // walks unpacked ones: see check_leaf.
+  void check_units() {
+    const Problem& problem = kernel_.problem;
+    if (!problem.is_quantized() || !problem.is_grouped() || kernel_.compute.strategy == Strategy::tile)
+      return;
+    const int64_t inputs = leaf_of(kernel_).k;
+    if (problem.sum_group() % inputs != 0)
+      report(places_.weights,
+             fmt::format("a group of {} inputs is not whole vectors of {}, of {} inputs each",
+                         problem.sum_group(), row(kernel_.weights.packing).name, inputs));
+  }
+
+  // The loops that groups of inputs need.
+  void check_group_loops() {
+    const Problem& problem = kernel_.problem;
+    if (!problem.is_grouped()) return;
+    for (const int64_t group : {problem.sum_group(), problem.outer_group()}) {
+      if (has_k_loop_of(group)) continue;
+      report(places_.compute, fmt::format("a scale every {} inputs needs a loop 'k by {}'", group, group));
+      return;
+    }
+    if (problem.is_quantized() && kernel_.compute.widen_every_k > problem.sum_group())
+      report(places_.compute, fmt::format("partial sums of {} inputs are more than a group of {}",
+                                          kernel_.compute.widen_every_k, problem.sum_group()));
+  }
+
+  void check_epilogue() {
+    const bool i32 = kernel_.epilogue == Epilogue::sums, adds = kernel_.epilogue == Epilogue::add_sums;
+    if ((i32 || adds) && kernel_.problem.is_grouped())
+      report(places_.epilogue, "with scales per group there is not one exact sum of all inputs");
+    if (i32 && kernel_.quantizes_rows) report(places_.epilogue, "exact sums are not quantised");
+    if (kernel_.quantizes_rows) check_rows();
+  }
+
   void check_compute() {
     const Compute& compute = kernel_.compute;
-    const Problem& problem = kernel_.problem;
+    check_group_loops();
     if (compute.strategy == Strategy::madd) {
       if (kernel_.epilogue != Epilogue::plain || kernel_.quantizes_rows)
         report(places_.epilogue, "dense products are written as they are: C = acc");
-      if (problem.w.scaling == Scaling::group && !has_k_loop_of(problem.w.group))
-        report(places_.compute, fmt::format("a scale every {} inputs needs a loop 'k by {}'", problem.w.group,
-                                            problem.w.group));
       return;
     }
-    if (kernel_.quantizes_rows) check_rows();
+    check_epilogue();
     if (compute.widen_every_k != 0 && !has_k_loop_of(compute.widen_every_k))
       report(places_.compute, fmt::format("widening every {} inputs needs a loop 'k by {}'",
                                           compute.widen_every_k, compute.widen_every_k));

@@ -21,9 +21,11 @@ enum class BufferRole : uint8_t {
   tables_high,
   activation_sums,
   activation_scales,
+  activation_factors,
   weight_scales,
   residual,
   gate,
+  partial_sums,
   output,
   quantized_output,
   output_sums,
@@ -38,7 +40,7 @@ struct BufferRoleRow {
 
 // The names are those of the formula C[m,n] = sum over k of A[m,k] * W[n,k]. A buffer has one of these names
 // exactly when it has that role.
-inline constexpr std::array<BufferRoleRow, 15> buffer_roles = {{
+inline constexpr std::array<BufferRoleRow, 17> buffer_roles = {{
     {BufferRole::none, "", ""},
     {BufferRole::weights, "W",
      "the weights, packed as the W line of the layout says: a packing, then the digits of a mixed-radix "
@@ -51,12 +53,19 @@ inline constexpr std::array<BufferRoleRow, 15> buffer_roles = {{
     {BufferRole::tables_low, "T",
      "in place of A, where sums of activations are looked up: the low bytes of the look-up tables"},
     {BufferRole::tables_high, "H", "the high bytes of the same tables"},
-    {BufferRole::activation_sums, "asum", "for trit: the sum of each row of A"},
-    {BufferRole::activation_scales, "sa", "for trit: the scale of each row of A, 127 / max(|a|, 1e-5)"},
-    {BufferRole::weight_scales, "sw",
-     "for trit: the one scale of W, or if it is scaled per n, one for each output"},
+    {BufferRole::activation_sums, "asum",
+     "for A of i8: the sum of each row of A; if sums are exact per group of g inputs, row after row the sums "
+     "of the "
+     "groups, (k + 128 rounded up to 256) / g, rounded up, of a row"},
+    {BufferRole::activation_scales, "sa",
+     "if A is quantised per row: the scale of each row of A, 127 / max(|a|, 1e-5)"},
+    {BufferRole::activation_factors, "da",
+     "if A is quantised per group of g inputs: max(|a|, 1e-5) / 127 of each group, in rows like those of "
+     "asum"},
+    {BufferRole::weight_scales, "sw", "the one scale of W, or if it is scaled per n, one for each output"},
     {BufferRole::residual, "R", "what the epilogue adds to C, laid out like C. It may be C itself"},
     {BufferRole::gate, "G", "what the epilogue gates C with, laid out like C"},
+    {BufferRole::partial_sums, "P", "i32 sums of other inputs, which the epilogue adds, laid out like C"},
     {BufferRole::output, "C",
      "the result, row after row, n + 128 rounded up to 256 elements apart. What lies past n is scratch"},
     {BufferRole::quantized_output, "Q",

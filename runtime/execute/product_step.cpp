@@ -36,7 +36,9 @@ ir::Arguments ProductMemory::arguments(const ir::Program& program, size_t thread
               case ir::BufferRole::quantized_output: return quantized_output.data;
               case ir::BufferRole::output_sums: return quantized_output.sums;
               case ir::BufferRole::output_scales: return quantized_output.scales;
-              case ir::BufferRole::none: break;
+              case ir::BufferRole::none:
+              case ir::BufferRole::partial_sums:
+              case ir::BufferRole::activation_factors: break;
             }
             assert(false && "a kernel's parameters have roles");
             return nullptr;

@@ -18,6 +18,9 @@ std::vector<Problem> problems() {
   for (const int64_t m : {1, 4, 20}) {
     for (const auto& [n, k] : {std::pair{256, 512}, {70, 1000}, {5, 33}, {130, 1}})
       result.push_back(ir::matmul(m, n, k, {Element::trit, Scaling::tensor}));
+    for (const int64_t group : {32, 64, 128})
+      result.push_back(ir::matmul(m, 70, 300, {Element::i2, Scaling::group, group, Element::f16}));
+    result.back().a = {Element::i8, Scaling::group, 64};
     result.push_back(ir::matmul(m, 70, 96, {Element::i8, Scaling::group, 32}));
     for (const Element element : {Element::f16, Element::bf16, Element::f32})
       result.push_back(ir::matmul(m, 70, 50, {element, Scaling::none}));

@@ -24,17 +24,34 @@ ir::Problem random_problem(ir::Element weight, bool one_row, Random& random) {
   return ir::matmul(m, n, k, ir::weights_of(weight, 16));
 }
 
+// The same with exact sums of groups, of W alone or of A too.
+ir::Problem grouped_problem(ir::Element weight, bool one_row, Random& random) {
+  ir::Problem problem = random_problem(weight, one_row, random);
+  const int64_t group = random.choose(std::vector<int64_t>{32, 64, 128});
+  problem.w = {weight, ir::Scaling::group, group, random.coin() ? ir::Element::f16 : ir::Element::f32};
+  if (random.coin()) problem.a = {ir::Element::i8, ir::Scaling::group, 32};
+  return problem;
+}
+
 ArmCall preparation_call(const ir::Kernel& kernel, const ir::Program& program, Random& random) {
   for (const Error& error : ir::verify(program)) ADD_FAILURE() << error.text();
   return testing::interpreted_call("preparation of " + print(kernel), program,
                                    testing::random_buffers(program, random));
 }
 
-// The calls of a recipe's kernels; none if they are not legal on the target.
+// The calls of a recipe's kernels; none if they are not legal on the target, or groups are not for the
+// recipe.
 void add_calls(std::vector<ArmCall>& calls, const Recipe& recipe, ir::Element weight,
                const targets::Target& target, Random& random) {
+  std::vector<ir::Problem> problems;
   for (const bool one_row : {true, false}) {
-    const ir::Kernel kernel = make_kernel(recipe, random_problem(weight, one_row, random), target);
+    problems.push_back(random_problem(weight, one_row, random));
+    if (problems.back().is_quantized()) problems.push_back(grouped_problem(weight, one_row, random));
+  }
+  for (const ir::Problem& problem : problems) {
+    const std::vector<Recipe> listed = recipes(problem);
+    if (std::ranges::find(listed, recipe) == listed.end()) continue;
+    const ir::Kernel kernel = make_kernel(recipe, problem, target);
     if (!targets::illegal(kernel, target).empty()) continue;
     calls.push_back(testing::kernel_call(kernel, random.engine()));
     calls.back().label = target.name + ", " + print(recipe) + "\n" + calls.back().label;
@@ -51,8 +68,8 @@ TEST_P(ArmRecipe, GivesTheBitsOfTheReference) {
   const targets::Target& target = GetParam();
   Random random(1);
   std::vector<ArmCall> calls;
-  for (const Element weight :
-       {Element::trit, Element::sign, Element::i4, Element::i8, Element::f16, Element::bf16, Element::f32}) {
+  for (const Element weight : {Element::trit, Element::sign, Element::i2, Element::i4, Element::i8,
+                               Element::f16, Element::bf16, Element::f32}) {
     for (const Recipe& recipe : recipes(weight)) add_calls(calls, recipe, weight, target, random);
   }
   testing::expect_arm_agrees(target, calls);

@@ -57,6 +57,16 @@ TEST(DefaultKernel, RandomProblemsAgreeOnEveryTarget) {
       const int64_t m = round % 2 ? pick(1, 33) : 1, n = pick(1, 600), k = pick(1, 600);
       expect_all_agree(default_kernel(ternary(m, n, k), target), *jit, random);
     }
+    for (const ir::Element weight : {ir::Element::trit, ir::Element::sign, ir::Element::i2}) {
+      for (const int64_t group : {32, 64, 128}) {
+        const int64_t n = pick(1, 300), k = pick(1, 700);
+        ir::Problem problem = ir::matmul(1, n, k, {weight, ir::Scaling::group, group, ir::Element::f16});
+        expect_all_agree(default_kernel(problem, target), *jit, random);
+        problem.m = pick(2, 20);
+        if (group == 128) problem.a = {ir::Element::i8, ir::Scaling::group, 32};
+        expect_all_agree(default_kernel(problem, target), *jit, random);
+      }
+    }
     for (const ir::Element weight :
          {ir::Element::f16, ir::Element::bf16, ir::Element::f32, ir::Element::i8}) {
       const int64_t m = pick(1, 5), n = pick(1, 200), k = pick(1, 200);

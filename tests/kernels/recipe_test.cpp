@@ -23,7 +23,8 @@ using testing::Random;
 
 std::vector<ir::Element> weights() {
   using ir::Element;
-  return {Element::trit, Element::sign, Element::i4, Element::i8, Element::f16, Element::bf16, Element::f32};
+  return {Element::trit, Element::sign, Element::i2,   Element::i4,
+          Element::i8,   Element::f16,  Element::bf16, Element::f32};
 }
 
 ir::Problem problem_of(ir::Element weight, int64_t m, int64_t n, int64_t k) {
@@ -67,6 +68,84 @@ TEST(Recipe, EveryLegalOneGivesTheBitsOfTheReference) {
   for (const ir::Element weight : weights()) {
     for (const Recipe& recipe : recipes(weight))
       EXPECT_EQ(executed.count(print(recipe)), 1u) << print(recipe);
+  }
+}
+
+// Of exact sums for so many inputs: of W, of A, or of both, the larger of A.
+ir::Problem grouped_problem(ir::Element weight, int64_t group, bool one_row, Random& random) {
+  ir::Problem problem = random_problem(weight, one_row, random);
+  const int64_t kind = random.pick(0, 3);
+  if (kind != 0)
+    problem.w = {weight, ir::Scaling::group, group, random.coin() ? ir::Element::f16 : ir::Element::f32};
+  if (kind == 0 || kind == 3)
+    problem.a = {ir::Element::i8, ir::Scaling::group, kind == 3 ? 2 * group : group};
+  return problem;
+}
+
+constexpr ir::Element quantized_weights[] = {ir::Element::trit, ir::Element::sign, ir::Element::i2};
+
+TEST(Recipe, EveryLegalOneGivesTheBitsOfTheReferenceWithGroups) {
+  Random random(4);
+  std::set<std::string> executed;
+  const auto key = [](const Recipe& recipe, int64_t group) {
+    return print(recipe) + " " + std::to_string(group);
+  };
+  for (const targets::Target& target : testing::runnable_targets()) {
+    const Expected<codegen::Jit> jit = codegen::Jit::make(target, std::nullopt);
+    ASSERT_TRUE(jit) << jit.error().text();
+    const bool generic = target.architecture == targets::Architecture::any;
+    for (const ir::Element weight : quantized_weights) {
+      const int64_t one = random.choose(std::vector<int64_t>{32, 64, 128});
+      for (const int64_t group : generic ? std::vector<int64_t>{32, 64, 128} : std::vector<int64_t>{one}) {
+        const ir::Problem problem = grouped_problem(weight, group, random.coin(), random);
+        const ir::MatmulInputs inputs = testing::random_inputs(problem, random.engine());
+        const std::vector<float> expected = ir::reference(problem, inputs);
+        for (const Recipe& recipe : recipes(problem)) {
+          const ir::Kernel kernel = make_kernel(recipe, problem, target);
+          SCOPED_TRACE(target.name + ": " + print(recipe) + "\n" + print(kernel));
+          for (const Error& error : ir::verify(kernel)) FAIL() << error.text();
+          if (!is_legal(kernel, target)) continue;
+          const Expected<codegen::CompiledKernel> compiled = jit->compile(kernel);
+          ASSERT_TRUE(compiled) << compiled.error().text();
+          ASSERT_TRUE(testing::same_bits(testing::run_compiled(*compiled, kernel, inputs), expected));
+          executed.insert(key(recipe, group));
+        }
+      }
+    }
+  }
+  for (const int64_t group : {32, 64, 128}) {
+    for (const ir::Element weight : quantized_weights) {
+      for (const Recipe& recipe : recipes(grouped_problem(weight, group, true, random)))
+        EXPECT_EQ(executed.count(key(recipe, group)), 1u) << print(recipe) << ", groups of " << group;
+    }
+  }
+}
+
+// Recipes that no problem with such groups lists are refused with a reason, and the others verify and
+// interpret right on every target.
+TEST(Recipe, GroupsAreWholeStepsOfInputsOrRefused) {
+  Random random(5);
+  for (const ir::Element weight : quantized_weights) {
+    for (const int64_t group : {32, 64, 128}) {
+      const ir::Problem problem = grouped_problem(weight, group, false, random);
+      const std::vector<Recipe> listed = recipes(problem);
+      for (const Recipe& recipe : recipes(weight)) {
+        const targets::Target target = testing::listed_target(
+            random.choose(std::vector<std::string>{"zen4", "x86-64-v3", "neoverse-n1", "sapphire-rapids"}));
+        const ir::Kernel kernel = make_kernel(recipe, problem, target);
+        SCOPED_TRACE(target.name + ": " + print(recipe) + "\n" + print(kernel));
+        if (std::ranges::find(listed, recipe) == listed.end()) {
+          EXPECT_FALSE(ir::verify(kernel).empty());
+          continue;
+        }
+        for (const Error& error : ir::verify(kernel)) FAIL() << error.text();
+        const ir::Program program = codegen::lower(kernel);
+        for (const Error& error : ir::verify(program)) FAIL() << error.text();
+        const ir::MatmulInputs inputs = testing::random_inputs(problem, random.engine());
+        EXPECT_TRUE(testing::same_bits(testing::run_interpreted(kernel, program, inputs),
+                                       ir::reference(problem, inputs)));
+      }
+    }
   }
 }
 

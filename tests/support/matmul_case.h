@@ -1,6 +1,8 @@
 // Random matrix products and the three ways to compute them, for differential tests.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <random>
@@ -8,12 +10,31 @@
 
 #include "codegen/jit/jit.h"
 #include "codegen/lower/lower.h"
+#include "ir/half.h"
 #include "ir/kernel/kernel.h"
 #include "ir/kernel/pack.h"
 #include "ir/kernel/reference.h"
 #include "ir/program/interpret.h"
 
 namespace tern::testing {
+
+// Scales per group, a third of them zero or negative; values of f16 where the problem promises that.
+inline void add_group_scales(const ir::Problem& problem, std::minstd_rand& random, ir::MatmulInputs& inputs) {
+  const auto scale = [&] {
+    const auto value = static_cast<float>(random() % 4001) / 1000 - 1;
+    return random() % 16 == 0 ? 0.0f : value;
+  };
+  if (problem.w.scaling == ir::Scaling::group) {
+    for (int64_t i = 0; i < problem.n * ir::ceil_divide(problem.k, problem.w.group); ++i)
+      inputs.group_scales.push_back(
+          problem.w.scale == ir::Element::f16 ? ir::f16_to_f32(ir::f32_to_f16(scale())) : scale());
+  }
+  if (problem.a.scaling == ir::Scaling::group) {
+    inputs.activation_scales.clear();
+    for (int64_t i = 0; i < problem.m * ir::ceil_divide(problem.k, problem.a.group); ++i)
+      inputs.activation_scales.push_back(std::abs(scale()) / 64);
+  }
+}
 
 // Inputs of a problem with extreme values among them.
 inline ir::MatmulInputs random_inputs(const ir::Problem& problem, std::mt19937& random) {
@@ -25,12 +46,13 @@ inline ir::MatmulInputs random_inputs(const ir::Problem& problem, std::mt19937& 
   if (problem.is_quantized()) {
     // Now and then everything is as large as it can be: sums that overflow somewhere would show.
     const int kind = uniform(0, 5);
+    const auto largest = static_cast<int>(highest(problem.w.element));
     for (int64_t i = 0; i < problem.n * problem.k; ++i)
-      inputs.trits.push_back(static_cast<int8_t>(kind == 0   ? 1
+      inputs.trits.push_back(static_cast<int8_t>(kind == 0   ? largest
                                                  : kind == 1 ? -1
                                                  : problem.w.element == ir::Element::sign
                                                      ? 2 * uniform(0, 1) - 1
-                                                     : uniform(-1, 1)));
+                                                     : uniform(-1, largest)));
     for (int64_t i = 0; i < problem.m * problem.k; ++i)
       inputs.quantized.push_back(
           static_cast<int8_t>(kind < 2 ? (i / problem.k % 2 ? 127 : -128) : uniform(-128, 127)));
@@ -41,6 +63,9 @@ inline ir::MatmulInputs random_inputs(const ir::Problem& problem, std::mt19937& 
     const auto small = [&] { return static_cast<float>(simple() % 4001) / 1000 - 2; };
     for (int64_t i = 0; i < problem.n; ++i) inputs.output_scales.push_back(small());
     for (int64_t i = 0; i < problem.m * problem.n; ++i) inputs.other.push_back(small());
+    for (int64_t i = 0; i < problem.m * problem.n; ++i)
+      inputs.partial_sums.push_back(static_cast<int32_t>(simple()) >> 2);
+    add_group_scales(problem, simple, inputs);
     return inputs;
   }
   const ir::Packing packing = *ir::packing_named(name(problem.w.element));
@@ -52,10 +77,8 @@ inline ir::MatmulInputs random_inputs(const ir::Problem& problem, std::mt19937& 
     encode_dense(packing, bytes, is_whole ? static_cast<float>(uniform(low, high)) : real());
     inputs.dense.push_back(decode_dense(packing, bytes));
   }
-  if (problem.w.scaling == ir::Scaling::group) {
-    for (int64_t i = 0; i < problem.n * ir::ceil_divide(problem.k, problem.w.group); ++i)
-      inputs.group_scales.push_back(real());
-  }
+  std::minstd_rand simple(static_cast<unsigned>(problem.n + 1));
+  add_group_scales(problem, simple, inputs);
   for (int64_t i = 0; i < problem.m * problem.k; ++i) inputs.activations.push_back(real());
   return inputs;
 }
@@ -78,8 +101,8 @@ class KernelCall {
 
   std::vector<std::byte*> buffers() { return starts_; }
 
-  // C, f32 [m,n] without padding; behind it, if rows are quantised, what they are as numbers: Q with its
-  // padding, qsum and sq. See expected_result.
+  // C, f32 [m,n] (or of exact sums the bits of i32) without padding; behind it, if rows are quantised, what
+  // they are as numbers: Q with its padding, qsum and sq. See expected_result.
   std::vector<float> result() const {
     const ir::Problem& problem = kernel_.problem;
     std::vector<float> all;
@@ -163,9 +186,17 @@ class KernelCall {
       case ir::BufferRole::weights: return fill_weights(start, inputs);
       case ir::BufferRole::group_scales: {
         const int64_t groups = ir::ceil_divide(problem.k, problem.w.group);
-        return ir::pack_dense<float>(
-            *kernel_.scales, {floats, static_cast<size_t>(buffer.size)}, problem.n, groups, 0, problem.n,
-            [&](int64_t n, float* row) { std::copy_n(&inputs.group_scales[n * groups], groups, row); });
+        const float* scales = inputs.group_scales.data();
+        const auto size = static_cast<size_t>(buffer.size);
+        if (problem.w.scale == ir::Element::f32)
+          return ir::pack_dense<float>(
+              *kernel_.scales, {floats, size}, problem.n, groups, 0, problem.n,
+              [&](int64_t n, float* row) { std::copy_n(scales + n * groups, groups, row); });
+        return ir::pack_dense<uint16_t>(*kernel_.scales, {reinterpret_cast<uint16_t*>(start), size},
+                                        problem.n, groups, 0, problem.n, [&](int64_t n, uint16_t* row) {
+                                          std::transform(scales + n * groups, scales + (n + 1) * groups, row,
+                                                         ir::f32_to_f16);
+                                        });
       }
       case ir::BufferRole::activations:
         if (problem.is_quantized())
@@ -176,12 +207,14 @@ class KernelCall {
       case ir::BufferRole::tables_low:
       case ir::BufferRole::tables_high: return fill_prepared(buffer, start, inputs);
       case ir::BufferRole::activation_sums:
-        for (int64_t m = 0; m < problem.m; ++m) {
-          int32_t sum = 0;
-          for (int64_t k = 0; k < problem.k; ++k) sum += inputs.quantized[m * problem.k + k];
-          std::memcpy(start + 4 * m, &sum, 4);
-        }
+        return fill_activation_sums(reinterpret_cast<int32_t*>(start), inputs);
+      case ir::BufferRole::activation_factors: {
+        const int64_t groups = ir::ceil_divide(problem.k, problem.a.group);
+        for (int64_t m = 0; m < problem.m; ++m)
+          std::copy_n(&inputs.activation_scales[m * groups], groups,
+                      floats + m * group_stride(problem, problem.a.group));
         return;
+      }
       case ir::BufferRole::activation_scales:
         std::copy(inputs.activation_scales.begin(), inputs.activation_scales.end(), floats);
         return;
@@ -196,11 +229,27 @@ class KernelCall {
         for (int64_t m = 0; m < problem.m; ++m)
           std::copy_n(&inputs.other[m * problem.n], problem.n, floats + m * output_stride(problem));
         return;
+      case ir::BufferRole::partial_sums:
+        for (int64_t m = 0; m < problem.m; ++m)
+          std::copy_n(&inputs.partial_sums[m * problem.n], problem.n,
+                      reinterpret_cast<int32_t*>(start) + m * output_stride(problem));
+        return;
       case ir::BufferRole::none:
       case ir::BufferRole::output:
       case ir::BufferRole::quantized_output:
       case ir::BufferRole::output_sums:
       case ir::BufferRole::output_scales: return;
+    }
+  }
+
+  // Of each row, or of each group of exact sums.
+  void fill_activation_sums(int32_t* sums, const ir::MatmulInputs& inputs) {
+    const ir::Problem& problem = kernel_.problem;
+    const int64_t group = problem.is_grouped() ? problem.sum_group() : problem.k;
+    const int64_t stride = problem.is_grouped() ? group_stride(problem, group) : 1;
+    for (int64_t m = 0; m < problem.m; ++m) {
+      for (int64_t k = 0; k < problem.k; ++k)
+        sums[m * stride + k / group] += inputs.quantized[m * problem.k + k];
     }
   }
 
@@ -223,7 +272,12 @@ class KernelCall {
 // What KernelCall::result must be.
 inline std::vector<float> expected_result(const ir::Kernel& kernel, const ir::MatmulInputs& inputs) {
   const ir::Problem& problem = kernel.problem;
-  std::vector<float> all = ir::reference(problem, inputs, kernel.epilogue);
+  std::vector<float> all;
+  if (kernel.epilogue == ir::Epilogue::sums) {
+    for (const int32_t sum : ir::reference_sums(problem, inputs)) all.push_back(std::bit_cast<float>(sum));
+    return all;
+  }
+  all = ir::reference(problem, inputs, kernel.epilogue);
   if (!kernel.quantizes_rows) return all;
   const ir::QuantizedRows rows = ir::reference_quantized(all, problem.n);
   for (int64_t m = 0; m < problem.m; ++m) {

@@ -47,11 +47,23 @@ class KernelMaker {
     problem.n = up_to(90);
     problem.k = up_to(150);
     if (random_.pick(0, 9) == 0) problem.w.element = Element::sign;
+    if (random_.pick(0, 9) == 0) problem.w.element = Element::i2;
+    if (random_.pick(0, 2) == 0) draw_groups(problem);
     if (random_.pick(0, 3) != 0) return;
     const Element element =
         random_.choose(std::vector{Element::i4, Element::i8, Element::f16, Element::bf16, Element::f32});
     problem = matmul(problem.m, problem.n, problem.k, ir::weights_of(element));
     if (problem.w.group > 0) problem.w.group = random_.choose(std::vector<int64_t>{2, 3, 8, 20, 32});
+  }
+
+  // Of one operand or both; as files have them, or such that whole vectors of any packing fit.
+  void draw_groups(ir::Problem& problem) {
+    const int64_t group = random_.choose(std::vector<int64_t>{8, 16, 20, 32, 40, 64, 96, 128});
+    const int kind = static_cast<int>(random_.pick(0, 3));
+    if (kind != 0)
+      problem.w = {problem.w.element, ir::Scaling::group, group,
+                   random_.coin() ? ir::Element::f16 : ir::Element::f32};
+    if (kind != 1) problem.a = {ir::Element::i8, ir::Scaling::group, kind == 3 ? 2 * group : group};
   }
 
   void draw_strategy() {
@@ -60,6 +72,9 @@ class KernelMaker {
     if (!kernel_.problem.is_quantized()) return;
     kernel_.compute.strategy = random_.choose(
         std::vector{Strategy::dot, Strategy::dot, Strategy::lookup, Strategy::tile, Strategy::addsub});
+    // No codes of several i2 are packed.
+    if (kernel_.problem.w.element == ir::Element::i2 && kernel_.compute.strategy == Strategy::lookup)
+      kernel_.compute.strategy = Strategy::dot;
     kernel_.compute.quads = kernel_.compute.strategy == Strategy::lookup && random_.coin();
   }
 
@@ -94,7 +109,7 @@ class KernelMaker {
     leaf_k_ = leaf.k;
     n_block_ = lanes_ * up_to(4);
     k_block_ = leaf_k_ * up_to(6);
-    if (kernel_.problem.w.group > 0) k_block_ = kernel_.problem.w.group;
+    if (kernel_.problem.is_grouped()) k_block_ = kernel_.problem.outer_group();
     std::vector<ir::Factor> outer = {{Axis::n, 0, n_block_}, {Axis::k, 0, k_block_}};
     if (n_block_ != lanes_) outer.push_back({Axis::n, n_block_, lanes_});
     if (k_block_ != leaf_k_) outer.push_back({Axis::k, k_block_, leaf_k_});
@@ -102,7 +117,8 @@ class KernelMaker {
     kernel_.weights.factors = outer;
     kernel_.weights.factors.insert(kernel_.weights.factors.end(), leaf.factors.begin(), leaf.factors.end());
     if (kernel_.problem.w.scaling != ir::Scaling::group) return;
-    kernel_.scales = ir::Layout{ir::Packing::f32, {{Axis::n, 0, lanes_}, {Axis::k, 0, 1}}, 64};
+    const ir::Packing packing = *ir::packing_named(name(kernel_.problem.w.scale));
+    kernel_.scales = ir::Layout{packing, {{Axis::n, 0, lanes_}, {Axis::k, 0, 1}}, 64};
     std::shuffle(kernel_.scales->factors.begin(), kernel_.scales->factors.end(), random_.engine());
     kernel_.scales->factors.push_back({Axis::n, lanes_, 1});
   }
@@ -121,6 +137,7 @@ class KernelMaker {
     const int64_t unit_rows = !tiles ? 1 : lanes_ == 16 && random_.coin() ? 16 : random_.coin() ? 2 : 1;
     if (tiles) leaf_k_ = unit_rows == 16 ? 64 : 4 * unit_rows;
     if (tiles) k_block_ = leaf_k_ * up_to(3);
+    if (kernel_.problem.is_grouped()) k_block_ = kernel_.problem.outer_group();
     const int64_t row_tile = unit_rows * up_to(std::min<int64_t>(m + 1, unit_rows == 16 ? 2 : 4));
     const int64_t tile_vectors = random_.choose(std::vector<int64_t>{1, 2, n_block_ / lanes_});
     if (random_.coin()) add(LoopKind::parallel, Axis::n, n_block_);
@@ -129,7 +146,9 @@ class KernelMaker {
     if (random_.coin()) add(outer(), Axis::m, row_tile);
     if (random_.coin()) add(outer(), Axis::n, tile_vectors * lanes_);
 
-    if (random_.pick(0, 3) != 0 || kernel_.problem.w.group > 0) add(LoopKind::sequential, Axis::k, k_block_);
+    if (random_.pick(0, 3) != 0 || kernel_.problem.is_grouped()) add(LoopKind::sequential, Axis::k, k_block_);
+    if (kernel_.problem.is_grouped() && kernel_.problem.sum_group() != k_block_)
+      add(LoopKind::sequential, Axis::k, kernel_.problem.sum_group());
     if (random_.pick(0, 4) == 0) add(outer(), Axis::k, leaf_k_ * 2);
     add(random_.coin() ? LoopKind::unroll : LoopKind::sequential, Axis::k, leaf_k_);
     if (random_.pick(0, 4) == 0)
@@ -164,8 +183,10 @@ class KernelMaker {
   void draw_end() {
     if (!kernel_.problem.is_quantized()) return;
     Random random(static_cast<uint32_t>(hash(kernel_)));
-    kernel_.problem.w.scaling = random.coin() ? ir::Scaling::row : ir::Scaling::tensor;
-    kernel_.epilogue = static_cast<ir::Epilogue>(random.pick(0, 2));
+    if (kernel_.problem.w.scaling != ir::Scaling::group)
+      kernel_.problem.w.scaling = random.coin() ? ir::Scaling::row : ir::Scaling::tensor;
+    if (random.pick(0, 5) == 0) kernel_.problem.w.zero_point = random.pick(-15, 15);
+    kernel_.epilogue = static_cast<ir::Epilogue>(random.pick(0, kernel_.problem.is_grouped() ? 2 : 4));
     kernel_.quantizes_rows = random.coin();
     if (!ir::verify(kernel_).empty()) kernel_.quantizes_rows = false;  // rows are not whole
   }

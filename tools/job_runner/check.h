@@ -27,16 +27,16 @@ struct Inputs {
         outputs.push_back(n);
     }
     for (int64_t i = 0; i < rows * bucket.k; ++i) {
-      if (bucket.ternary)
+      if (bucket.quantized)
         whole.push_back(static_cast<int8_t>(static_cast<int>(noise(~static_cast<uint64_t>(i)) % 255) - 127));
       else
         real.push_back(small_float(static_cast<uint64_t>(i)));
     }
     // The second row is as large as can be, so that sums that are too narrow show.
-    for (int64_t k = 0; bucket.ternary && rows > 1 && k < bucket.k; ++k)
+    for (int64_t k = 0; bucket.quantized && rows > 1 && k < bucket.k; ++k)
       whole[static_cast<size_t>(bucket.k + k)] = weight(bucket, 0, k).value < 0 ? -127 : 127;
     for (int64_t m = 0; m < rows; ++m) {
-      for (const int64_t n : outputs) expected.push_back(bucket.ternary ? ternary(m, n) : dense(m, n));
+      for (const int64_t n : outputs) expected.push_back(bucket.quantized ? quantized(m, n) : dense(m, n));
     }
   }
 
@@ -46,21 +46,42 @@ struct Inputs {
   float weight_scale(int64_t n) const {
     return bucket.scaling == Scaling::row ? small_float(static_cast<uint64_t>(n)) : 0.37f;
   }
+  float activation_factor(int64_t m, int64_t group) const {
+    return std::fabs(small_float(static_cast<uint64_t>(m % rows * bucket.k + group))) / 64;
+  }
+  // The inputs of an exact sum.
+  int64_t sum_group() const {
+    const int64_t w = bucket.scaling == Scaling::group ? bucket.scale_group : bucket.k;
+    return bucket.activation_group > 0 ? std::min(w, bucket.activation_group) : w;
+  }
   int64_t groups() const { return (bucket.k + bucket.scale_group - 1) / bucket.scale_group; }
 
   const Bucket& bucket;
   int64_t rows;                  // that differ: row m is as m % rows
   std::vector<int64_t> outputs;  // that are compared
-  std::vector<int8_t> whole;     // of ternary problems: activations [rows, k]
+  std::vector<int8_t> whole;     // of quantized problems: activations [rows, k]
   std::vector<float> real;       // of the others
   std::vector<float> expected;   // [rows, outputs]
 
  private:
-  float ternary(int64_t m, int64_t n) const {
-    int32_t sum = 0;
-    for (int64_t k = 0; k < bucket.k; ++k)
-      sum += whole[static_cast<size_t>(m * bucket.k + k)] * static_cast<int32_t>(weight(bucket, n, k).value);
-    return static_cast<float>(sum) / activation_scale(m) * weight_scale(n);
+  // f32(sum) for each group, scaled, in ascending order; without groups there is one. Volatile, so that no
+  // compiler fuses a product and a sum.
+  float quantized(int64_t m, int64_t n) const {
+    float total = 0;
+    for (int64_t first = 0; first < bucket.k; first += sum_group()) {
+      int32_t sum = 0;
+      for (int64_t k = first; k < std::min(first + sum_group(), bucket.k); ++k)
+        sum +=
+            whole[static_cast<size_t>(m * bucket.k + k)] * static_cast<int32_t>(weight(bucket, n, k).value);
+      volatile float scaled = static_cast<float>(sum);
+      if (bucket.scaling == Scaling::group)
+        scaled = scaled * group_scale(bucket, n, first / bucket.scale_group);
+      if (bucket.activation_group > 0)
+        scaled = scaled * activation_factor(m, first / bucket.activation_group);
+      total += scaled;
+    }
+    if (bucket.activation_group == 0) total = total / activation_scale(m);
+    return bucket.scaling == Scaling::group ? total : total * weight_scale(n);
   }
   // In ascending k, each product and each sum rounded. Volatile, so that no compiler fuses them.
   float dense(int64_t m, int64_t n) const {
@@ -136,26 +157,42 @@ class Call {
     for (int64_t m = 0; m < bucket.m; ++m) {
       const size_t row = static_cast<size_t>(m % inputs.rows) * k;
       const auto place = static_cast<size_t>(m * bucket.a_stride);
-      if (!bucket.ternary) {
+      if (!bucket.quantized) {
         std::memcpy(at("A") + place * sizeof(float), &inputs.real[row], k * sizeof(float));
         continue;
       }
       if (at("A")) std::memcpy(at("A") + place, &inputs.whole[row], k);
-      int32_t sum = 0;
-      for (size_t i = 0; i < k; ++i) sum += inputs.whole[row + i];
-      if (at("asum")) reinterpret_cast<int32_t*>(at("asum"))[m] = sum;
-      reinterpret_cast<float*>(at("sa"))[m] = inputs.activation_scale(m);
+      fill_row(inputs, m, &inputs.whole[row]);
     }
-    if (bucket.ternary) {
+    if (at("sw")) {
       const int64_t scales = bucket.scaling == Scaling::row ? bucket.n : 1;
       for (int64_t n = 0; n < scales; ++n) reinterpret_cast<float*>(at("sw"))[n] = inputs.weight_scale(n);
     }
     for (int64_t n = 0; candidate_.scales && n < bucket.n; ++n) {
-      for (int64_t group = 0; group < inputs.groups(); ++group)
-        reinterpret_cast<float*>(
-            at("S"))[along(*candidate_.scales, 'n', n) + along(*candidate_.scales, 'k', group)] =
-            group_scale(bucket, n, group);
+      for (int64_t group = 0; group < inputs.groups(); ++group) {
+        const int64_t place = along(*candidate_.scales, 'n', n) + along(*candidate_.scales, 'k', group);
+        const float scale = group_scale(bucket, n, group);
+        if (bucket.f16_scales)
+          reinterpret_cast<uint16_t*>(at("S"))[place] = f16_bits(scale);
+        else
+          reinterpret_cast<float*>(at("S"))[place] = scale;
+      }
     }
+  }
+
+  // What there is for a row of whole activations, or for each of its groups.
+  void fill_row(const Inputs& inputs, int64_t m, const int8_t* row) const {
+    const Bucket& bucket = inputs.bucket;
+    const int64_t group = inputs.sum_group();
+    const bool grouped = bucket.scaling == Scaling::group || bucket.activation_group > 0;
+    const int64_t sums = grouped ? (bucket.a_stride + group - 1) / group : 1;
+    for (int64_t k = 0; at("asum") && k < bucket.k; ++k)
+      reinterpret_cast<int32_t*>(at("asum"))[m * sums + k / group] += row[k];
+    if (at("sa")) reinterpret_cast<float*>(at("sa"))[m] = inputs.activation_scale(m);
+    if (!at("da")) return;
+    const int64_t factors = (bucket.a_stride + bucket.activation_group - 1) / bucket.activation_group;
+    for (int64_t i = 0; i * bucket.activation_group < bucket.k; ++i)
+      reinterpret_cast<float*>(at("da"))[m * factors + i] = inputs.activation_factor(m, i);
   }
 
   const Candidate& candidate_;

@@ -52,8 +52,19 @@ inline const Value& weight(const Bucket& bucket, int64_t n, int64_t k) {
   return bucket
       .values[noise(static_cast<uint64_t>(n * bucket.k + k)) % static_cast<uint64_t>(bucket.value_count)];
 }
+// Of values that f16 holds, where scales are f16: whole multiples of 1/64 between -2 and 2.
 inline float group_scale(const Bucket& bucket, int64_t n, int64_t group) {
-  return small_float(~static_cast<uint64_t>(n * bucket.k + group));
+  const uint64_t place = ~static_cast<uint64_t>(n * bucket.k + group);
+  if (!bucket.f16_scales) return small_float(place);
+  return static_cast<float>(static_cast<int>(noise(place) % 257) - 128) / 64;
+}
+// The bits of such a value in f16.
+inline uint16_t f16_bits(float value) {
+  if (value == 0) return 0;
+  int exponent = 0;  // |value| = fraction * 2^exponent, fraction in 0.5 .. 1
+  const float fraction = std::frexp(std::fabs(value), &exponent);
+  const auto mantissa = static_cast<int>(std::ldexp(fraction, 11)) - 1024;
+  return static_cast<uint16_t>((value < 0 ? 0x8000 : 0) | (exponent + 14) << 10 | mantissa);
 }
 
 // The share of a coordinate in the position of a weight.
@@ -78,7 +89,7 @@ class Packer {
   Packer(const Layout& layout, uint8_t* bytes)
       : layout_(layout), packing_(*layout.packing), bytes_(bytes), numbers_(256, 0) {
     if (!packing_.codes) return;
-    for (int i = 0; i < packing_.weights_per_code; ++i) runs_ *= 3;
+    for (int i = 0; i < packing_.weights_per_code; ++i) runs_ *= packing_.base;
     for (int run = runs_ - 1; run >= 0; --run) numbers_[packing_.codes[run]] = run;
   }
 
@@ -101,9 +112,10 @@ class Packer {
       int before = low >> shift & ((1 << packing_.code_bits) - 1);
       if (packing_.high_bits) before |= (high >> code & 1) << packing_.code_bits;
       int place = 1;
-      for (int i = digit % packing_.weights_per_code + 1; i < packing_.weights_per_code; ++i) place *= 3;
+      for (int i = digit % packing_.weights_per_code + 1; i < packing_.weights_per_code; ++i)
+        place *= packing_.base;
       const int run = numbers_[static_cast<size_t>(before)];
-      value = packing_.codes[run + (static_cast<int>(stored) - run / place % 3) * place];
+      value = packing_.codes[run + (static_cast<int>(stored) - run / place % packing_.base) * place];
     }
     put_bits(low, shift, packing_.code_bits, value);
     if (packing_.high_bits) put_bits(high, code, 1, value >> packing_.code_bits);

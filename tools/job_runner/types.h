@@ -11,8 +11,9 @@ struct Packing {
   int code_bits;            // 0: the group is one number, lowest byte first
   int first_bit, bit_step;  // code i of a byte begins at first_bit + i * bit_step
   bool high_bits;           // the highest bit of code i is bit i of the group's last byte
-  // Of codes for trits: the code of each run of them, by the run as a base-3 number, first trit first, of
-  // digits 0, 1, 2. Null: a code is what Value::stored says.
+  // Of codes for trits: the code of each run of them, by the run as a number of that base, first trit first,
+  // of digits 0, 1, 2, and of i2 3. Null: a code is what Value::stored says.
+  int base;
   const uint8_t* codes;
 };
 
@@ -31,7 +32,8 @@ struct Layout {
   int factor_count;
 };
 
-// What a weight may be. `stored` is 0, 1, 2 for trits -1, 0, 1, else the code or the bytes of the number.
+// What a weight may be. `stored` is 0, 1, 2, 3 for trits and i2 -1, 0, 1, 2, else the code or the bytes of
+// the number.
 struct Value {
   float value;
   uint32_t stored;
@@ -50,9 +52,11 @@ struct Candidate {
 // The candidates for one number of rows of one matrix shape, the default kernel first.
 struct Bucket {
   int64_t m, n, k;
-  bool ternary;
-  Scaling scaling;
-  int64_t scale_group;  // inputs
+  bool quantized;            // activations are i8, sums exact
+  Scaling scaling;           // of the weights
+  int64_t scale_group;       // inputs
+  bool f16_scales;           // of groups
+  int64_t activation_group;  // inputs; 0: activations are scaled by row
   const Value* values;
   int value_count;
   int64_t a_stride, c_stride;  // elements from row to row

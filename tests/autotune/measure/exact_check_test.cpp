@@ -51,6 +51,18 @@ TEST(ExactCheck, AcceptsEveryRecipe) {
   }
 }
 
+TEST(ExactCheck, AcceptsEveryRecipeOfGroups) {
+  for (const ir::Element weight : {ir::Element::trit, ir::Element::sign, ir::Element::i2}) {
+    for (const int64_t m : {1, 33}) {
+      ir::Problem problem = ir::matmul(m, 70, 200, {weight, ir::Scaling::group, 64, ir::Element::f16});
+      if (weight == ir::Element::i2) problem.a = {ir::Element::i8, ir::Scaling::group, 32};
+      ExactCheck check(problem, crew_of_one());
+      for (const kernels::Candidate& candidate : kernels::default_space(problem, jit().target()).candidates)
+        EXPECT_EQ(check.check(compiled(candidate.kernel)), "") << print(candidate);
+    }
+  }
+}
+
 // A head's outputs are too many: the first and the last are computed.
 TEST(ExactCheck, ComputesPartsOfLargeMatrices) {
   for (const ir::Element weight : {ir::Element::f16, ir::Element::trit}) {

@@ -38,12 +38,17 @@ Job job_of_all_recipes() {
   const ir::Problem problems[] = {ir::matmul(1, 70, 200, {Element::trit, Scaling::tensor}),
                                   ir::matmul(7, 70, 200, {Element::trit, Scaling::row}),
                                   ir::matmul(2, 70, 200, {Element::sign, Scaling::tensor}),
+                                  ir::matmul(2, 70, 200, {Element::i2, Scaling::group, 128, Element::f16}),
+                                  ir::matmul(1, 70, 200, {Element::trit, Scaling::group, 64}),
                                   ir::matmul(3, 33, 96, {Element::i8, Scaling::group, 32}),
                                   ir::matmul(2, 33, 96, {Element::i4, Scaling::group, 32}),
                                   ir::matmul(2, 20, 40, {Element::f16, Scaling::none}),
                                   ir::matmul(2, 20, 40, {Element::bf16, Scaling::none}),
                                   ir::matmul(2, 20, 40, {Element::f32, Scaling::none})};
   for (const ir::Problem& problem : problems) job.shapes.push_back(every_recipe(problem, host));
+  ir::Problem groups = ir::matmul(2, 70, 200, {Element::i2, Scaling::group, 128});
+  groups.a = {Element::i8, Scaling::group, 32};
+  job.shapes.push_back(every_recipe(groups, host));
   return job;
 }
 

@@ -30,7 +30,8 @@ TEST_P(GoldenProgram, IsWhatTheKernelIsLoweredTo) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, GoldenProgram,
                          ::testing::Values("dot_one_row", "dot_two_rows_widened", "dot_signed_bytes",
-                                           "dot_quantized_rows", "madd_f16_rows", "madd_i8_groups"),
+                                           "dot_quantized_rows", "dot_groups", "dot_sums",
+                                           "tile_groups_of_both", "madd_f16_rows", "madd_i8_groups"),
                          [](const auto& tested) { return tested.param; });
 
 }  // namespace

@@ -79,6 +79,15 @@ TEST(Lower, ManyRandomKernelsAgreeWithTheReference) {
       ++seen["tile of " + std::to_string(tile_shape(kernel).rows) + " rows"];
     if (kernel.compute.quads) ++seen["quads"];
     if (kernel.problem.w.scaling == ir::Scaling::row) ++seen["a scale an output"];
+    if (kernel.problem.is_quantized() && kernel.problem.is_grouped())
+      ++seen["groups, " + std::string(name(kernel.compute.strategy))];
+    if (kernel.problem.is_quantized() && kernel.problem.sum_group() != kernel.problem.outer_group())
+      ++seen["groups of groups"];
+    if (kernel.problem.is_quantized() && kernel.problem.w.scale == ir::Element::f16) ++seen["f16 scales"];
+    if (kernel.problem.w.zero_point != 0) ++seen["zero point"];
+    if (kernel.problem.w.element == ir::Element::i2) ++seen["i2"];
+    if (kernel.epilogue == ir::Epilogue::sums) ++seen["sums"];
+    if (kernel.epilogue == ir::Epilogue::add_sums) ++seen["add sums"];
     if (kernel.epilogue == ir::Epilogue::residual) ++seen["residual"];
     if (kernel.epilogue == ir::Epilogue::gate) ++seen["gate"];
     if (kernel.quantizes_rows) ++seen[kernel.problem.m > 1 ? "rows quantised" : "a row quantised"];
@@ -108,6 +117,16 @@ TEST(Lower, ManyRandomKernelsAgreeWithTheReference) {
                                    "lookup",
                                    "quads",
                                    "a scale an output",
+                                   "groups, dot",
+                                   "groups, lookup",
+                                   "groups, tile",
+                                   "groups, addsub",
+                                   "groups of groups",
+                                   "f16 scales",
+                                   "zero point",
+                                   "i2",
+                                   "sums",
+                                   "add sums",
                                    "residual",
                                    "gate",
                                    "rows quantised",

@@ -111,9 +111,10 @@ TEST(KernelText, ExactSumsOfGroupsSayTheirOrder) {
   Lexer in(text, "problem");
   EXPECT_EQ(parse_problem(in), problem);
   EXPECT_FALSE(in.failed());
-  Lexer other(replaced(text, "i32 per k 32", "i32 per k 128"), "problem");
+  const std::string wrong = replaced(text, "i32 per k 32", "i32 per k 128");
+  Lexer other(wrong, "problem");
   parse_problem(other);
-  EXPECT_EQ(other.error().text(), "problem:4:40: sums are exact for 32 inputs, the smaller group");
+  EXPECT_EQ(other.error().text(), "problem:4:31: sums are exact for 32 inputs, the smaller group");
 }
 
 TEST(KernelText, SpaceAndCommentsDoNotMatter) {
@@ -123,6 +124,33 @@ TEST(KernelText, SpaceAndCommentsDoNotMatter) {
   const Expected<ParsedKernel> parsed = parse_kernel(squeezed);
   ASSERT_TRUE(parsed) << parsed.error().text();
   EXPECT_EQ(print(parsed->kernel), decode);
+}
+
+TEST(KernelText, EpiloguesOfEveryScaling) {
+  Kernel kernel = parse_kernel(decode)->kernel;
+  const auto line = [&] {
+    const std::string text = print(kernel);
+    const Expected<ParsedKernel> parsed = parse_kernel(text);
+    EXPECT_TRUE(parsed) << parsed.error().text();
+    EXPECT_TRUE(parsed && parsed->kernel == kernel) << text;
+    const size_t start = text.find("epilogue ") + 9;
+    return text.substr(start, text.find('\n', start) - start);
+  };
+  kernel.epilogue = Epilogue::sums;
+  EXPECT_EQ(line(), "C = i32(acc)");
+  kernel.epilogue = Epilogue::add_sums;
+  EXPECT_EQ(line(), "C = f32(acc + P) / sa[m] * sw");
+  kernel.epilogue = Epilogue::residual;
+  kernel.problem.w.scaling = Scaling::row;
+  EXPECT_EQ(line(), "C = R + f32(acc) / sa[m] * sw[n]");
+  kernel.problem.w = {Element::trit, Scaling::group, 64};
+  EXPECT_EQ(line(), "C = R + sum_g(f32(acc) * S[n,g]) / sa[m]");
+  kernel.epilogue = Epilogue::gate;
+  kernel.problem.a = {Element::i8, Scaling::group, 64};
+  EXPECT_EQ(line(), "C = relu(G) * relu(G) * (sum_g(f32(acc) * S[n,g] * da[m,g]))");
+  kernel.epilogue = Epilogue::plain;
+  kernel.problem.w = {Element::trit, Scaling::tensor};
+  EXPECT_EQ(line(), "C = sum_g(f32(acc) * da[m,g]) * sw");
 }
 
 TEST(KernelText, RowsAreQuantisedAfterAnyEpilogue) {
@@ -204,14 +232,14 @@ TEST(KernelText, EachSyntaxErrorHasItsPlace) {
       {"m=1 ", "m=99999999999999999999 ", "f:2:20: m is too large"},
       {"n=600", "k=600", "f:2:22: expected 'n' but found 'k'"},
       {"A: f32", "A: f16", "f:3:8: expected 'f32' but found 'f16'"},
-      {"absmax per m", "absmax per n", "f:3:39: expected 'm' but found 'n'"},
+      {"absmax per m", "absmax per n", "f:3:41: expected 'm' but found 'n'"},
       {"absmax per m", "absmax per k", "f:4:5: expected the inputs per scale, a whole number, but found 'W'"},
       {"W: trit", "W: tryte", "f:4:8: 'tryte' is no element type"},
       {"W: trit", "W: [", "f:4:8: expected the element type of W but found '['"},
       {"per tensor", "per row", "f:4:33: expected 'n' but found 'row'"},
       {"per tensor", "per k", "f:5:5: expected the inputs per scale, a whole number, but found 'C'"},
-      {"  scale f32", "  zero one", "f:4:21: expected a zero point, a whole number, but found 'one'"},
-      {"scale f32", "scale u", "f:4:22: 'u' is no element type"},
+      {"  scale f32", "  zero one", "f:4:24: expected a zero point, a whole number, but found 'one'"},
+      {"scale f32", "scale u", "f:4:25: 'u' is no element type"},
       {"per tensor", "per k 32", "f:6:3: expected 'per' but found '}'"},
       {"accumulate i32", "accumulate i31", "f:5:29: 'i31' is no element type"},
       {"accumulate i32", "accumulate f32", "f:18:16: expected 'acc' but found 'f32'"},

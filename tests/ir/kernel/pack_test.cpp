@@ -249,6 +249,56 @@ TEST(Pack, SomeRowsOfTrits) {
   }
 }
 
+TEST(Pack, I2HasAFourthCode) {
+  Random random(8);
+  int count = 0;
+  for (const PackingRow& packing : packings) {
+    if (!can_hold(packing.packing, Element::i2)) continue;
+    ++count;
+    for (int round = 0; round < 30; ++round) {
+      // Words, whole rows, and groups of several outputs are written by other loops than layouts at random.
+      const int64_t group = packing.weights_per_group;
+      Layout layout = testing::random_layout(packing.packing, random);
+      if (round % 3 == 0)
+        layout = {packing.packing,
+                  {{Axis::n, 0, 8}, {Axis::k, 0, 4 * group}, {Axis::n, 8, 1}, {Axis::k, 4, 1}},
+                  64};
+      if (round % 3 == 0 && group > 1) layout.factors.push_back({Axis::k, 4 * group, 4});
+      if (round % 3 == 1 && group > 1)
+        layout = {packing.packing, {{Axis::n, 0, group}, {Axis::k, 0, 1}, {Axis::n, group, 1}}, 64};
+      const int64_t n = random.pick(1, 20), k = random.pick(1, 70);
+      std::vector<int8_t> weights(n * k);
+      for (int8_t& weight : weights) weight = static_cast<int8_t>(random.pick(-1, 2));
+      const Bytes bytes = packed(layout, weights, n, k);
+      EXPECT_EQ(bytes, packed_one_by_one(layout, weights, n, k)) << print(layout);
+      EXPECT_EQ(unpacked(layout, bytes, n, k), weights) << print(layout);
+    }
+  }
+  EXPECT_EQ(count, 3);  // b2, b2h, i8
+}
+
+TEST(Pack, APartOfTheInputsIsAMatrixOfItsOwn) {
+  Random random(9);
+  for (int round = 0; round < 60; ++round) {
+    const int64_t n = random.pick(1, 20), k = random.pick(1, 300);
+    // Blocks of files are read by a loop of their own, where the part is whole ones.
+    const Layout from = round % 2 ? i2s_layout() : testing::random_layout(Packing::b2, random);
+    const Layout to = round % 3 ? kernel_layout(16, 4, 32) : testing::random_layout(Packing::g2b4, random);
+    const std::vector<int8_t> trits = random_trits(n * k, random);
+    const int64_t unit = random.coin() ? 128 : 1;
+    const int64_t first = random.pick(0, k / unit) * unit, last = std::min(k, first + random.pick(1, 200));
+    if (first >= last) continue;
+    std::vector<int8_t> part;
+    for (int64_t i = 0; i < n; ++i) part.insert(part.end(), &trits[i * k] + first, &trits[i * k] + last);
+    const Bytes expected = packed_one_by_one(to, part, n, last - first);
+    Bytes repacked_part(expected.size()), packed_part(expected.size());
+    repack_trits(from, packed(from, trits, n, k), to, repacked_part, n, k, 0, n, {first, last});
+    pack_trit_rows(to, trits, packed_part, n, k, 0, n, {first, last});
+    EXPECT_EQ(repacked_part, expected) << print(from) << " to " << print(to);
+    EXPECT_EQ(packed_part, expected) << print(to);
+  }
+}
+
 template <class T>
 void expect_dense_rows_arrive(Packing packing, Random& random) {
   for (int round = 0; round < 40; ++round) {

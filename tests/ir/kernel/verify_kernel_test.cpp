@@ -77,6 +77,29 @@ constexpr std::string_view mirrored = R"(kernel @mirrored {
 }
 )";
 
+constexpr std::string_view groups = R"(kernel @groups {
+  problem matmul m=1 n=16 k=256 {
+    A: f32[m,k]  quantize i8 absmax per k 64
+    W: i2[n,k]  scale f16 per k 128
+    C: f32[m,n]  accumulate i32 per k 64, then f32 ascending
+  }
+  layout {
+    W: b2 [n/16, k/16, n%16, k%4, k%16/4] align 64
+    S: f16 [n/16, k, n%16] align 64
+  }
+  schedule {
+    parallel n by 16
+    for k by 128
+    for k by 64
+    for k by 32
+    unroll k by 16
+    vector n by 16
+  }
+  compute dot W*A { offset 1, correct -sum_k A, partial i16, widen every k 32 }
+  epilogue C = sum_g(f32(acc) * S[n,g] * da[m,g])
+}
+)";
+
 std::vector<std::string> found_in(const std::string& text) {
   const Expected<ParsedKernel> parsed = parse_kernel(text, "f");
   EXPECT_TRUE(parsed) << parsed.error().text();
@@ -110,11 +133,11 @@ TEST(VerifyKernel, Problems) {
           {{{"n=64", "n=16777217"}}, "f:2:3: n must be between 1 and 16777216, not 16777217"},
           {{{"k=256", "k=0"}}, "f:2:3: k must be between 1 and 1048576, not 0"},
           {{{"k=256", "k=1048577"}}, "f:2:3: k must be between 1 and 1048576, not 1048577"},
-          {{{"  scale f32 per tensor", ""}},
+          {{{"  scale f32 per tensor", ""}, {" * sw", ""}},
            "f:2:3: trit weights need a scale: per tensor, per n, or per group of k"},
           {{{"accumulate i32", "accumulate f32"}, {"f32(acc) / sa[m] * sw", "acc"}},
            "f:2:3: products with trit weights are summed in i32"},
-          {{{"  quantize i8 absmax per m", ""}},
+          {{{"  quantize i8 absmax per m", ""}, {" / sa[m]", ""}},
            "f:2:3: activations are quantised exactly when sums are i32"},
           {{{"scale f32", "scale f16"}}, "f:2:3: scales are f32, or f16 if there is one per group"},
           {{{"scale f32", "scale bf16"}}, "f:2:3: scales are f32, or f16 if there is one per group"},
@@ -132,6 +155,33 @@ TEST(VerifyKernel, Problems) {
           {{{"per k 32", "per k 2000000"}},
            "f:2:3: a group of inputs that share a scale must have at least one"},
       });
+}
+
+TEST(VerifyKernel, GroupsOfExactSums) {
+  const std::pair<std::string_view, std::string_view> no_128 = {"    for k by 128\n", ""},
+                                                      no_64 = {"    for k by 64\n", ""};
+  expect_refused(
+      groups,
+      {
+          {{no_128}, "f:18:3: a scale every 128 inputs needs a loop 'k by 128'"},
+          {{no_64}, "f:18:3: a scale every 64 inputs needs a loop 'k by 64'"},
+          {{{"every k 32", "every k 128"}}, "f:19:3: partial sums of 128 inputs are more than a group of 64"},
+          {{{"S: f16 [", "S: f32 ["}}, "f:9:5: scales are f16"},
+          {{{"    S: f16 [n/16, k, n%16] align 64\n", ""}},
+           "f:9:3: a layout S is needed exactly when weights have a scale per group"},
+          {{{"scale f16 per k 128", "scale f16 per k 96"}},
+           "f:2:3: the groups of A, 64, and of W, 96, must be multiples of one another"},
+          {{{"scale f16", "scale bf16"}}, "f:2:3: scales are f32, or f16 if there is one per group"},
+          {{{"per k 64\n", "per k 8\n"}, {"i32 per k 64", "i32 per k 8"}},
+           "f:8:5: a group of 8 inputs is not whole vectors of b2, of 16 inputs each"},
+          {{{"sum_g(f32(acc) * S[n,g] * da[m,g])", "i32(acc)"}},
+           "f:20:3: with scales per group there is not one exact sum of all inputs"},
+          {{{"b2 [n/16, k/16, n%16, k%4, k%16/4]", "g2b4 [n/16, k/16, n%16, k%4, k%16/4]"}},
+           "f:8:5: packing g2b4 cannot hold i2"},
+      });
+  expect_refused(ternary,
+                 {{{{"C = f32(acc) / sa[m] * sw", "C = i32(acc) then Q = C quantize i8 absmax per m"}},
+                   "f:21:3: exact sums are not quantised"}});
 }
 
 TEST(VerifyKernel, NamesMustParseAgain) {
