@@ -11,6 +11,7 @@
 #include "runtime/text/stream_decoder.h"
 #include "tools/commands.h"
 #include "tools/options/input.h"
+#include "tools/options/model_options.h"
 #include "tools/options/process.h"
 
 namespace tern::tools {

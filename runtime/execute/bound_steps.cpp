@@ -138,9 +138,18 @@ void AttendStep::run(const StepRun& run, size_t thread) const {
             attention(cached, rows, query, output.row(static_cast<int64_t>(index), thread) + head * dimension,
                       static_cast<size_t>(output.stride), scratch);
           } else {
-            float* partials =
-                run.partials + ((index * query_heads + head) * run.max_blocks + block) * partial;
-            attend_block(cached, rows, block, query, partials, run.max_blocks * partial, scratch);
+            // Row by row: attend_block() has the heads of one group side by side, StepRun::partials all
+            // heads.
+            for (size_t r = 0; r < rows.rows; ++r) {
+              AttentionRows one = rows;
+              one.rows = 1;
+              one.first_position += r;
+              if (block >= attention_blocks(one.first_position + 1)) continue;
+              float* partials =
+                  run.partials + (((index + r) * query_heads + head) * run.max_blocks + block) * partial;
+              attend_block(cached, one, block, query + r * rows.query_stride, partials,
+                           run.max_blocks * partial, scratch);
+            }
           }
         }
       }

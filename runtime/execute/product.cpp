@@ -45,7 +45,9 @@ ir::Problem problem_of(const Product& product, int64_t m) {
 ir::Kernel with_epilogue_of(const Product& product, ir::Kernel kernel) {
   kernel.epilogue = product.epilogue;
   switch (product.epilogue) {
-    case ir::Epilogue::plain: break;
+    case ir::Epilogue::plain:
+    case ir::Epilogue::sums:
+    case ir::Epilogue::add_sums: break;
     case ir::Epilogue::residual: kernel.name += "_residual"; break;
     case ir::Epilogue::gate: kernel.name += "_gate"; break;
   }

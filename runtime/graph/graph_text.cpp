@@ -92,7 +92,7 @@ class Printer {
 
   void print_operation(const Operation& operation, std::string_view indent) {
     text_ += fmt::format("{}{} = {}", indent, list(operation.results), name(operation.op));
-    if (!operation.operands.empty()) text_ += " " + list(operation.operands);
+    if (!operation.operands.empty()) text_ += fmt::format(" {}", list(operation.operands));
     std::vector<std::string> told;
     for (size_t i = 0; i < attributes.size(); ++i) {
       const auto each = static_cast<Attribute>(i);

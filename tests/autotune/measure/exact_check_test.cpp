@@ -56,7 +56,7 @@ TEST(ExactCheck, AcceptsEveryRecipeOfGroups) {
     for (const int64_t m : {1, 33}) {
       ir::Problem problem = ir::matmul(m, 70, 200, {weight, ir::Scaling::group, 64, ir::Element::f16});
       if (weight == ir::Element::i2) problem.a = {ir::Element::i8, ir::Scaling::group, 32};
-      ExactCheck check(problem, crew_of_one());
+      ExactCheck check(problem, testing::one_thread());
       for (const kernels::Candidate& candidate : kernels::default_space(problem, jit().target()).candidates)
         EXPECT_EQ(check.check(compiled(candidate.kernel)), "") << print(candidate);
     }

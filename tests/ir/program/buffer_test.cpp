@@ -57,7 +57,7 @@ TEST(Arguments, HaveRoomForEveryProgramThatVerifyAccepts) {
   Program program;
   program.name = "p";
   for (size_t i = 0; i < max_parameters; ++i)
-    program.buffers.push_back({"b" + std::to_string(i), Element::u8, 1, 1});
+    program.buffers.push_back({std::string("b").append(std::to_string(i)), Element::u8, 1, 1});
   EXPECT_TRUE(verify(program).empty());
   program.buffers.push_back({"one_more", Element::u8, 1, 1});
   ASSERT_EQ(verify(program).size(), 1u);

@@ -8,8 +8,8 @@
 namespace tern::runtime {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 Expected<ByteLevelBpe> make(const Vocabulary& vocabulary, std::string_view pre = "gpt-2") {
   return ByteLevelBpe::make(vocabulary, vocabulary.types, *splitting_rules(pre, 0));

@@ -8,7 +8,7 @@
 namespace tern::runtime {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 using Pieces = std::vector<std::string_view>;
 
 PreTokenizer make(std::string_view name) {

@@ -8,12 +8,12 @@
 namespace tern::runtime {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 constexpr uint32_t first_byte = 3, first_piece = 259;
 
-class SentencePiece : public testing::Test {
+class SentencePiece : public ::testing::Test {
  protected:
   // Best score first: ids 259, 260, ...
   const Vocabulary vocabulary_ = sentencepiece_vocabulary(

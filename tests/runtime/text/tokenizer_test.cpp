@@ -9,9 +9,9 @@
 namespace tern::runtime {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 constexpr uint32_t begin_of_text = 256, end_of_text = 257, end_of_turn = 258, box = 259;  // without merges
 

@@ -12,8 +12,8 @@
 namespace tern::runtime {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 TEST(Vocabulary, GoodOnesPass) {
   EXPECT_TRUE(check(byte_level_vocabulary(10)));
