@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view introduction =
     R"(# What runs where
 
-Every way to pack and to multiply weights ([recipes](../autotune/recipe.h)) on every target in
+Every way to pack and to multiply weights ([recipes](../kernels/recipe.h)) on every target in
 [targets/](../targets), for one token and for 512. A cell is **yes** if the kernel is legal for both, else the
 number of a reason below the table. Every legal cell is tested bit for bit against the reference on the CPUs that
 the testing machine is able to run or to emulate. For the others, tests lower it and prove the program; the
