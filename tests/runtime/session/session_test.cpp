@@ -66,7 +66,7 @@ TEST_F(SessionTest, OpensAModelWithoutAWord) {
 
 TEST_F(SessionTest, DamagedRecordsAreToldToTheCaller) {
   const std::string file = records_with_threads();
-  std::ofstream(file, std::ios::app) << "--- # kernel of 00000000, checksum 0000000000000000\nx: y\n...\n";
+  std::ofstream(file, std::ios::app) << "--- # choice of 00000000, checksum 0000000000000000\nx: y\n...\n";
   SessionOptions with_records = options();
   with_records.records.database = file;
   ::testing::internal::CaptureStderr();
