@@ -111,7 +111,7 @@ size_t parameter_index(const Program& program, BufferRole role);
 const Buffer* find_parameter(const Program& program, BufferRole role);
 
 // Verify refuses a program with more parameters.
-inline constexpr size_t max_parameters = 16;
+inline constexpr size_t max_parameters = 32;
 
 // The pointers of one call, one for each parameter of a program.
 class Arguments {

@@ -24,9 +24,9 @@
 
 #include "base/expected.h"
 #include "ir/kernel/epilogue.h"
+#include "runtime/graph/hyperparameters.h"
 #include "runtime/graph/operation.h"
 #include "runtime/graph/weight_role.h"
-#include "runtime/model/architecture.h"
 
 namespace tern::runtime {
 

@@ -1,5 +1,4 @@
 #include "runtime/model/synth.h"
-#include "runtime/graph/families.h"
 
 #include <fmt/format.h>
 

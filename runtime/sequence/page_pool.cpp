@@ -62,10 +62,9 @@ Expected<std::shared_ptr<PagePool>> PagePool::make(const PageShape& shape, size_
       page_bytes(shape) <= max_bytes / pages;
   Expected<Memory> memory = bounded ? Memory::allocate(page_bytes(shape) * pages) : Error{"", {}};
   if (!memory)
-    return Error{
+    return machine_error(
         fmt::format("no memory for {} pages of keys and values ({} tokens, {} layers, {} heads of {})", pages,
-                    shape.positions, shape.layers, shape.kv_heads, shape.head_dimension),
-        {}};
+                    shape.positions, shape.layers, shape.kv_heads, shape.head_dimension));
   std::shared_ptr<PagePool> pool(new PagePool);
   pool->shape_ = shape;
   pool->page_bytes_ = page_bytes(shape);

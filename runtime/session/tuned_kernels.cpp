@@ -71,8 +71,11 @@ KernelChoice kernel_choice(TunedKernels tuned) {
 }
 
 std::string describe(const TunedKernels& tuned, std::span<const ir::Kernel> kernels) {
-  const auto is_tuned = [&](const ir::Kernel& kernel) {
-    return find_kernel(tuned.database, kernel.problem, tuned.target, tuned.threads) == kernel;
+  // Kernels are tuned without what the graph lets them end with.
+  const auto is_tuned = [&](ir::Kernel kernel) {
+    kernel.epilogue = ir::Epilogue::plain;
+    const auto found = find_kernel(tuned.database, kernel.problem, tuned.target, tuned.threads);
+    return found && hash(*found) == hash(kernel);
   };
   const auto count = std::ranges::count_if(kernels, is_tuned);
   if (count == 0) return fmt::format("{} default", kernels.size());

@@ -31,7 +31,7 @@ const std::vector<FloorRooms>& rooms() {
       {"codegen", {"lower", "emit", "jit", "cost", "bundle"}},
       {"kernels", {""}},
       {"autotune", {"measure", "records", "search", "offline"}},
-      {"runtime", {"gguf", "text", "model", "graph", "sequence", "math", "execute", "generate", "session"}},
+      {"runtime", {"gguf", "text", "graph", "model", "math", "sequence", "execute", "generate", "session"}},
       {"tools", {"options", "tune", "db", "", "tern_run", "job_runner"}},
   };
   return table;

@@ -51,7 +51,7 @@ TEST_F(CompileTest, AModelGivesAllItsKernels) {
                               quoted(path("out")));
   EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
   const std::string header = read("out/box.h");
-  for (const char* name : {"ternary_m1_n1024_k384", "ternary_m4_n384_k1024", "dense_m8_n3072_k384"})
+  for (const char* name : {"ternary_m1_n1024_k384", "ternary_m4_n384_k1024_residual", "dense_m8_n3072_k384"})
     EXPECT_THAT(header, HasSubstr(std::string("void box_") + name + "_x86_64_v3(")) << name;
   EXPECT_THAT(header, HasSubstr("ternary_m2_n384_k1024"));
   EXPECT_THAT(header, Not(HasSubstr("m256")));
@@ -62,7 +62,7 @@ TEST_F(CompileTest, TheNumbersOfRowsMayBeStated) {
       "compile -m '" TERN_SOURCE_DIR "/models/tern-small.gguf' --target x86-64-v3 --name box ";
   const Outcome outcome = run(model + "--rows 16,1 -o " + quoted(path("out")));
   EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
-  EXPECT_THAT(outcome.output, HasSubstr("10 kernels for x86-64-v3"));
+  EXPECT_THAT(outcome.output, HasSubstr("12 kernels for x86-64-v3"));
   const std::string header = read("out/box.h");
   EXPECT_THAT(header, HasSubstr("ternary_m16_n384_k1024"));
   EXPECT_THAT(header, Not(HasSubstr("ternary_m2_")));

@@ -77,16 +77,16 @@ class RecordsTest : public CommandTest {
 TEST_F(RecordsTest, TunedKernelsAreUsedAndWriteTheSame) {
   const Outcome untuned = run(prompt);
   ASSERT_EQ(untuned.exit_code, 0) << untuned.errors;
-  EXPECT_THAT(untuned.errors, HasSubstr("kernels  45 default; for target host"));
+  EXPECT_THAT(untuned.errors, HasSubstr("kernels  54 default; for target host"));
   tune();
   const Outcome tuned = run(prompt);
   EXPECT_EQ(tuned.exit_code, 0) << tuned.errors;
   EXPECT_EQ(tuned.output, untuned.output);
   EXPECT_THAT(tuned.errors,
-              HasSubstr("kernels  18 tuned (" + own_file() + ", 2026-11-21), 27 default; for target host"));
+              HasSubstr("kernels  27 tuned (" + own_file() + ", 2026-11-21), 27 default; for target host"));
   const Outcome again = run(std::string(prompt) + " --untuned");
   EXPECT_EQ(again.output, untuned.output);
-  EXPECT_THAT(again.errors, HasSubstr("kernels  45 default"));
+  EXPECT_THAT(again.errors, HasSubstr("kernels  54 default"));
 }
 
 TEST_F(RecordsTest, EvalBenchAsmAndCompileTakeThemToo) {
@@ -96,7 +96,7 @@ TEST_F(RecordsTest, EvalBenchAsmAndCompileTakeThemToo) {
   EXPECT_EQ(tuned.exit_code, 0) << tuned.errors;
   EXPECT_EQ(tuned.output, untuned.output);
   const Outcome bench = run("bench -p 8 -n 2 -r 1 -t 2");
-  EXPECT_THAT(bench.output, HasSubstr("kernels: 6 tuned ("));
+  EXPECT_THAT(bench.output, HasSubstr("kernels: 9 tuned ("));
   EXPECT_THAT(run("asm -m 3 -n 1024 -k 384 --emit kernel").output, HasSubstr("W: g5b8 ["));
   EXPECT_THAT(run("asm -m 3 -n 1024 -k 384 --emit kernel --untuned").output, Not(HasSubstr("W: g5b8 [")));
   const std::string model = std::string(TERN_SOURCE_DIR) + "/models/tern-small.gguf";
@@ -273,7 +273,7 @@ TEST_F(RecordsTest, AFileThatIsNamedMustBeThereAndOfThisMachine) {
               AllOf(HasSubstr("CPU: the records have x86_64/Another/1/2/3, this machine has "),
                     HasSubstr("tern tune --from")));
   const Outcome good = run(std::string(prompt) + " --database " + write("good.yaml", print(database())));
-  EXPECT_THAT(good.errors, HasSubstr("kernels  6 tuned (" + path("good.yaml")));
+  EXPECT_THAT(good.errors, HasSubstr("kernels  9 tuned (" + path("good.yaml")));
   EXPECT_EQ(run(std::string(prompt) + " --untuned --database " + path("good.yaml")).exit_code, 2);
 }
 

@@ -96,8 +96,10 @@ TEST_F(TuneTest, WrongArguments) {
   refused("--use 1:-3", "is no list of rows and calls");
   refused("-m nothing.gguf", "nothing.gguf");
   refused("--from nothing.yaml", "cannot be read");
-  refused("--target neoverse-n1", "is a target of aarch64");
   refused("--target nothing", "nothing");
+  const Outcome foreign = run("tune --database " + file_ + " --target neoverse-n1");
+  EXPECT_EQ(foreign.exit_code, 1);
+  EXPECT_THAT(foreign.errors, HasSubstr("is a target of aarch64"));
 }
 
 TEST_F(TuneTest, ListsItsSpace) {

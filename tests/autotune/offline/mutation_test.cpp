@@ -57,7 +57,7 @@ void find_places(ir::Body& body, std::vector<Place>& places) {
   }
 }
 
-// Values of tables, but for those of codes that stand for no trits.
+// Values of tables, but for those of codes that stand for no trits, or for zeros where weights are signs.
 void find_table_values(const ir::Kernel& kernel, ir::Program& program, std::vector<Place>& places) {
   const ir::PackingRow& packing = row(kernel.weights.packing);
   std::set<int> codes;
@@ -67,7 +67,9 @@ void find_table_values(const ir::Kernel& kernel, ir::Program& program, std::vect
     std::vector<int8_t> trits;
     for (int i = 0, rest = run; i < packing.weights_per_code; ++i, rest /= 3)
       trits.push_back(static_cast<int8_t>(rest % 3 - 1));
-    if (packing.holds.trits || trits[0] != 0) codes.insert(code_of_trits(packing.packing, trits));
+    const bool zeros = std::ranges::count(trits, 0) != 0;
+    const bool signs = kernel.problem.w.element == ir::Element::sign || !packing.holds.trits;
+    if (!zeros || !signs) codes.insert(code_of_trits(packing.packing, trits));
   }
   for (ir::Table& table : program.tables) {
     const bool of_codes = kernel.compute.unpack == ir::Unpack::table;

@@ -180,7 +180,7 @@ TEST(KernelBundle, BundlesOfOtherVersionsAreRefused) {
   EXPECT_THAT(refusal(made_up), HasSubstr("made by another version of Tern (a test)"));
   MadeUpBundle form;
   --form.bundle.abi;
-  EXPECT_THAT(refusal(form), HasSubstr("form 1 of bundles, not 2"));
+  EXPECT_THAT(refusal(form), HasSubstr("form 2 of bundles, not 3"));
   MadeUpBundle features;
   features.target(1).features = "telepathy";
   EXPECT_THAT(refusal(features), HasSubstr("telepathy is a feature unknown here"));
