@@ -342,44 +342,59 @@ TEST(TileOps, CompiledAndInterpretedGiveTheSameBits) {
   }
 }
 
+// The cases for so many lanes, in parts that have a buffer for each case in one program.
+std::vector<std::vector<Case>> parts_of_cases(int lanes) {
+  const std::vector<Case> all = cases_of(lanes);
+  const size_t most = ir::max_parameters - sources.size();
+  std::vector<std::vector<Case>> parts;
+  for (size_t first = 0; first < all.size(); first += most) {
+    const auto begin = all.begin() + static_cast<ptrdiff_t>(first);
+    parts.emplace_back(begin, begin + static_cast<ptrdiff_t>(std::min(most, all.size() - first)));
+  }
+  return parts;
+}
+
 class OpTest : public ::testing::TestWithParam<int> {};
 
 TEST_P(OpTest, EmulatedArmGivesTheSameBits) {
   if (const std::string reason = testing::why_no_arm_emulation(); !reason.empty()) GTEST_SKIP() << reason;
-  const std::vector<Case> cases = cases_of(GetParam());
-  const Expected<ir::Program> program = ir::parse_program(text_of(cases, GetParam()));
-  ASSERT_TRUE(program) << program.error().text();
-  Random random(GetParam());
-  Contents contents;
-  for (const ir::Buffer& buffer : program->buffers) contents.push_back(content_of(buffer, random));
-  const testing::ArmCall call = testing::interpreted_call(print(*program), *program, contents);
+  std::vector<testing::ArmCall> calls;
+  for (const std::vector<Case>& cases : parts_of_cases(GetParam())) {
+    const Expected<ir::Program> program = ir::parse_program(text_of(cases, GetParam()));
+    ASSERT_TRUE(program) << program.error().text();
+    Random random(GetParam());
+    Contents contents;
+    for (const ir::Buffer& buffer : program->buffers) contents.push_back(content_of(buffer, random));
+    calls.push_back(testing::interpreted_call(print(*program), *program, contents));
+  }
   for (const targets::Target& target : testing::distinct_arm_targets())
-    testing::expect_arm_agrees(target, {call});
+    testing::expect_arm_agrees(target, calls);
 }
 
 TEST_P(OpTest, CompiledAndInterpretedGiveTheSameBits) {
-  const std::vector<Case> cases = cases_of(GetParam());
-  const Expected<ir::Program> program = ir::parse_program(text_of(cases, GetParam()));
-  ASSERT_TRUE(program) << program.error().text();
-  for (const Error& error : ir::verify(*program)) FAIL() << error.text();
-  Random random(GetParam());
-  Contents contents;
-  for (const ir::Buffer& buffer : program->buffers) contents.push_back(content_of(buffer, random));
-  const Contents expected = testing::interpreted(*program, contents);
-  for (const targets::Target& target : testing::runnable_targets()) {
-    const Expected<Jit> jit = Jit::make(target, std::nullopt);
-    ASSERT_TRUE(jit) << jit.error().text();
-    const Expected<CompiledKernel> compiled = jit->compile(*program);
-    ASSERT_TRUE(compiled) << compiled.error().text();
-    const Contents actual = testing::executed(*compiled, contents);
-    for (size_t i = 0; i < cases.size(); ++i) {
-      const ir::Buffer& buffer = program->buffers[sources.size() + i];
-      const int bytes = size_in_bytes(buffer.element);
-      for (int64_t at = 0; at < buffer.size; ++at) {
-        ASSERT_TRUE(testing::same_element(buffer.element, &expected[sources.size() + i][at * bytes],
-                                          &actual[sources.size() + i][at * bytes]))
-            << target.name << ": '" << cases[i].text << "' to " << name(buffer.element) << "x" << GetParam()
-            << ", element " << at;
+  for (const std::vector<Case>& cases : parts_of_cases(GetParam())) {
+    const Expected<ir::Program> program = ir::parse_program(text_of(cases, GetParam()));
+    ASSERT_TRUE(program) << program.error().text();
+    for (const Error& error : ir::verify(*program)) FAIL() << error.text();
+    Random random(GetParam());
+    Contents contents;
+    for (const ir::Buffer& buffer : program->buffers) contents.push_back(content_of(buffer, random));
+    const Contents expected = testing::interpreted(*program, contents);
+    for (const targets::Target& target : testing::runnable_targets()) {
+      const Expected<Jit> jit = Jit::make(target, std::nullopt);
+      ASSERT_TRUE(jit) << jit.error().text();
+      const Expected<CompiledKernel> compiled = jit->compile(*program);
+      ASSERT_TRUE(compiled) << compiled.error().text();
+      const Contents actual = testing::executed(*compiled, contents);
+      for (size_t i = 0; i < cases.size(); ++i) {
+        const ir::Buffer& buffer = program->buffers[sources.size() + i];
+        const int bytes = size_in_bytes(buffer.element);
+        for (int64_t at = 0; at < buffer.size; ++at) {
+          ASSERT_TRUE(testing::same_element(buffer.element, &expected[sources.size() + i][at * bytes],
+                                            &actual[sources.size() + i][at * bytes]))
+              << target.name << ": '" << cases[i].text << "' to " << name(buffer.element) << "x" << GetParam()
+              << ", element " << at;
+        }
       }
     }
   }
