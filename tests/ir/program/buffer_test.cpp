@@ -61,7 +61,7 @@ TEST(Arguments, HaveRoomForEveryProgramThatVerifyAccepts) {
   EXPECT_TRUE(verify(program).empty());
   program.buffers.push_back({"one_more", Element::u8, 1, 1});
   ASSERT_EQ(verify(program).size(), 1u);
-  EXPECT_EQ(verify(program)[0].message, "a program has at most 16 buffers that are not scratch");
+  EXPECT_EQ(verify(program)[0].message, "a program has at most 32 buffers that are not scratch");
 }
 
 }  // namespace
