@@ -38,6 +38,16 @@ bool is_pattern(const std::string& path) {
   return path.find("NAME") != std::string::npos || path.find("FLOOR") != std::string::npos;
 }
 
+// Whether a file, or a folder with a file in it, has this path. git keeps no folders: an empty one stands in the
+// working tree where its files were moved away, and in no clone.
+bool is_in_the_tree(const fs::path& path) {
+  if (!fs::is_directory(path)) return fs::exists(path);
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {
+    if (!entry.is_directory()) return true;
+  }
+  return false;
+}
+
 // Paths that a text names and that do not exist: targets of links (relative to the document), and files and
 // folders in backticks (relative to the root).
 std::vector<std::string> broken_paths(const std::string& text, const fs::path& folder) {
@@ -47,10 +57,10 @@ std::vector<std::string> broken_paths(const std::string& text, const fs::path& f
       "[A-Za-z0-9_./-]*)`");
   std::vector<std::string> broken;
   for (const std::string& target : find_all(text, link)) {
-    if (!fs::exists(folder / target)) broken.push_back(target);
+    if (!is_in_the_tree(folder / target)) broken.push_back(target);
   }
   for (const std::string& named : find_all(text, path)) {
-    if (!is_pattern(named) && !fs::exists(root / named)) broken.push_back(named);
+    if (!is_pattern(named) && !is_in_the_tree(root / named)) broken.push_back(named);
   }
   return broken;
 }
@@ -71,6 +81,15 @@ TEST(Documents, BrokenPathsAreFound) {
       testing::IsEmpty());
   EXPECT_THAT(broken_paths("See [this](docs/none.md) and `ir/none.h`.", root),
               testing::ElementsAre("docs/none.md", "ir/none.h"));
+}
+
+TEST(Documents, AnEmptyFolderIsNotInTheTree) {
+  const fs::path folder = fs::path(testing::TempDir()) / "an_empty_folder";
+  fs::create_directories(folder / "with_an_empty_one");
+  EXPECT_FALSE(is_in_the_tree(folder));
+  std::ofstream(folder / "with_an_empty_one" / "file.h");
+  EXPECT_TRUE(is_in_the_tree(folder));
+  fs::remove_all(folder);
 }
 
 }  // namespace
