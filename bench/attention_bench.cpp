@@ -32,8 +32,8 @@ Sequence full_sequence(size_t positions) {
   const std::vector<float> numbers = random_numbers(shape.head_dimension + positions);
   for (size_t layer = 0; layer < shape.layers; ++layer) {
     for (size_t head = 0; head < shape.kv_heads; ++head) {
-      store_keys_values(shape, sequence.pages().data(), layer, head, 0, positions, numbers.data(),
-                        numbers.data(), 1);
+      store_keys_values(float_ops(VectorLevel::best), shape, sequence.pages().data(), layer, head, 0,
+                        positions, numbers.data(), numbers.data(), 1);
     }
   }
   return sequence;
@@ -45,12 +45,13 @@ void attend_one_token(benchmark::State& state) {
   const size_t width = sharing * shape.head_dimension;
   const std::vector<float> queries = random_numbers(width * shape.kv_heads);
   std::vector<float> output(queries.size()), scratch(attention_scratch_size(shape.head_dimension));
+  const AttentionOps ops = attention_ops(VectorLevel::best);
   for (auto _ : state) {
     for (size_t layer = 0; layer < shape.layers; ++layer) {
       for (size_t head = 0; head < shape.kv_heads; ++head) {
-        attention(key_value_head(shape, sequence.pages().data(), layer, head),
-                  {1, sharing, width * shape.kv_heads, positions - 1, 0.088f}, queries.data() + head * width,
-                  output.data() + head * width, width * shape.kv_heads, scratch.data());
+        ops.attend(key_value_head(shape, sequence.pages().data(), layer, head),
+                   {1, sharing, width * shape.kv_heads, positions - 1, 0.088f}, queries.data() + head * width,
+                   output.data() + head * width, width * shape.kv_heads, scratch.data());
       }
     }
     benchmark::ClobberMemory();

@@ -123,7 +123,7 @@ Expected<int> why(const WhyFlags& flags) {
 
   TERN_ASSIGN(const std::unique_ptr<ThreadPool> pool,
               runtime::make_bound_threads(runtime::default_threads()));
-  TERN_ASSIGN(const double bandwidth, runtime::read_bandwidth(*pool));
+  TERN_ASSIGN(const double bandwidth, runtime::read_bandwidth(*pool, runtime::VectorLevel::best));
   std::string text;
   for (const autotune::Choice& choice : database->choices) {
     ir::Problem problem = choice.kernels[0].problem;

@@ -11,6 +11,8 @@
 // After foreach_target, which includes this file once a target.
 #include <hwy/highway.h>
 
+#include "runtime/math/vector_table.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace tern::runtime::HWY_NAMESPACE {
 
@@ -40,19 +42,18 @@ HWY_AFTER_NAMESPACE();
 namespace tern::runtime {
 HWY_EXPORT(SumWords);
 
-Expected<double> read_bandwidth(ThreadPool& pool, size_t bytes, int rounds) {
+Expected<double> read_bandwidth(ThreadPool& pool, VectorLevel level, size_t bytes, int rounds) {
   const size_t part = std::max<size_t>(bytes / pool.threads() / 8192 * 8192, 8192);
-  Expected<Memory> memory = Memory::allocate(part * pool.threads());
-  if (!memory) return memory.error();
-  std::byte* start = memory->data();
+  TERN_ASSIGN(const Memory memory, Memory::allocate(part * pool.threads()));
+  std::byte* start = memory.data();
+  const auto sum_words = function_for(HWY_DISPATCH_TABLE(SumWords), level);
   pool.run([&](size_t thread) { std::fill_n(start + thread * part, part, std::byte{1}); });
   volatile uint64_t sink = 0;
   double best = 0;
   for (int round = 0; round < rounds; ++round) {
     const auto begin = std::chrono::steady_clock::now();
     pool.run([&](size_t thread) {
-      sink =
-          HWY_DYNAMIC_DISPATCH(SumWords)(reinterpret_cast<const uint64_t*>(start + thread * part), part / 8);
+      sink = sum_words(reinterpret_cast<const uint64_t*>(start + thread * part), part / 8);
     });
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
     best = std::max(best, static_cast<double>(part * pool.threads()) / seconds.count());

@@ -3,12 +3,14 @@
 
 #include "base/expected.h"
 #include "base/thread_pool.h"
+#include "runtime/math/vector_level.h"
 
 namespace tern::runtime {
 
 // Bytes a second that the threads of the pool read together from memory that no cache holds, each a part of
-// its own of `bytes` in all, on huge pages, with the widest vectors that are allowed and software prefetch:
-// the best of `rounds` walks. Fails where there is not enough memory.
-Expected<double> read_bandwidth(ThreadPool& pool, size_t bytes = size_t{1} << 30, int rounds = 4);
+// its own of `bytes` in all, on huge pages, with the widest vectors that `level` allows and software
+// prefetch: the best of `rounds` walks. Fails where there is not enough memory.
+Expected<double> read_bandwidth(ThreadPool& pool, VectorLevel level, size_t bytes = size_t{1} << 30,
+                                int rounds = 4);
 
 }  // namespace tern::runtime

@@ -5,8 +5,6 @@
 #include <cstring>
 
 #include "runtime/graph/passes.h"
-#include "runtime/math/attention.h"
-#include "runtime/math/float_ops.h"
 #include "runtime/model/tensor_rows.h"
 
 namespace tern::runtime {
@@ -63,8 +61,8 @@ void AnglesStep::run(const StepRun& run, size_t thread) const {
 void NormStep::run(const StepRun& run, size_t thread) const {
   const Range range = rows_of(sharing, run, thread);
   for (auto i = static_cast<int64_t>(range.begin); i < static_cast<int64_t>(range.end); ++i)
-    rms_norm_row(input.row(i, thread), weights, epsilon, static_cast<size_t>(output.width),
-                 output.row(i, thread));
+    run.ops.floats.rms_norm_row(input.row(i, thread), weights, epsilon, static_cast<size_t>(output.width),
+                                output.row(i, thread));
 }
 
 void QuantizeStep::run(const StepRun& run, size_t thread) const {
@@ -74,8 +72,9 @@ void QuantizeStep::run(const StepRun& run, size_t thread) const {
   float* scales = output.scales + copy * output.thread_rows;
   int32_t* sums = output.sums + copy * output.thread_rows;
   for (auto i = static_cast<int64_t>(range.begin); i < static_cast<int64_t>(range.end); ++i)
-    scales[i] = quantize_row(input.row(i, thread), static_cast<size_t>(output.width),
-                             static_cast<size_t>(output.stride), data + i * output.stride, sums[i]);
+    scales[i] =
+        run.ops.floats.quantize_row(input.row(i, thread), static_cast<size_t>(output.width),
+                                    static_cast<size_t>(output.stride), data + i * output.stride, sums[i]);
   const ir::Range rows = {static_cast<int64_t>(range.begin), static_cast<int64_t>(range.end)};
   if (rows.begin == rows.end) return;
   for (const BoundPreparation& each : preparations) {
@@ -90,8 +89,8 @@ void RopeStep::run(const StepRun& run, size_t thread) const {
     float* to = output.row(row, thread) + head * dimension;
     const float* cosines = angles.row(row, thread);
     copy_row(input.row(row, thread) + head * dimension, count * dimension, to);
-    apply_rope(to, static_cast<size_t>(count), static_cast<size_t>(dimension), cosines, cosines + pairs,
-               static_cast<size_t>(pairs));
+    run.ops.floats.apply_rope(to, static_cast<size_t>(count), static_cast<size_t>(dimension), cosines,
+                              cosines + pairs, static_cast<size_t>(pairs));
   });
 }
 
@@ -102,8 +101,9 @@ void StoreStep::run(const StepRun& run, size_t thread) const {
     const Sequence& sequence = *run.batch[at.sequence].sequence;
     for (int64_t head = first; head < first + count; ++head) {
       const int64_t column = head * dimension;
-      store_keys_values(sequence.shape(), sequence.pages().data(), layer, static_cast<size_t>(head),
-                        at.position, 1, keys.row(row, thread) + column, values.row(row, thread) + column, 0);
+      store_keys_values(run.ops.floats, sequence.shape(), sequence.pages().data(), layer,
+                        static_cast<size_t>(head), at.position, 1, keys.row(row, thread) + column,
+                        values.row(row, thread) + column, 0);
     }
   });
 }
@@ -135,21 +135,15 @@ void AttendStep::run(const StepRun& run, size_t thread) const {
         for (size_t block = 0; block < blocks; ++block) {
           if (task++ % run.threads != thread) continue;
           if (output.data) {
-            attention(cached, rows, query, output.row(static_cast<int64_t>(index), thread) + head * dimension,
-                      static_cast<size_t>(output.stride), scratch);
+            run.ops.attention.attend(cached, rows, query,
+                                     output.row(static_cast<int64_t>(index), thread) + head * dimension,
+                                     static_cast<size_t>(output.stride), scratch);
           } else {
-            // Row by row: attend_block() has the heads of one group side by side, StepRun::partials all
-            // heads.
-            for (size_t r = 0; r < rows.rows; ++r) {
-              AttentionRows one = rows;
-              one.rows = 1;
-              one.first_position += r;
-              if (block >= attention_blocks(one.first_position + 1)) continue;
-              float* partials =
-                  run.partials + (((index + r) * query_heads + head) * run.max_blocks + block) * partial;
-              attend_block(cached, one, block, query + r * rows.query_stride, partials,
-                           run.max_blocks * partial, scratch);
-            }
+            float* partials =
+                run.partials + ((index * query_heads + head) * run.max_blocks + block) * partial;
+            const size_t head_stride = run.max_blocks * partial;
+            run.ops.attention.block(cached, rows, block, query,
+                                    {partials, query_heads * head_stride, head_stride}, scratch);
           }
         }
       }
@@ -165,8 +159,8 @@ void JoinStep::run(const StepRun& run, size_t thread) const {
   for (size_t i = range.begin; i < range.end; ++i) {
     const size_t blocks = attention_blocks(run.rows[i].position + 1);
     for (size_t head = 0; head < query_heads; ++head)
-      join_attention(run.partials + (i * query_heads + head) * run.max_blocks * partial, blocks, dimension,
-                     output.row(static_cast<int64_t>(i), thread) + head * dimension);
+      run.ops.attention.join(run.partials + (i * query_heads + head) * run.max_blocks * partial, blocks,
+                             dimension, output.row(static_cast<int64_t>(i), thread) + head * dimension);
   }
 }
 
@@ -175,7 +169,7 @@ void AddStep::run(const StepRun& run, size_t thread) const {
   for (int64_t i = 0; i < run.count; ++i) {
     float* to = output.row(i, thread) + range.begin;
     copy_row(x.row(i, thread) + range.begin, static_cast<int64_t>(range.size()), to);
-    add(to, y.row(i, thread) + range.begin, range.size());
+    run.ops.floats.add(to, y.row(i, thread) + range.begin, range.size());
   }
 }
 
@@ -186,8 +180,8 @@ void GateStep::run(const StepRun& run, size_t thread) const {
     const float* other = up.row(i, thread) + range.begin;
     float* to = output.row(i, thread) + range.begin;
     switch (function) {
-      case Activation::squared_relu: relu_squared_gate(from, other, range.size(), to); break;
-      case Activation::silu: silu_gate(from, other, range.size(), to); break;
+      case Activation::squared_relu: run.ops.floats.relu_squared_gate(from, other, range.size(), to); break;
+      case Activation::silu: run.ops.floats.silu_gate(from, other, range.size(), to); break;
     }
   }
 }

@@ -4,12 +4,10 @@
 #include <chrono>
 
 #include "runtime/execute/bandwidth.h"
-#include "runtime/math/vector_dispatch.h"
+#include "runtime/math/vector_ops.h"
 
 namespace tern::runtime {
 namespace {
-
-using targets::Feature;
 
 // Seconds since the last call.
 class Stopwatch {
@@ -25,24 +23,10 @@ class Stopwatch {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
-// What row operations may use, so that a target limits them as it limits generated code.
-VectorLevel vector_level_of(const targets::Target& target) {
-  const targets::FeatureSet& features = target.features;
-  if (target.architecture == targets::Architecture::aarch64 || target.name == "host")
-    return VectorLevel::best;
-  if (features.contains({Feature::avx512bw, Feature::avx512dq, Feature::avx512vl}))
-    return VectorLevel::avx512;
-  if (features.contains({Feature::avx2, Feature::fma, Feature::f16c})) return VectorLevel::avx2;
-  if (features.contains(Feature::sse4_2)) return VectorLevel::sse4;
-  if (features.contains(Feature::ssse3)) return VectorLevel::ssse3;
-  return VectorLevel::baseline;
-}
-
 }  // namespace
 
 Expected<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
   Stopwatch watch;
-  limit_vector_instructions(vector_level_of(options.kernels.target));
   // Values are checked by the plan, in parallel.
   Expected<Model> model = load_model(options.model, {options.i2s_order, false});
   if (!model) return model.error();
@@ -63,8 +47,8 @@ Expected<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
   Expected<Plan> plan = Plan::make(engine->model_, options.kernels, *engine->pool_, plan_options);
   if (!plan) return plan.error();
   engine->plan_.emplace(plan.take());
-  Expected<std::unique_ptr<Executor>> executor =
-      Executor::make(engine->model_, *engine->plan_, engine->pools());
+  Expected<std::unique_ptr<Executor>> executor = Executor::make(
+      engine->model_, *engine->plan_, engine->pools(), vector_ops(vector_level_of(engine->target_)));
   if (!executor) return executor.error();
   engine->executor_ = executor.take();
   engine->load_times_.plan = watch.lap();
@@ -112,7 +96,7 @@ Status Engine::set_threads(const EngineThreads& threads) {
 }
 
 Expected<double> Engine::read_bandwidth() {
-  return runtime::read_bandwidth(*pool_);
+  return runtime::read_bandwidth(*pool_, vector_level_of(target_));
 }
 
 Expected<Logits> Engine::append(Sequence& sequence, std::span<const uint32_t> tokens, size_t rows) {

@@ -3,18 +3,18 @@
 #include <algorithm>
 
 #include "runtime/graph/passes.h"
-#include "runtime/math/attention.h"
 
 namespace tern::runtime {
 
-Executor::Executor(const Model& model, const Plan& plan)
+Executor::Executor(const Model& model, const Plan& plan, const VectorOps& ops)
     : model_(model),
       plan_(plan),
+      ops_(ops),
       angles_(model.hyperparameters.rope_dimension, model.hyperparameters.rope_base) {}
 
 Expected<std::unique_ptr<Executor>> Executor::make(const Model& model, const Plan& plan,
-                                                   const StepPools& pools) {
-  std::unique_ptr<Executor> executor(new Executor(model, plan));
+                                                   const StepPools& pools, const VectorOps& ops) {
+  std::unique_ptr<Executor> executor(new Executor(model, plan, ops));
   executor->use(pools);
   // Those for the smallest and the largest bucket take all memory that any does, but for what preparations
   // write; the code of both is there.
@@ -85,7 +85,7 @@ Expected<Logits> Executor::step(std::span<const SequenceTokens> batch) {
   const auto all = static_cast<int64_t>(rows_.size()), asked = static_cast<int64_t>(selected_.size());
   TERN_ASSIGN(Executable * layers, executable_for(GraphPart::layers, all));
   TERN_ASSIGN(Executable * head, executable_for(GraphPart::head, asked));
-  StepRun run{batch, rows_, first_rows_, selected_, all, 1, nullptr, 0, {}, trials_};
+  StepRun run{ops_, batch, rows_, first_rows_, selected_, all, 1, nullptr, 0, {}, trials_};
   Team& layers_team = team_for(all);
   run.threads = layers_team.pool.threads();
   prepare_attention(*layers, run);

@@ -16,6 +16,7 @@
 #include "runtime/execute/plan.h"
 #include "runtime/execute/step_run.h"
 #include "runtime/math/rope.h"
+#include "runtime/math/vector_ops.h"
 #include "runtime/model/model.h"
 
 namespace tern::runtime {
@@ -48,10 +49,11 @@ struct Meetings {
 
 class Executor {
  public:
-  // Model and plan must outlive the executor, unmoved; so must the pools, until it gets others. Fails where
-  // there is not enough memory for the activations.
+  // `ops` is the code for everything that is not a kernel of the plan. Model and plan must outlive the
+  // executor, unmoved; so must the pools, until it gets others. Fails where there is not enough memory for
+  // the activations.
   static Expected<std::unique_ptr<Executor>> make(const Model& model, const Plan& plan,
-                                                  const StepPools& pools);
+                                                  const StepPools& pools, const VectorOps& ops);
 
   // Runs on other threads from now on.
   void use(const StepPools& pools);
@@ -78,7 +80,7 @@ class Executor {
   };
   using Key = std::tuple<GraphPart, int64_t, size_t>;  // part, bucket, threads
 
-  Executor(const Model& model, const Plan& plan);
+  Executor(const Model& model, const Plan& plan, const VectorOps& ops);
   Team& team_for(int64_t rows);
   Expected<Executable*> executable_for(GraphPart part, int64_t rows);
   void place_rows(std::span<const SequenceTokens> batch);
@@ -86,6 +88,7 @@ class Executor {
 
   const Model& model_;
   const Plan& plan_;
+  const VectorOps ops_;
   RopeAngles angles_;
   std::unique_ptr<Team> decode_, prefill_;
   std::optional<StepMemory> memory_;

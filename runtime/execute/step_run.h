@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "runtime/math/vector_ops.h"
 #include "runtime/sequence/sequence.h"
 
 namespace tern::runtime {
@@ -27,6 +28,7 @@ struct StepRow {
 };
 
 struct StepRun {
+  const VectorOps& ops;
   std::span<const SequenceTokens> batch;
   std::span<const StepRow> rows;       // of all tokens, sequence by sequence
   std::span<const size_t> first_rows;  // of each sequence

@@ -6,6 +6,7 @@
 #include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"
 #include "runtime/math/vector_math-inl.h"
+#include "runtime/math/vector_table.h"
 
 #ifndef TERN_RUNTIME_ATTENTION_CPP_ONCE
 #define TERN_RUNTIME_ATTENTION_CPP_ONCE
@@ -55,6 +56,14 @@ struct Block {
   float scale;
 };
 
+// What is compiled for each set of instructions: attend_queries(), join_blocks() and divide_by_total() below.
+struct AttentionCode {
+  void (*attend_queries)(const Block& block);
+  void (*join_blocks)(const float* partials, size_t blocks, size_t head_dimension, Joined& joined,
+                      float* values);
+  void (*divide_by_total)(const float* values, float total, size_t head_dimension, float* output);
+};
+
 }  // namespace tern::runtime
 #endif
 
@@ -84,10 +93,56 @@ HWY_INLINE void for_each_tile(size_t first, size_t count, const Body& body) {
   }
 }
 
-// Scores of `count` queries for the positions of one key block, to scores + j * stride for query j.
+// Position `position`'s keys, the first of a key block, and values.
+template <class Element>
+HWY_INLINE const Element* keys_at(const KeyValueHead& head, size_t position) {
+  const std::byte* page = head.pages[position / head.page_positions];
+  return reinterpret_cast<const Element*>(page + head.keys) +
+         position % head.page_positions * head.head_dimension;
+}
+template <class Element>
+HWY_INLINE const Element* values_at(const KeyValueHead& head, size_t position) {
+  const std::byte* page = head.pages[position / head.page_positions];
+  return reinterpret_cast<const Element*>(page + head.values) +
+         position % head.page_positions * padded_dimension(head.head_dimension);
+}
+
+// Rows of `row_size` elements that are read one after another. `next` is what is read after the last: where a
+// page ends, it is in another page.
+template <class Element>
+class Stretch {
+ public:
+  Stretch(const Element* data, size_t rows, size_t row_size, const Element* next)
+      : data_(data),
+        next_(next),
+        rows_(rows),
+        row_size_(row_size),
+        ahead_(min_of(rows, prefetch_bytes / sizeof(Element) / row_size)) {}
+
+  const Element* row(size_t index) const { return data_ + index * row_size_; }
+  size_t rows() const { return rows_; }
+  size_t row_size() const { return row_size_; }
+
+  // While row `index` is used, asks for the row that lies prefetch_bytes behind it.
+  HWY_INLINE void prefetch_behind(size_t index) const {
+    constexpr size_t line = 64 / sizeof(Element);
+    const size_t later = index + ahead_;
+    const Element* start = later < rows_ ? row(later) : next_ + (later - rows_) * row_size_;
+    for (size_t i = 0; i < row_size_; i += line) hwy::Prefetch(start + i);
+  }
+
+ private:
+  const Element* data_;
+  const Element* next_;
+  size_t rows_, row_size_, ahead_;
+};
+
+// Scores of `count` queries for the positions of one key block: a stretch of rows of key_block elements, one
+// for each number of a head. They go to `offset` in the weights of the queries. Asks for memory ahead if
+// `ahead`.
 template <size_t count, class Element>
-HWY_INLINE void score_tile(const Element* keys, size_t head_dimension, const Query* queries, size_t offset,
-                           float scale) {
+HWY_INLINE void score_tile(const Stretch<Element>& keys, const Query* queries, size_t offset, float scale,
+                           bool ahead) {
   const F32 d;
   constexpr size_t vectors = 2;  // side by side, so that additions need not wait for each other
   const float* query[count];
@@ -95,9 +150,9 @@ HWY_INLINE void score_tile(const Element* keys, size_t head_dimension, const Que
   for (size_t lane = 0; lane < key_block; lane += vectors * lanes) {
     VF32 sums[count][vectors];
     for (auto& sum : sums) sum[0] = sum[1] = hn::Zero(d);
-    const Element* key = keys + lane;
-    for (size_t i = 0; i < head_dimension; ++i, key += key_block) {
-      hwy::Prefetch(key + prefetch_bytes / sizeof(Element));
+    const Element* key = keys.row(0) + lane;
+    for (size_t i = 0; i < keys.rows(); ++i, key += key_block) {
+      if (ahead) keys.prefetch_behind(i);
       const VF32 k0 = load_element(key), k1 = load_element(key + lanes);
       for (size_t j = 0; j < count; ++j) {
         const VF32 q = hn::Set(d, query[j][i]);
@@ -105,6 +160,7 @@ HWY_INLINE void score_tile(const Element* keys, size_t head_dimension, const Que
         sums[j][1] = hn::Add(sums[j][1], hn::Mul(q, k1));
       }
     }
+    ahead = false;
     for (size_t j = 0; j < count; ++j) {
       float* scores = queries[j].weights + offset + lane;
       hn::StoreU(hn::Mul(sums[j][0], hn::Set(d, scale)), d, scores);
@@ -118,12 +174,14 @@ HWY_INLINE void score_block(const Block& block) {
   const KeyValueHead& head = block.head;
   size_t first = 0;
   for (size_t position = block.begin; position < block.end; position += key_block) {
-    const std::byte* page = head.pages[position / head.page_positions];
-    const Element* keys = reinterpret_cast<const Element*>(page + head.keys) +
-                          position % head.page_positions * head.head_dimension;
+    // After the last key come the values.
+    const size_t next = position + key_block;
+    const Stretch<Element> keys(
+        keys_at<Element>(head, position), head.head_dimension, key_block,
+        next < block.end ? keys_at<Element>(head, next) : values_at<Element>(head, block.begin));
     while (block.queries[first].end <= position) ++first;
     for_each_tile(first, block.count, [&](auto tile, size_t j) HWY_ATTR {
-      score_tile<tile()>(keys, head.head_dimension, block.queries + j, position - block.begin, block.scale);
+      score_tile<tile()>(keys, block.queries + j, position - block.begin, block.scale, j == first);
     });
   }
 }
@@ -151,27 +209,23 @@ HWY_INLINE void exponentials(const Query& query, size_t size, size_t head_dimens
 }
 
 // Adds weight * value to the partial results of `count` queries, for `vectors` vectors of the head dimension,
-// over `positions` rows of values. `weights` is the place of the first row in the queries' weights. Asks for
-// the whole rows ahead if `ahead`.
+// over the rows begin ... end of a stretch of values. The weight of row r is at first_weight + r in the
+// weights of a query. Asks for memory ahead if `ahead`.
 template <size_t count, size_t vectors, class Element>
-HWY_INLINE void add_values(const Element* values, size_t row_size, const Query* queries, size_t weights,
-                           size_t positions, size_t column, bool ahead) {
+HWY_INLINE void add_values(const Stretch<Element>& values, size_t begin, size_t end, const Query* queries,
+                           size_t first_weight, size_t column, bool ahead) {
   const F32 d;
   VF32 sums[count][vectors];
   const float* weight[count];
   for (size_t j = 0; j < count; ++j) {
-    weight[j] = queries[j].weights + weights;
+    weight[j] = queries[j].weights + first_weight;
     for (size_t v = 0; v < vectors; ++v) {
       sums[j][v] = hn::LoadU(d, queries[j].partial + column + v * lanes);
     }
   }
-  constexpr size_t line = 64 / sizeof(Element);
-  const Element* row = values + column;
-  for (size_t p = 0; p < positions; ++p, row += row_size) {
-    if (ahead) {
-      const Element* later = values + p * row_size + prefetch_bytes / sizeof(Element);
-      for (size_t i = 0; i < row_size; i += line) hwy::Prefetch(later + i);
-    }
+  const Element* row = values.row(begin) + column;
+  for (size_t p = begin; p < end; ++p, row += values.row_size()) {
+    if (ahead) values.prefetch_behind(p);
     VF32 value[vectors];
     for (size_t v = 0; v < vectors; ++v) value[v] = load_element(row + v * lanes);
     for (size_t j = 0; j < count; ++j) {
@@ -187,16 +241,16 @@ HWY_INLINE void add_values(const Element* values, size_t row_size, const Query* 
 }
 
 template <size_t count, class Element>
-HWY_INLINE void add_value_rows(const Element* values, size_t row_size, const Query* queries, size_t weights,
-                               size_t positions, bool ahead) {
+HWY_INLINE void add_value_rows(const Stretch<Element>& values, size_t begin, size_t end, const Query* queries,
+                               size_t first_weight, bool ahead) {
   // With 16 lanes there are 32 registers, else 16.
   constexpr size_t vectors = lanes == 16 ? 4 : 2;
   size_t column = 0;
-  for (; column + vectors * lanes <= row_size; column += vectors * lanes) {
-    add_values<count, vectors>(values, row_size, queries, weights, positions, column, ahead && column == 0);
+  for (; column + vectors * lanes <= values.row_size(); column += vectors * lanes) {
+    add_values<count, vectors>(values, begin, end, queries, first_weight, column, ahead && column == 0);
   }
-  for (; column < row_size; column += lanes) {
-    add_values<count, 1>(values, row_size, queries, weights, positions, column, ahead && column == 0);
+  for (; column < values.row_size(); column += lanes) {
+    add_values<count, 1>(values, begin, end, queries, first_weight, column, ahead && column == 0);
   }
 }
 
@@ -209,22 +263,21 @@ HWY_INLINE void value_block(const Block& block) {
   }
   size_t first = 0, end = 0;
   for (size_t position = block.begin; position < block.end; position = end) {
-    const size_t in_page = position % head.page_positions;
-    const Element* values =
-        reinterpret_cast<const Element*>(head.pages[position / head.page_positions] + head.values) +
-        in_page * row_size;
-    end = min_of(block.end, position + min_of(value_run, head.page_positions - in_page));
+    const size_t left_of_page = head.page_positions - position % head.page_positions;
+    end = min_of(block.end, position + min_of(value_run, left_of_page));
+    const Element* data = values_at<Element>(head, position);
+    const Stretch<Element> values(data, end - position, row_size,
+                                  end < block.end ? values_at<Element>(head, end) : data);
     while (block.queries[first].end <= position) ++first;
     const size_t weights = position - block.begin;
     for_each_tile(first, block.count, [&](auto tile, size_t j) HWY_ATTR {
       // A later row of a tile sees a few positions more, which it goes through alone.
       const Query* queries = block.queries + j;
       const size_t shared = min_of(queries[0].end, end) - position;
-      add_value_rows<tile()>(values, row_size, queries, weights, shared, j == first);
+      add_value_rows<tile()>(values, 0, shared, queries, weights, j == first);
       for (size_t own = 1; own < tile(); ++own) {
-        const size_t rest = min_of(queries[own].end, end) - position - shared;
-        if (rest == 0) continue;
-        add_value_rows<1>(values + shared * row_size, row_size, queries + own, weights + shared, rest, false);
+        const size_t rest = min_of(queries[own].end, end) - position;
+        if (rest > shared) add_value_rows<1>(values, shared, rest, queries + own, weights, false);
       }
     });
   }
@@ -271,6 +324,11 @@ void divide_by_total(const float* values, float total, size_t head_dimension, fl
   });
 }
 
+const AttentionCode& attention_code() {
+  static constexpr AttentionCode code = {attend_queries, join_blocks, divide_by_total};
+  return code;
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace tern::runtime
 HWY_AFTER_NAMESPACE();
@@ -278,23 +336,25 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace tern::runtime {
 
-HWY_EXPORT(attend_queries);
-HWY_EXPORT(join_blocks);
-HWY_EXPORT(divide_by_total);
+HWY_EXPORT(attention_code);
+
+AttentionOps attention_ops(VectorLevel level) {
+  return {&function_for(HWY_DISPATCH_TABLE(attention_code), level)()};
+}
 
 namespace {
 
-// Block `block` for the queries first ... first + count, counted through all rows and heads. The partial
-// result of query first + j goes to partials + j * partial_stride. Returns how many queries do not see the
-// block: the first ones.
-size_t attend_group(const KeyValueHead& cached, const AttentionRows& rows, size_t block, size_t first,
-                    size_t count, const float* queries, float* partials, size_t partial_stride,
+// Block `block` for the queries first ... first + count, counted through all rows and heads; the partial
+// result of query q goes to result_of(q). Returns how many of them do not see the block: the first ones.
+template <class ResultOf>
+size_t attend_group(const AttentionCode& code, const KeyValueHead& cached, const AttentionRows& rows,
+                    size_t block, size_t first, size_t count, const float* queries, const ResultOf& result_of,
                     float* scratch) {
   Query group[query_group];
   const size_t begin = block * attention_block;
   size_t unseeing = 0, seeing = 0;
-  for (size_t j = 0; j < count; ++j) {
-    const size_t row = (first + j) / rows.heads, head = (first + j) % rows.heads;
+  for (size_t q = first; q < first + count; ++q) {
+    const size_t row = q / rows.heads, head = q % rows.heads;
     const size_t end = min_of(rows.first_position + row + 1, begin + attention_block);
     if (end <= begin) {
       ++unseeing;
@@ -302,12 +362,11 @@ size_t attend_group(const KeyValueHead& cached, const AttentionRows& rows, size_
     }
     group[seeing] = {.query = queries + row * rows.query_stride + head * cached.head_dimension,
                      .weights = scratch + seeing * attention_block,
-                     .partial = partials + j * partial_stride,
+                     .partial = result_of(q),
                      .end = end};
     ++seeing;
   }
-  if (seeing > 0) HWY_DYNAMIC_DISPATCH(attend_queries)
-  ({cached, begin, group[seeing - 1].end, group, seeing, rows.scale});
+  if (seeing > 0) code.attend_queries({cached, begin, group[seeing - 1].end, group, seeing, rows.scale});
   return unseeing;
 }
 
@@ -317,25 +376,28 @@ size_t attention_scratch_size(size_t head_dimension) {
   return query_group * (attention_block + 2 * attention_partial_size(head_dimension));
 }
 
-void attend_block(const KeyValueHead& cached, const AttentionRows& rows, size_t block, const float* queries,
-                  float* partials, size_t partial_stride, float* scratch) {
+void AttentionOps::block(const KeyValueHead& cached, const AttentionRows& rows, size_t block,
+                         const float* queries, const AttentionPartials& partials, float* scratch) const {
   const size_t all = rows.rows * rows.heads;
+  const auto result_of = [&](size_t q) {
+    return partials.data + q / rows.heads * partials.row_stride + q % rows.heads * partials.head_stride;
+  };
   for (size_t first = 0; first < all; first += query_group) {
-    attend_group(cached, rows, block, first, min_of(query_group, all - first), queries,
-                 partials + first * partial_stride, partial_stride, scratch);
+    attend_group(*code, cached, rows, block, first, min_of(query_group, all - first), queries, result_of,
+                 scratch);
   }
 }
 
-void join_attention(const float* partials, size_t blocks, size_t head_dimension, float* output) {
+void AttentionOps::join(const float* partials, size_t blocks, size_t head_dimension, float* output) const {
   Joined joined = facts_of(partials, head_dimension);
   std::memcpy(output, partials, head_dimension * sizeof(float));
-  HWY_DYNAMIC_DISPATCH(join_blocks)
-  (partials + attention_partial_size(head_dimension), blocks - 1, head_dimension, joined, output);
-  HWY_DYNAMIC_DISPATCH(divide_by_total)(output, joined.total, head_dimension, output);
+  code->join_blocks(partials + attention_partial_size(head_dimension), blocks - 1, head_dimension, joined,
+                    output);
+  code->divide_by_total(output, joined.total, head_dimension, output);
 }
 
-void attention(const KeyValueHead& cached, const AttentionRows& rows, const float* queries, float* output,
-               size_t output_stride, float* scratch) {
+void AttentionOps::attend(const KeyValueHead& cached, const AttentionRows& rows, const float* queries,
+                          float* output, size_t output_stride, float* scratch) const {
   const size_t head_dimension = cached.head_dimension, all = rows.rows * rows.heads;
   const size_t size = attention_partial_size(head_dimension);
   float* values = scratch + query_group * attention_block;
@@ -344,20 +406,22 @@ void attention(const KeyValueHead& cached, const AttentionRows& rows, const floa
   for (size_t first = 0; first < all; first += query_group) {
     const size_t count = min_of(query_group, all - first);
     const size_t positions = rows.first_position + (first + count - 1) / rows.heads + 1;
-    attend_group(cached, rows, 0, first, count, queries, values, size, scratch);
+    const auto attend_to = [&](size_t block, float* results) {
+      return attend_group(
+          *code, cached, rows, block, first, count, queries,
+          [&](size_t q) { return results + (q - first) * size; }, scratch);
+    };
+    attend_to(0, values);
     for (size_t j = 0; j < count; ++j) joined[j] = facts_of(values + j * size, head_dimension);
     for (size_t block = 1; block < attention_blocks(positions); ++block) {
-      size_t j = attend_group(cached, rows, block, first, count, queries, partials, size, scratch);
-      for (; j < count; ++j) {
-        HWY_DYNAMIC_DISPATCH(join_blocks)
-        (partials + j * size, 1, head_dimension, joined[j], values + j * size);
+      for (size_t j = attend_to(block, partials); j < count; ++j) {
+        code->join_blocks(partials + j * size, 1, head_dimension, joined[j], values + j * size);
       }
     }
     for (size_t j = 0; j < count; ++j) {
       const size_t row = (first + j) / rows.heads, head = (first + j) % rows.heads;
-      HWY_DYNAMIC_DISPATCH(divide_by_total)
-      (values + j * size, joined[j].total, head_dimension,
-       output + row * output_stride + head * head_dimension);
+      code->divide_by_total(values + j * size, joined[j].total, head_dimension,
+                            output + row * output_stride + head * head_dimension);
     }
   }
 }

@@ -24,6 +24,7 @@
 
 #include "runtime/math/float_ops.h"
 #include "runtime/math/key_value_page.h"
+#include "runtime/math/vector_level.h"
 
 namespace tern::runtime {
 
@@ -50,22 +51,40 @@ constexpr size_t attention_partial_size(size_t head_dimension) {
   return (head_dimension + 15) / 16 * 16 + 16;
 }
 
-// Floats of scratch that attend_block() and attention() need, each thread its own.
+// Floats of scratch that AttentionOps::block() and attend() need, each thread its own.
 size_t attention_scratch_size(size_t head_dimension);
 
-// One task: block `block` for all rows and heads. Writes the partial result of head h of row r to
-// partials + (r * heads + h) * partial_stride; leaves alone those of rows that do not see the block.
-// `queries` points at the first of the sharing heads in row 0.
-void attend_block(const KeyValueHead& cached, const AttentionRows& rows, size_t block, const float* queries,
-                  float* partials, size_t partial_stride, float* scratch);
+// Where AttentionOps::block() leaves its results: those of head h of row r at
+// data + r * row_stride + h * head_stride, attention_partial_size() floats each.
+struct AttentionPartials {
+  float* data = nullptr;
+  size_t row_stride = 0;  // floats
+  size_t head_stride = 0;
+};
 
-// Joins the `blocks` partial results of one query, which lie attention_partial_size() floats apart, in
-// ascending order; head_dimension floats of output. Leaves the partial results as they are.
-void join_attention(const float* partials, size_t blocks, size_t head_dimension, float* output);
+struct AttentionCode;  // of one set of vector instructions
 
-// Both, for all blocks of all rows and heads. Outputs lie as queries do, output_stride floats from one row to
-// the next; they may be the same memory.
-void attention(const KeyValueHead& cached, const AttentionRows& rows, const float* queries, float* output,
-               size_t output_stride, float* scratch);
+// Attention by one set of vector instructions: attention_ops() chooses it.
+struct AttentionOps {
+  const AttentionCode* code;
+
+  // One task: block `block` for all rows and heads, which share what is read of the cache: its keys and
+  // values come from memory once. Leaves alone the results of rows that do not see the block. `queries`
+  // points at the first of the sharing heads in row 0.
+  void block(const KeyValueHead& cached, const AttentionRows& rows, size_t block, const float* queries,
+             const AttentionPartials& partials, float* scratch) const;
+
+  // Joins the `blocks` partial results of one query, which lie attention_partial_size() floats apart, in
+  // ascending order; head_dimension floats of output. Leaves the partial results as they are.
+  void join(const float* partials, size_t blocks, size_t head_dimension, float* output) const;
+
+  // Both, for all blocks of all rows and heads. Outputs lie as queries do, output_stride floats from one row
+  // to the next; they may be the same memory.
+  void attend(const KeyValueHead& cached, const AttentionRows& rows, const float* queries, float* output,
+              size_t output_stride, float* scratch) const;
+};
+
+// The code for the best instructions that this CPU has and `level` allows.
+AttentionOps attention_ops(VectorLevel level);
 
 }  // namespace tern::runtime

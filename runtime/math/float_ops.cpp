@@ -11,6 +11,7 @@
 #define HWY_TARGET_INCLUDE "runtime/math/float_ops.cpp"
 #include "hwy/foreach_target.h"
 #include "runtime/math/vector_math-inl.h"
+#include "runtime/math/vector_table.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tern::runtime {
@@ -138,6 +139,23 @@ void f16_to_f32_row(const uint16_t* x, size_t size, float* out) {
   });
 }
 
+const FloatOps& float_code() {
+  static const FloatOps all = {.instructions = hwy::TargetName(HWY_TARGET),
+                               .sum_of_squares_blocks = sum_of_squares_blocks,
+                               .rms_norm_range = rms_norm_range,
+                               .max_magnitude_bits = max_magnitude_bits,
+                               .quantize_range = quantize_range,
+                               .relu_squared_gate = relu_squared_gate,
+                               .silu_gate = silu_gate,
+                               .add = add,
+                               .scale = scale,
+                               .apply_rope = apply_rope,
+                               .exponential = exponential,
+                               .f32_to_f16_row = f32_to_f16_row,
+                               .f16_to_f32_row = f16_to_f32_row};
+  return all;
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace tern::runtime
 HWY_AFTER_NAMESPACE();
@@ -145,35 +163,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace tern::runtime {
 
-HWY_EXPORT(sum_of_squares_blocks);
-HWY_EXPORT(rms_norm_range);
-HWY_EXPORT(max_magnitude_bits);
-HWY_EXPORT(quantize_range);
-HWY_EXPORT(relu_squared_gate);
-HWY_EXPORT(silu_gate);
-HWY_EXPORT(add);
-HWY_EXPORT(scale);
-HWY_EXPORT(apply_rope);
-HWY_EXPORT(exponential);
-HWY_EXPORT(f32_to_f16_row);
-HWY_EXPORT(f16_to_f32_row);
+HWY_EXPORT(float_code);
 
-namespace {
-
-float sum_of_squares(const float* x, size_t size) {
-  SumTree tree;
-  for (size_t block = 0; block < sum_blocks(size); ++block) {
-    float sum;
-    HWY_DYNAMIC_DISPATCH(sum_of_squares_blocks)(x + block * sum_block, 0, 1, size - block * sum_block, &sum);
-    tree.add(sum);
-  }
-  return tree.total();
-}
-
-}  // namespace
-
-void sum_of_squares_blocks(const float* x, size_t first_block, size_t blocks, size_t size, float* sums) {
-  HWY_DYNAMIC_DISPATCH(sum_of_squares_blocks)(x, first_block, blocks, size, sums);
+const FloatOps& float_ops(VectorLevel level) {
+  return function_for(HWY_DISPATCH_TABLE(float_code), level)();
 }
 
 float fold_blocks(const float* sums, size_t blocks) {
@@ -186,18 +179,6 @@ float rms_norm_factor(float sum_of_squares, size_t size, float epsilon) {
   return 1.0f / std::sqrt(sum_of_squares / static_cast<float>(size) + epsilon);
 }
 
-void rms_norm_range(const float* x, const float* weight, float r, size_t size, float* out) {
-  HWY_DYNAMIC_DISPATCH(rms_norm_range)(x, weight, r, size, out);
-}
-
-void rms_norm_row(const float* x, const float* weight, float epsilon, size_t size, float* out) {
-  rms_norm_range(x, weight, rms_norm_factor(sum_of_squares(x, size), size, epsilon), size, out);
-}
-
-int32_t max_magnitude_bits(const float* x, size_t size) {
-  return HWY_DYNAMIC_DISPATCH(max_magnitude_bits)(x, size);
-}
-
 float quantize_scale(int32_t max_bits) {
   if (max_bits >= std::bit_cast<int32_t>(std::numeric_limits<float>::infinity()))
     return std::numeric_limits<float>::quiet_NaN();
@@ -205,54 +186,29 @@ float quantize_scale(int32_t max_bits) {
   return 127.0f / (largest > 1e-5f ? largest : 1e-5f);
 }
 
-int32_t quantize_range(const float* x, float scale, size_t size, int8_t* out) {
-  return HWY_DYNAMIC_DISPATCH(quantize_range)(x, scale, size, out);
+void FloatOps::rms_norm_row(const float* x, const float* weight, float epsilon, size_t size,
+                            float* out) const {
+  SumTree tree;
+  for (size_t block = 0; block < sum_blocks(size); ++block) {
+    float sum;
+    sum_of_squares_blocks(x + block * sum_block, 0, 1, size - block * sum_block, &sum);
+    tree.add(sum);
+  }
+  rms_norm_range(x, weight, rms_norm_factor(tree.total(), size, epsilon), size, out);
 }
 
-float quantize_row(const float* x, size_t size, size_t padded_size, int8_t* out, int32_t& sum) {
-  const float scale = quantize_scale(max_magnitude_bits(x, size));
-  sum = quantize_range(x, scale, size, out);
+float FloatOps::quantize_row(const float* x, size_t size, size_t padded_size, int8_t* out,
+                             int32_t& sum) const {
+  const float row_scale = quantize_scale(max_magnitude_bits(x, size));
+  sum = quantize_range(x, row_scale, size, out);
   std::memset(out + size, 0, padded_size - size);
-  return scale;
+  return row_scale;
 }
 
-float norm_and_quantize_row(const float* x, const float* weight, float epsilon, size_t size,
-                            size_t padded_size, float* scratch, int8_t* out, int32_t& sum) {
+float FloatOps::norm_and_quantize_row(const float* x, const float* weight, float epsilon, size_t size,
+                                      size_t padded_size, float* scratch, int8_t* out, int32_t& sum) const {
   rms_norm_row(x, weight, epsilon, size, scratch);
   return quantize_row(scratch, size, padded_size, out, sum);
-}
-
-void relu_squared_gate(const float* gate, const float* up, size_t size, float* out) {
-  HWY_DYNAMIC_DISPATCH(relu_squared_gate)(gate, up, size, out);
-}
-
-void silu_gate(const float* gate, const float* up, size_t size, float* out) {
-  HWY_DYNAMIC_DISPATCH(silu_gate)(gate, up, size, out);
-}
-
-void add(float* x, const float* y, size_t size) {
-  HWY_DYNAMIC_DISPATCH(add)(x, y, size);
-}
-
-void scale(float* x, float factor, size_t size) {
-  HWY_DYNAMIC_DISPATCH(scale)(x, factor, size);
-}
-
-void apply_rope(float* first_head, size_t heads, size_t head_dimension, const float* cosine,
-                const float* sine, size_t pairs) {
-  HWY_DYNAMIC_DISPATCH(apply_rope)(first_head, heads, head_dimension, cosine, sine, pairs);
-}
-
-void exponential(const float* x, size_t size, float* out) {
-  HWY_DYNAMIC_DISPATCH(exponential)(x, size, out);
-}
-
-void f32_to_f16_row(const float* x, size_t size, uint16_t* out) {
-  HWY_DYNAMIC_DISPATCH(f32_to_f16_row)(x, size, out);
-}
-
-void f16_to_f32_row(const uint16_t* x, size_t size, float* out) {
-  HWY_DYNAMIC_DISPATCH(f16_to_f32_row)(x, size, out);
 }
 
 }  // namespace tern::runtime

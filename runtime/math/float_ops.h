@@ -26,6 +26,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/math/vector_level.h"
+
 namespace tern::runtime {
 
 // Elements of a row that are summed together: see rule 2.
@@ -36,70 +38,79 @@ constexpr size_t sum_blocks(size_t size) {
   return (size + sum_block - 1) / sum_block;
 }
 
-// sums[b] = the sum of x[i] * x[i] over block b of a row, for first_block <= b < first_block + blocks. `x`
-// and `sums` point at the starts of the whole row, of `size` elements, and of its sums.
-void sum_of_squares_blocks(const float* x, size_t first_block, size_t blocks, size_t size, float* sums);
-
 // The sum of a row from the sums of all its blocks, by the tree of rule 2.
 float fold_blocks(const float* sums, size_t blocks);
 
 // r = 1 / sqrt(sum_of_squares / size + epsilon): what a norm multiplies a row by. Depends on the whole row.
 float rms_norm_factor(float sum_of_squares, size_t size, float epsilon);
 
-// out[i] = (x[i] * r) * weight[i] for a range of `size` elements. `r` is rms_norm_factor of the whole row.
-void rms_norm_range(const float* x, const float* weight, float r, size_t size, float* out);
-
-// rms_norm_range over a whole row, with the factor of the row.
-void rms_norm_row(const float* x, const float* weight, float epsilon, size_t size, float* out);
-
-// The bits of the largest |x[i]| of a range, as an integer: they are in the order of the magnitudes, with
-// infinity and then NaN above all numbers. A row's is the maximum of those of its ranges.
-int32_t max_magnitude_bits(const float* x, size_t size);
-
 // The scale that quantises a row: s = 127 / max(max |x[i]|, 1e-5), or NaN where the row holds an infinity or
 // a NaN: whatever is divided by it then is NaN too, so that the fault shows in the logits. `max_bits` is
 // max_magnitude_bits of the whole row.
 float quantize_scale(int32_t max_bits);
 
-// out[i] = x[i] * scale rounded half to even (within -127 ... 127) for a range of `size` elements; zeros if
-// the scale is NaN. Returns the sum of out[]. `scale` is quantize_scale of the whole row; the row's sum is
-// the sum of those of its ranges.
-int32_t quantize_range(const float* x, float scale, size_t size, int8_t* out);
+// The functions for one set of vector instructions: float_ops() chooses it.
+struct FloatOps {
+  const char* instructions;  // their name, such as "AVX2"
 
-// Quantises a whole row: quantize_range with its quantize_scale, and zeros from `size` to `padded_size`.
-// Stores the sum of out[] in `sum` and returns the scale.
-float quantize_row(const float* x, size_t size, size_t padded_size, int8_t* out, int32_t& sum);
+  // sums[b] = the sum of x[i] * x[i] over block b of a row, for first_block <= b < first_block + blocks. `x`
+  // and `sums` point at the starts of the whole row, of `size` elements, and of its sums.
+  void (*sum_of_squares_blocks)(const float* x, size_t first_block, size_t blocks, size_t size, float* sums);
 
-// rms_norm_row and then quantize_row, for threads that each need the quantised row and compute it for
-// themselves rather than wait for each other. `scratch` takes the normed row, `size` floats, and may be `x`.
-float norm_and_quantize_row(const float* x, const float* weight, float epsilon, size_t size,
-                            size_t padded_size, float* scratch, int8_t* out, int32_t& sum);
+  // out[i] = (x[i] * r) * weight[i] for a range of `size` elements. `r` is rms_norm_factor of the whole row.
+  void (*rms_norm_range)(const float* x, const float* weight, float r, size_t size, float* out);
 
-// out[i] = (r * r) * up[i], where r = max(gate[i], 0). A NaN stays one.
-void relu_squared_gate(const float* gate, const float* up, size_t size, float* out);
+  // The bits of the largest |x[i]| of a range, as an integer: they are in the order of the magnitudes, with
+  // infinity and then NaN above all numbers. A row's is the maximum of those of its ranges.
+  int32_t (*max_magnitude_bits)(const float* x, size_t size);
 
-// out[i] = (gate[i] / (1 + exp(-gate[i]))) * up[i].
-void silu_gate(const float* gate, const float* up, size_t size, float* out);
+  // out[i] = x[i] * scale rounded half to even (within -127 ... 127) for a range of `size` elements; zeros if
+  // the scale is NaN. Returns the sum of out[]. `scale` is quantize_scale of the whole row; the row's sum is
+  // the sum of those of its ranges.
+  int32_t (*quantize_range)(const float* x, float scale, size_t size, int8_t* out);
 
-// x[i] += y[i].
-void add(float* x, const float* y, size_t size);
+  // out[i] = (r * r) * up[i], where r = max(gate[i], 0). A NaN stays one.
+  void (*relu_squared_gate)(const float* gate, const float* up, size_t size, float* out);
 
-// x[i] *= factor.
-void scale(float* x, float factor, size_t size);
+  // out[i] = (gate[i] / (1 + exp(-gate[i]))) * up[i].
+  void (*silu_gate)(const float* gate, const float* up, size_t size, float* out);
 
-// Rotary embedding in place, on `heads` heads that lie side by side; heads are independent. For i < pairs,
-// with a = h[i] and b = h[i + pairs]:
-//   h[i] = a * cosine[i] - b * sine[i],   h[i + pairs] = b * cosine[i] + a * sine[i].
-// This is the NeoX pairing; elements from 2 * pairs on stay as they are. rope.h makes cosine and sine.
-void apply_rope(float* first_head, size_t heads, size_t head_dimension, const float* cosine,
-                const float* sine, size_t pairs);
+  // x[i] += y[i].
+  void (*add)(float* x, const float* y, size_t size);
 
-// out[i] = exp(x[i]), to within 2 units in the last place. Below -87.33, where results would be
-// subnormal, 0; above 88.7228, infinity.
-void exponential(const float* x, size_t size, float* out);
+  // x[i] *= factor.
+  void (*scale)(float* x, float factor, size_t size);
 
-// The same rounding as ir::f32_to_f16 and ir::f16_to_f32: to nearest, ties to even, infinite past 65504.
-void f32_to_f16_row(const float* x, size_t size, uint16_t* out);
-void f16_to_f32_row(const uint16_t* x, size_t size, float* out);
+  // Rotary embedding in place, on `heads` heads that lie side by side; heads are independent. For i < pairs,
+  // with a = h[i] and b = h[i + pairs]:
+  //   h[i] = a * cosine[i] - b * sine[i],   h[i + pairs] = b * cosine[i] + a * sine[i].
+  // This is the NeoX pairing; elements from 2 * pairs on stay as they are. rope.h makes cosine and sine.
+  void (*apply_rope)(float* first_head, size_t heads, size_t head_dimension, const float* cosine,
+                     const float* sine, size_t pairs);
+
+  // out[i] = exp(x[i]), to within 2 units in the last place. Below -87.33, where results would be
+  // subnormal, 0; above 88.7228, infinity.
+  void (*exponential)(const float* x, size_t size, float* out);
+
+  // The same rounding as ir::f32_to_f16 and ir::f16_to_f32: to nearest, ties to even, infinite past 65504.
+  void (*f32_to_f16_row)(const float* x, size_t size, uint16_t* out);
+  void (*f16_to_f32_row)(const uint16_t* x, size_t size, float* out);
+
+  // rms_norm_range over a whole row, with the factor of the row.
+  void rms_norm_row(const float* x, const float* weight, float epsilon, size_t size, float* out) const;
+
+  // Quantises a whole row: quantize_range with its quantize_scale, and zeros from `size` to `padded_size`.
+  // Stores the sum of out[] in `sum` and returns the scale.
+  float quantize_row(const float* x, size_t size, size_t padded_size, int8_t* out, int32_t& sum) const;
+
+  // rms_norm_row and then quantize_row, for threads that each need the quantised row and compute it for
+  // themselves rather than wait for each other. `scratch` takes the normed row, `size` floats, and may be
+  // `x`.
+  float norm_and_quantize_row(const float* x, const float* weight, float epsilon, size_t size,
+                              size_t padded_size, float* scratch, int8_t* out, int32_t& sum) const;
+};
+
+// The functions for the best instructions that this CPU has and `level` allows.
+const FloatOps& float_ops(VectorLevel level);
 
 }  // namespace tern::runtime

@@ -5,8 +5,6 @@
 #include <cstring>
 #include <iterator>
 
-#include "runtime/math/float_ops.h"
-
 namespace tern::runtime {
 namespace {
 
@@ -41,13 +39,14 @@ void scatter(const Element* row, size_t size, Element* lane) {
   for (size_t i = 0; i < size; ++i) lane[i * key_block] = row[i];
 }
 
-void store_key(const float* key, size_t size, CacheElement element, std::byte* block, size_t lane) {
+void store_key(const FloatOps& ops, const float* key, size_t size, CacheElement element, std::byte* block,
+               size_t lane) {
   switch (element) {
     case CacheElement::f16: {
       uint16_t halves[64];
       for (size_t i = 0; i < size; i += std::size(halves)) {
         const size_t count = std::min(std::size(halves), size - i);
-        f32_to_f16_row(key + i, count, halves);
+        ops.f32_to_f16_row(key + i, count, halves);
         scatter(halves, count, reinterpret_cast<uint16_t*>(block) + i * key_block + lane);
       }
       break;
@@ -56,9 +55,9 @@ void store_key(const float* key, size_t size, CacheElement element, std::byte* b
   }
 }
 
-void store_value(const float* value, size_t size, CacheElement element, std::byte* row) {
+void store_value(const FloatOps& ops, const float* value, size_t size, CacheElement element, std::byte* row) {
   switch (element) {
-    case CacheElement::f16: f32_to_f16_row(value, size, reinterpret_cast<uint16_t*>(row)); break;
+    case CacheElement::f16: ops.f32_to_f16_row(value, size, reinterpret_cast<uint16_t*>(row)); break;
     case CacheElement::f32: std::memcpy(row, value, size * sizeof(float)); break;
   }
 }
@@ -75,17 +74,17 @@ KeyValueHead key_value_head(const PageShape& shape, const std::byte* const* page
   return {pages, shape.positions, keys, keys + keys_bytes(shape), shape.head_dimension, shape.element};
 }
 
-void store_keys_values(const PageShape& shape, std::byte* const* pages, size_t layer, size_t kv_head,
-                       size_t position, size_t rows, const float* keys, const float* values,
+void store_keys_values(const FloatOps& ops, const PageShape& shape, std::byte* const* pages, size_t layer,
+                       size_t kv_head, size_t position, size_t rows, const float* keys, const float* values,
                        size_t row_stride) {
   const size_t keys_at = head_offset(shape, layer, kv_head), values_at = keys_at + keys_bytes(shape);
   const size_t block_bytes = key_block * shape.head_dimension * element_bytes(shape.element);
   for (size_t row = 0; row < rows; ++row) {
     std::byte* page = pages[(position + row) / shape.positions];
     const size_t at = (position + row) % shape.positions;
-    store_key(keys + row * row_stride, shape.head_dimension, shape.element,
+    store_key(ops, keys + row * row_stride, shape.head_dimension, shape.element,
               page + keys_at + at / key_block * block_bytes, at % key_block);
-    store_value(values + row * row_stride, shape.head_dimension, shape.element,
+    store_value(ops, values + row * row_stride, shape.head_dimension, shape.element,
                 page + values_at + at * value_row_bytes(shape));
   }
 }

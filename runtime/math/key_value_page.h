@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/math/float_ops.h"
+
 namespace tern::runtime {
 
 enum class CacheElement { f16, f32 };
@@ -47,8 +49,8 @@ KeyValueHead key_value_head(const PageShape& shape, const std::byte* const* page
 // Stores keys and values of `rows` consecutive positions for one head, the first at `position`: row r is at
 // keys + r * row_stride and values + r * row_stride, head_dimension floats, rounded to f16 as f32_to_f16_row
 // does. Positions and heads are independent: different threads may store them at once.
-void store_keys_values(const PageShape& shape, std::byte* const* pages, size_t layer, size_t kv_head,
-                       size_t position, size_t rows, const float* keys, const float* values,
+void store_keys_values(const FloatOps& ops, const PageShape& shape, std::byte* const* pages, size_t layer,
+                       size_t kv_head, size_t position, size_t rows, const float* keys, const float* values,
                        size_t row_stride);
 
 }  // namespace tern::runtime

@@ -33,7 +33,7 @@ Expected<JobResult> tune_kernels_into(const TuneJob& job, const targets::Host& h
 
   TERN_ASSIGN(const std::unique_ptr<ThreadPool> pool,
               make_bound_threads(job.threads == 0 ? default_threads() : job.threads));
-  TERN_ASSIGN(const double bandwidth, read_bandwidth(*pool));
+  TERN_ASSIGN(const double bandwidth, read_bandwidth(*pool, VectorLevel::best));
   autotune::TuneMachine machine{target, *pool, {static_cast<int>(pool->threads()), bandwidth, 3e9}};
   if (job.wants_peak) {
     TERN_ASSIGN(machine.machine.products_per_second, peak_of(target, *pool));

@@ -6,7 +6,9 @@
 
 #include <cmath>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "kernels/default_kernel.h"
 #include "kernels/knobs.h"
@@ -14,7 +16,7 @@
 #include "kernels/whole_rows.h"
 #include "runtime/generate/evaluate.h"
 #include "runtime/generate/generate.h"
-#include "runtime/math/vector_dispatch.h"
+#include "runtime/math/vector_level.h"
 #include "targets/host.h"
 #include "targets/legal.h"
 
@@ -119,7 +121,31 @@ TEST(Engine, SameBitsOnEveryTargetThreadCountAndBatchSize) {
     ASSERT_TRUE(engine->set_threads(3));
     EXPECT_EQ(scores(*engine, tokens), expected) << "three threads";
   }
-  limit_vector_instructions(VectorLevel::best);
+}
+
+// Which vector instructions an engine uses is its own: engines of several targets run side by side.
+TEST(Engine, EnginesOfDifferentVectorLevelsRunSideBySide) {
+  const std::vector<uint32_t> tokens = some_tokens(40);
+  std::map<VectorLevel, std::unique_ptr<Engine>> engines;
+  for (const std::string& name : runnable_targets()) {
+    const targets::Target target = targets::find_runnable_target(name).take();
+    auto& engine = engines[vector_level_of(target)];
+    if (!engine) engine = load(oracle + ".gguf", name, 2);
+  }
+#if defined(__x86_64__)
+  EXPECT_GE(engines.size(), 2u);
+#endif
+  const std::vector<double> expected = scores(*load(oracle + ".gguf"), tokens);
+  // One after another, then all at once.
+  for (int round = 0; round < 2; ++round) {
+    for (const auto& [level, engine] : engines) EXPECT_EQ(scores(*engine, tokens, 3), expected);
+  }
+  std::vector<std::vector<double>> found(engines.size());
+  std::vector<std::thread> threads;
+  for (const auto& [level, engine] : engines)
+    threads.emplace_back([&, i = threads.size(), one = engine.get()] { found[i] = scores(*one, tokens, 3); });
+  for (std::thread& thread : threads) thread.join();
+  for (const auto& each : found) EXPECT_EQ(each, expected);
 }
 
 // With few rows threads compute whole rows for themselves, with more they share them out; attention is

@@ -36,7 +36,8 @@ class Filled {
   }
 
   void store(size_t position, const std::vector<float>& key, const std::vector<float>& value) {
-    store_keys_values(shape, pages.data(), 0, 0, position, 1, key.data(), value.data(), 0);
+    store_keys_values(float_ops(VectorLevel::best), shape, pages.data(), 0, 0, position, 1, key.data(),
+                      value.data(), 0);
   }
   KeyValueHead head() const { return key_value_head(shape, pages.data(), 0, 0); }
 
@@ -49,12 +50,13 @@ class Filled {
 };
 
 std::vector<float> attend(const Filled& filled, size_t rows, size_t heads, size_t first_position,
-                          const std::vector<float>& queries, float scale) {
+                          const std::vector<float>& queries, float scale,
+                          const AttentionOps& ops = attention_ops(VectorLevel::best)) {
   const size_t stride = heads * filled.shape.head_dimension;
   std::vector<float> output(rows * stride);
   std::vector<float> scratch(attention_scratch_size(filled.shape.head_dimension));
-  attention(filled.head(), {rows, heads, stride, first_position, scale}, queries.data(), output.data(),
-            stride, scratch.data());
+  ops.attend(filled.head(), {rows, heads, stride, first_position, scale}, queries.data(), output.data(),
+             stride, scratch.data());
   return output;
 }
 
@@ -86,8 +88,10 @@ TEST(Attention, IsTheReference) {
       const auto queries = random_row(c.rows * c.heads * c.head_dimension, 77, 4.0f);
       const auto expected = reference_of(data, c.rows, c.heads, c.first_position, queries, 0.125f);
       SCOPED_TRACE(testing::Message() << c.head_dimension << " " << c.first_position);
-      for_every_vector_level(
-          [&] { expect_same(attend(data, c.rows, c.heads, c.first_position, queries, 0.125f), expected); });
+      for_every_vector_level([&](const VectorOps& ops) {
+        expect_same(attend(data, c.rows, c.heads, c.first_position, queries, 0.125f, ops.attention),
+                    expected);
+      });
     }
   }
 }
@@ -125,22 +129,70 @@ TEST(Attention, BlocksMayBeTakenInAnyOrder) {
   const auto queries = random_row(rows * heads * dimension, 5, 6.0f);
   const auto expected = reference_of(data, rows, heads, first, queries, 0.1f);
   std::mt19937 generator(1);
-  for_every_vector_level([&] {
+  for_every_vector_level([&](const VectorOps& ops) {
     std::vector<size_t> order(blocks);
     for (size_t block = 0; block < blocks; ++block) order[block] = block;
     std::ranges::shuffle(order, generator);
     std::vector<float> partials(rows * heads * blocks * size), output(expected.size());
     std::vector<float> scratch(attention_scratch_size(dimension));
     for (const size_t block : order) {
-      attend_block(data.head(), {rows, heads, heads * dimension, first, 0.1f}, block, queries.data(),
-                   partials.data() + block * size, blocks * size, scratch.data());
+      ops.attention.block(data.head(), {rows, heads, heads * dimension, first, 0.1f}, block, queries.data(),
+                          {partials.data() + block * size, heads * blocks * size, blocks * size},
+                          scratch.data());
     }
     for (size_t q = 0; q < rows * heads; ++q) {
-      join_attention(partials.data() + q * blocks * size, attention_blocks(first + q / heads + 1), dimension,
-                     output.data() + q * dimension);
+      ops.attention.join(partials.data() + q * blocks * size, attention_blocks(first + q / heads + 1),
+                         dimension, output.data() + q * dimension);
     }
     expect_same(output, expected);
   });
+}
+
+// As a step of few rows shares it out: a block for all rows of a sequence at once leaves, of each row, what
+// it leaves of the row alone, wherever pages end, where the first rows do not see the block and where more
+// queries than one group has share it.
+TEST(Attention, ABlockForSeveralRowsIsThatOfEachRowAlone) {
+  constexpr size_t dimension = 40, heads = 9, all_heads = 2 * heads, blocks = 3;
+  const size_t size = attention_partial_size(dimension), head_stride = blocks * size;
+  for (const size_t page_positions : {32, 64, 96, 256, 1024}) {
+    for (const size_t first : {0, 1, 31, 60, 250, 255, 256, 508, 530}) {
+      const Filled data(dimension, first + 8, CacheElement::f16, page_positions);
+      const auto queries = random_row(8 * all_heads * dimension, 5, 6.0f);
+      for_every_vector_level([&](const VectorOps& ops) {
+        for (size_t rows = 1; rows <= 8; ++rows) {
+          std::vector<float> scratch(attention_scratch_size(dimension));
+          // The heads of another group lie between those of one row and the next.
+          std::vector<float> together(rows * all_heads * head_stride, -1.0f), alone = together;
+          for (size_t block = 0; block < attention_blocks(first + rows); ++block) {
+            ops.attention.block(
+                data.head(), {rows, heads, all_heads * dimension, first, 0.1f}, block, queries.data(),
+                {together.data() + block * size, all_heads * head_stride, head_stride}, scratch.data());
+            for (size_t row = 0; row < rows; ++row) {
+              if (block >= attention_blocks(first + row + 1)) continue;
+              for (size_t head = 0; head < heads; ++head)
+                ops.attention.block(
+                    data.head(), {1, 1, 0, first + row, 0.1f}, block,
+                    queries.data() + (row * all_heads + head) * dimension,
+                    {alone.data() + (row * all_heads + head) * head_stride + block * size, 0, 0},
+                    scratch.data());
+            }
+          }
+          SCOPED_TRACE(testing::Message() << page_positions << " " << first << " " << rows);
+          for (size_t q = 0; q < rows * all_heads * blocks; ++q) {
+            const auto begin = static_cast<ptrdiff_t>(q * size);
+            // The numbers of the head, its maximum and its sum: what lies between is padding.
+            const auto numbers = [&](const std::vector<float>& partials) {
+              std::vector<float> result(partials.begin() + begin, partials.begin() + begin + dimension);
+              const auto facts = partials.begin() + begin + static_cast<ptrdiff_t>(size) - 16;
+              result.insert(result.end(), facts, facts + 2);
+              return result;
+            };
+            expect_same(numbers(together), numbers(alone));
+          }
+        }
+      });
+    }
+  }
 }
 
 TEST(Attention, StridedInPlaceRowsAndWhatLiesBehindTheLength) {
@@ -157,7 +209,8 @@ TEST(Attention, StridedInPlaceRowsAndWhatLiesBehindTheLength) {
   std::copy_n(query.begin() + dimension, dimension, rows.begin() + 100);
   const auto before = rows;
   std::vector<float> scratch(attention_scratch_size(dimension));
-  attention(data.head(), {2, 1, 100, positions - 2, 1.0f}, rows.data(), rows.data(), 100, scratch.data());
+  attention_ops(VectorLevel::best)
+      .attend(data.head(), {2, 1, 100, positions - 2, 1.0f}, rows.data(), rows.data(), 100, scratch.data());
   for (size_t i = 0; i < rows.size(); ++i) {
     ASSERT_EQ(rows[i], i % 100 < dimension ? expected[i / 100 * dimension + i % 100] : before[i]);
   }
@@ -204,8 +257,8 @@ TEST(Attention, FaultsInTheCacheShow) {
     Filled data(16, 301, CacheElement::f32);
     const std::vector<float> nan(16, std::nanf(""));
     data.store(at, nan, nan);
-    for_every_vector_level([&] {
-      const auto out = attend(data, 1, 1, 300, random_row(16, 9), 1.0f);
+    for_every_vector_level([&](const VectorOps& ops) {
+      const auto out = attend(data, 1, 1, 300, random_row(16, 9), 1.0f, ops.attention);
       for (const float x : out) EXPECT_TRUE(std::isnan(x));
     });
   }

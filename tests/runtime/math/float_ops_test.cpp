@@ -23,20 +23,21 @@ constexpr size_t sizes[] = {1,  2,  3,   5,   8,   15,  16,  17,  31,   32,   33
                             64, 65, 100, 255, 256, 257, 513, 640, 1280, 1531, 2560, 6912};
 
 TEST(FloatOps, RmsNormIsTheReference) {
-  for_every_vector_level([] {
+  for_every_vector_level([](const VectorOps& ops) {
     for (const size_t size : sizes) {
       const auto x = random_row(size, 1, 10.0f), weight = random_row(size, 2);
       std::vector<float> out(size);
-      rms_norm_row(x.data(), weight.data(), 1e-5f, size, out.data());
+      ops.floats.rms_norm_row(x.data(), weight.data(), 1e-5f, size, out.data());
       expect_same(out, reference::rms_norm(x, weight, 1e-5f));
     }
   });
 }
 
 TEST(FloatOps, RmsNormIsRight) {
+  const VectorOps ops = vector_ops(VectorLevel::best);
   const auto x = random_row(2560, 3, 5.0f), weight = random_row(2560, 4);
   std::vector<float> out(x.size());
-  rms_norm_row(x.data(), weight.data(), 1e-5f, x.size(), out.data());
+  ops.floats.rms_norm_row(x.data(), weight.data(), 1e-5f, x.size(), out.data());
   const double sum = std::inner_product(x.begin(), x.end(), x.begin(), 0.0);
   for (size_t i = 0; i < x.size(); ++i) {
     const double expected = x[i] / std::sqrt(sum / 2560 + 1e-5) * weight[i];
@@ -56,18 +57,19 @@ TEST(FloatOps, FoldIsTheTreeOfTheContract) {
   EXPECT_EQ(fold_blocks(nullptr, 0), 0.0f);
 }
 
-reference::Quantized quantized(const std::vector<float>& x, size_t padded_size) {
+reference::Quantized quantized(const VectorOps& ops, const std::vector<float>& x, size_t padded_size) {
   reference::Quantized out{std::vector<int8_t>(padded_size, 99)};
-  out.scale = quantize_row(x.data(), x.size(), padded_size, out.values.data(), out.sum);
+  out.scale = ops.floats.quantize_row(x.data(), x.size(), padded_size, out.values.data(), out.sum);
   return out;
 }
 
 TEST(FloatOps, QuantizeRowIsTheReference) {
-  for_every_vector_level([] {
+  for_every_vector_level([](const VectorOps& ops) {
     for (const size_t size : sizes) {
       for (const float spread : {1e-30f, 1e-6f, 1e-5f, 0.7f, 127.0f, 3e38f}) {
         const auto x = random_row(size, static_cast<uint32_t>(size), spread);
-        ASSERT_EQ(quantized(x, size + 37), reference::quantize_row(x, size + 37)) << size << " " << spread;
+        ASSERT_EQ(quantized(ops, x, size + 37), reference::quantize_row(x, size + 37))
+            << size << " " << spread;
       }
     }
   });
@@ -76,8 +78,8 @@ TEST(FloatOps, QuantizeRowIsTheReference) {
 TEST(FloatOps, QuantizeRowRoundsHalfToEven) {
   std::vector<float> x = {127.0f};  // scale 1
   for (int i = -127; i < 127; ++i) x.push_back(static_cast<float>(i) + 0.5f);
-  for_every_vector_level([&] {
-    const auto out = quantized(x, x.size());
+  for_every_vector_level([&](const VectorOps& ops) {
+    const auto out = quantized(ops, x, x.size());
     ASSERT_EQ(out.scale, 1.0f);
     for (int i = -127; i < 127; ++i)
       ASSERT_EQ(out.values[static_cast<size_t>(i + 128)], i % 2 == 0 ? i : i + 1);
@@ -85,12 +87,12 @@ TEST(FloatOps, QuantizeRowRoundsHalfToEven) {
 }
 
 TEST(FloatOps, QuantizeRowShowsWhatIsNotFinite) {
-  for_every_vector_level([] {
+  for_every_vector_level([](const VectorOps& ops) {
     for (const float bad : {nan, -nan, infinity, -infinity}) {
       for (const size_t at : {0u, 31u, 40u}) {
         auto x = random_row(41, 5);
         x[at] = bad;
-        const auto out = quantized(x, 64);
+        const auto out = quantized(ops, x, 64);
         EXPECT_TRUE(std::isnan(out.scale));
         EXPECT_EQ(out.values, std::vector<int8_t>(64));
         EXPECT_EQ(out.sum, 0);
@@ -113,7 +115,7 @@ std::vector<std::pair<size_t, size_t>> random_division(size_t count, std::mt1993
 // A row that is normed and quantised by threads, each with blocks and ranges of its own, and by one.
 TEST(FloatOps, NormAndQuantizeAreTheReferenceForEveryDivision) {
   std::mt19937 generator(3);
-  for_every_vector_level([&] {
+  for_every_vector_level([&](const VectorOps& ops) {
     for (const size_t size : sizes) {
       const auto x = random_row(size, static_cast<uint32_t>(size), 10.0f), weight = random_row(size, 2);
       const auto normed = reference::rms_norm(x, weight, 1e-5f);
@@ -121,24 +123,25 @@ TEST(FloatOps, NormAndQuantizeAreTheReferenceForEveryDivision) {
 
       std::vector<float> scratch(size);
       reference::Quantized whole{std::vector<int8_t>(size + 37, 99)};
-      whole.scale = norm_and_quantize_row(x.data(), weight.data(), 1e-5f, size, size + 37, scratch.data(),
-                                          whole.values.data(), whole.sum);
+      whole.scale = ops.floats.norm_and_quantize_row(x.data(), weight.data(), 1e-5f, size, size + 37,
+                                                     scratch.data(), whole.values.data(), whole.sum);
       ASSERT_EQ(whole, expected) << size;
 
       std::vector<float> sums(sum_blocks(size)), out(size);
       for (const auto& [begin, end] : random_division(sums.size(), generator))
-        sum_of_squares_blocks(x.data(), begin, end - begin, size, sums.data());
+        ops.floats.sum_of_squares_blocks(x.data(), begin, end - begin, size, sums.data());
       const float r = rms_norm_factor(fold_blocks(sums.data(), sums.size()), size, 1e-5f);
       int32_t max_bits = 0;
       for (const auto& [begin, end] : random_division(size, generator)) {
-        rms_norm_range(x.data() + begin, weight.data() + begin, r, end - begin, out.data() + begin);
-        max_bits = std::max(max_bits, max_magnitude_bits(out.data() + begin, end - begin));
+        ops.floats.rms_norm_range(x.data() + begin, weight.data() + begin, r, end - begin,
+                                  out.data() + begin);
+        max_bits = std::max(max_bits, ops.floats.max_magnitude_bits(out.data() + begin, end - begin));
       }
       expect_same(out, normed);
       reference::Quantized divided{std::vector<int8_t>(size + 37), 0, quantize_scale(max_bits)};
       for (const auto& [begin, end] : random_division(size, generator))
-        divided.sum +=
-            quantize_range(out.data() + begin, divided.scale, end - begin, divided.values.data() + begin);
+        divided.sum += ops.floats.quantize_range(out.data() + begin, divided.scale, end - begin,
+                                                 divided.values.data() + begin);
       ASSERT_EQ(divided, expected) << size;
     }
   });
@@ -146,13 +149,14 @@ TEST(FloatOps, NormAndQuantizeAreTheReferenceForEveryDivision) {
 
 TEST(FloatOps, GatesDoNotDependOnTheDivision) {
   std::mt19937 generator(4);
-  for_every_vector_level([&] {
+  for_every_vector_level([&](const VectorOps& ops) {
     for (const size_t size : sizes) {
       const auto gate = random_row(size, 6, 100.0f), up = random_row(size, 7);
       std::vector<float> squared(size), silu(size);
       for (const auto& [begin, end] : random_division(size, generator)) {
-        relu_squared_gate(gate.data() + begin, up.data() + begin, end - begin, squared.data() + begin);
-        silu_gate(gate.data() + begin, up.data() + begin, end - begin, silu.data() + begin);
+        ops.floats.relu_squared_gate(gate.data() + begin, up.data() + begin, end - begin,
+                                     squared.data() + begin);
+        ops.floats.silu_gate(gate.data() + begin, up.data() + begin, end - begin, silu.data() + begin);
       }
       expect_same(squared, reference::relu_squared_gate(gate, up));
       expect_same(silu, reference::silu_gate(gate, up));
@@ -161,35 +165,35 @@ TEST(FloatOps, GatesDoNotDependOnTheDivision) {
 }
 
 TEST(FloatOps, GatesAreTheReference) {
-  for_every_vector_level([] {
+  for_every_vector_level([](const VectorOps& ops) {
     for (const size_t size : sizes) {
       auto gate = random_row(size, 6, 100.0f);
       const auto up = random_row(size, 7);
       gate[size / 2] = -0.0f;
       std::vector<float> out(size);
-      relu_squared_gate(gate.data(), up.data(), size, out.data());
+      ops.floats.relu_squared_gate(gate.data(), up.data(), size, out.data());
       expect_same(out, reference::relu_squared_gate(gate, up));
-      silu_gate(gate.data(), up.data(), size, out.data());
+      ops.floats.silu_gate(gate.data(), up.data(), size, out.data());
       expect_same(out, reference::silu_gate(gate, up));
     }
     const std::vector<float> gate = {nan, infinity, -infinity, 1.0f}, up = {1.0f, 1.0f, 1.0f, 1.0f};
     std::vector<float> out(4);
-    relu_squared_gate(gate.data(), up.data(), 4, out.data());
+    ops.floats.relu_squared_gate(gate.data(), up.data(), 4, out.data());
     expect_same(out, {nan, infinity, 0.0f, 1.0f});
-    silu_gate(gate.data(), up.data(), 4, out.data());
+    ops.floats.silu_gate(gate.data(), up.data(), 4, out.data());
     expect_same(out, reference::silu_gate(gate, up));
   });
 }
 
 TEST(FloatOps, AddAndScaleInPlace) {
-  for_every_vector_level([] {
+  for_every_vector_level([](const VectorOps& ops) {
     for (const size_t size : sizes) {
       auto x = random_row(size, 8);
       const auto y = random_row(size, 9);
       auto expected = x;
       for (size_t i = 0; i < size; ++i) expected[i] = (expected[i] + y[i]) * 0.3f;
-      add(x.data(), y.data(), size);
-      scale(x.data(), 0.3f, size);
+      ops.floats.add(x.data(), y.data(), size);
+      ops.floats.scale(x.data(), 0.3f, size);
       expect_same(x, expected);
     }
   });
@@ -207,9 +211,9 @@ TEST(FloatOps, RopeTurnsPairsAndLeavesTheRest) {
       expected[h * head_dimension + pairs + i] = b * cosine[i] + a * sine[i];
     }
   }
-  for_every_vector_level([&] {
+  for_every_vector_level([&](const VectorOps& ops) {
     auto turned = row;
-    apply_rope(turned.data(), heads, head_dimension, cosine.data(), sine.data(), pairs);
+    ops.floats.apply_rope(turned.data(), heads, head_dimension, cosine.data(), sine.data(), pairs);
     expect_same(turned, expected);
   });
 }
@@ -225,9 +229,10 @@ std::vector<float> exponents(uint32_t step) {
 }
 
 TEST(FloatOps, ExponentialIsWithinTwoUnitsInTheLastPlace) {
+  const VectorOps ops = vector_ops(VectorLevel::best);
   const auto x = exponents(1013);
   std::vector<float> out(x.size());
-  exponential(x.data(), x.size(), out.data());
+  ops.floats.exponential(x.data(), x.size(), out.data());
   double worst = 0;
   for (size_t i = 0; i < x.size(); ++i) {
     const double expected = std::exp(static_cast<double>(x[i]));
@@ -246,8 +251,8 @@ TEST(FloatOps, ExponentialIsTheReference) {
   x.insert(x.end(), {0.0f, -0.0f, infinity, -infinity, nan, 1e38f, -1e38f, 1e-40f});
   std::vector<float> expected, out(x.size());
   for (const float v : x) expected.push_back(reference::exp(v));
-  for_every_vector_level([&] {
-    exponential(x.data(), x.size(), out.data());
+  for_every_vector_level([&](const VectorOps& ops) {
+    ops.floats.exponential(x.data(), x.size(), out.data());
     expect_same(out, expected);
   });
 }
@@ -267,14 +272,14 @@ TEST(FloatOps, HalfRowsConvertAsOneValueDoes) {
   around.push_back(1.0f);  // an odd number of them
   std::vector<uint16_t> rounded;
   for (const float x : around) rounded.push_back(ir::f32_to_f16(x));
-  for_every_vector_level([&] {
+  for_every_vector_level([&](const VectorOps& ops) {
     std::vector<float> floats(halves.size());
-    f16_to_f32_row(halves.data(), halves.size(), floats.data());
+    ops.floats.f16_to_f32_row(halves.data(), halves.size(), floats.data());
     expect_same(floats, exact);
     std::vector<uint16_t> out(around.size());
-    f32_to_f16_row(around.data(), around.size(), out.data());
+    ops.floats.f32_to_f16_row(around.data(), around.size(), out.data());
     EXPECT_EQ(out, rounded);
-    f32_to_f16_row(&nan, 1, out.data());
+    ops.floats.f32_to_f16_row(&nan, 1, out.data());
     EXPECT_TRUE(std::isnan(ir::f16_to_f32(out[0])));
   });
 }

@@ -43,8 +43,8 @@ TEST(KeyValuePage, KeepsEveryRowInItsPlace) {
             }
           }
           for (size_t head = 0; head < heads; ++head) {
-            store_keys_values(shape, pages.data(), layer, head, position, 35, keys.data() + head * dimension,
-                              values.data() + head * dimension, width);
+            store_keys_values(float_ops(VectorLevel::best), shape, pages.data(), layer, head, position, 35,
+                              keys.data() + head * dimension, values.data() + head * dimension, width);
           }
         }
       }

@@ -36,8 +36,9 @@ TEST(QuantizedRows, OfKernelsAreThoseOfTheStep) {
       std::vector<int8_t> expected(stride);
       int32_t expected_sum = 0, sum = 0;
       const float expected_scale =
-          quantize_row(reinterpret_cast<const float*>(call.find(ir::BufferRole::output)) + row * stride,
-                       static_cast<size_t>(n), stride, expected.data(), expected_sum);
+          float_ops(VectorLevel::best)
+              .quantize_row(reinterpret_cast<const float*>(call.find(ir::BufferRole::output)) + row * stride,
+                            static_cast<size_t>(n), stride, expected.data(), expected_sum);
       float scale = 0;
       std::memcpy(&scale, call.find(ir::BufferRole::output_scales) + row * 4, sizeof scale);
       std::memcpy(&sum, call.find(ir::BufferRole::output_sums) + row * 4, sizeof sum);

@@ -1,4 +1,4 @@
-// Runs a test's body once with every set of vector instructions that this CPU has.
+// Runs a test's body once with the code for every set of vector instructions that this CPU has.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,19 +9,21 @@
 #include <random>
 #include <vector>
 
-#include "runtime/math/vector_dispatch.h"
+#include "runtime/math/vector_ops.h"
 
 namespace tern::runtime {
 
+inline constexpr VectorLevel vector_levels[] = {VectorLevel::baseline, VectorLevel::ssse3,
+                                                VectorLevel::sse4,     VectorLevel::avx2,
+                                                VectorLevel::avx512,   VectorLevel::best};
+
 template <class Body>
 void for_every_vector_level(const Body& body) {
-  for (const VectorLevel level : {VectorLevel::baseline, VectorLevel::ssse3, VectorLevel::sse4,
-                                  VectorLevel::avx2, VectorLevel::avx512, VectorLevel::best}) {
-    limit_vector_instructions(level);
-    SCOPED_TRACE(vector_instructions());
-    body();
+  for (const VectorLevel level : vector_levels) {
+    const VectorOps ops = vector_ops(level);
+    SCOPED_TRACE(ops.floats.instructions);
+    body(ops);
   }
-  limit_vector_instructions(VectorLevel::best);
 }
 
 inline std::vector<float> random_row(size_t size, uint32_t seed, float spread = 1.0f) {
