@@ -131,9 +131,9 @@ void print_tensors(const GgufFile& file) {
 
 template <class Function>
 void for_each_histogram(const Model& model, Function function) {
-  for (const runtime::Layer& layer : model.layers) {
-    for (const runtime::Tensor* matrix : matrices(layer))
-      function(*matrix, runtime::count_codes(matrix->data));
+  for (const runtime::Weights& layer : model.layers) {
+    for (const auto& [role, matrix] : layer.matrices)
+      function(matrix, info(matrix.type).count_codes(matrix.data));
   }
 }
 

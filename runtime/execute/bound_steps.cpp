@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "runtime/graph/passes.h"
-#include "runtime/model/tensor_rows.h"
+#include "runtime/tensor/tensor_rows.h"
 
 namespace tern::runtime {
 namespace {

@@ -7,7 +7,6 @@
 
 #include "codegen/lower/lower.h"
 #include "runtime/execute/kernel_trials.h"
-#include "runtime/execute/role_weights.h"
 #include "runtime/graph/families.h"
 #include "runtime/graph/passes.h"
 
@@ -157,7 +156,7 @@ class Binder {
     switch (operation.op) {
       case Op::embed: {
         TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
-        push(operation, EmbedStep{&matrix_of(options_.model, operation.weights[0], layer_), output});
+        push(operation, EmbedStep{&options_.model.matrix(operation.weights[0], layer_), output});
         return {};
       }
       case Op::rope_angles: {
@@ -168,7 +167,7 @@ class Binder {
       case Op::rms_norm: {
         TERN_ASSIGN(const FloatRows input, floats(operation.operands[0]));
         TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
-        const std::vector<float>& weights = norm_of(options_.model, operation.weights[0], layer_);
+        const std::vector<float>& weights = options_.model.norm(operation.weights[0], layer_);
         push(operation, NormStep{operation.sharing, input, output, weights.data(), operation.epsilon});
         return {};
       }

@@ -15,8 +15,7 @@ struct PackedWeights {
   std::vector<float> scale;  // of ternary weights: one, or one for each output and the padding of a row
 };
 
-// The problem that a matrix poses for m tokens: trits for I2_S; f32, f16 and bf16 as they are; Q8_0 and Q6_K
-// as i8 with one scale for 32 and 16 inputs.
+// The problem that a matrix poses for m tokens: its weights are those of its type (TensorTypeInfo::weights).
 ir::Problem problem_of(const Tensor& tensor, int64_t m);
 
 // Room for the packed form of a product's matrix in the layouts of `kernel`, and its scales.

@@ -170,7 +170,7 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
         if ((*left -= end - first) != 0) return {};
         for (const Tensor* part : planned.product.parts) {
           // Rows of the embedding are still read for every token.
-          if (part != &model.token_embedding) release_mapped(part->data);
+          if (part != &model.token_embedding()) release_mapped(part->data);
         }
         return {};
       });

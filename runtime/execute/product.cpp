@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include "runtime/execute/packed_weights.h"
-#include "runtime/execute/role_weights.h"
 #include "runtime/graph/families.h"
 #include "runtime/graph/passes.h"
 
@@ -20,8 +19,7 @@ std::vector<Product> products_of(const Model& model, const Graph& graph) {
         if (operation.op != Op::matmul) continue;
         const int64_t layer = block.layers > 0 ? block.first_layer + i : -1;
         Product product{layer, operation.weights, {}, operation.epilogue, operation.operands[0], is_head};
-        for (const WeightRole role : operation.weights)
-          product.parts.push_back(&matrix_of(model, role, layer));
+        for (const WeightRole role : operation.weights) product.parts.push_back(&model.matrix(role, layer));
         products.push_back(std::move(product));
       }
     }

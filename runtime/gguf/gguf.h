@@ -13,7 +13,7 @@
 
 #include "base/expected.h"
 #include "base/file_mapping.h"
-#include "runtime/gguf/tensor_type.h"
+#include "runtime/tensor/tensor_type.h"
 
 namespace tern::runtime {
 

@@ -266,9 +266,9 @@ bool Parser::read_tensor_info(GgufTensor& tensor) {
   }
   uint32_t type = 0;
   if (!read(type, what)) return false;
-  const TensorTypeRow* row = find_tensor_type(type);
-  if (!row) return fail_at(at_ - 4, what, fmt::format("has the unknown type {}", type));
-  tensor.type = row->type;
+  const TensorTypeInfo* known = find_tensor_type(type);
+  if (!known) return fail_at(at_ - 4, what, fmt::format("has the unknown type {}", type));
+  tensor.type = known->type;
   return read(tensor.offset, what);
 }
 

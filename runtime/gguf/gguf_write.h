@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/expected.h"
-#include "runtime/gguf/tensor_type.h"
+#include "runtime/tensor/tensor_type.h"
 
 namespace tern::runtime {
 

@@ -3,11 +3,16 @@
 #include <cassert>
 
 namespace tern::runtime {
+
+// What the table needs of the files in runtime/graph/families/.
+Graph build_bitnet(const Hyperparameters& shape);
+Status refine_bitnet(const GgufFile& file, Hyperparameters& shape);
+
 namespace {
 
 constexpr Architecture table[] = {
     // BitNet b1.58 2B4T, and its first upload
-    {"bitnet-b1.58", build_bitnet, Activation::squared_relu, RopeStyle::neox, true},
+    {"bitnet-b1.58", build_bitnet, Activation::squared_relu, RopeStyle::neox, true, refine_bitnet},
     {"bitnet-25", build_bitnet, Activation::squared_relu, RopeStyle::neox, true},
     // 1bitLLM's bitnet_b1_58-large and -3B
     {"bitnet", build_bitnet, Activation::silu, RopeStyle::neox, true},

@@ -1,16 +1,15 @@
 // The model families: what the name of an architecture in a file says of its graph. A new family is a file in
-// runtime/graph/families/, a line here and a row of the table in families.cpp.
+// runtime/graph/families/ and a row of the table in families.cpp.
 #pragma once
 
 #include <span>
 #include <string_view>
 
+#include "base/expected.h"
+#include "runtime/gguf/gguf.h"
 #include "runtime/graph/graph.h"
 
 namespace tern::runtime {
-
-// The file of each family.
-Graph build_bitnet(const Hyperparameters& shape);
 
 struct Architecture {
   std::string_view name;
@@ -18,6 +17,9 @@ struct Architecture {
   Activation activation;
   RopeStyle rope_style;
   bool sub_norms;  // a norm before the attention's output projection and one before the down projection
+  // Changes what the row and the keys that all families share have made of a file, where files of this family
+  // need it. Null: nothing is to change.
+  Status (*refine)(const GgufFile& file, Hyperparameters& shape) = nullptr;
 };
 
 std::span<const Architecture> architectures();

@@ -1,5 +1,7 @@
 #include "runtime/graph/graph.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace tern::runtime {
@@ -12,10 +14,15 @@ std::optional<Op> op_named(std::string_view name) {
 }
 
 std::optional<WeightRole> weight_role_named(std::string_view name) {
-  for (const WeightRoleRow& candidate : weight_roles) {
+  for (const WeightRoleInfo& candidate : weight_roles) {
     if (candidate.name == name) return candidate.role;
   }
   return std::nullopt;
+}
+
+std::string tensor_prefix(WeightRole role, int64_t layer) {
+  const std::string_view tensor = info(role).tensor;
+  return layer < 0 ? std::string(tensor) : fmt::format("blk.{}.{}", layer, tensor);
 }
 
 int find_value(const Graph& graph, std::string_view name) {

@@ -161,10 +161,10 @@ class Verifier {
     if (operation.op != Op::matmul && operation.weights.size() > 1)
       complain(fmt::format("{} has weights of one role", rules.name));
     for (const WeightRole role : operation.weights) {
-      if (row(role).of_layer != (block.layers > 0))
+      if (info(role).of_layer != (block.layers > 0))
         complain(fmt::format("{} are weights of {}", name(role),
-                             row(role).of_layer ? "a layer" : "the whole model"));
-      if (row(role).is_norm != (operation.op == Op::rms_norm))
+                             info(role).of_layer ? "a layer" : "the whole model"));
+      if (info(role).is_norm != (operation.op == Op::rms_norm))
         complain(fmt::format("{} cannot use {}", rules.name, name(role)));
     }
     // What other operations must not be told has its neutral value: print would leave it out.

@@ -93,14 +93,6 @@ void refuse_rope_scaling(const GgufFile& file, Keys& keys) {
   }
 }
 
-// The converter of bitnet.cpp gives the name of 2B4T's architecture also to 1bitLLM's models, whose
-// activation is SiLU. No key tells them apart, but their sizes and their SentencePiece vocabulary do.
-bool is_one_bit_llm(const GgufFile& file, const Hyperparameters& h) {
-  const auto tokenizer = get_string(file, "tokenizer.ggml.model");
-  return h.architecture == "bitnet-b1.58" && (h.block_count == 24 || h.block_count == 26) &&
-         h.vocabulary_size == 32002 && tokenizer && *tokenizer == "llama";
-}
-
 Error unknown_architecture(const GgufFile& file, std::string_view name) {
   std::vector<std::string_view> known;
   for (const Architecture& row : architectures()) known.push_back(row.name);
@@ -136,14 +128,13 @@ std::optional<std::string> find_head_fault(const Hyperparameters& h) {
 }
 
 Expected<Hyperparameters> read_hyperparameters(const GgufFile& file) {
-  const auto name = get_string(file, "general.architecture");
-  if (!name) return name.error();
-  const Architecture* architecture = find_architecture(*name);
-  if (!architecture) return unknown_architecture(file, *name);
+  TERN_ASSIGN(const std::string_view name, get_string(file, "general.architecture"));
+  const Architecture* architecture = find_architecture(name);
+  if (!architecture) return unknown_architecture(file, name);
 
-  Keys keys(file, *name);
+  Keys keys(file, name);
   Hyperparameters h;
-  h.architecture = *name;
+  h.architecture = name;
   h.vocabulary_size =
       keys.has("vocab_size") ? keys.integer("vocab_size", largest_vocabulary) : count_tokens(file, keys);
   h.context_length = keys.integer("context_length", longest_context);
@@ -158,11 +149,12 @@ Expected<Hyperparameters> read_hyperparameters(const GgufFile& file) {
   h.rms_epsilon = keys.positive("attention.layer_norm_rms_epsilon", 1e-12, 1e-1);
   h.rope_style = architecture->rope_style;
   h.sub_norms = architecture->sub_norms;
-  h.activation = is_one_bit_llm(file, h) ? Activation::silu : architecture->activation;
+  h.activation = architecture->activation;
   h.tied_head = !file.find_tensor("output.weight");
   if (const auto fault = find_head_fault(h)) keys.complain(*fault);
   refuse_rope_scaling(file, keys);
   if (keys.error()) return *keys.error();
+  if (architecture->refine) TERN_TRY(architecture->refine(file, h));
   return h;
 }
 

@@ -4,60 +4,22 @@
 
 #include <cmath>
 #include <cstring>
+#include <optional>
 #include <set>
 #include <utility>
 
-#include "runtime/model/tensor_rows.h"
+#include "runtime/graph/families.h"
+#include "runtime/graph/weight_uses.h"
+#include "runtime/model/architecture.h"
+#include "runtime/tensor/tensor_rows.h"
 #include "runtime/text/vocabulary_load.h"
 
 namespace tern::runtime {
 namespace {
 
-// A dimension of a tensor, by what it is in the model.
-enum class Width { embedding, query, key_value, feed_forward };
-
-uint64_t width_of(Width width, const Hyperparameters& h) {
-  switch (width) {
-    case Width::embedding: return h.embedding_length;
-    case Width::query: return h.query_length();
-    case Width::key_value: return h.key_value_length();
-    case Width::feed_forward: return h.feed_forward_length;
-  }
-  return 0;
-}
-
-// The tensors `blk.N.NAME.weight` of a layer: where they go and what shape they must have.
-struct MatrixRole {
-  std::string_view name;
-  Tensor Layer::*member;
-  Width n, k;
-};
-constexpr MatrixRole matrix_roles[] = {
-    {"attn_q", &Layer::query, Width::query, Width::embedding},
-    {"attn_k", &Layer::key, Width::key_value, Width::embedding},
-    {"attn_v", &Layer::value, Width::key_value, Width::embedding},
-    {"attn_output", &Layer::attention_output, Width::embedding, Width::query},
-    {"ffn_gate", &Layer::gate, Width::feed_forward, Width::embedding},
-    {"ffn_up", &Layer::up, Width::feed_forward, Width::embedding},
-    {"ffn_down", &Layer::down, Width::embedding, Width::feed_forward},
-};
-
-struct NormRole {
-  std::string_view name;
-  std::vector<float> Layer::*member;
-  Width width;
-  bool sub_norm;
-};
-constexpr NormRole norm_roles[] = {
-    {"attn_norm", &Layer::attention_norm, Width::embedding, false},
-    {"attn_sub_norm", &Layer::attention_sub_norm, Width::query, true},
-    {"ffn_norm", &Layer::feed_forward_norm, Width::embedding, false},
-    {"ffn_sub_norm", &Layer::feed_forward_sub_norm, Width::feed_forward, true},
-};
-
 constexpr float largest_scale = 1e6f;  // of a weight; trained models stay below 10
 
-// Takes tensors out of the file by name; the first fault stays.
+// Looks tensors up in the file by name; the first fault stays.
 class Loader {
  public:
   Loader(GgufFile file, const LoadOptions& options) : options_(options), model_{.file = std::move(file)} {}
@@ -70,13 +32,14 @@ class Loader {
   void complain_of(std::string_view tensor, std::string_view message) {
     complain(fmt::format("tensor {}: {}", quote(tensor), message));
   }
-  const GgufTensor* take(const std::string& name, uint64_t n, uint64_t k);
+  const GgufTensor* find(const std::string& name, uint64_t n, uint64_t k);
   std::vector<float> norm(const std::string& name, uint64_t width);
-  Tensor dense(const std::string& name);
+  Tensor dense(const std::string& name, uint64_t n, uint64_t k);
   Tensor ternary(const std::string& prefix, uint64_t n, uint64_t k);
   float ternary_scale(const GgufTensor& tensor, const std::string& prefix);
-  void load_layer(uint32_t index);
+  void load_weights(const WeightUse& use);
   void refuse_unused();
+  void check_all();
 
   LoadOptions options_;
   Model model_;
@@ -85,7 +48,7 @@ class Loader {
 };
 
 // The tensor W[n, k], or the vector [k] if n is 1.
-const GgufTensor* Loader::take(const std::string& name, uint64_t n, uint64_t k) {
+const GgufTensor* Loader::find(const std::string& name, uint64_t n, uint64_t k) {
   const GgufTensor* tensor = model_.file.find_tensor(name);
   if (!tensor) {
     complain(fmt::format("tensor '{}' is missing", name));
@@ -102,11 +65,14 @@ const GgufTensor* Loader::take(const std::string& name, uint64_t n, uint64_t k) 
 }
 
 std::vector<float> Loader::norm(const std::string& name, uint64_t width) {
-  const GgufTensor* tensor = take(name, 1, width);
+  const GgufTensor* tensor = find(name, 1, width);
   if (!tensor) return {};
-  if (tensor->type != TensorType::f32 && tensor->type != TensorType::f16 &&
-      tensor->type != TensorType::bf16) {
-    complain_of(name, fmt::format("has type {}; a norm must be F32, F16 or BF16", name_of(tensor->type)));
+  const auto is_float = [](const TensorTypeInfo& type) {
+    return type.has_rows() && type.block_elements == 1;
+  };
+  if (!is_float(info(tensor->type))) {
+    complain_of(
+        name, fmt::format("has type {}; a norm must be {}", name_of(tensor->type), names_of_types(is_float)));
     return {};
   }
   std::vector<float> values(width);
@@ -118,34 +84,36 @@ std::vector<float> Loader::norm(const std::string& name, uint64_t width) {
 }
 
 // The embedding or the head.
-Tensor Loader::dense(const std::string& name) {
-  const Hyperparameters& h = model_.hyperparameters;
-  const GgufTensor* tensor = take(name, h.vocabulary_size, h.embedding_length);
+Tensor Loader::dense(const std::string& name, uint64_t n, uint64_t k) {
+  const GgufTensor* tensor = find(name, n, k);
   if (!tensor) return {};
-  if (!has_rows(tensor->type)) {
-    complain_of(
-        name, fmt::format("has type {}; supported are F32, F16, BF16, Q8_0 and Q6_K", name_of(tensor->type)));
+  if (!info(tensor->type).has_rows()) {
+    complain_of(name,
+                fmt::format("has type {}; it must be {}", name_of(tensor->type),
+                            names_of_types([](const TensorTypeInfo& type) { return type.has_rows(); })));
   }
-  return {tensor->name, tensor->type, h.vocabulary_size, h.embedding_length, tensor->data};
+  return {tensor->name, tensor->type, static_cast<uint32_t>(n), static_cast<uint32_t>(k), tensor->data};
 }
 
 Tensor Loader::ternary(const std::string& prefix, uint64_t n, uint64_t k) {
   const std::string name = prefix + ".weight";
-  const GgufTensor* tensor = take(name, n, k);
+  const GgufTensor* tensor = find(name, n, k);
   if (!tensor) return {};
-  if (tensor->type != TensorType::i2_s) {
-    complain_of(
-        name, fmt::format("has type {}; ternary matrices can be read from I2_S only", name_of(tensor->type)));
+  const TensorTypeInfo& type = info(tensor->type);
+  if (!type.is_ternary()) {
+    complain_of(name,
+                fmt::format("has type {}; a ternary matrix must be {}", type.name,
+                            names_of_types([](const TensorTypeInfo& other) { return other.is_ternary(); })));
     return {};
   }
-  const uint64_t block = block_elements(options_.i2s_order);
+  const uint64_t block = type.layout_elements(options_.i2s_order);
   if (n * k % block != 0) {
-    complain_of(name, fmt::format("its {} elements are not whole I2_S blocks of {}", n * k, block));
+    complain_of(name, fmt::format("its {} elements are not whole {} blocks of {}", n * k, type.name, block));
     return {};
   }
-  const auto codes = tensor->data.first(n * k / 4);
+  const auto codes = tensor->data.first(tensor->data.size() - type.tail_bytes);
   const float scale = ternary_scale(*tensor, prefix);
-  if (scale == 0 || all_zero(codes)) {
+  if (scale == 0 || type.all_zero(codes)) {
     model_.warnings.push_back(fmt::format("tensor '{}' holds only zeros: the file may be damaged", name));
   }
   return {tensor->name, tensor->type, static_cast<uint32_t>(n), static_cast<uint32_t>(k),
@@ -153,14 +121,14 @@ Tensor Loader::ternary(const std::string& prefix, uint64_t n, uint64_t k) {
 }
 
 float Loader::ternary_scale(const GgufTensor& tensor, const std::string& prefix) {
-  float scale = 0;
-  std::memcpy(&scale, tensor.data.data() + tensor.data.size() - 32, sizeof(scale));
+  const TensorTypeInfo& type = info(tensor.type);
+  const float scale = type.read_scale(tensor.data.last(type.tail_bytes));
   if (!(scale >= 0 && scale <= largest_scale)) {  // also false for NaN
     complain_of(tensor.name, fmt::format("its scale is {}, outside of 0 to {}", scale, largest_scale));
   }
   const std::string factor_name = prefix + ".scale";
   if (!model_.file.find_tensor(factor_name)) return scale;
-  const GgufTensor* factor = take(factor_name, 1, 1);
+  const GgufTensor* factor = find(factor_name, 1, 1);
   if (!factor) return scale;
   if (factor->type != TensorType::f32) {
     complain_of(factor_name, fmt::format("has type {}, not F32", name_of(factor->type)));
@@ -173,17 +141,17 @@ float Loader::ternary_scale(const GgufTensor& tensor, const std::string& prefix)
   return scale * value;
 }
 
-void Loader::load_layer(uint32_t index) {
+void Loader::load_weights(const WeightUse& use) {
+  Weights& weights = use.layer < 0 ? model_.outside : model_.layers[static_cast<size_t>(use.layer)];
+  const std::string prefix = tensor_prefix(use.role, use.layer), name = prefix + ".weight";
   const Hyperparameters& h = model_.hyperparameters;
-  const std::string prefix = fmt::format("blk.{}.", index);
-  Layer& layer = model_.layers.emplace_back();
-  for (const NormRole& role : norm_roles) {
-    if (role.sub_norm && !h.sub_norms) continue;
-    layer.*role.member = norm(prefix + std::string(role.name) + ".weight", width_of(role.width, h));
-  }
-  for (const MatrixRole& role : matrix_roles) {
-    layer.*role.member = ternary(prefix + std::string(role.name), width_of(role.n, h), width_of(role.k, h));
-  }
+  if (use.role == WeightRole::output && h.tied_head) return;
+  const auto n = static_cast<uint64_t>(use.op == Op::embed ? h.vocabulary_size : use.n),
+             k = static_cast<uint64_t>(use.k);
+  if (use.op == Op::rms_norm)
+    weights.norms[use.role] = norm(name, k);
+  else
+    weights.matrices[use.role] = use.is_exact ? ternary(prefix, n, k) : dense(name, n, k);
 }
 
 // A tensor that has no role here means a graph that differs from ours; to ignore it would give wrong text.
@@ -198,48 +166,43 @@ void Loader::refuse_unused() {
   }
 }
 
-Expected<Model> Loader::run() {
-  auto hyperparameters = read_hyperparameters(model_.file);
-  if (!hyperparameters) return hyperparameters.error();
-  model_.hyperparameters = hyperparameters.take();
-  const Hyperparameters& h = model_.hyperparameters;
-  auto vocabulary = read_vocabulary(model_.file, h.vocabulary_size);
-  if (!vocabulary) return vocabulary.error();
-  model_.vocabulary = vocabulary.take();
-
-  model_.token_embedding = dense("token_embd.weight");
-  model_.output_norm = norm("output_norm.weight", h.embedding_length);
-  if (!h.tied_head) model_.output = dense("output.weight");
-  for (uint32_t i = 0; i < h.block_count && !error_; ++i) load_layer(i);
-  if (!error_) refuse_unused();
-  if (error_) return *error_;
-  if (!options_.check_values) return std::move(model_);
-
-  const auto check = [&](const Tensor& tensor) {
-    const Status status = check_values(tensor, model_.file.path());
-    if (!status && !error_) error_ = status.error();
+void Loader::check_all() {
+  const auto check = [&](const Weights& weights) {
+    for (const auto& [role, tensor] : weights.matrices) {
+      const Status status = check_values(tensor, model_.file.path());
+      if (!status && !error_) error_ = status.error();
+    }
   };
-  check(model_.token_embedding);
-  if (model_.output) check(*model_.output);
-  for (const Layer& layer : model_.layers) {
-    for (const MatrixRole& role : matrix_roles) check(layer.*role.member);
+  check(model_.outside);
+  for (const Weights& layer : model_.layers) check(layer);
+}
+
+Expected<Model> Loader::run() {
+  TERN_ASSIGN(model_.hyperparameters, read_hyperparameters(model_.file));
+  const Hyperparameters& h = model_.hyperparameters;
+  TERN_ASSIGN(model_.vocabulary, read_vocabulary(model_.file, h.vocabulary_size));
+  model_.layers.resize(h.block_count);
+  for (const WeightUse& use : weight_uses(build_graph(h))) {
+    if (!error_) load_weights(use);
   }
+  if (!error_) refuse_unused();
+  if (!error_ && options_.check_values) check_all();
   if (error_) return *error_;
   return std::move(model_);
 }
 
 }  // namespace
 
-std::vector<const Tensor*> matrices(const Layer& layer) {
-  std::vector<const Tensor*> found;
-  for (const MatrixRole& role : matrix_roles) found.push_back(&(layer.*role.member));
-  return found;
+const Tensor& Model::matrix(WeightRole role, int64_t layer) const {
+  const auto& matrices = weights(layer).matrices;
+  if (role == WeightRole::output && !matrices.contains(role)) return token_embedding();
+  return matrices.at(role);
 }
 
 std::vector<const Tensor*> matrices(const Model& model) {
   std::vector<const Tensor*> all;
-  for (const Layer& layer : model.layers) {
-    for (const Tensor* tensor : matrices(layer)) all.push_back(tensor);
+  for (const Weights& layer : model.layers) {
+    for (const auto& [role, tensor] : layer.matrices) all.push_back(&tensor);
   }
   all.push_back(&model.head());
   return all;
@@ -250,11 +213,9 @@ Expected<Model> load_model(GgufFile file, const LoadOptions& options) {
 }
 
 Expected<Model> load_model(const std::string& path, const LoadOptions& options) {
-  auto mapping = map_file(path);
-  if (!mapping) return mapping.error();
-  auto file = parse_gguf(mapping.take());
-  if (!file) return file.error();
-  return load_model(file.take(), options);
+  TERN_ASSIGN(FileMapping mapping, map_file(path));
+  TERN_ASSIGN(GgufFile file, parse_gguf(std::move(mapping)));
+  return load_model(std::move(file), options);
 }
 
 }  // namespace tern::runtime

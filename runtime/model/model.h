@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,9 +11,10 @@
 
 #include "base/expected.h"
 #include "runtime/gguf/gguf.h"
-#include "runtime/gguf/tensor_type.h"
-#include "runtime/model/architecture.h"
-#include "runtime/model/i2_s.h"
+#include "runtime/graph/hyperparameters.h"
+#include "runtime/graph/weight_role.h"
+#include "runtime/tensor/i2_s.h"
+#include "runtime/tensor/tensor_type.h"
 #include "runtime/text/vocabulary.h"
 
 namespace tern::runtime {
@@ -31,50 +32,50 @@ struct Tensor {
   I2sOrder order = I2sOrder::blocks_of_128;
 };
 
-// The parts of a transformer block, in the order in which a token meets them. Widths: e = embedding_length,
-// q = query_length(), v = key_value_length(), f = feed_forward_length.
-struct Layer {
-  std::vector<float> attention_norm;         // [e]
-  Tensor query, key, value;                  // [q, e], [v, e], [v, e]
-  std::vector<float> attention_sub_norm;     // [q]; empty without sub-norms
-  Tensor attention_output;                   // [e, q]
-  std::vector<float> feed_forward_norm;      // [e]
-  Tensor gate, up;                           // [f, e], [f, e]
-  std::vector<float> feed_forward_sub_norm;  // [f]; empty without sub-norms
-  Tensor down;                               // [e, f]
+// The weights of one layer, or those of no layer, by role: the ones that the model's graph reads.
+struct Weights {
+  std::map<WeightRole, Tensor> matrices;
+  std::map<WeightRole, std::vector<float>> norms;
 };
-
-// The seven ternary matrices of a layer, for whoever treats them alike.
-std::vector<const Tensor*> matrices(const Layer& layer);
 
 struct Model {
   GgufFile file;
   Hyperparameters hyperparameters;
   Vocabulary vocabulary;
-  Tensor token_embedding;             // [vocabulary_size, e]
-  std::vector<Layer> layers;          // block_count of them
-  std::vector<float> output_norm;     // [e]
-  std::optional<Tensor> output;       // [vocabulary_size, e]; none where the head is tied to token_embedding
+  Weights outside;                    // of no layer; without `output` where the head is the embedding
+  std::vector<Weights> layers;        // block_count of them
   std::vector<std::string> warnings;  // oddities that do not keep the model from running, one sentence each
 
-  const Tensor& head() const { return output ? *output : token_embedding; }
+  const Weights& weights(int64_t layer) const {
+    return layer < 0 ? outside : layers[static_cast<size_t>(layer)];
+  }
+  // A matrix or a norm that the graph reads. `layer` is -1 for roles of no layer.
+  const Tensor& matrix(WeightRole role, int64_t layer = -1) const;
+  const std::vector<float>& norm(WeightRole role, int64_t layer = -1) const {
+    return weights(layer).norms.at(role);
+  }
+  const Tensor& token_embedding() const { return matrix(WeightRole::token_embedding); }
+  const Tensor& head() const {
+    return matrix(WeightRole::output);
+  }  // the embedding if the head is tied to it
 };
 
-// Those of all layers, and the head.
+// The matrices of all layers, and the head.
 std::vector<const Tensor*> matrices(const Model& model);
 
 struct LoadOptions {
   // Nothing in a file tells which order its I2_S codes have; nearly all have blocks of 128.
   I2sOrder i2s_order = I2sOrder::blocks_of_128;
-  // Whether to run check_values on every matrix, which reads the whole file. Whoever turns it off must run it
-  // before a matrix is used, say while packing in parallel.
+  // Whether to run check_values on every matrix, which reads the whole file. Where it is off, the caller
+  // runs it before a matrix is used, say while packing in parallel.
   bool check_values = true;
 };
 
-// Loads `bitnet-b1.58`, `bitnet-25` and `bitnet` models whose projections are I2_S, whose embedding and head
-// are F32, F16, BF16, Q8_0 or Q6_K, and whose norms are F32, F16 or BF16. Errors: what map_file and
-// parse_gguf find; keys or tensors that are missing or contradict each other; a tensor of a wrong shape or
-// type; a tensor without a role, such as a bias (leaving it out would change the results); values that
+// Loads models of a known family (runtime/graph/families.h) whose projections are of a ternary type, whose
+// embedding and head are of a type with rows, and whose norms are F32, F16 or BF16 (runtime/tensor/
+// tensor_type.h). The family's graph says which tensors there are, and of which shapes. Errors: what map_file
+// and parse_gguf find; keys or tensors that are missing or contradict each other; a tensor of a wrong shape
+// or type; a tensor without a role, such as a bias (leaving it out would change the results); values that
 // check_values refuses.
 Expected<Model> load_model(const std::string& path, const LoadOptions& options = {});
 Expected<Model> load_model(GgufFile file, const LoadOptions& options = {});

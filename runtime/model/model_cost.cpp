@@ -5,18 +5,20 @@ namespace tern::runtime {
 ModelCost cost_of(const Model& model, uint32_t context) {
   const Hyperparameters& h = model.hyperparameters;
   ModelCost cost;
-  cost.norm_weights = model.output_norm.size();
-  for (const Layer& layer : model.layers) {
-    for (const Tensor* matrix : matrices(layer)) {
-      cost.ternary_weights += uint64_t{matrix->n} * matrix->k;
-      cost.layer_bytes += matrix->data.size();
+  const auto count_norms = [&](const Weights& weights) {
+    for (const auto& [role, norm] : weights.norms) cost.norm_weights += norm.size();
+  };
+  count_norms(model.outside);
+  for (const Weights& layer : model.layers) {
+    for (const auto& [role, matrix] : layer.matrices) {
+      cost.ternary_weights += uint64_t{matrix.n} * matrix.k;
+      cost.layer_bytes += matrix.data.size();
     }
-    cost.norm_weights += layer.attention_norm.size() + layer.attention_sub_norm.size() +
-                         layer.feed_forward_norm.size() + layer.feed_forward_sub_norm.size();
+    count_norms(layer);
   }
   cost.head_weights = uint64_t{model.head().n} * model.head().k;
   cost.head_bytes = model.head().data.size();
-  cost.embedding_row_bytes = model.token_embedding.data.size() / model.token_embedding.n;
+  cost.embedding_row_bytes = model.token_embedding().data.size() / model.token_embedding().n;
   cost.norm_bytes = cost.norm_weights * sizeof(float);  // as they are held in memory
   constexpr uint64_t f16_bytes = 2, keys_and_values = 2;
   cost.key_value_bytes = keys_and_values * f16_bytes * h.key_value_length() * h.block_count * context;

@@ -12,10 +12,11 @@
 #include "base/counter_random.h"
 #include "runtime/gguf/gguf_write.h"
 #include "runtime/graph/families.h"
+#include "runtime/graph/weight_uses.h"
 #include "runtime/model/architecture.h"
-#include "runtime/model/i2_s.h"
 #include "runtime/model/synth_vocabulary.h"
-#include "runtime/model/tensor_rows.h"
+#include "runtime/tensor/i2_s.h"
+#include "runtime/tensor/tensor_rows.h"
 
 namespace tern::runtime {
 namespace {
@@ -45,42 +46,49 @@ struct PlannedTensor {
   float size;
 };
 
+Hyperparameters hyperparameters_of(const SynthShape& s) {
+  const Architecture& family = *find_architecture(s.architecture);
+  Hyperparameters h;
+  h.architecture = s.architecture;
+  h.vocabulary_size = s.vocabulary_size;
+  h.context_length = s.context_length;
+  h.embedding_length = s.embedding_length;
+  h.block_count = s.block_count;
+  h.feed_forward_length = s.feed_forward_length;
+  h.head_count = s.head_count;
+  h.head_count_kv = s.head_count_kv;
+  h.head_dimension = h.rope_dimension = s.head_dimension;
+  h.rope_base = s.rope_base;
+  h.rms_epsilon = rms_epsilon;
+  h.activation = family.activation;
+  h.rope_style = family.rope_style;
+  h.sub_norms = family.sub_norms;
+  h.tied_head = true;
+  return h;
+}
+
 // Scales. With a normalised input of variance 1, a ternary matrix of k columns and scale sqrt(2/k) gives
 // variance 1. The two matrices that add to the hidden state are smaller, so that all layers together add a
 // variance of 1. The embedding is small, which keeps the logits (its products with a normalised vector) at a
 // standard deviation of 2.
 std::vector<PlannedTensor> plan_tensors(const SynthShape& s, TensorType head) {
-  const uint64_t e = s.embedding_length, f = s.feed_forward_length;
-  const uint64_t q = uint64_t{s.head_count} * s.head_dimension,
-                 v = uint64_t{s.head_count_kv} * s.head_dimension;
   const float residual = 1.0f / std::sqrt(2.0f * static_cast<float>(s.block_count));
-  const bool sub_norms = find_architecture(s.architecture)->sub_norms;
+  const auto gain = [&](WeightRole role) {
+    return role == WeightRole::attention_output || role == WeightRole::down ? residual : 1.0f;
+  };
   std::vector<PlannedTensor> plan;
-  const auto norm = [&](const std::string& name, uint64_t width) {
-    plan.push_back({{name + ".weight", TensorType::f32, {width}}, 0.25f});
-  };
-  const auto matrix = [&](const std::string& name, uint64_t n, uint64_t k, float gain) {
-    plan.push_back(
-        {{name + ".weight", TensorType::i2_s, {k, n}}, gain * std::sqrt(2.0f / static_cast<float>(k))});
-  };
-  // A uniform value in [-a, a] has the variance a^2 / 3.
-  plan.push_back(
-      {{"token_embd.weight", head, {e, s.vocabulary_size}}, 2.0f * std::sqrt(3.0f / static_cast<float>(e))});
-  for (uint32_t i = 0; i < s.block_count; ++i) {
-    const std::string prefix = fmt::format("blk.{}.", i);
-    norm(prefix + "attn_norm", e);
-    matrix(prefix + "attn_q", q, e, 1);
-    matrix(prefix + "attn_k", v, e, 1);
-    matrix(prefix + "attn_v", v, e, 1);
-    if (sub_norms) norm(prefix + "attn_sub_norm", q);
-    matrix(prefix + "attn_output", e, q, residual);
-    norm(prefix + "ffn_norm", e);
-    matrix(prefix + "ffn_gate", f, e, 1);
-    matrix(prefix + "ffn_up", f, e, 1);
-    if (sub_norms) norm(prefix + "ffn_sub_norm", f);
-    matrix(prefix + "ffn_down", e, f, residual);
+  for (const WeightUse& use : weight_uses(build_graph(hyperparameters_of(s)))) {
+    if (use.role == WeightRole::output) continue;  // the embedding is the head
+    const std::string name = tensor_prefix(use.role, use.layer) + ".weight";
+    const auto n = static_cast<uint64_t>(use.n), k = static_cast<uint64_t>(use.k);
+    const auto width = static_cast<float>(k);
+    if (use.op == Op::rms_norm)
+      plan.push_back({{name, TensorType::f32, {k}}, 0.25f});
+    else if (use.op == Op::embed)  // a uniform value in [-a, a] has the variance a^2 / 3
+      plan.push_back({{name, head, {k, s.vocabulary_size}}, 2.0f * std::sqrt(3.0f / width)});
+    else
+      plan.push_back({{name, TensorType::i2_s, {k, n}}, gain(use.role) * std::sqrt(2.0f / width)});
   }
-  norm("output_norm", e);
   return plan;
 }
 
@@ -129,8 +137,7 @@ Status write_codes(uint64_t elements, float scale, const RandomStream& random, c
     const uint64_t count = std::min<uint64_t>(piece_bytes, bytes - start);
     words.resize((count + 7) / 8);
     for (size_t i = 0; i < words.size(); ++i) words[i] = random_codes(random.bits(start / 8 + i));
-    const Status status = sink(std::as_bytes(std::span(words)).first(count));
-    if (!status) return status;
+    TERN_TRY(sink(std::as_bytes(std::span(words)).first(count)));
   }
   std::byte tail[32] = {};
   std::memcpy(tail, &scale, sizeof(scale));
@@ -141,7 +148,7 @@ Status write_codes(uint64_t elements, float scale, const RandomStream& random, c
 Status write_rows(const GgufTensorHeader& tensor, float center, float size, const RandomStream& random,
                   const ByteSink& sink) {
   const uint64_t width = tensor.dims[0], rows = tensor.dims.size() > 1 ? tensor.dims[1] : 1;
-  const TensorTypeRow& type = row_of(tensor.type);
+  const TensorTypeInfo& type = info(tensor.type);
   const uint64_t row_bytes = width / type.block_elements * type.block_bytes;
   const uint64_t rows_a_piece = std::max<uint64_t>(1, piece_bytes / row_bytes);
   std::vector<float> values(width);
@@ -154,8 +161,7 @@ Status write_rows(const GgufTensorHeader& tensor, float center, float size, cons
         values[i] = center + size * random.signed_unit((start + r) * width + i);
       encode_row(tensor.type, values, std::span(bytes).subspan(r * row_bytes, row_bytes));
     }
-    const Status status = sink(bytes);
-    if (!status) return status;
+    TERN_TRY(sink(bytes));
   }
   return {};
 }
@@ -192,11 +198,8 @@ std::optional<std::string> find_fault(const SynthShape& s, TensorType head) {
                          limit.highest);
     }
   }
-  if (!has_rows(head)) return fmt::format("the head cannot have type {}", name_of(head));
-  return find_head_fault({.head_count = s.head_count,
-                          .head_count_kv = s.head_count_kv,
-                          .head_dimension = s.head_dimension,
-                          .rope_dimension = s.head_dimension});
+  if (!info(head).has_rows()) return fmt::format("the head cannot have type {}", name_of(head));
+  return find_head_fault(hyperparameters_of(s));
 }
 
 // Bytes of all tensors.
@@ -232,13 +235,12 @@ Status synthesize_model(const std::string& path, const SynthShape& shape, const 
   assert(find_architecture(shape.architecture));
   if (const auto fault = find_fault(shape, options.head)) return Error{*fault};
   const std::vector<PlannedTensor> plan = plan_tensors(shape, options.head);
-  const auto total = data_bytes(plan);
-  if (!total) return total.error();
+  TERN_ASSIGN(const uint64_t total, data_bytes(plan));
   uint64_t done = 0;
   return write_gguf(path, make_header(shape, plan), [&](size_t index, const ByteSink& sink) {
     return write_tensor(plan[index], options.seed, [&](std::span<const std::byte> bytes) -> Status {
       done += bytes.size();
-      if (options.progress) options.progress(done, *total);
+      if (options.progress) options.progress(done, total);
       return sink(bytes);
     });
   });

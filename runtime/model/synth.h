@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "base/expected.h"
-#include "runtime/gguf/tensor_type.h"
+#include "runtime/tensor/tensor_type.h"
 
 namespace tern::runtime {
 

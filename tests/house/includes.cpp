@@ -31,7 +31,8 @@ const std::vector<FloorRooms>& rooms() {
       {"codegen", {"lower", "emit", "jit", "cost", "bundle"}},
       {"kernels", {""}},
       {"autotune", {"measure", "records", "search", "offline"}},
-      {"runtime", {"gguf", "text", "graph", "model", "math", "sequence", "execute", "generate", "session"}},
+      {"runtime",
+       {"tensor", "gguf", "text", "graph", "model", "math", "sequence", "execute", "generate", "session"}},
       {"tools", {"options", "tune", "db", "", "tern_run", "job_runner"}},
   };
   return table;

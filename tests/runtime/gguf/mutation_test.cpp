@@ -9,7 +9,7 @@
 #include "runtime/model/model.h"
 #include "runtime/model/model_cost.h"
 #include "runtime/model/synth.h"
-#include "runtime/model/tensor_rows.h"
+#include "runtime/tensor/tensor_rows.h"
 #include "tests/support/temporary_file.h"
 
 namespace tern::runtime {
@@ -40,16 +40,16 @@ Original original() {
 void use(const Model& model) {
   const Hyperparameters& h = model.hyperparameters;
   std::vector<float> row(h.embedding_length);
-  const size_t row_bytes = model.token_embedding.data.size() / h.vocabulary_size;
+  const size_t row_bytes = model.token_embedding().data.size() / h.vocabulary_size;
   for (uint32_t token = 0; token < h.vocabulary_size; ++token) {
-    decode_row(model.token_embedding.type, model.token_embedding.data.subspan(token * row_bytes, row_bytes),
-               row);
+    decode_row(model.token_embedding().type,
+               model.token_embedding().data.subspan(token * row_bytes, row_bytes), row);
     for (const float value : row) ASSERT_TRUE(std::isfinite(value));
   }
   ASSERT_EQ(model.vocabulary.tokens.size(), h.vocabulary_size);
   ASSERT_EQ(model.layers.size(), h.block_count);
-  for (const Layer& layer : model.layers) {
-    for (const Tensor* matrix : matrices(layer)) ASSERT_EQ(count_codes(matrix->data).bad, 0u);
+  for (const Weights& layer : model.layers) {
+    for (const auto& [role, matrix] : layer.matrices) ASSERT_EQ(count_codes(matrix.data).bad, 0u);
   }
   ASSERT_GT(cost_of(model, h.context_length).token_bytes(), 0u);
 }

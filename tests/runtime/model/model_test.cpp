@@ -38,11 +38,11 @@ TEST(Model, LoadsTheFileOfAnotherProgram) {
                                  .tied_head = true};
   EXPECT_EQ(model->hyperparameters, expected);
   EXPECT_TRUE(model->warnings.empty());
-  EXPECT_EQ(model->token_embedding.type, TensorType::f16);
+  EXPECT_EQ(model->token_embedding().type, TensorType::f16);
   ASSERT_EQ(model->layers.size(), 2u);
-  EXPECT_EQ(model->layers[1].down.k, 512u);
-  EXPECT_EQ(model->layers[1].down.n, 256u);
-  EXPECT_EQ(model->layers[1].feed_forward_sub_norm.size(), 512u);
+  EXPECT_EQ(model->matrix(WeightRole::down, 1).k, 512u);
+  EXPECT_EQ(model->matrix(WeightRole::down, 1).n, 256u);
+  EXPECT_EQ(model->norm(WeightRole::feed_forward_sub_norm, 1).size(), 512u);
   EXPECT_EQ(model->vocabulary.tokens[637], "<|end|>");
   EXPECT_EQ(model->vocabulary.end_of_text, 637u);
   EXPECT_EQ(model->vocabulary.merges.back(), "n p");
@@ -51,18 +51,19 @@ TEST(Model, LoadsTheFileOfAnotherProgram) {
 TEST(Model, GivesEachTensorItsRole) {
   const auto model = SmallModel().load();
   ASSERT_TRUE(model) << model.error().text();
-  const Layer& layer = model->layers.at(0);
+  const Weights& layer = model->layers.at(0);
   std::vector<std::string_view> names;
-  for (const Tensor* matrix : matrices(layer)) names.push_back(matrix->name);
+  for (const auto& [role, matrix] : layer.matrices) names.push_back(matrix.name);
   EXPECT_THAT(names, ElementsAre("blk.0.attn_q.weight", "blk.0.attn_k.weight", "blk.0.attn_v.weight",
                                  "blk.0.attn_output.weight", "blk.0.ffn_gate.weight", "blk.0.ffn_up.weight",
                                  "blk.0.ffn_down.weight"));
-  EXPECT_EQ(layer.key.n, 64u);
-  EXPECT_EQ(layer.key.k, 128u);
-  EXPECT_EQ(layer.key.data.size(), 64u * 128 / 4);
-  EXPECT_EQ(layer.key.scale, 0.5f);
-  EXPECT_EQ(layer.feed_forward_sub_norm, std::vector<float>(256, 1.0f));
-  EXPECT_EQ(model->head().data.data(), model->token_embedding.data.data());
+  const Tensor& key = model->matrix(WeightRole::key, 0);
+  EXPECT_EQ(key.n, 64u);
+  EXPECT_EQ(key.k, 128u);
+  EXPECT_EQ(key.data.size(), 64u * 128 / 4);
+  EXPECT_EQ(key.scale, 0.5f);
+  EXPECT_EQ(model->norm(WeightRole::feed_forward_sub_norm, 0), std::vector<float>(256, 1.0f));
+  EXPECT_EQ(model->head().data.data(), model->token_embedding().data.data());
 }
 
 TEST(Model, ArchitecturesDiffer) {
@@ -128,18 +129,18 @@ TEST(Model, ConvertsHalfPrecisionNorms) {
   small.tensor("output_norm.weight", TensorType::f16, {128}, bytes);
   const auto model = small.load();
   ASSERT_TRUE(model) << model.error().text();
-  EXPECT_EQ(model->output_norm, std::vector<float>(128, 1.5f));
+  EXPECT_EQ(model->norm(WeightRole::output_norm), std::vector<float>(128, 1.5f));
 }
 
 TEST(Model, AFactorOfTheOutputIsPartOfTheScale) {
   SmallModel small;
   small.floats("blk.0.attn_q.scale", TensorType::f32, {1}, 3);
-  EXPECT_EQ(small.load()->layers[0].query.scale, 1.5f);
+  EXPECT_EQ(small.load()->matrix(WeightRole::query, 0).scale, 1.5f);
 }
 
 TEST(Model, CarriesTheOrderOfTheCodes) {
-  EXPECT_EQ(SmallModel().load()->layers[0].up.order, I2sOrder::blocks_of_128);
-  EXPECT_EQ(SmallModel().load({.i2s_order = I2sOrder::blocks_of_64})->layers[0].up.order,
+  EXPECT_EQ(SmallModel().load()->matrix(WeightRole::up, 0).order, I2sOrder::blocks_of_128);
+  EXPECT_EQ(SmallModel().load({.i2s_order = I2sOrder::blocks_of_64})->matrix(WeightRole::up, 0).order,
             I2sOrder::blocks_of_64);
 }
 
@@ -268,12 +269,11 @@ TEST(ModelRefuses, TensorsThatDoNotFit) {
 TEST(ModelRefuses, TypesThatCannotBeUsed) {
   SmallModel dense;
   dense.floats("blk.0.attn_q.weight", TensorType::f32, {128, 128}, 1);
-  EXPECT_EQ(dense.refusal(),
-            "tensor 'blk.0.attn_q.weight': has type F32; ternary matrices can be read from I2_S only");
+  EXPECT_EQ(dense.refusal(), "tensor 'blk.0.attn_q.weight': has type F32; a ternary matrix must be I2_S");
 
   SmallModel embedding;
   embedding.tensor("token_embd.weight", TensorType::q4_0, {128, 4}, std::vector<std::byte>(4 * 72));
-  EXPECT_THAT(embedding.refusal(), HasSubstr("has type Q4_0; supported are F32, F16, BF16, Q8_0 and Q6_K"));
+  EXPECT_THAT(embedding.refusal(), HasSubstr("has type Q4_0; it must be F32, F16, BF16, Q8_0 or Q6_K"));
 
   SmallModel norm;
   norm.tensor("output_norm.weight", TensorType::q8_0, {128}, std::vector<std::byte>(136));
@@ -310,8 +310,8 @@ TEST(ModelRefuses, ACodeOfThree) {
             "tensor 'blk.0.attn_q.weight' holds the code 3, which stands for no weight, at row 2, column 69");
   EXPECT_EQ(small.refusal({.check_values = false}), "");
   const auto model = small.load({.check_values = false});
-  EXPECT_FALSE(check_values(model->layers[0].query, "small.gguf"));
-  EXPECT_TRUE(check_values(model->layers[0].key, "small.gguf"));
+  EXPECT_FALSE(check_values(model->matrix(WeightRole::query, 0), "small.gguf"));
+  EXPECT_TRUE(check_values(model->matrix(WeightRole::key, 0), "small.gguf"));
 }
 
 TEST(ModelRefuses, FloatsThatAreNotFinite) {

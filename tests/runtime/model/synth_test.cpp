@@ -41,7 +41,7 @@ TEST(Synth, EveryHeadTypeLoads) {
     const TemporaryFolder folder;
     const auto model = load_model(made(folder, tiny(), {.seed = 5, .head = head}));
     ASSERT_TRUE(model) << model.error().text();
-    EXPECT_EQ(model->token_embedding.type, head);
+    EXPECT_EQ(model->token_embedding().type, head);
     EXPECT_TRUE(model->warnings.empty());
   }
 }
@@ -65,7 +65,7 @@ TEST(Synth, ShapesAndArchitecturesAreThoseAskedFor) {
   ASSERT_TRUE(model) << model.error().text();
   EXPECT_EQ(model->hyperparameters.activation, Activation::silu);
   EXPECT_EQ(model->hyperparameters.head_dimension, 32u);
-  EXPECT_EQ(model->layers[0].query.n, 128u);
+  EXPECT_EQ(model->matrix(WeightRole::query, 0).n, 128u);
   EXPECT_EQ(model->vocabulary.tokens.size(), 1024u);
 }
 
@@ -76,8 +76,8 @@ TEST(Synth, RowsNeedNotBeWholeBlocks) {
   const TemporaryFolder folder;
   const auto model = load_model(made(folder, shape, {}));
   ASSERT_TRUE(model) << model.error().text();
-  EXPECT_EQ(model->layers[0].down.k, 540u);
-  const CodeCounts counts = count_codes(model->layers[0].down.data);
+  EXPECT_EQ(model->matrix(WeightRole::down, 0).k, 540u);
+  const CodeCounts counts = count_codes(model->matrix(WeightRole::down, 0).data);
   EXPECT_EQ(counts.minus + counts.zero + counts.plus, 540u * 256);
 }
 
@@ -86,7 +86,7 @@ TEST(Synth, ProjectionsKeepTheVariance) {
   const TemporaryFolder folder;
   const auto model = load_model(made(folder, tiny(), {.seed = 9}));
   ASSERT_TRUE(model) << model.error().text();
-  const Tensor& gate = model->layers[0].gate;
+  const Tensor& gate = model->matrix(WeightRole::gate, 0);
   const CodeCounts counts = count_codes(gate.data);
   const double nonzero = static_cast<double>(counts.minus + counts.plus) / (double{1} * gate.n * gate.k);
   EXPECT_NEAR(gate.k * nonzero * gate.scale * gate.scale, 1.0, 0.02);

@@ -10,6 +10,8 @@
 #include <optional>
 #include <span>
 
+#include "runtime/tensor/tensor_type.h"
+
 namespace tern::runtime {
 
 // How many elements a block holds. Files have 128; those that bitnet.cpp quantised on ARM since November 2025
@@ -20,20 +22,20 @@ constexpr uint64_t block_elements(I2sOrder order) {
   return order == I2sOrder::blocks_of_128 ? 128 : 64;
 }
 
-// Where an element of the flattened matrix lies: bits shift+1 and shift of a byte.
-struct CodePlace {
+// The bits that hold an element of the flattened matrix: bits shift+1 and shift of a byte.
+struct CodeBits {
   uint64_t byte;
   unsigned shift;
 };
-constexpr CodePlace place_of(uint64_t element, I2sOrder order) {
+constexpr CodeBits bits_of(uint64_t element, I2sOrder order) {
   const uint64_t block = block_elements(order), lanes = block / 4, within = element % block;
   return {element / block * lanes + within % lanes, static_cast<unsigned>(6 - 2 * (within / lanes))};
 }
 
-// The flattened element at a byte and a shift: the inverse of place_of.
-constexpr uint64_t element_at(CodePlace place, I2sOrder order) {
+// The flattened element at a byte and a shift: the inverse of bits_of.
+constexpr uint64_t element_at(CodeBits bits, I2sOrder order) {
   const uint64_t block = block_elements(order), lanes = block / 4;
-  return place.byte / lanes * block + (6 - place.shift) / 2 * lanes + place.byte % lanes;
+  return bits.byte / lanes * block + (6 - bits.shift) / 2 * lanes + bits.byte % lanes;
 }
 
 // The first element, in file order, whose code is 3, which stands for nothing; none if all codes are good.
@@ -43,10 +45,7 @@ std::optional<uint64_t> find_bad_code(std::span<const std::byte> codes, I2sOrder
 // Whether every weight is 0. Fast where it is false, as the first bytes then tell.
 bool all_zero(std::span<const std::byte> codes);
 
-struct CodeCounts {
-  uint64_t minus = 0, zero = 0, plus = 0, bad = 0;  // codes 0, 1, 2, 3
-  bool operator==(const CodeCounts&) const = default;
-};
+// `bad` counts codes of 3.
 CodeCounts count_codes(std::span<const std::byte> codes);
 
 }  // namespace tern::runtime

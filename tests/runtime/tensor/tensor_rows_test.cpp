@@ -1,4 +1,4 @@
-#include "runtime/model/tensor_rows.h"
+#include "runtime/tensor/tensor_rows.h"
 
 #include <gtest/gtest.h>
 
@@ -16,8 +16,8 @@ constexpr TensorType all_types[] = {TensorType::f32, TensorType::f16, TensorType
                                     TensorType::q6_k};
 
 std::vector<std::byte> bytes_for(TensorType type, size_t elements) {
-  const TensorTypeRow& row = row_of(type);
-  return std::vector<std::byte>(elements / row.block_elements * row.block_bytes);
+  const TensorTypeInfo& found = info(type);
+  return std::vector<std::byte>(elements / found.block_elements * found.block_bytes);
 }
 
 std::vector<float> round_trip(TensorType type, const std::vector<float>& values) {

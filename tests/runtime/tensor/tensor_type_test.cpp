@@ -1,4 +1,4 @@
-#include "runtime/gguf/tensor_type.h"
+#include "runtime/tensor/tensor_type.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "runtime/model/i2_s.h"
+#include "runtime/tensor/i2_s.h"
 
 #include <gtest/gtest.h>
 
@@ -11,10 +11,10 @@ namespace {
 
 constexpr I2sOrder orders[] = {I2sOrder::blocks_of_128, I2sOrder::blocks_of_64};
 
-void put(std::vector<std::byte>& codes, uint64_t element, unsigned code, I2sOrder order) {
-  const CodePlace place = place_of(element, order);
-  codes[place.byte] &= static_cast<std::byte>(~(3u << place.shift));
-  codes[place.byte] |= static_cast<std::byte>(code << place.shift);
+void set_code(std::vector<std::byte>& codes, uint64_t element, unsigned code, I2sOrder order) {
+  const CodeBits bits = bits_of(element, order);
+  codes[bits.byte] &= static_cast<std::byte>(~(3u << bits.shift));
+  codes[bits.byte] |= static_cast<std::byte>(code << bits.shift);
 }
 
 // All weights 0, that is, all codes 1.
@@ -25,28 +25,28 @@ std::vector<std::byte> zeros(size_t bytes) {
 // The example that describes the format: w[0] = +1, w[33] = -1, the other 126 weights 0.
 TEST(I2S, FormatExample) {
   std::vector<std::byte> codes = zeros(32);
-  put(codes, 0, 2, I2sOrder::blocks_of_128);
-  put(codes, 33, 0, I2sOrder::blocks_of_128);
+  set_code(codes, 0, 2, I2sOrder::blocks_of_128);
+  set_code(codes, 33, 0, I2sOrder::blocks_of_128);
   std::vector<std::byte> expected = zeros(32);
   expected[0] = std::byte{0x95};
   expected[1] = std::byte{0x45};
   EXPECT_EQ(codes, expected);
 }
 
-TEST(I2S, PlacesInBlocksOf64) {
-  EXPECT_EQ(place_of(17, I2sOrder::blocks_of_64).byte, 1u);
-  EXPECT_EQ(place_of(17, I2sOrder::blocks_of_64).shift, 4u);
-  EXPECT_EQ(place_of(64 + 63, I2sOrder::blocks_of_64).byte, 31u);
-  EXPECT_EQ(place_of(64 + 63, I2sOrder::blocks_of_64).shift, 0u);
+TEST(I2S, BitsInBlocksOf64) {
+  EXPECT_EQ(bits_of(17, I2sOrder::blocks_of_64).byte, 1u);
+  EXPECT_EQ(bits_of(17, I2sOrder::blocks_of_64).shift, 4u);
+  EXPECT_EQ(bits_of(64 + 63, I2sOrder::blocks_of_64).byte, 31u);
+  EXPECT_EQ(bits_of(64 + 63, I2sOrder::blocks_of_64).shift, 0u);
 }
 
-TEST(I2S, EveryElementHasAPlaceOfItsOwn) {
+TEST(I2S, EveryElementHasBitsOfItsOwn) {
   for (const I2sOrder order : orders) {
     std::vector<int> taken(384);
     for (uint64_t e = 0; e < 384; ++e) {
-      const CodePlace place = place_of(e, order);
-      EXPECT_EQ(element_at(place, order), e);
-      ++taken[place.byte * 4 + place.shift / 2];
+      const CodeBits bits = bits_of(e, order);
+      EXPECT_EQ(element_at(bits, order), e);
+      ++taken[bits.byte * 4 + bits.shift / 2];
     }
     EXPECT_EQ(taken, std::vector<int>(384, 1));
   }
@@ -58,7 +58,7 @@ TEST(I2S, FindsACodeOfThreeWhereverItIs) {
       std::vector<std::byte> codes =
           zeros(75008);  // 300032 elements: past the pieces that are searched at once
       EXPECT_EQ(find_bad_code(codes, order), std::nullopt);
-      put(codes, element, 3, order);
+      set_code(codes, element, 3, order);
       EXPECT_EQ(find_bad_code(codes, order), element);
     }
   }

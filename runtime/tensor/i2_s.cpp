@@ -1,8 +1,10 @@
-#include "runtime/model/i2_s.h"
+#include "runtime/tensor/i2_s.h"
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
+
+#include "runtime/tensor/bytes.h"
 
 namespace tern::runtime {
 namespace {
@@ -71,5 +73,36 @@ CodeCounts count_codes(std::span<const std::byte> codes) {
   counts.minus = 4 * codes.size() - counts.zero - counts.plus - counts.bad;
   return counts;
 }
+
+namespace {
+
+constexpr uint32_t tail_bytes = 32;  // the scale, and 28 bytes without meaning
+
+ir::Layout layout(I2sOrder order) {
+  switch (order) {
+    case I2sOrder::blocks_of_128: return ir::i2s_layout();
+    case I2sOrder::blocks_of_64: break;
+  }
+  return ir::i2s_64_layout();
+}
+
+}  // namespace
+
+constinit const TensorTypeInfo i2_s_type = {
+    .type = TensorType::i2_s,
+    .name = "I2_S",
+    .size_rule = SizeRule::flat,
+    .block_elements = 4,
+    .block_bytes = 1,
+    .tail_bytes = tail_bytes,
+    .weights = {ir::Element::trit, ir::Scaling::tensor},
+    .find_bad = [](std::span<const std::byte> data, uint64_t,
+                   I2sOrder order) { return find_bad_code(data, order); },
+    .fault = "holds the code 3, which stands for no weight,",
+    .layout = layout,
+    .layout_elements = block_elements,
+    .read_scale = [](std::span<const std::byte> tail) { return load<float>(tail.data()); },
+    .all_zero = all_zero,
+    .count_codes = count_codes};
 
 }  // namespace tern::runtime

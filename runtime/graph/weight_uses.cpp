@@ -1,0 +1,44 @@
+#include "runtime/graph/weight_uses.h"
+
+#include <algorithm>
+#include <cassert>
+#include <set>
+#include <utility>
+
+namespace tern::runtime {
+namespace {
+
+WeightUse use_of(const Graph& graph, const Operation& operation, int64_t layer) {
+  assert(operation.weights.size() == 1);
+  const auto type = [&](int value) { return graph.values[static_cast<size_t>(value)].type; };
+  const int64_t width = type(operation.results[0]).width;
+  WeightUse use{operation.weights[0], layer, operation.op, false, 0, width};
+  if (operation.op == Op::rms_norm) use.n = 1;
+  if (operation.op == Op::matmul) {
+    const ValueType input = type(operation.operands[0]);
+    use.is_exact = input.kind == ValueKind::i8;
+    use.n = width;
+    use.k = input.width;
+  }
+  return use;
+}
+
+}  // namespace
+
+std::vector<WeightUse> weight_uses(const Graph& graph) {
+  std::vector<WeightUse> uses;
+  std::set<std::pair<int64_t, WeightRole>> known;
+  for (const Block& block : graph.blocks) {
+    for (int64_t i = 0; i < std::max<int64_t>(block.layers, 1); ++i) {
+      const int64_t layer = block.layers > 0 ? block.first_layer + i : -1;
+      for (const Operation& operation : block.operations) {
+        if (operation.weights.empty()) continue;
+        const WeightUse use = use_of(graph, operation, layer);
+        if (known.emplace(layer, use.role).second) uses.push_back(use);
+      }
+    }
+  }
+  return uses;
+}
+
+}  // namespace tern::runtime

@@ -1,0 +1,120 @@
+// The tensor types of GGUF files, a record each: number, name and size, and for a type that this program
+// reads also how its values are checked, decoded, encoded and packed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/expected.h"
+#include "ir/kernel/layout.h"
+#include "ir/kernel/problem.h"
+
+namespace tern::runtime {
+
+// The values are GGUF's ids. The numbers of the ternary types are those of bitnet.cpp and ik_llama.cpp:
+// other programs have retired 36 and 38, and use 39 for MXFP4.
+enum class TensorType : uint32_t {
+  f32 = 0,
+  f16 = 1,
+  q4_0 = 2,
+  q4_1 = 3,
+  q5_0 = 6,
+  q5_1 = 7,
+  q8_0 = 8,
+  q2_k = 10,
+  q3_k = 11,
+  q4_k = 12,
+  q5_k = 13,
+  q6_k = 14,
+  i8 = 24,
+  i16 = 25,
+  i32 = 26,
+  i64 = 27,
+  f64 = 28,
+  bf16 = 30,
+  tq1_0 = 34,
+  tq2_0 = 35,
+  i2_s = 36,
+  tl1 = 38,
+  tl2 = 39,
+  iq1_bn = 134,
+  iq2_bn = 135,
+  iq2_bn_r4 = 335,
+};
+
+// How many bytes a tensor takes.
+enum class SizeRule : uint8_t {
+  rows,     // every row is a whole number of blocks
+  flat,     // the tensor, row after row, is a whole number of blocks, and tail_bytes follow these
+  unknown,  // the file alone does not tell, or this program does not know
+};
+
+enum class I2sOrder;  // runtime/tensor/i2_s.h: what a file of this one type does not tell
+
+// How often each weight occurs in a ternary matrix; `bad` counts codes that stand for no weight.
+struct CodeCounts {
+  uint64_t minus = 0, zero = 0, plus = 0, bad = 0;
+  bool operator==(const CodeCounts&) const = default;
+};
+
+// All that there is to say of a type. The second half is for types whose values this program reads; a pointer
+// is null where it does not.
+struct TensorTypeInfo {
+  TensorType type;
+  std::string_view name;
+  SizeRule size_rule = SizeRule::unknown;
+  uint32_t block_elements = 0, block_bytes = 0;
+  uint32_t tail_bytes = 0;
+  std::string_view remark = {};  // for users whose file has this type and cannot be read; may be empty
+
+  // The W of the product that a matrix of this type makes. A type is either ternary (`layout` is there) or
+  // made of rows that stand for floats (`decode` is there).
+  ir::Operand weights = {};
+
+  // The first element (flattened) that is bad, or that begins a bad block: one that stands for no weight or
+  // for a value that is not finite. `data` is without the tail. Runs at the speed of memory.
+  std::optional<uint64_t> (*find_bad)(std::span<const std::byte> data, uint64_t elements,
+                                      I2sOrder order) = nullptr;
+  std::string_view fault = "holds a value that is not finite";  // what a tensor with such an element does
+
+  // Rows of whole blocks to floats, and finite floats to rows: see tensor_rows.h.
+  void (*decode)(std::span<const std::byte> bytes, std::span<float> values) = nullptr;
+  void (*encode)(std::span<const float> values, std::span<std::byte> bytes) = nullptr;
+  // What a row of `weights` is packed from: its elements, each of the bytes that weights.element is stored
+  // in, and if these are scaled by group the f32 scales. decode gives scale * element.
+  void (*read_elements)(std::span<const std::byte> row, std::byte* elements) = nullptr;
+  void (*read_scales)(std::span<const std::byte> row, float* scales) = nullptr;
+
+  // Of a ternary matrix: how its codes lie, how many elements a block of that layout has, the scale that its
+  // tail holds, whether all weights are 0 (fast where one of the first is not), and how often each occurs.
+  ir::Layout (*layout)(I2sOrder order) = nullptr;
+  uint64_t (*layout_elements)(I2sOrder order) = nullptr;
+  float (*read_scale)(std::span<const std::byte> tail) = nullptr;
+  bool (*all_zero)(std::span<const std::byte> codes) = nullptr;
+  CodeCounts (*count_codes)(std::span<const std::byte> codes) = nullptr;
+
+  bool is_ternary() const { return layout != nullptr; }
+  bool has_rows() const { return decode != nullptr; }
+};
+
+// The types that this program reads, each in a file of its own or with its likes.
+extern const TensorTypeInfo f32_type, f16_type, bf16_type;  // float_types.cpp
+extern const TensorTypeInfo q8_0_type, q6_k_type, i2_s_type;
+
+// The record of a type id; null for an id that no known program writes.
+const TensorTypeInfo* find_tensor_type(uint32_t id);
+const TensorTypeInfo& info(TensorType type);
+std::string_view name_of(TensorType type);
+
+// The names of the types for which `is_one` is true, for messages: "F32, F16 or BF16".
+std::string names_of_types(bool (*is_one)(const TensorTypeInfo& type));
+
+// Bytes of a tensor, exact. dims: fastest-varying first, none of them 0. Errors, without a location: the
+// type's size is not known, its elements are not a whole number of blocks, or the size does not fit 63 bits.
+Expected<uint64_t> tensor_bytes(TensorType type, std::span<const uint64_t> dims);
+
+}  // namespace tern::runtime
