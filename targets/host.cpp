@@ -134,7 +134,7 @@ const Expected<Host>& detect_host() {
 
 Expected<Target> host_target() {
   const Expected<Host>& host = detect_host();
-  if (!host) return host.error();
+  TERN_TRY(host);
   return host->target;
 }
 

@@ -75,52 +75,47 @@ Expected<ir::Kernel> tuned_kernel(const AsmOptions& options, const ir::Problem& 
 
 Expected<ir::Kernel> kernel_of(const AsmOptions& options, const targets::Target& target) {
   if (!options.kernel_file.empty()) return read_kernel(options.kernel_file);
-  const Expected<ir::Problem> problem = problem_of(options);
-  if (!problem) return problem.error();
+  TERN_ASSIGN(const ir::Problem problem, problem_of(options));
   // Check the sizes before anything is derived from them.
-  for (int64_t size : {problem->m, problem->n, problem->k}) {
+  for (int64_t size : {problem.m, problem.n, problem.k}) {
     if (size < 1 || size > (1 << 20)) return Error{"-m, -n and -k must be between 1 and 1048576", {}};
   }
-  if ((problem->w.scaling == ir::Scaling::group && problem->w.group < 1) ||
-      (problem->a.scaling == ir::Scaling::group && problem->a.group < 1))
+  if ((problem.w.scaling == ir::Scaling::group && problem.w.group < 1) ||
+      (problem.a.scaling == ir::Scaling::group && problem.a.group < 1))
     return Error{"a group of inputs that share a scale must have at least one", {}};
-  if (options.recipe.empty()) return tuned_kernel(options, *problem, target);
-  const Expected<kernels::Recipe> recipe = find_recipe(options.recipe, *problem);
-  if (!recipe) return recipe.error();
-  return checked(kernels::make_kernel(*recipe, *problem, target));
+  if (options.recipe.empty()) return tuned_kernel(options, problem, target);
+  TERN_ASSIGN(const kernels::Recipe recipe, find_recipe(options.recipe, problem));
+  return checked(kernels::make_kernel(recipe, problem, target));
 }
 
 Expected<std::string> cost_of(const ir::Kernel& kernel, const ir::Program& program,
                               const targets::Target& target) {
-  const Expected<codegen::CycleEstimate> estimate = codegen::estimate_cycles(program, target);
-  if (!estimate) return estimate.error();
-  return print(*estimate, static_cast<double>(kernel.problem.n * kernel.problem.k));
+  TERN_ASSIGN(const codegen::CycleEstimate estimate, codegen::estimate_cycles(program, target));
+  return print(estimate, static_cast<double>(kernel.problem.n * kernel.problem.k));
 }
 
 Expected<std::string> text_of(const AsmOptions& options) {
-  const Expected<targets::Target> target = targets::find_target(options.target);
-  if (!target) return target.error();
-  const Expected<ir::Kernel> kernel = kernel_of(options, *target);
-  if (!kernel) return kernel.error();
-  if (options.emit == "kernel") return print(*kernel);
+  TERN_ASSIGN(const targets::Target target, targets::find_target(options.target));
+  TERN_ASSIGN(const ir::Kernel kernel, kernel_of(options, target));
+  if (options.emit == "kernel") return print(kernel);
 
   std::string passes;
-  const ir::Program program = codegen::lower(*kernel, [&](std::string_view pass, const ir::Program& stage) {
+  const ir::Program program = codegen::lower(kernel, [&](std::string_view pass, const ir::Program& stage) {
     passes += fmt::format("// after: {}\n{}\n", pass, print(stage));
   });
   if (options.emit == "passes") return passes;
   if (const std::vector<Error> errors = ir::verify(program); !errors.empty()) return joined(errors);
   if (options.emit == "program") return print(program);
-  if (const Status status = check_legal(*kernel, *target); !status) return status.error();
-  if (options.emit == "cost") return cost_of(*kernel, program, *target);
+  TERN_TRY(check_legal(kernel, target));
+  if (options.emit == "cost") return cost_of(kernel, program, target);
   const codegen::Output output = options.emit == "llvm"       ? codegen::Output::llvm_ir
                                  : options.emit == "llvm-opt" ? codegen::Output::optimized_llvm_ir
                                  : options.emit == "object"   ? codegen::Output::object
                                                               : codegen::Output::assembly;
-  Expected<std::string> text = codegen::compile(program, *target, output);
+  Expected<std::string> text = codegen::compile(program, target, output);
   if (!text || options.emit != "census") return text;
   const std::optional<codegen::AssemblyCensus> census = codegen::census(*text);
-  if (!census) return Error{fmt::format("kernel {} has no loop to count", kernel->name), {}};
+  if (!census) return Error{fmt::format("kernel {} has no loop to count", kernel.name), {}};
   return print(*census);
 }
 

@@ -45,16 +45,14 @@ std::vector<uint32_t> random_ids(size_t count, uint32_t vocabulary) {
 
 // Tokens a second of one run.
 Expected<double> time_once(runtime::Engine& engine, bool prefill, size_t count, size_t depth) {
-  Expected<runtime::Sequence> sequence = engine.make_sequence(depth + count);
-  if (!sequence) return sequence.error();
+  TERN_ASSIGN(runtime::Sequence sequence, engine.make_sequence(depth + count));
   const std::vector<uint32_t> ids = random_ids(depth + count, engine.model().hyperparameters.vocabulary_size);
   const std::span<const uint32_t> all(ids);
   if (depth > 0) {
-    if (const auto logits = engine.append(*sequence, all.first(depth)); !logits) return logits.error();
+    TERN_TRY(engine.append(sequence, all.first(depth)));
   }
   const auto start = std::chrono::steady_clock::now();
-  const Expected<runtime::Logits> logits = engine.append(*sequence, all.subspan(depth), prefill ? 0 : 1);
-  if (!logits) return logits.error();
+  TERN_TRY(engine.append(sequence, all.subspan(depth), prefill ? 0 : 1));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   return static_cast<double>(count) / seconds.count();
 }
@@ -66,16 +64,13 @@ Expected<Result> measure(runtime::Engine& engine, bool prefill, size_t count, co
   if (flags.depth > 0) result.test += fmt::format("@d{}", flags.depth);
   result.threads = prefill ? engine.threads().prefill : engine.threads().decode;
   // Once to warm up, which shows nothing.
-  const Expected<double> warm =
-      time_once(engine, prefill, std::min<size_t>(count, prefill ? 64 : 4), flags.depth);
-  if (!warm) return warm.error();
+  TERN_TRY(time_once(engine, prefill, std::min<size_t>(count, prefill ? 64 : 4), flags.depth));
   double sum = 0, squares = 0;
   size_t runs = 0;
   while (runs < flags.repetitions && !interrupted()) {
-    const Expected<double> rate = time_once(engine, prefill, count, flags.depth);
-    if (!rate) return rate.error();
-    sum += *rate;
-    squares += *rate * *rate;
+    TERN_ASSIGN(const double rate, time_once(engine, prefill, count, flags.depth));
+    sum += rate;
+    squares += rate * rate;
     ++runs;
   }
   if (runs == 0) return Error{"interrupted", {}, ErrorKind::interrupted};
@@ -149,24 +144,22 @@ Expected<int> bench(BenchFlags flags) {
     flags.engine.threads = std::max(flags.engine.threads, threads);
   }
   if (flags.repetitions < 1) return Error{"-r: at least one run is needed", {}};
-  Expected<runtime::Session> loaded = load_engine(flags.engine);
-  if (!loaded) return loaded.error();
-  runtime::Engine& engine = *loaded->engine;
+  TERN_ASSIGN(runtime::Session loaded, load_engine(flags.engine));
+  runtime::Engine& engine = *loaded.engine;
   catch_interrupts();
   const bool show_progress = isatty(STDERR_FILENO) != 0;
   std::vector<Result> results;
   std::vector<runtime::EngineThreads> all(flags.threads.begin(), flags.threads.end());
   if (all.empty()) all.push_back(engine.threads());  // as they were tuned
   for (const runtime::EngineThreads& threads : all) {
-    if (const Status status = engine.set_threads(threads); !status) return status.error();
-    const Expected<double> bandwidth = engine.read_bandwidth();
-    if (!bandwidth) return bandwidth.error();
+    TERN_TRY(engine.set_threads(threads));
+    TERN_ASSIGN(const double bandwidth, engine.read_bandwidth());
     for (bool prefill : {true, false}) {
       for (size_t count : prefill ? flags.prompts : flags.generates) {
         if (count == 0 || interrupted()) continue;
         if (show_progress)
           fmt::print(stderr, "\r\x1b[K{} {} on {} ...", prefill ? "pp" : "tg", count, text(threads));
-        const Expected<Result> result = measure(engine, prefill, count, flags, *bandwidth);
+        const Expected<Result> result = measure(engine, prefill, count, flags, bandwidth);
         if (!result && !interrupted()) return result.error();
         if (result) results.push_back(*result);
       }
@@ -175,9 +168,9 @@ Expected<int> bench(BenchFlags flags) {
   if (show_progress) fmt::print(stderr, "\r\x1b[K");
   const std::string model = flags.engine.model.empty() ? "tern-small" : flags.engine.model;
   const std::string target = engine.target().name;
-  const std::string text = flags.output == "json"  ? print_json(results, model, target, loaded->kernels)
+  const std::string text = flags.output == "json"  ? print_json(results, model, target, loaded.kernels)
                            : flags.output == "csv" ? print_csv(results)
-                                                   : print_markdown(results, model, target, loaded->kernels);
+                                                   : print_markdown(results, model, target, loaded.kernels);
   const int written = write_output("", text);
   return interrupted() ? exit_interrupted : written;
 }

@@ -96,16 +96,14 @@ void add_kernel(Kernels& kernels, ir::Kernel kernel) {
 Expected<codegen::BundleTarget> kernels_for(const CompileFlags& flags, const std::string& target_name,
                                             const Kernels& from_files,
                                             const std::vector<RowsOfProduct>& products) {
-  Expected<targets::Target> target = targets::find_target(target_name);
-  if (!target) return target.error();
-  codegen::BundleTarget result{target.take(), {}};
+  TERN_ASSIGN(targets::Target target, targets::find_target(target_name));
+  codegen::BundleTarget result{std::move(target), {}};
   for (const ir::Kernel& kernel : from_files) {
     if (targets::illegal(kernel, result.target).empty()) add_kernel(result.kernels, kernel);
   }
-  Expected<Kernels> chosen = chosen_kernels(flags, products, target_name, result.target);
-  if (!chosen) return chosen.error();
-  for (ir::Kernel& kernel : *chosen) {
-    if (const Status status = check_legal(kernel, result.target); !status) return status.error();
+  TERN_ASSIGN(Kernels chosen, chosen_kernels(flags, products, target_name, result.target));
+  for (ir::Kernel& kernel : chosen) {
+    TERN_TRY(check_legal(kernel, result.target));
     add_kernel(result.kernels, std::move(kernel));
   }
   return result;
@@ -131,9 +129,8 @@ Expected<codegen::Bundle> plan_bundle(const CompileFlags& flags) {
     return Error{"nothing to compile: name files with kernels, or a model with -m", {}};
   Kernels from_files;
   for (const std::string& file : flags.kernel_files) {
-    Expected<ir::Kernel> kernel = read_kernel(file);
-    if (!kernel) return kernel.error();
-    from_files.push_back(kernel.take());
+    TERN_ASSIGN(ir::Kernel kernel, read_kernel(file));
+    from_files.push_back(std::move(kernel));
   }
   std::optional<runtime::Model> model;
   std::vector<RowsOfProduct> products;
@@ -146,48 +143,43 @@ Expected<codegen::Bundle> plan_bundle(const CompileFlags& flags) {
   bundle.name = codegen::identifier(flags.name.empty() ? fs::path(source).stem().string() : flags.name);
   bundle.generator = TERN_VERSION;
   for (const std::string& target : flags.targets) {
-    Expected<codegen::BundleTarget> entry = kernels_for(flags, target, from_files, products);
-    if (!entry) return entry.error();
-    bundle.targets.push_back(entry.take());
+    TERN_ASSIGN(codegen::BundleTarget entry, kernels_for(flags, target, from_files, products));
+    bundle.targets.push_back(std::move(entry));
   }
-  if (const Status status = codegen::arrange_targets(bundle); !status) return status.error();
-  if (const Status status = check_used(from_files, bundle); !status) return status.error();
+  TERN_TRY(codegen::arrange_targets(bundle));
+  TERN_TRY(check_used(from_files, bundle));
   std::erase_if(bundle.targets, [](const codegen::BundleTarget& entry) { return entry.kernels.empty(); });
   return bundle;
 }
 
 // The files of the folder: the header, and the library or the objects.
 Expected<std::vector<codegen::ObjectFile>> files_of(const codegen::Bundle& bundle, bool as_library) {
-  Expected<std::vector<codegen::ObjectFile>> objects = codegen::compile_bundle(bundle);
-  if (!objects) return objects.error();
+  TERN_ASSIGN(std::vector<codegen::ObjectFile> objects, codegen::compile_bundle(bundle));
   std::vector<codegen::ObjectFile> files = {{bundle.name + ".h", codegen::bundle_header(bundle)}};
   if (as_library) {
-    Expected<std::string> archive = codegen::make_archive(*objects);
-    if (!archive) return archive.error();
-    files.push_back({"lib" + bundle.name + ".a", archive.take()});
+    TERN_ASSIGN(std::string archive, codegen::make_archive(objects));
+    files.push_back({"lib" + bundle.name + ".a", std::move(archive)});
   } else {
-    std::ranges::move(*objects, std::back_inserter(files));
+    std::ranges::move(objects, std::back_inserter(files));
   }
   return files;
 }
 
 Expected<int> compile(const CompileFlags& flags) {
-  const Expected<codegen::Bundle> bundle = plan_bundle(flags);
-  if (!bundle) return bundle.error();
-  const fs::path folder = flags.folder.empty() ? fs::path(bundle->name) : fs::path(flags.folder);
+  TERN_ASSIGN(const codegen::Bundle bundle, plan_bundle(flags));
+  const fs::path folder = flags.folder.empty() ? fs::path(bundle.name) : fs::path(flags.folder);
   std::error_code problem;
   fs::create_directories(folder, problem);
   if (problem) return Error{problem.message(), {folder.string(), 0, 0}, kind_of_errno(problem.value())};
-  const Expected<std::vector<codegen::ObjectFile>> files = files_of(*bundle, flags.emit == "library");
-  if (!files) return files.error();
+  TERN_ASSIGN(const std::vector<codegen::ObjectFile> files, files_of(bundle, flags.emit == "library"));
   size_t bytes = 0;
-  for (const codegen::ObjectFile& file : *files) {
+  for (const codegen::ObjectFile& file : files) {
     if (const int code = write_output((folder / file.name).string(), file.content); code != exit_ok)
       return code;
     bytes += file.content.size();
   }
   std::vector<std::string> counts;
-  for (const codegen::BundleTarget& entry : bundle->targets)
+  for (const codegen::BundleTarget& entry : bundle.targets)
     counts.push_back(fmt::format("{} kernels for {}", entry.kernels.size(), entry.target.name));
   fmt::print("{}: {}, {:.1f} MB\n", folder.string(), fmt::join(counts, ", "),
              static_cast<double>(bytes) / 1e6);

@@ -34,16 +34,15 @@ struct DbFlags {
 
 Expected<Provenance> this_machine() {
   const Expected<targets::Host>& host = targets::detect_host();
-  if (!host) return host.error();
+  TERN_TRY(host);
   return autotune::provenance_of(*host);
 }
 
 // The file that is named, else this machine's.
 Expected<fs::path> file_of(const std::string& named) {
   if (!named.empty()) return fs::path(named);
-  const Expected<Provenance> here = this_machine();
-  if (!here) return here.error();
-  const fs::path file = autotune::database_file(*here);
+  TERN_ASSIGN(const Provenance here, this_machine());
+  const fs::path file = autotune::database_file(here);
   std::error_code problem;
   if (!fs::exists(file, problem))
     return Error{"there is no database of this machine yet: 'tern tune' makes one", {file.string(), 0, 0}};
@@ -52,18 +51,16 @@ Expected<fs::path> file_of(const std::string& named) {
 
 // Any machine's, with what is damaged in it.
 Expected<ParsedDatabase> parse_file(const fs::path& file) {
-  const Expected<std::string> text = read_text(file.string());
-  if (!text) return text.error();
-  return autotune::parse_database(*text, file.string());
+  TERN_ASSIGN(const std::string text, read_text(file.string()));
+  return autotune::parse_database(text, file.string());
 }
 
 // The same, and says what is damaged.
 Expected<Database> read_file(const fs::path& file) {
-  Expected<ParsedDatabase> parsed = parse_file(file);
-  if (!parsed) return parsed.error();
-  for (const autotune::Quarantined& piece : parsed->quarantined)
+  TERN_ASSIGN(ParsedDatabase parsed, parse_file(file));
+  for (const autotune::Quarantined& piece : parsed.quarantined)
     fmt::print(stderr, "tern: warning: left out: {}\n", piece.reason.text());
-  return std::move(parsed->database);
+  return std::move(parsed.database);
 }
 
 // The databases of the folder, sorted.
@@ -79,8 +76,7 @@ std::vector<fs::path> all_files() {
 }
 
 Expected<int> list(const DbFlags&) {
-  const Expected<Provenance> here = this_machine();
-  if (!here) return here.error();
+  TERN_ASSIGN(const Provenance here, this_machine());
   const std::vector<fs::path> files = all_files();
   if (files.empty())
     fmt::print("no databases in {}: 'tern tune' makes one\n", autotune::database_folder().string());
@@ -90,7 +86,7 @@ Expected<int> list(const DbFlags&) {
       fmt::print("{}\n", parsed.error().text());
       continue;
     }
-    fmt::print("{}{}\n  {}\n", file.string(), parsed->database.provenance == *here ? " (this machine)" : "",
+    fmt::print("{}{}\n  {}\n", file.string(), parsed->database.provenance == here ? " (this machine)" : "",
                summary(parsed->database));
     if (!parsed->quarantined.empty())
       fmt::print("  {} damaged: see 'tern db verify'\n", parsed->quarantined.size());
@@ -113,13 +109,11 @@ Status parse_shape(const std::string& text, DatabaseFilter& filter) {
 Expected<int> show(const DbFlags& flags) {
   DatabaseFilter filter{{}, {}, flags.rows, flags.candidates};
   if (!flags.shape.empty()) {
-    if (const Status shape = parse_shape(flags.shape, filter); !shape) return shape.error();
+    TERN_TRY(parse_shape(flags.shape, filter));
   }
-  const Expected<fs::path> file = file_of(flags.file);
-  if (!file) return file.error();
-  const Expected<Database> database = read_file(*file);
-  if (!database) return database.error();
-  return write_output("", fmt::format("{}\n{}", file->string(), table(*database, filter)));
+  TERN_ASSIGN(const fs::path file, file_of(flags.file));
+  TERN_ASSIGN(const Database database, read_file(file));
+  return write_output("", fmt::format("{}\n{}", file.string(), table(database, filter)));
 }
 
 // Merges files into one, which must all be of its machine.
@@ -138,7 +132,7 @@ Expected<int> merge_into(const fs::path& into, const Provenance& machine,
     for (const Database& other : databases) merge(database, other);
     result = summary(database);
   });
-  if (!updated) return updated.error();
+  TERN_TRY(updated);
   fmt::print("{}: {}\n", into.string(), result);
   return exit_ok;
 }
@@ -146,31 +140,26 @@ Expected<int> merge_into(const fs::path& into, const Provenance& machine,
 Expected<std::vector<Database>> read_files(const std::vector<std::string>& files) {
   std::vector<Database> databases;
   for (const std::string& file : files) {
-    Expected<Database> database = read_file(file);
-    if (!database) return database.error();
-    databases.push_back(database.take());
+    TERN_ASSIGN(Database database, read_file(file));
+    databases.push_back(std::move(database));
   }
   return databases;
 }
 
 // Into the file that is named, which has the machine of the first; else into this machine's.
 Expected<int> merge_files(const DbFlags& flags) {
-  const Expected<std::vector<Database>> databases = read_files(flags.files);
-  if (!databases) return databases.error();
+  TERN_ASSIGN(const std::vector<Database> databases, read_files(flags.files));
   if (!flags.output.empty())
-    return merge_into(flags.output, databases->front().provenance, *databases, flags.files);
-  const Expected<Provenance> here = this_machine();
-  if (!here) return here.error();
-  return merge_into(autotune::database_file(*here), *here, *databases, flags.files);
+    return merge_into(flags.output, databases.front().provenance, databases, flags.files);
+  TERN_ASSIGN(const Provenance here, this_machine());
+  return merge_into(autotune::database_file(here), here, databases, flags.files);
 }
 
 Expected<int> export_file(const DbFlags& flags) {
-  const Expected<fs::path> file = file_of(flags.file);
-  if (!file) return file.error();
-  Expected<Database> database = read_file(*file);
-  if (!database) return database.error();
-  if (flags.choices) database->records.clear();
-  return write_output(flags.output, print(*database));
+  TERN_ASSIGN(const fs::path file, file_of(flags.file));
+  TERN_ASSIGN(Database database, read_file(file));
+  if (flags.choices) database.records.clear();
+  return write_output(flags.output, print(database));
 }
 
 // Files of the same CPU that an older generator of kernels made: no program reads them any more.
@@ -186,26 +175,22 @@ std::vector<fs::path> outdated_files(const Provenance& here) {
 }
 
 Expected<int> prune_file(const DbFlags& flags) {
-  const Expected<Provenance> here = this_machine();
-  if (!here) return here.error();
-  const Expected<fs::path> file = file_of(flags.file);
-  if (!file) return file.error();
-  Expected<Database> database = read_file(*file);
-  if (!database) return database.error();
-  size_t gone = autotune::prune(*database, flags.keep);
+  TERN_ASSIGN(const Provenance here, this_machine());
+  TERN_ASSIGN(const fs::path file, file_of(flags.file));
+  TERN_ASSIGN(Database database, read_file(file));
+  size_t gone = autotune::prune(database, flags.keep);
   if (!flags.dry_run) {
-    const Status updated = autotune::update_database(
-        *file, database->provenance, [&](Database& current) { gone = autotune::prune(current, flags.keep); });
-    if (!updated) return updated.error();
+    TERN_TRY(autotune::update_database(
+        file, database.provenance, [&](Database& current) { gone = autotune::prune(current, flags.keep); }));
   }
   const char* would = flags.dry_run ? "would be " : "";
-  fmt::print("{}: {} kernel{} {}forgotten\n", file->string(), gone, gone == 1 ? "" : "s", would);
+  fmt::print("{}: {} kernel{} {}forgotten\n", file.string(), gone, gone == 1 ? "" : "s", would);
   if (!flags.file.empty()) return exit_ok;
-  for (const fs::path& old : outdated_files(*here)) {
+  for (const fs::path& old : outdated_files(here)) {
     std::error_code problem;
     if (!flags.dry_run && !fs::remove(old, problem))
       return Error{problem.message(), {old.string(), 0, 0}, kind_of_errno(problem.value())};
-    fmt::print("{}: {}removed, generator {} has taken its place\n", old.string(), would, here->generator);
+    fmt::print("{}: {}removed, generator {} has taken its place\n", old.string(), would, here.generator);
   }
   return exit_ok;
 }
@@ -220,21 +205,20 @@ Expected<bool> verify_file(const fs::path& file, bool repair, const Provenance& 
     if (parsed->quarantined.empty()) return true;
   }
   if (!repair) return false;
-  const Expected<size_t> moved = autotune::repair_database(file, parsed ? parsed->database.provenance : here);
-  if (!moved) return moved.error();
-  fmt::print("{}: {} moved to {}.quarantine\n", file.string(), *moved, file.string());
+  TERN_ASSIGN(const size_t moved,
+              autotune::repair_database(file, parsed ? parsed->database.provenance : here));
+  fmt::print("{}: {} moved to {}.quarantine\n", file.string(), moved, file.string());
   return true;
 }
 
 Expected<int> verify(const DbFlags& flags) {
-  const Expected<Provenance> here = this_machine();
-  if (!here) return here.error();
+  TERN_ASSIGN(const Provenance here, this_machine());
   std::vector<fs::path> files(flags.files.begin(), flags.files.end());
   if (files.empty()) files = all_files();
   if (files.empty()) fmt::print("no databases in {}\n", autotune::database_folder().string());
   int code = exit_ok;
   for (const fs::path& file : files) {
-    const Expected<bool> good = verify_file(file, flags.repair, *here);
+    const Expected<bool> good = verify_file(file, flags.repair, here);
     if (!good) report(good.error());
     if (!good || !*good) code = exit_failed;
   }

@@ -24,20 +24,18 @@ struct EvalFlags {
 };
 
 Expected<int> score_ids(const EvalFlags& flags, runtime::Engine& engine) {
-  const Expected<std::vector<uint32_t>> ids = read_ids(flags.ids);
-  if (!ids) return ids.error();
-  Expected<runtime::Sequence> sequence =
-      engine.make_sequence(flags.context != 0 ? flags.context : ids->size());
-  if (!sequence) return sequence.error();
-  const Expected<std::vector<double>> scores = runtime::log_probabilities(engine, *sequence, *ids);
+  TERN_ASSIGN(const std::vector<uint32_t> ids, read_ids(flags.ids));
+  TERN_ASSIGN(runtime::Sequence sequence,
+              engine.make_sequence(flags.context != 0 ? flags.context : ids.size()));
+  const Expected<std::vector<double>> scores = runtime::log_probabilities(engine, sequence, ids);
   if (!scores) return Error{scores.error().message, {flags.ids, 0, 0}};
   if (flags.json) {
-    fmt::print("{}\n", nlohmann::json{{"tokens", *ids}, {"logprobs", *scores}}.dump());
+    fmt::print("{}\n", nlohmann::json{{"tokens", ids}, {"logprobs", *scores}}.dump());
     return exit_ok;
   }
   double sum = 0;
   for (size_t i = 0; i < scores->size(); ++i) {
-    fmt::print("{:6} {:8} {:.6f}\n", i + 1, (*ids)[i + 1], (*scores)[i]);
+    fmt::print("{:6} {:8} {:.6f}\n", i + 1, ids[i + 1], (*scores)[i]);
     sum += (*scores)[i];
   }
   fmt::print("mean {:.6f} nats a token, perplexity {:.4f}\n", -sum / static_cast<double>(scores->size()),
@@ -46,10 +44,9 @@ Expected<int> score_ids(const EvalFlags& flags, runtime::Engine& engine) {
 }
 
 Expected<int> score_text(const EvalFlags& flags, runtime::Engine& engine) {
-  const Expected<std::string> text = read_text(flags.file);
-  if (!text) return text.error();
-  if (text->empty()) return Error{"is empty", {flags.file, 0, 0}};
-  const std::vector<uint32_t> tokens = engine.tokenizer().encode(*text, false);
+  TERN_ASSIGN(const std::string text, read_text(flags.file));
+  if (text.empty()) return Error{"is empty", {flags.file, 0, 0}};
+  const std::vector<uint32_t> tokens = engine.tokenizer().encode(text, false);
   const size_t context = flags.context != 0 ? flags.context : engine.model().hyperparameters.context_length;
   const bool show_progress = isatty(STDERR_FILENO) != 0;
   catch_interrupts();
@@ -61,7 +58,7 @@ Expected<int> score_text(const EvalFlags& flags, runtime::Engine& engine) {
   if (!result) return Error{result.error().message, {flags.file, 0, 0}, result.error().kind};
   // Characters are those of UTF-8: bytes that do not continue one.
   size_t characters = 0;
-  for (char c : *text) characters += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  for (char c : text) characters += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
   const double share = static_cast<double>(result->tokens) / static_cast<double>(tokens.size());
   const double bits = result->negative_log_sum / std::log(2.0) / (static_cast<double>(characters) * share);
   if (flags.json) {
@@ -85,9 +82,8 @@ Expected<int> score_text(const EvalFlags& flags, runtime::Engine& engine) {
 
 Expected<int> evaluate(const EvalFlags& flags) {
   if (flags.file.empty() == flags.ids.empty()) return Error{"give either a text file or --ids FILE", {}};
-  Expected<runtime::Session> loaded = load_engine(flags.engine);
-  if (!loaded) return loaded.error();
-  return flags.ids.empty() ? score_text(flags, *loaded->engine) : score_ids(flags, *loaded->engine);
+  TERN_ASSIGN(runtime::Session loaded, load_engine(flags.engine));
+  return flags.ids.empty() ? score_text(flags, *loaded.engine) : score_ids(flags, *loaded.engine);
 }
 
 }  // namespace

@@ -21,9 +21,8 @@ Expected<std::vector<uint32_t>> prompt_tokens(const TextFlags& flags, const runt
   if (!flags.ids.empty()) return read_ids(flags.ids);
   std::string text = flags.prompt;
   if (!flags.prompt_file.empty()) {
-    Expected<std::string> read = read_text(flags.prompt_file);
-    if (!read) return read.error();
-    text = read.take();
+    TERN_ASSIGN(std::string read, read_text(flags.prompt_file));
+    text = std::move(read);
   }
   return tokenizer.encode_from_beginning(text, flags.parse_special);
 }
@@ -114,25 +113,21 @@ void add_text_options(CLI::App& command, TextFlags& flags) {
 
 Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
   // Options first: nothing is loaded or printed for those that cannot work.
-  if (const Expected<runtime::Sampler> sampler = runtime::Sampler::make(flags.sampling); !sampler)
-    return sampler.error();
+  TERN_TRY(runtime::Sampler::make(flags.sampling));
   const auto start = std::chrono::steady_clock::now();
-  Expected<runtime::Session> loaded = load();
-  if (!loaded) return loaded.error();
-  runtime::Engine& engine = *loaded->engine;
+  TERN_ASSIGN(runtime::Session loaded, load());
+  runtime::Engine& engine = *loaded.engine;
   const double load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
-  const Expected<std::vector<uint32_t>> prompt = prompt_tokens(flags, engine.tokenizer());
-  if (!prompt) return prompt.error();
-  if (const Status status = runtime::check_tokens(engine, *prompt); !status)
+  TERN_ASSIGN(const std::vector<uint32_t> prompt, prompt_tokens(flags, engine.tokenizer()));
+  if (const Status status = runtime::check_tokens(engine, prompt); !status)
     return Error{status.error().message, {flags.ids, 0, 0}, status.error().kind};
-  const size_t context = context_size(flags, engine.model(), prompt->size());
-  if (prompt->size() > context)
+  const size_t context = context_size(flags, engine.model(), prompt.size());
+  if (prompt.size() > context)
     return Error{fmt::format("the prompt has {} tokens, but the context holds {} (-c sets its size)",
-                             prompt->size(), context),
+                             prompt.size(), context),
                  {}};
-  Expected<runtime::Sequence> sequence = engine.make_sequence(context);
-  if (!sequence) return sequence.error();
+  TERN_ASSIGN(runtime::Sequence sequence, engine.make_sequence(context));
 
   runtime::GenerateOptions options;
   options.most_tokens = flags.tokens;
@@ -149,12 +144,12 @@ Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
     std::fflush(stdout);
   };
   std::string shown_prompt;
-  for (uint32_t id : *prompt) {
+  for (uint32_t id : prompt) {
     if (id < engine.tokenizer().size()) shown_prompt += stream.push(engine.tokenizer().decode(id));
   }
   if (!flags.json && !flags.no_prompt) std::fwrite(shown_prompt.data(), 1, shown_prompt.size(), stdout);
   const Expected<runtime::Generation> result =
-      runtime::generate(engine, *sequence, *prompt, options, [&](uint32_t token) {
+      runtime::generate(engine, sequence, prompt, options, [&](uint32_t token) {
         show(stream.push(engine.tokenizer().decode(token)));
         return !interrupted();
       });
@@ -164,16 +159,16 @@ Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
   }
   show(stream.flush());
   if (flags.json) {
-    const nlohmann::json object = {{"prompt", *prompt}, {"tokens", result->tokens}, {"text", text}};
+    const nlohmann::json object = {{"prompt", prompt}, {"tokens", result->tokens}, {"text", text}};
     fmt::print("{}\n", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     std::fputc('\n', stdout);
   }
   std::fflush(stdout);
   explain_stop(*result, context);
-  const std::string beside = loaded->end_tuning ? loaded->end_tuning() : "";
+  const std::string beside = loaded.end_tuning ? loaded.end_tuning() : "";
   if (flags.stats) {
-    print_stats(*loaded, *result, load_seconds);
+    print_stats(loaded, *result, load_seconds);
     if (!beside.empty()) fmt::print(stderr, "beside   {}\n", beside);
   }
   return result->reason == runtime::StopReason::interrupted ? exit_interrupted : exit_ok;

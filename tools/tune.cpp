@@ -47,17 +47,16 @@ struct TuneFlags {
 };
 
 Expected<std::vector<autotune::TuneTask>> tasks_of(const TuneFlags& flags) {
-  const Expected<std::vector<autotune::Use>> uses = parse_uses(flags.uses);
-  if (!uses) return uses.error();
+  TERN_ASSIGN(const std::vector<autotune::Use> uses, parse_uses(flags.uses));
   if (flags.shapes.empty())
-    return runtime::tasks_of_model(flags.model.empty() ? default_model() : flags.model, *uses);
+    return runtime::tasks_of_model(flags.model.empty() ? default_model() : flags.model, uses);
   std::vector<ir::Problem> shapes;
   for (const std::string& text : flags.shapes) {
     const Expected<ir::Problem> shape = parse_shape(text);
     if (!shape) return Error{fmt::format("--shape: {}", shape.error().message), {}};
     shapes.push_back(*shape);
   }
-  return runtime::tasks_of_shapes(shapes, *uses);
+  return runtime::tasks_of_shapes(shapes, uses);
 }
 
 // Kernels that were good on another CPU, to be tried first.
@@ -66,9 +65,8 @@ Expected<std::vector<autotune::Record>> read_hints(const std::string& file) {
   std::ifstream in(file);
   std::ostringstream text;
   if (!in || !(text << in.rdbuf())) return Error{"--from: cannot be read", {file, 0, 0}};
-  Expected<autotune::ParsedDatabase> parsed = autotune::parse_database(text.str(), file);
-  if (!parsed) return parsed.error();
-  return std::move(parsed->database.records);
+  TERN_ASSIGN(autotune::ParsedDatabase parsed, autotune::parse_database(text.str(), file));
+  return std::move(parsed.database.records);
 }
 
 // The command line has let no other names pass.
@@ -77,12 +75,10 @@ autotune::Objective objective_of(const TuneFlags& flags) {
 }
 
 Expected<int> show_space(const TuneFlags& flags) {
-  const Expected<std::vector<autotune::TuneTask>> tasks = tasks_of(flags);
-  if (!tasks) return tasks.error();
-  const Expected<targets::Target> target = targets::find_target(flags.target);
-  if (!target) return target.error();
+  TERN_ASSIGN(const std::vector<autotune::TuneTask> tasks, tasks_of(flags));
+  TERN_ASSIGN(const targets::Target target, targets::find_target(flags.target));
   std::string text;
-  for (const autotune::TuneTask& task : *tasks) text += space_text(task, *target);
+  for (const autotune::TuneTask& task : tasks) text += space_text(task, target);
   return write_output("", text);
 }
 
@@ -92,15 +88,14 @@ Expected<bool> should_tune_threads(const TuneFlags& flags, const fs::path& file,
   if (flags.no_threads || flags.sample > 0 || flags.threads != 0 || !flags.shapes.empty()) return false;
   if (flags.again) return true;
   std::vector<std::string> warnings;  // run_job says them
-  const Expected<autotune::Database> known =
-      autotune::load_choices(file, autotune::provenance_of(host), warnings);
-  if (!known) return known.error();
-  const Expected<runtime::Model> model =
-      runtime::load_model(flags.model.empty() ? default_model() : flags.model, {.check_values = false});
-  if (!model) return model.error();
-  const auto choice = std::ranges::find(known->threads, runtime::shape_of(model->hyperparameters),
+  TERN_ASSIGN(const autotune::Database known,
+              autotune::load_choices(file, autotune::provenance_of(host), warnings));
+  TERN_ASSIGN(
+      const runtime::Model model,
+      runtime::load_model(flags.model.empty() ? default_model() : flags.model, {.check_values = false}));
+  const auto choice = std::ranges::find(known.threads, runtime::shape_of(model.hyperparameters),
                                         &autotune::ThreadChoice::model);
-  return !runtime::chosen_threads(*known, model->hyperparameters, host) ||
+  return !runtime::chosen_threads(known, model.hyperparameters, host) ||
          choice->objective != objective_of(flags);
 }
 
@@ -109,44 +104,40 @@ Expected<int> run_tune(const TuneFlags& flags) {
   if (!flags.import_folder.empty()) return import_results(flags.import_folder, flags.database);
   const Expected<double> budget = parse_duration(flags.budget);
   if (!budget) return Error{fmt::format("--budget: {}", budget.error().message), {}};
-  const Expected<std::vector<autotune::TuneTask>> tasks = tasks_of(flags);
-  if (!tasks) return tasks.error();
+  TERN_ASSIGN(const std::vector<autotune::TuneTask> tasks, tasks_of(flags));
   if (!flags.export_folder.empty())
-    return export_job(*tasks, flags.target, flags.export_folder, flags.candidates);
+    return export_job(tasks, flags.target, flags.export_folder, flags.candidates);
   if (flags.predict)
-    return predict(*tasks, flags.target, static_cast<int>(flags.threads == 0 ? 1 : flags.threads),
+    return predict(tasks, flags.target, static_cast<int>(flags.threads == 0 ? 1 : flags.threads),
                    flags.database, flags.explain);
   const Expected<targets::Host>& host = targets::detect_host();
-  if (!host) return host.error();
+  TERN_TRY(host);
   const autotune::Objective objective = objective_of(flags);
   const Expected<autotune::JouleReader> joules = joule_reader();
   if (!joules && objective == autotune::Objective::energy)
     return Error{fmt::format("--objective energy: {}", joules.error().text()), {}, joules.error().kind};
-  Expected<std::vector<autotune::Record>> hints = read_hints(flags.from);
-  if (!hints) return hints.error();
+  TERN_ASSIGN(std::vector<autotune::Record> hints, read_hints(flags.from));
   const autotune::Provenance provenance = autotune::provenance_of(*host);
   runtime::TuneJob job;
-  job.tasks = *tasks;
+  job.tasks = tasks;
   job.options.exhaustive = flags.exhaustive;
   job.options.sample = flags.sample;
   job.options.again = flags.again;
   job.options.seed = flags.seed;
   job.options.target = flags.target;
-  job.options.hints = hints.take();
+  job.options.hints = std::move(hints);
   job.threads = flags.threads;
   job.file = runtime::tuned_file(flags.database, provenance);
-  const Expected<bool> wants_threads = should_tune_threads(flags, job.file, *host);
-  if (!wants_threads) return wants_threads.error();
-  job.options.budget_seconds = *budget * (*wants_threads ? 1 - share_of_threads : 1);
+  TERN_ASSIGN(const bool wants_threads, should_tune_threads(flags, job.file, *host));
+  job.options.budget_seconds = *budget * (wants_threads ? 1 - share_of_threads : 1);
   job.wants_peak = !flags.report.empty();
 
   catch_interrupts();
-  const Expected<runtime::JobResult> done = run_job(job, *host);
-  if (!done) return done.error();
+  TERN_ASSIGN(const runtime::JobResult done, run_job(job, *host));
   std::string text = flags.sample > 0
-                         ? sample_text(done->result, job.file.string())
-                         : result_text(done->result, done->machine, job.file.string(), flags.explain);
-  if (*wants_threads && !done->result.interrupted) {
+                         ? sample_text(done.result, job.file.string())
+                         : result_text(done.result, done.machine, job.file.string(), flags.explain);
+  if (wants_threads && !done.result.interrupted) {
     const runtime::ThreadTuningOptions options{*budget * share_of_threads, objective,
                                                joules ? *joules : autotune::JouleReader()};
     EngineFlags engine;
@@ -160,9 +151,9 @@ Expected<int> run_tune(const TuneFlags& flags) {
   }
   int written = write_output("", text);
   if (!flags.report.empty()) {
-    const TuneReport about{host->target.description, provenance,   done->machine,
+    const TuneReport about{host->target.description, provenance,   done.machine,
                            autotune::date_now(),     TERN_VERSION, job.file.string()};
-    written = std::max(written, write_output(flags.report, report_html(done->result, about)));
+    written = std::max(written, write_output(flags.report, report_html(done.result, about)));
   }
   return interrupted() ? exit_interrupted : written;
 }

@@ -109,39 +109,35 @@ std::string impossible_text(const ir::Problem& problem, const targets::Target& t
 }
 
 Expected<int> why(const WhyFlags& flags) {
-  const Expected<ir::Problem> shape = parse_shape(flags.shape);
-  if (!shape) return shape.error();
+  TERN_ASSIGN(const ir::Problem shape, parse_shape(flags.shape));
   const Expected<targets::Host>& host = targets::detect_host();
-  if (!host) return host.error();
+  TERN_TRY(host);
   const autotune::Provenance provenance = autotune::provenance_of(*host);
   const fs::path file =
       flags.database.empty() ? autotune::database_file(provenance) : fs::path(flags.database);
   std::vector<std::string> warnings;
-  const Expected<autotune::Database> database = autotune::load_database(file, provenance, warnings);
-  if (!database) return database.error();
+  TERN_ASSIGN(const autotune::Database database, autotune::load_database(file, provenance, warnings));
   std::ranges::for_each(warnings, print_warning);
 
   TERN_ASSIGN(const std::unique_ptr<ThreadPool> pool,
               runtime::make_bound_threads(runtime::default_threads()));
   TERN_ASSIGN(const double bandwidth, runtime::read_bandwidth(*pool, runtime::VectorLevel::best));
   std::string text;
-  for (const autotune::Choice& choice : database->choices) {
+  for (const autotune::Choice& choice : database.choices) {
     ir::Problem problem = choice.kernels[0].problem;
-    if (problem.n != shape->n || problem.k != shape->k) continue;
+    if (problem.n != shape.n || problem.k != shape.k) continue;
     text += fmt::format(
         "{} on {} threads, for target {}, {} ({})\n", runtime::shape_text(problem), choice.conditions.threads,
         choice.conditions.target, choice.date,
         choice.complete ? "the search came to its end" : "the search was cut short: `tern tune` goes on");
-    Expected<autotune::CostModel> model =
-        autotune::CostModel::make(host->target, {choice.conditions.threads, bandwidth, 3e9}, 1);
-    if (!model) return model.error();
+    TERN_ASSIGN(autotune::CostModel model,
+                autotune::CostModel::make(host->target, {choice.conditions.threads, bandwidth, 3e9}, 1));
     for (size_t b = 0; b < choice.kernels.size(); ++b) {
       problem.m = choice.kernels[b].problem.m;
-      const std::vector<const Record*> records = records_of(*database, problem, choice.conditions);
+      const std::vector<const Record*> records = records_of(database, problem, choice.conditions);
       text += winner_text(choice, b, records);
-      const Expected<std::string> limits = limits_text(choice, records, host->target, *model, b);
-      if (!limits) return limits.error();
-      text += *limits + others_text(choice, b, records, flags.shown);
+      TERN_ASSIGN(const std::string limits, limits_text(choice, records, host->target, model, b));
+      text += limits + others_text(choice, b, records, flags.shown);
     }
     problem.m = 1;
     text += impossible_text(problem, host->target);

@@ -28,9 +28,8 @@ class Stopwatch {
 Expected<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
   Stopwatch watch;
   // Values are checked by the plan, in parallel.
-  Expected<Model> model = load_model(options.model, {options.i2s_order, false});
-  if (!model) return model.error();
-  std::unique_ptr<Engine> engine(new Engine(model.take()));
+  TERN_ASSIGN(Model model, load_model(options.model, {options.i2s_order, false}));
+  std::unique_ptr<Engine> engine(new Engine(std::move(model)));
   engine->target_ = options.kernels.target;
   engine->kv_element_ = options.kv_element;
   engine->page_positions_ = options.page_positions;
@@ -41,16 +40,15 @@ Expected<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
   engine->tokenizer_.emplace(tokenizer.take());
   engine->load_times_.tokenizer = watch.lap();
 
-  if (const Status status = engine->make_pools(options.threads); !status) return status.error();
+  TERN_TRY(engine->make_pools(options.threads));
   PlanOptions plan_options;
   plan_options.buckets = options.buckets;
-  Expected<Plan> plan = Plan::make(engine->model_, options.kernels, *engine->pool_, plan_options);
-  if (!plan) return plan.error();
-  engine->plan_.emplace(plan.take());
-  Expected<std::unique_ptr<Executor>> executor = Executor::make(
-      engine->model_, *engine->plan_, engine->pools(), vector_ops(vector_level_of(engine->target_)));
-  if (!executor) return executor.error();
-  engine->executor_ = executor.take();
+  TERN_ASSIGN(Plan plan, Plan::make(engine->model_, options.kernels, *engine->pool_, plan_options));
+  engine->plan_.emplace(std::move(plan));
+  TERN_ASSIGN(std::unique_ptr<Executor> executor,
+              Executor::make(engine->model_, *engine->plan_, engine->pools(),
+                             vector_ops(vector_level_of(engine->target_))));
+  engine->executor_ = std::move(executor);
   engine->load_times_.plan = watch.lap();
   return engine;
 }
@@ -63,22 +61,19 @@ Expected<std::shared_ptr<PagePool>> Engine::make_pool(size_t positions) const {
 }
 
 Expected<Sequence> Engine::make_sequence(size_t capacity) const {
-  Expected<std::shared_ptr<PagePool>> pool = make_pool(capacity);
-  if (!pool) return pool.error();
-  return Sequence(pool.take(), capacity);
+  TERN_ASSIGN(std::shared_ptr<PagePool> pool, make_pool(capacity));
+  return Sequence(std::move(pool), capacity);
 }
 
 Status Engine::make_pools(const EngineThreads& threads) {
   // New threads may run where the caller may: first it gets back what it had.
   decode_pool_.reset();
   pool_.reset();
-  Expected<std::unique_ptr<ThreadPool>> pool = ThreadPool::make(threads.prefill, threads.processors);
-  if (!pool) return pool.error();
-  pool_ = pool.take();
+  TERN_ASSIGN(std::unique_ptr<ThreadPool> pool, ThreadPool::make(threads.prefill, threads.processors));
+  pool_ = std::move(pool);
   if (threads.decode != threads.prefill) {
-    Expected<std::unique_ptr<ThreadPool>> own = ThreadPool::make(threads.decode, threads.processors);
-    if (!own) return own.error();
-    decode_pool_ = own.take();
+    TERN_ASSIGN(std::unique_ptr<ThreadPool> own, ThreadPool::make(threads.decode, threads.processors));
+    decode_pool_ = std::move(own);
   }
   threads_ = threads;
   return {};
@@ -105,7 +100,7 @@ Expected<Logits> Engine::append(Sequence& sequence, std::span<const uint32_t> to
   rows = rows == 0 ? most : std::min(rows, most);
   while (tokens.size() > rows) {
     const SequenceTokens part{&sequence, tokens.first(rows), false};
-    if (const Expected<Logits> logits = step({&part, 1}); !logits) return logits.error();
+    TERN_TRY(step({&part, 1}));
     tokens = tokens.subspan(rows);
   }
   const SequenceTokens last{&sequence, tokens, false};

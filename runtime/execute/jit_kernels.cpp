@@ -6,13 +6,12 @@ namespace tern::runtime {
 
 Expected<KernelSource> jit_kernels(targets::Target target, std::optional<codegen::ObjectCache> cache,
                                    KernelChoice choose) {
-  Expected<codegen::Jit> jit = codegen::Jit::make(target, std::move(cache));
-  if (!jit) return jit.error();
+  TERN_ASSIGN(codegen::Jit jit, codegen::Jit::make(target, std::move(cache)));
   if (!choose)
     choose = [target](const ir::Problem& problem) { return kernels::default_kernel(problem, target); };
   return KernelSource{std::move(target), std::move(choose),
-                      [jit = *jit](const ir::Kernel& kernel) { return jit.compile(kernel); },
-                      [jit = *jit](const ir::Program& preparation) { return jit.compile(preparation); }};
+                      [jit = jit](const ir::Kernel& kernel) { return jit.compile(kernel); },
+                      [jit = jit](const ir::Program& preparation) { return jit.compile(preparation); }};
 }
 
 }  // namespace tern::runtime

@@ -111,9 +111,8 @@ Expected<codegen::CompiledKernel> provide_preparation(const tern_bundle& bundle,
 
 Expected<BundleKernels> kernels_of(const tern_bundle& bundle, const tern_target& chosen,
                                    targets::Target target) {
-  Expected<Entries> parsed = entries_of(bundle, chosen);
-  if (!parsed) return parsed.error();
-  const auto entries = std::make_shared<const Entries>(parsed.take());
+  TERN_ASSIGN(Entries parsed, entries_of(bundle, chosen));
+  const auto entries = std::make_shared<const Entries>(std::move(parsed));
   std::set<int64_t> rows;
   for (const Entry& entry : *entries) rows.insert(entry.kernel.problem.m);
   if (rows.empty()) return Error{fmt::format("this program has no kernels for target {}", target.name), {}};
@@ -141,12 +140,11 @@ Expected<BundleKernels> bundle_kernels(const tern_bundle& bundle, const targets:
   for (const tern_target& entry : std::span(bundle.targets, static_cast<size_t>(bundle.target_count))) {
     names += (names.empty() ? "" : ", ") + std::string(entry.name);
     if (!target_name.empty() && entry.name != target_name) continue;
-    Expected<targets::Target> target = target_of(bundle, entry);
-    if (!target) return target.error();
-    if (const Status status = can_run(*target, host); !status)
+    TERN_ASSIGN(targets::Target target, target_of(bundle, entry));
+    if (const Status status = can_run(target, host); !status)
       reasons += "\n  " + status.error().text();
     else
-      return kernels_of(bundle, entry, target.take());
+      return kernels_of(bundle, entry, std::move(target));
   }
   if (reasons.empty())
     return Error{fmt::format("this program has no kernels for '{}'; it has them for {}", target_name, names),

@@ -184,10 +184,10 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
   std::vector<Task> tasks = code.tasks();
   std::ranges::move(packing, std::back_inserter(tasks));
   for (const std::vector<Task>* phase : {&checks, &tasks}) {
-    if (const Status status = run_tasks(pool, *phase); !status) return status.error();
+    TERN_TRY(run_tasks(pool, *phase));
   }
   for (const Status& status : code.take()) {
-    if (!status) return status.error();
+    TERN_TRY(status);
   }
   return plan;
 }

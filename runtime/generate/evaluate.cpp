@@ -17,7 +17,7 @@ double Perplexity::perplexity() const {
 Expected<std::vector<double>> log_probabilities(Engine& engine, Sequence& sequence,
                                                 std::span<const uint32_t> tokens, size_t rows) {
   if (tokens.size() < 2) return Error{"at least two tokens are needed to score one", {}};
-  if (const Status status = check_tokens(engine, tokens); !status) return status.error();
+  TERN_TRY(check_tokens(engine, tokens));
   const size_t room = sequence.capacity() - sequence.length();
   if (tokens.size() - 1 > room)
     return Error{
@@ -29,9 +29,8 @@ Expected<std::vector<double>> log_probabilities(Engine& engine, Sequence& sequen
   for (size_t first = 0; first + 1 < tokens.size(); first += rows) {
     const size_t count = std::min(rows, tokens.size() - 1 - first);
     const SequenceTokens part{&sequence, tokens.subspan(first, count), true};
-    const Expected<Logits> step = engine.step({&part, 1});
-    if (!step) return step.error();
-    const Logits& logits = *step;
+    TERN_ASSIGN(const Logits step, engine.step({&part, 1}));
+    const Logits& logits = step;
     for (size_t i = 0; i < count; ++i) {
       if (!all_finite(logits[i]))
         return Error{fmt::format("the logits after token {} are not finite: the model is broken", first + i),
@@ -45,8 +44,7 @@ Expected<std::vector<double>> log_probabilities(Engine& engine, Sequence& sequen
 Expected<Perplexity> perplexity(Engine& engine, std::span<const uint32_t> text, size_t context,
                                 const OnProgress& on_progress) {
   if (context < 2) return Error{"a context of at least two tokens is needed", {}};
-  Expected<Sequence> sequence = engine.make_sequence(context);
-  if (!sequence) return sequence.error();
+  TERN_ASSIGN(Sequence sequence, engine.make_sequence(context));
   const std::optional<uint32_t> beginning = engine.tokenizer().beginning_of_text();
   Perplexity result;
   for (size_t first = 0; first < text.size(); first += context - 1) {
@@ -55,11 +53,10 @@ Expected<Perplexity> perplexity(Engine& engine, std::span<const uint32_t> text, 
     if (beginning) window.push_back(*beginning);
     window.insert(window.end(), part.begin(), part.end());
     if (window.size() < 2) break;
-    sequence->truncate(0);
-    const Expected<std::vector<double>> scores = log_probabilities(engine, *sequence, window);
-    if (!scores) return scores.error();
-    for (double score : *scores) result.negative_log_sum -= score;
-    result.tokens += scores->size();
+    sequence.truncate(0);
+    TERN_ASSIGN(const std::vector<double> scores, log_probabilities(engine, sequence, window));
+    for (double score : scores) result.negative_log_sum -= score;
+    result.tokens += scores.size();
     if (on_progress && !on_progress(first + part.size())) break;
   }
   if (result.tokens == 0) return Error{"the text has no token to score", {}};

@@ -28,14 +28,13 @@ Status check_tokens(const Engine& engine, std::span<const uint32_t> tokens) {
 Expected<Generation> generate(Engine& engine, Sequence& sequence, std::span<const uint32_t> prompt,
                               const GenerateOptions& options, const OnToken& on_token) {
   if (prompt.empty()) return Error{"the prompt is empty, and this model has no token to begin with", {}};
-  if (const Status status = check_tokens(engine, prompt); !status) return status.error();
+  TERN_TRY(check_tokens(engine, prompt));
   const size_t room = sequence.capacity() - sequence.length();
   if (prompt.size() > room)
     return Error{fmt::format("the prompt has {} tokens, but the context holds {} (-c sets its size)",
                              prompt.size(), room),
                  {}};
-  Expected<Sampler> sampler = Sampler::make(options.sampling);
-  if (!sampler) return sampler.error();
+  TERN_ASSIGN(Sampler sampler, Sampler::make(options.sampling));
 
   Generation result;
   result.prompt_tokens = prompt.size();
@@ -44,20 +43,19 @@ Expected<Generation> generate(Engine& engine, Sequence& sequence, std::span<cons
   Clock::time_point start = Clock::now();
   Expected<Logits> logits = engine.append(sequence, prompt, options.prefill_rows);
   while (true) {
-    if (!logits) return logits.error();
-    const Expected<uint32_t> token = sampler->sample((*logits)[0], history);
-    if (!token) return token.error();
+    TERN_TRY(logits);
+    TERN_ASSIGN(const uint32_t token, sampler.sample((*logits)[0], history));
     if (result.tokens.empty()) {
       result.prefill_seconds = seconds_since(start);
       start = Clock::now();
     }
-    if (options.stop_at_end && engine.tokenizer().is_end(*token)) {
+    if (options.stop_at_end && engine.tokenizer().is_end(token)) {
       result.reason = StopReason::end_token;
       break;
     }
-    result.tokens.push_back(*token);
-    history.push_back(*token);
-    if (on_token && !on_token(*token)) {
+    result.tokens.push_back(token);
+    history.push_back(token);
+    if (on_token && !on_token(token)) {
       result.reason = StopReason::interrupted;
       break;
     }

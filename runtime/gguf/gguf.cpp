@@ -127,13 +127,12 @@ Expected<std::string_view> get_string(const GgufFile& file, std::string_view key
 }
 
 Expected<std::vector<std::string_view>> get_strings(const GgufFile& file, std::string_view key) {
-  const auto array = get<MetadataArray>(file, key, "an array of strings");
-  if (!array) return array.error();
-  if (array->element != MetadataType::string) return type_error(file, key, *array, "an array of strings");
+  TERN_ASSIGN(const auto array, get<MetadataArray>(file, key, "an array of strings"));
+  if (array.element != MetadataType::string) return type_error(file, key, array, "an array of strings");
   std::vector<std::string_view> strings;
-  strings.reserve(array->count);  // the parser has walked them: they are all there
-  const std::byte* at = array->bytes.data();
-  for (uint64_t i = 0; i < array->count; ++i) {
+  strings.reserve(array.count);  // the parser has walked them: they are all there
+  const std::byte* at = array.bytes.data();
+  for (uint64_t i = 0; i < array.count; ++i) {
     uint64_t length;
     std::memcpy(&length, at, sizeof(length));
     strings.emplace_back(reinterpret_cast<const char*>(at) + sizeof(length), length);
@@ -143,19 +142,17 @@ Expected<std::vector<std::string_view>> get_strings(const GgufFile& file, std::s
 }
 
 Expected<std::vector<float>> get_floats(const GgufFile& file, std::string_view key) {
-  const auto array = get<MetadataArray>(file, key, "an array of f32");
-  if (!array) return array.error();
-  if (array->element != MetadataType::f32) return type_error(file, key, *array, "an array of f32");
-  return elements_of<float>(*array);
+  TERN_ASSIGN(const auto array, get<MetadataArray>(file, key, "an array of f32"));
+  if (array.element != MetadataType::f32) return type_error(file, key, array, "an array of f32");
+  return elements_of<float>(array);
 }
 
 Expected<std::vector<int32_t>> get_integers(const GgufFile& file, std::string_view key) {
-  const auto array = get<MetadataArray>(file, key, "an array of i32");
-  if (!array) return array.error();
-  if (array->element != MetadataType::i32 && array->element != MetadataType::u32) {
-    return type_error(file, key, *array, "an array of i32");
+  TERN_ASSIGN(const auto array, get<MetadataArray>(file, key, "an array of i32"));
+  if (array.element != MetadataType::i32 && array.element != MetadataType::u32) {
+    return type_error(file, key, array, "an array of i32");
   }
-  return elements_of<int32_t>(*array);
+  return elements_of<int32_t>(array);
 }
 
 std::string quote(std::string_view text) {

@@ -107,29 +107,27 @@ HeaderBytes header_bytes(const GgufHeader& header, const std::vector<uint64_t>& 
 }  // namespace
 
 Status write_gguf(const std::string& path, const GgufHeader& header, const TensorSource& source) {
-  const auto sizes = tensor_sizes(path, header);
-  if (!sizes) return sizes.error();
-  auto file = AtomicFile::create(path);
-  if (!file) return file.error();
-  if (const Status status = file->write(header_bytes(header, *sizes).bytes()); !status) return status;
+  TERN_ASSIGN(const auto sizes, tensor_sizes(path, header));
+  TERN_ASSIGN(auto file, AtomicFile::create(path));
+  TERN_TRY(file.write(header_bytes(header, sizes).bytes()));
 
   constexpr std::byte zeros[alignment] = {};
-  for (size_t i = 0; i < sizes->size(); ++i) {
+  for (size_t i = 0; i < sizes.size(); ++i) {
     uint64_t written = 0;
     const Status produced = source(i, [&](std::span<const std::byte> bytes) -> Status {
       written += bytes.size();
-      return file->write(bytes);
+      return file.write(bytes);
     });
     if (!produced) return produced;
-    if (written != (*sizes)[i]) {
+    if (written != sizes[i]) {
       return Error{fmt::format("tensor '{}' was given {} bytes instead of {}", header.tensors[i].name,
-                               written, (*sizes)[i]),
+                               written, sizes[i]),
                    {path}};
     }
-    const Status padded = file->write(std::span(zeros).first(padding_after((*sizes)[i])));
+    const Status padded = file.write(std::span(zeros).first(padding_after(sizes[i])));
     if (!padded) return padded;
   }
-  return file->commit();
+  return file.commit();
 }
 
 }  // namespace tern::runtime

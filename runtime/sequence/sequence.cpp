@@ -33,9 +33,8 @@ Status Sequence::reserve(size_t tokens) {
   std::vector<PageReference> fresh;
   for (size_t page = first; page < wanted; ++page) {
     if (page < references_.size() && !references_[page].is_shared()) continue;
-    Expected<PageReference> taken = pool_->take();
-    if (!taken) return taken.error();
-    fresh.push_back(taken.take());
+    TERN_ASSIGN(PageReference taken, pool_->take());
+    fresh.push_back(std::move(taken));
   }
   auto next = fresh.begin();
   for (size_t page = first; page < wanted; ++page) {

@@ -35,22 +35,20 @@ struct Cost {
 Expected<Cost> cost_of(const autotune::JouleReader& joules, const std::function<Status()>& work) {
   double before = 0;
   if (joules) {
-    const Expected<double> now = joules();
-    if (!now) return now.error();
-    before = *now;
+    TERN_ASSIGN(const double now, joules());
+    before = now;
   }
   const Clock::time_point start = Clock::now();
   int runs = 0;
   double seconds = 0;
   do {
-    if (const Status status = work(); !status) return status.error();
+    TERN_TRY(work());
     ++runs;
     seconds = seconds_since(start);
   } while (joules && seconds < autotune::least_metered_seconds);
   if (!joules) return Cost{seconds, 0};
-  const Expected<double> after = joules();
-  if (!after) return after.error();
-  return Cost{seconds / runs, (*after - before) / runs};
+  TERN_ASSIGN(const double after, joules());
+  return Cost{seconds / runs, (after - before) / runs};
 }
 
 // A model that is run again and again from the beginning.
@@ -69,12 +67,12 @@ class Sampler {
   }
   // Of one token, after a prompt: its keys and values count too.
   Expected<Cost> decode() {
-    if (const Status status = append(1); !status) return status.error();  // threads wake up, caches fill
+    TERN_TRY(append(1));  // threads wake up, caches fill
     const size_t length = sequence_.length();
     Expected<Cost> cost = cost_of(joules_, [&]() -> Status {
       sequence_.truncate(length);
       for (int i = 0; i < tokens_a_sample; ++i) {
-        if (const Status status = append(1); !status) return status;
+        TERN_TRY(append(1));
       }
       return {};
     });
@@ -105,34 +103,29 @@ Expected<ThreadTuning> tune_threads(Engine& engine, const targets::Host& host,
                                     const ThreadTuningOptions& options,
                                     const std::function<bool()>& interrupted) {
   const Clock::time_point start = Clock::now();
-  Expected<runtime::Sequence> sequence = engine.make_sequence(context);
-  if (!sequence) return sequence.error();
-  Sampler sampler(engine, sequence.take(), options.joules);
+  TERN_ASSIGN(runtime::Sequence sequence, engine.make_sequence(context));
+  Sampler sampler(engine, std::move(sequence), options.joules);
   const std::vector<autotune::ThreadCandidate> candidates = autotune::thread_candidates(host);
-  if (const Expected<Cost> first = sampler.prefill(short_prompt); !first) return first.error();  // pages come
-  const Expected<Cost> short_cost = sampler.prefill(short_prompt);
-  if (!short_cost) return short_cost.error();
+  TERN_TRY(sampler.prefill(short_prompt));  // pages come
+  TERN_ASSIGN(const Cost short_cost, sampler.prefill(short_prompt));
   const double expected =
-      short_cost->seconds * long_prompt / short_prompt * 3 * static_cast<double>(candidates.size());
+      short_cost.seconds * long_prompt / short_prompt * 3 * static_cast<double>(candidates.size());
   const size_t prompt = expected < options.budget_seconds / 2 ? long_prompt : short_prompt;
 
   const auto measure = [&](const autotune::ThreadCandidate& candidate) -> Expected<autotune::ThreadSample> {
-    if (const Status status = engine.set_threads(threads_of(candidate, host)); !status) return status.error();
-    const Expected<Cost> prefill = sampler.prefill(prompt);
-    if (!prefill) return prefill.error();
-    const Expected<Cost> decode = sampler.decode();
-    if (!decode) return decode.error();
-    return autotune::ThreadSample{decode->seconds, prefill->seconds, decode->joules, prefill->joules};
+    TERN_TRY(engine.set_threads(threads_of(candidate, host)));
+    TERN_ASSIGN(const Cost prefill, sampler.prefill(prompt));
+    TERN_ASSIGN(const Cost decode, sampler.decode());
+    return autotune::ThreadSample{decode.seconds, prefill.seconds, decode.joules, prefill.joules};
   };
   const auto time_is_up = [&] { return seconds_since(start) > options.budget_seconds; };
-  Expected<std::vector<autotune::ThreadTrial>> trials =
-      search_threads(candidates, options.objective, measure, time_is_up, interrupted);
-  if (!trials) return trials.error();
+  TERN_ASSIGN(std::vector<autotune::ThreadTrial> trials,
+              search_threads(candidates, options.objective, measure, time_is_up, interrupted));
   if (interrupted()) return Error{"interrupted before the threads were compared", {}, ErrorKind::interrupted};
 
   const auto prompt_tokens = static_cast<double>(prompt);
   const autotune::ThreadDecision decision =
-      decide_threads(*trials, {256, 512 / prompt_tokens}, options.objective);
+      decide_threads(trials, {256, 512 / prompt_tokens}, options.objective);
   ThreadTuning tuning;
   tuning.choice = {shape_of(engine.model().hyperparameters),
                    decision.decode.threads,
@@ -145,7 +138,7 @@ Expected<ThreadTuning> tune_threads(Engine& engine, const targets::Host& host,
   const int most = std::max(decision.decode.threads, decision.prefill.threads);
   if (decision.decode.bound)
     tuning.choice.processors.assign(host.processors.begin(), host.processors.begin() + most);
-  tuning.trials = trials.take();
+  tuning.trials = std::move(trials);
   tuning.prompt = static_cast<int64_t>(prompt);
   return tuning;
 }

@@ -30,9 +30,8 @@ std::string shape_text(const ir::Problem& problem) {
 
 Expected<std::vector<autotune::TuneTask>> tasks_of_model(const std::string& file,
                                                          const std::vector<autotune::Use>& uses) {
-  const Expected<Model> model = load_model(file, {.check_values = false});
-  if (!model) return model.error();
-  const std::vector<Product> products = products_of(*model);
+  TERN_ASSIGN(const Model model, load_model(file, {.check_values = false}));
+  const std::vector<Product> products = products_of(model);
   std::vector<autotune::TuneTask> tasks;
   for (const Product& product : products) {
     const ir::Problem problem = problem_of(product, 1);

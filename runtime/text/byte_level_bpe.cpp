@@ -39,8 +39,8 @@ ByteLevelBpe::ByteLevelBpe(TokenTable tokens, const SplittingRules& rules)
 Expected<ByteLevelBpe> ByteLevelBpe::make(const Vocabulary& vocabulary, const std::vector<TokenType>& types,
                                           const SplittingRules& rules) {
   ByteLevelBpe bpe(make_table(vocabulary, types), rules);
-  if (Status status = bpe.set_byte_tokens(vocabulary.unknown); !status) return status.error();
-  if (Status status = bpe.set_merges(vocabulary.merges); !status) return status.error();
+  TERN_TRY(bpe.set_byte_tokens(vocabulary.unknown));
+  TERN_TRY(bpe.set_merges(vocabulary.merges));
   return bpe;
 }
 

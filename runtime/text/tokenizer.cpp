@@ -39,21 +39,18 @@ Tokenizer::Tokenizer(const Vocabulary& vocabulary, std::vector<TokenType> types,
                          vocabulary.add_space_prefix.value_or(true)) {}
 
 Expected<Tokenizer> Tokenizer::make(const Vocabulary& vocabulary, std::string_view pre_override) {
-  if (Status status = check(vocabulary); !status) return status.error();
+  TERN_TRY(check(vocabulary));
   std::vector<TokenType> types = token_types(vocabulary);
   if (vocabulary.model == "gpt2") {
     const std::string_view pre = pre_override.empty() ? vocabulary.pre : pre_override;
-    auto rules = splitting_rules(pre, vocabulary.tokens.size());
-    if (!rules) return rules.error();
-    auto bpe = ByteLevelBpe::make(vocabulary, types, *rules);
-    if (!bpe) return bpe.error();
-    return Tokenizer(vocabulary, std::move(types), bpe.take(), rules->adds_beginning_of_text);
+    TERN_ASSIGN(auto rules, splitting_rules(pre, vocabulary.tokens.size()));
+    TERN_ASSIGN(auto bpe, ByteLevelBpe::make(vocabulary, types, rules));
+    return Tokenizer(vocabulary, std::move(types), std::move(bpe), rules.adds_beginning_of_text);
   }
   if (vocabulary.model == "llama") {
     if (!pre_override.empty()) return Error{"--pre has no meaning for a SentencePiece vocabulary"};
-    auto bpe = SentencePieceBpe::make(vocabulary, types);
-    if (!bpe) return bpe.error();
-    return Tokenizer(vocabulary, std::move(types), bpe.take(), true);
+    TERN_ASSIGN(auto bpe, SentencePieceBpe::make(vocabulary, types));
+    return Tokenizer(vocabulary, std::move(types), std::move(bpe), true);
   }
   return Error{"the tokenizer model '" + vocabulary.model + "' is not supported; 'gpt2' and 'llama' are"};
 }

@@ -96,7 +96,7 @@ Status check(const Vocabulary& vocabulary) {
   if (vocabulary.tokens.empty()) return Error{"the vocabulary has no tokens"};
   if (vocabulary.tokens.size() >= UINT32_MAX) return Error{"the vocabulary has too many tokens"};
   for (const auto part : {check_types, check_scores, check_ids, check_merges}) {
-    if (Status status = part(vocabulary); !status) return status;
+    TERN_TRY(part(vocabulary));
   }
   return {};
 }

@@ -53,9 +53,8 @@ Expected<std::vector<uint32_t>> parse_ids(std::string_view text, const std::stri
 }
 
 Expected<std::vector<uint32_t>> read_ids(const std::string& file) {
-  const Expected<std::string> text = read_text(file);
-  if (!text) return text.error();
-  return parse_ids(*text, file == "-" ? "standard input" : file);
+  TERN_ASSIGN(const std::string text, read_text(file));
+  return parse_ids(text, file == "-" ? "standard input" : file);
 }
 
 }  // namespace tern::tools

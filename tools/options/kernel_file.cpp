@@ -21,11 +21,9 @@ Expected<ir::Kernel> checked(ir::Kernel kernel, const ir::KernelPlaces& places) 
 }
 
 Expected<ir::Kernel> read_kernel(const std::string& file) {
-  const Expected<std::string> text = read_text(file);
-  if (!text) return text.error();
-  Expected<ir::ParsedKernel> parsed = ir::parse_kernel(*text, file == "-" ? "standard input" : file);
-  if (!parsed) return parsed.error();
-  return checked(std::move(parsed->kernel), parsed->places);
+  TERN_ASSIGN(const std::string text, read_text(file));
+  TERN_ASSIGN(ir::ParsedKernel parsed, ir::parse_kernel(text, file == "-" ? "standard input" : file));
+  return checked(std::move(parsed.kernel), parsed.places);
 }
 
 Status check_legal(const ir::Kernel& kernel, const targets::Target& target) {
