@@ -13,7 +13,7 @@
 namespace tern {
 namespace {
 
-constexpr size_t most_threads = 1024;
+constexpr size_t max_threads = 1024;
 
 // How long to spin for the others before going to sleep. Waking a sleeper costs tens of microseconds, about
 // as long as the steps of a forward pass; but who spins while the others want the core only delays them.
@@ -43,8 +43,8 @@ void await_change(const std::atomic<uint32_t>& word, uint32_t old, int64_t spin_
 }  // namespace
 
 Expected<std::unique_ptr<ThreadPool>> ThreadPool::make(size_t threads, const std::vector<int>& processors) {
-  if (threads == 0 || threads > most_threads) {
-    return Error{fmt::format("the number of threads must be 1 to {}, not {}", most_threads, threads), {}};
+  if (threads == 0 || threads > max_threads) {
+    return Error{fmt::format("the number of threads must be 1 to {}, not {}", max_threads, threads), {}};
   }
   std::unique_ptr<ThreadPool> pool(new ThreadPool(threads));
   try {

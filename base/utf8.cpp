@@ -9,7 +9,7 @@ namespace {
 // overlong forms, surrogates and values above U+10FFFF show. A length of 0 means that no character starts so.
 struct Lead {
   size_t length;
-  unsigned char second_least = 0x80, second_most = 0xbf;
+  unsigned char second_min = 0x80, second_max = 0xbf;
 };
 
 Lead lead_of(unsigned char byte) {
@@ -34,9 +34,9 @@ Utf8Step utf8_step(std::string_view text) {
   for (size_t i = 1; i < lead.length; ++i) {
     if (i == text.size()) return {Utf8Kind::incomplete, i};
     const auto byte = static_cast<unsigned char>(text[i]);
-    const unsigned char least = i == 1 ? lead.second_least : 0x80;
-    const unsigned char most = i == 1 ? lead.second_most : 0xbf;
-    if (byte < least || byte > most) return {Utf8Kind::invalid, i};
+    const unsigned char min = i == 1 ? lead.second_min : 0x80;
+    const unsigned char max = i == 1 ? lead.second_max : 0xbf;
+    if (byte < min || byte > max) return {Utf8Kind::invalid, i};
   }
   return {Utf8Kind::character, lead.length};
 }

@@ -71,7 +71,7 @@ void explain_stop(const runtime::Generation& result, size_t context) {
     case runtime::StopReason::interrupted:
       fmt::print(stderr, "tern: interrupted after {} tokens\n", result.tokens.size());
       return;
-    case runtime::StopReason::most_tokens:
+    case runtime::StopReason::max_tokens:
     case runtime::StopReason::end_token: return;
   }
 }
@@ -130,7 +130,7 @@ Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
   TERN_ASSIGN(runtime::Sequence sequence, engine.make_sequence(context));
 
   runtime::GenerateOptions options;
-  options.most_tokens = flags.tokens;
+  options.max_tokens = flags.tokens;
   options.sampling = flags.sampling;
   options.stop_at_end = !flags.ignore_end;
   catch_interrupts();

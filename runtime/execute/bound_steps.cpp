@@ -151,7 +151,7 @@ void AttendStep::run(const StepRun& run, size_t thread) const {
   }
 }
 
-void JoinStep::run(const StepRun& run, size_t thread) const {
+void CombineStep::run(const StepRun& run, size_t thread) const {
   const auto query_heads = static_cast<size_t>(heads);
   const auto dimension = static_cast<size_t>(output.width) / query_heads;
   const size_t partial = attention_partial_size(dimension);
@@ -159,8 +159,8 @@ void JoinStep::run(const StepRun& run, size_t thread) const {
   for (size_t i = range.begin; i < range.end; ++i) {
     const size_t blocks = attention_blocks(run.rows[i].position + 1);
     for (size_t head = 0; head < query_heads; ++head)
-      run.ops.attention.join(run.partials + (i * query_heads + head) * run.max_blocks * partial, blocks,
-                             dimension, output.row(static_cast<int64_t>(i), thread) + head * dimension);
+      run.ops.attention.combine(run.partials + (i * query_heads + head) * run.max_blocks * partial, blocks,
+                                dimension, output.row(static_cast<int64_t>(i), thread) + head * dimension);
   }
 }
 

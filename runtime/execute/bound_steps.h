@@ -98,13 +98,13 @@ struct StoreStep {
 
 struct AttendStep {
   FloatRows queries;
-  FloatRows output;  // if each task takes all positions, and so needs no join; else without data
+  FloatRows output;  // if each task takes all positions, so that nothing is to be combined; else data is null
   size_t layer;
   int64_t heads, kv_heads;
   void run(const StepRun& run, size_t thread) const;
 };
 
-struct JoinStep {
+struct CombineStep {
   Sharing sharing;
   FloatRows output;
   int64_t heads;

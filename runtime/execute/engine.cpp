@@ -96,8 +96,8 @@ Expected<double> Engine::read_bandwidth() {
 
 Expected<Logits> Engine::append(Sequence& sequence, std::span<const uint32_t> tokens, size_t rows) {
   TERN_TRY(sequence.reserve(tokens.size()));
-  const auto most = static_cast<size_t>(plan_->buckets().max());
-  rows = rows == 0 ? most : std::min(rows, most);
+  const auto max_rows = static_cast<size_t>(plan_->buckets().max());
+  rows = rows == 0 ? max_rows : std::min(rows, max_rows);
   while (tokens.size() > rows) {
     const SequenceTokens part{&sequence, tokens.first(rows), false};
     TERN_TRY(step({&part, 1}));
@@ -121,7 +121,7 @@ Expected<Logits> Engine::step(std::span<const SequenceTokens> batch) {
   for (const SequenceTokens& part : batch) TERN_TRY(part.sequence->reserve(part.tokens.size()));
   prepare(batch);
   if (!trials_) return executor_->step(batch);
-  trials_->begin_step(threads_.most());
+  trials_->begin_step(threads_.max());
   const Expected<Logits> logits = executor_->step(batch);
   trials_->end_step();
   return logits;

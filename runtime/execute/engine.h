@@ -24,7 +24,7 @@ struct EngineThreads {
   EngineThreads(size_t threads = 1) : decode(threads), prefill(threads) {}
   EngineThreads(size_t to_decode, size_t to_prefill, std::vector<int> on)
       : decode(to_decode), prefill(to_prefill), processors(std::move(on)) {}
-  size_t most() const { return std::max(decode, prefill); }
+  size_t max() const { return std::max(decode, prefill); }
   bool operator==(const EngineThreads&) const = default;
 
   size_t decode, prefill;       // for steps of few rows (kernels::is_decode), and for others

@@ -34,9 +34,9 @@ void Executable::begin_trial(const StepRun& run) {
   }
 }
 
-bool Executable::joins_blocks() const {
+bool Executable::combines_blocks() const {
   return std::ranges::any_of(
-      steps_, [](const BoundStep& bound) { return std::holds_alternative<JoinStep>(bound.step); });
+      steps_, [](const BoundStep& bound) { return std::holds_alternative<CombineStep>(bound.step); });
 }
 
 FloatRows Executable::output() const {
@@ -195,9 +195,9 @@ class Binder {
         push(operation, AttendStep{queries, output, layer, operation.heads, operation.kv_heads});
         return {};
       }
-      case Op::join: {
+      case Op::combine: {
         TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
-        push(operation, JoinStep{operation.sharing, output, operation.heads});
+        push(operation, CombineStep{operation.sharing, output, operation.heads});
         return {};
       }
       case Op::add: {

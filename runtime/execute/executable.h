@@ -18,7 +18,7 @@ namespace tern::runtime {
 
 struct BoundStep {
   std::variant<EmbedStep, AnglesStep, NormStep, QuantizeStep, ProductStep, RopeStep, StoreStep, AttendStep,
-               JoinStep, AddStep, GateStep, SelectStep>
+               CombineStep, AddStep, GateStep, SelectStep>
       step;
   bool meet_after = false;
   int64_t layer = -1;
@@ -29,8 +29,8 @@ class Executable {
   // Runs the steps on all threads of the pool.
   void run(const StepRun& run, ThreadPool& pool, Barrier& barrier);
 
-  // Whether it joins what attention leaves of each block of positions: see StepRun::partials.
-  bool joins_blocks() const;
+  // Whether a step combines the partial results of attention: see StepRun::partials.
+  bool combines_blocks() const;
   // Where the results of its last product lie: the logits.
   FloatRows output() const;
 

@@ -16,8 +16,8 @@ Expected<std::unique_ptr<Executor>> Executor::make(const Model& model, const Pla
                                                    const StepPools& pools, const VectorOps& ops) {
   std::unique_ptr<Executor> executor(new Executor(model, plan, ops));
   executor->use(pools);
-  // Those for the smallest and the largest bucket take all memory that any does, but for what preparations
-  // write; the code of both is there.
+  // The executables of the smallest and of the largest bucket take all the memory that any bucket takes,
+  // except what preparations write; the plan has the code of both.
   for (const int64_t rows : {int64_t{1}, plan.buckets().max()}) {
     for (const GraphPart part : {GraphPart::layers, GraphPart::head})
       TERN_TRY(executor->executable_for(part, rows));
@@ -39,7 +39,7 @@ Executor::Team& Executor::team_for(int64_t rows) {
   return kernels::is_decode(rows) ? *decode_ : *prefill_;
 }
 
-// The one for a number of rows: bound when it is first needed.
+// The executable for a number of rows, bound when it is first needed.
 Expected<Executable*> Executor::executable_for(GraphPart part, int64_t rows) {
   if (bound_version_ != plan_.version()) executables_.clear();
   bound_version_ = plan_.version();
@@ -51,7 +51,7 @@ Expected<Executable*> Executor::executable_for(GraphPart part, int64_t rows) {
   return &executables_.emplace(key, std::move(bound)).first->second;
 }
 
-void Executor::place_rows(std::span<const SequenceTokens> batch) {
+void Executor::list_rows(std::span<const SequenceTokens> batch) {
   rows_.clear();
   first_rows_.clear();
   selected_.clear();
@@ -66,14 +66,14 @@ void Executor::place_rows(std::span<const SequenceTokens> batch) {
   }
 }
 
-// Room for what attention leaves of each block of positions, if that is joined later.
+// Room for the partial results of attention, if a later step combines them.
 void Executor::prepare_attention(const Executable& executable, StepRun& run) {
   const Hyperparameters& shape = model_.hyperparameters;
   size_t positions = 0;
   for (const StepRow& row : rows_) positions = std::max(positions, row.position + 1);
   run.max_blocks = attention_blocks(positions);
   run.scratch = scratch_;
-  if (!executable.joins_blocks()) return;
+  if (!executable.combines_blocks()) return;
   const size_t size =
       rows_.size() * shape.head_count * run.max_blocks * attention_partial_size(shape.head_dimension);
   if (partials_.size() < size) partials_.resize(size + size / 2);
@@ -81,7 +81,7 @@ void Executor::prepare_attention(const Executable& executable, StepRun& run) {
 }
 
 Expected<Logits> Executor::step(std::span<const SequenceTokens> batch) {
-  place_rows(batch);
+  list_rows(batch);
   const auto all = static_cast<int64_t>(rows_.size()), asked = static_cast<int64_t>(selected_.size());
   TERN_ASSIGN(Executable * layers, executable_for(GraphPart::layers, all));
   TERN_ASSIGN(Executable * head, executable_for(GraphPart::head, asked));

@@ -83,7 +83,7 @@ class Executor {
   Executor(const Model& model, const Plan& plan, const VectorOps& ops);
   Team& team_for(int64_t rows);
   Expected<Executable*> executable_for(GraphPart part, int64_t rows);
-  void place_rows(std::span<const SequenceTokens> batch);
+  void list_rows(std::span<const SequenceTokens> batch);
   void prepare_attention(const Executable& executable, StepRun& run);
 
   const Model& model_;

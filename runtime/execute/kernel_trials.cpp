@@ -23,7 +23,7 @@ KernelTrials::KernelTrials(Plan& plan, TrialOptions options) : plan_(plan), opti
   for (const Site& site : sites_) shown_.push_back({site.kernel, site.epilogues, site.products.size(), 0, 0});
 }
 
-// Whether a candidate can be called as the kernels are that it would take the place of.
+// Whether a candidate can be called in the place of the site's kernels.
 Status KernelTrials::fits(const KernelVariants& candidate, const Site& site) const {
   const ir::Kernel& first = candidate[0].kernel();
   const auto refused = [&](std::string_view why) {

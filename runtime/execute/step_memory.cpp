@@ -9,7 +9,7 @@ namespace {
 enum Part : int { rows_part, scales_part, sums_part };
 
 const GraphBuffer& buffer_of(const Graph& graph, int value) {
-  return graph.buffers[static_cast<size_t>(graph.values[static_cast<size_t>(value)].place.buffer)];
+  return graph.buffers[static_cast<size_t>(graph.values[static_cast<size_t>(value)].slot.buffer)];
 }
 
 }  // namespace
@@ -36,16 +36,16 @@ Expected<FloatRows> StepMemory::floats(const Graph& graph, int value) {
   const Value& at = graph.values[static_cast<size_t>(value)];
   const GraphBuffer& buffer = buffer_of(graph, value);
   const int64_t stride = ir::row_stride(buffer.type.width), numbers = rows_of(buffer) * stride;
-  TERN_ASSIGN(std::byte * data, find({key_of(graph, at.place.buffer), rows_part, 0},
+  TERN_ASSIGN(std::byte * data, find({key_of(graph, at.slot.buffer), rows_part, 0},
                                      copies_of(buffer) * numbers * int64_t{sizeof(float)}));
-  return FloatRows{reinterpret_cast<float*>(data) + at.place.column, stride, buffer.per_thread ? numbers : 0,
+  return FloatRows{reinterpret_cast<float*>(data) + at.slot.column, stride, buffer.per_thread ? numbers : 0,
                    at.type.width};
 }
 
 Expected<QuantizedRows> StepMemory::quantized(const Graph& graph, int value) {
   const Value& at = graph.values[static_cast<size_t>(value)];
   const GraphBuffer& buffer = buffer_of(graph, value);
-  const BufferKey key = key_of(graph, at.place.buffer);
+  const BufferKey key = key_of(graph, at.slot.buffer);
   const int64_t stride = ir::row_stride(buffer.type.width), rows = rows_of(buffer);
   const int64_t all_rows = copies_of(buffer) * rows;
   TERN_ASSIGN(std::byte * data, find({key, rows_part, 0}, all_rows * stride));
@@ -64,7 +64,7 @@ Expected<PreparedBytes> StepMemory::prepared(const Graph& graph, int value, uint
                                              const ir::Buffer& parameter) {
   const GraphBuffer& buffer = buffer_of(graph, value);
   const int64_t bytes = ir::round_up(parameter.bytes(), 4096);
-  const int buffer_index = graph.values[static_cast<size_t>(value)].place.buffer;
+  const int buffer_index = graph.values[static_cast<size_t>(value)].slot.buffer;
   TERN_ASSIGN(std::byte * data, find({key_of(graph, buffer_index), key, 1 + static_cast<int>(parameter.role)},
                                      copies_of(buffer) * bytes));
   return PreparedBytes{data, buffer.per_thread ? bytes : 0};

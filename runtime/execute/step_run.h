@@ -33,10 +33,10 @@ struct StepRun {
   std::span<const StepRow> rows;       // of all tokens, sequence by sequence
   std::span<const size_t> first_rows;  // of each sequence
   std::span<const size_t> selected;    // rows whose logits are asked for, ascending
-  int64_t count = 0;                   // rows that are worked on: all, or those that are selected
+  int64_t count = 0;                   // rows that the executable works on: all, or `selected`
   size_t threads = 1;
-  // What attention leaves of each block of positions, before it is joined: [row][head][block], with room for
-  // max_blocks of attention_partial_size() floats each.
+  // Partial results of attention: [row][head][block], with room for max_blocks blocks, each of
+  // attention_partial_size() floats.
   float* partials = nullptr;
   size_t max_blocks = 0;
   std::span<std::vector<float>> scratch;  // of attention, by thread

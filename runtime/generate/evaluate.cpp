@@ -23,8 +23,8 @@ Expected<std::vector<double>> log_probabilities(Engine& engine, Sequence& sequen
     return Error{
         fmt::format("there are {} tokens, but the context holds {} (-c sets its size)", tokens.size(), room),
         {}};
-  const auto most = static_cast<size_t>(engine.plan().buckets().max());
-  rows = rows == 0 ? most : std::min(rows, most);
+  const auto max_rows = static_cast<size_t>(engine.plan().buckets().max());
+  rows = rows == 0 ? max_rows : std::min(rows, max_rows);
   std::vector<double> result;
   for (size_t first = 0; first + 1 < tokens.size(); first += rows) {
     const size_t count = std::min(rows, tokens.size() - 1 - first);

@@ -38,7 +38,7 @@ Expected<Generation> generate(Engine& engine, Sequence& sequence, std::span<cons
 
   Generation result;
   result.prompt_tokens = prompt.size();
-  if (options.most_tokens == 0) return result;
+  if (options.max_tokens == 0) return result;
   std::vector<uint32_t> history(prompt.begin(), prompt.end());
   Clock::time_point start = Clock::now();
   Expected<Logits> logits = engine.append(sequence, prompt, options.prefill_rows);
@@ -59,7 +59,7 @@ Expected<Generation> generate(Engine& engine, Sequence& sequence, std::span<cons
       result.reason = StopReason::interrupted;
       break;
     }
-    if (result.tokens.size() == options.most_tokens) break;
+    if (result.tokens.size() == options.max_tokens) break;
     if (sequence.length() == sequence.capacity()) {
       result.reason = StopReason::context_full;
       break;

@@ -13,17 +13,17 @@
 namespace tern::runtime {
 
 struct GenerateOptions {
-  size_t most_tokens = 128;  // to generate
+  size_t max_tokens = 128;  // to generate
   SamplerOptions sampling;
   bool stop_at_end = true;  // at tokens that end a text or a turn
   size_t prefill_rows = 0;  // tokens of the prompt a step; 0: as many as a step takes
 };
 
-enum class StopReason { most_tokens, end_token, context_full, interrupted };
+enum class StopReason { max_tokens, end_token, context_full, interrupted };
 
 struct Generation {
   std::vector<uint32_t> tokens;  // without the end token
-  StopReason reason = StopReason::most_tokens;
+  StopReason reason = StopReason::max_tokens;
   size_t prompt_tokens = 0;
   double prefill_seconds = 0;  // until the first token was chosen
   double decode_seconds = 0;   // for the steps after that

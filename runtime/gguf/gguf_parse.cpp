@@ -17,21 +17,21 @@ static_assert(std::endian::native == std::endian::little, "GGUF files are read i
 
 constexpr uint32_t magic = 0x46554747;  // "GGUF"
 constexpr uint64_t default_alignment = 32;
-constexpr uint64_t smallest_alignment = 8, largest_alignment = uint64_t{1} << 20;
+constexpr uint64_t min_alignment = 8, max_alignment = uint64_t{1} << 20;
 // The smallest records: a key of no bytes with a value of one; a tensor without a name or dimensions.
-constexpr uint64_t smallest_metadatum = 8 + 4 + 1, smallest_tensor = 8 + 4 + 4 + 8;
+constexpr uint64_t min_metadatum_bytes = 8 + 4 + 1, min_tensor_bytes = 8 + 4 + 4 + 8;
 // Far above what models have (about 50 keys, a few thousand tensors); they bound the memory of the lists.
-constexpr uint64_t most_metadata = 65536, most_tensors = 65536;
-constexpr uint64_t longest_string = uint64_t{1} << 30, longest_array = uint64_t{1} << 30;  // as in ggml
-constexpr uint64_t longest_key = 65535, longest_tensor_name = 64;
-constexpr uint32_t most_dimensions = 4;
+constexpr uint64_t max_metadata = 65536, max_tensors = 65536;
+constexpr uint64_t max_string = uint64_t{1} << 30, max_array = uint64_t{1} << 30;  // as in ggml
+constexpr uint64_t max_key = 65535, max_tensor_name = 64;
+constexpr uint32_t max_dimensions = 4;
 
 uint64_t round_up(uint64_t value, uint64_t power_of_two) {
   return (value + power_of_two - 1) & ~(power_of_two - 1);
 }
 
 // Bytes of one element; for a string, the least that it can take.
-uint64_t smallest_size(MetadataType type) {
+uint64_t min_bytes(MetadataType type) {
   switch (type) {
     case MetadataType::u8:
     case MetadataType::i8:
@@ -56,7 +56,7 @@ class Parser {
   explicit Parser(FileMapping file) : bytes_(file.bytes()), result_{.file = std::move(file)} {}
 
   Expected<GgufFile> run() {
-    if (read_header() && read_metadata() && find_alignment() && read_tensor_infos() && place_tensors()) {
+    if (read_header() && read_metadata() && find_alignment() && read_tensor_infos() && locate_tensors()) {
       return std::move(result_);
     }
     return Error{error_, {result_.path()}};
@@ -94,7 +94,7 @@ class Parser {
   }
 
   bool read_header();
-  bool read_count(uint64_t& count, uint64_t smallest_record, uint64_t most, std::string_view what);
+  bool read_count(uint64_t& count, uint64_t min_record_bytes, uint64_t max, std::string_view what);
   bool read_metadata();
   bool read_value(uint32_t type, MetadataValue& value, std::string_view what);
   template <class T>
@@ -104,7 +104,7 @@ class Parser {
   bool find_alignment();
   bool read_tensor_infos();
   bool read_tensor_info(GgufTensor& tensor);
-  bool place_tensors();
+  bool locate_tensors();
   bool forbid_overlap();
 
   std::span<const std::byte> bytes_;
@@ -125,17 +125,17 @@ bool Parser::read_header() {
   if (result_.version != 2 && result_.version != 3) {
     return fail(fmt::format("has GGUF version {}; versions 2 and 3 can be read", result_.version));
   }
-  return read_count(tensor_count_, smallest_tensor, most_tensors, "the number of tensors") &&
-         read_count(metadata_count_, smallest_metadatum, most_metadata, "the number of keys");
+  return read_count(tensor_count_, min_tensor_bytes, max_tensors, "the number of tensors") &&
+         read_count(metadata_count_, min_metadatum_bytes, max_metadata, "the number of keys");
 }
 
-bool Parser::read_count(uint64_t& count, uint64_t smallest_record, uint64_t most, std::string_view what) {
+bool Parser::read_count(uint64_t& count, uint64_t min_record_bytes, uint64_t max, std::string_view what) {
   const size_t start = at_;
   if (!read(count, what)) return false;
-  if (count > remaining() / smallest_record) {
+  if (count > remaining() / min_record_bytes) {
     return fail_at(start, what, fmt::format("is {}, more than the file can hold", count));
   }
-  if (count > most) return fail_at(start, what, fmt::format("is {}, more than the limit of {}", count, most));
+  if (count > max) return fail_at(start, what, fmt::format("is {}, more than the limit of {}", count, max));
   return true;
 }
 
@@ -144,8 +144,7 @@ bool Parser::read_metadata() {
   for (uint64_t i = 0; i < metadata_count_; ++i) {
     const size_t start = at_;
     Metadatum datum;
-    if (!read_string(datum.key, longest_key, fmt::format("key {} of {}", i + 1, metadata_count_)))
-      return false;
+    if (!read_string(datum.key, max_key, fmt::format("key {} of {}", i + 1, metadata_count_))) return false;
     const std::string what = "key " + quote(datum.key);
     if (datum.key.empty()) return fail_at(start, what, "is empty");
     if (!result_.key_index.emplace(datum.key, i).second) return fail_at(start, what, "occurs twice");
@@ -183,7 +182,7 @@ bool Parser::read_value(uint32_t type, MetadataValue& value, std::string_view wh
     case MetadataType::i32: return read_number<int32_t>(value, what);
     case MetadataType::f32: return read_number<float>(value, what);
     case MetadataType::boolean: return read_boolean(value, what);
-    case MetadataType::string: return read_string(value.emplace<std::string_view>(), longest_string, what);
+    case MetadataType::string: return read_string(value.emplace<std::string_view>(), max_string, what);
     case MetadataType::array: return read_array(value.emplace<MetadataArray>(), what);
     case MetadataType::u64: return read_number<uint64_t>(value, what);
     case MetadataType::i64: return read_number<int64_t>(value, what);
@@ -202,15 +201,15 @@ bool Parser::read_array(MetadataArray& array, std::string_view what) {
   array.element = static_cast<MetadataType>(element);
   if (array.element == MetadataType::array)
     return fail_at(start, what, "is an array of arrays, which is not supported");
-  const uint64_t size = smallest_size(array.element);
-  if (array.count > longest_array || array.count > remaining() / size) {
+  const uint64_t size = min_bytes(array.element);
+  if (array.count > max_array || array.count > remaining() / size) {
     return fail_at(start, what, fmt::format("claims {} elements, more than the file can hold", array.count));
   }
   const size_t first = at_;
   if (array.element == MetadataType::string) {
     std::string_view ignored;
     for (uint64_t i = 0; i < array.count; ++i) {
-      if (!read_string(ignored, longest_string, what)) return false;
+      if (!read_string(ignored, max_string, what)) return false;
     }
   } else {
     at_ += array.count * size;
@@ -226,9 +225,9 @@ bool Parser::find_alignment() {
   if (!value) return true;
   const uint32_t* alignment = std::get_if<uint32_t>(value);
   if (!alignment) return fail(fmt::format("key '{}' is of type {}, not u32", key, name_of(type_of(*value))));
-  if (!std::has_single_bit(*alignment) || *alignment < smallest_alignment || *alignment > largest_alignment) {
+  if (!std::has_single_bit(*alignment) || *alignment < min_alignment || *alignment > max_alignment) {
     return fail(fmt::format("key '{}' is {}, not a power of two from {} to {}", key, *alignment,
-                            smallest_alignment, largest_alignment));
+                            min_alignment, max_alignment));
   }
   result_.alignment = *alignment;
   return true;
@@ -239,8 +238,7 @@ bool Parser::read_tensor_infos() {
   for (uint64_t i = 0; i < tensor_count_; ++i) {
     const size_t start = at_;
     GgufTensor tensor{};
-    if (!read_string(tensor.name, longest_tensor_name,
-                     fmt::format("tensor {} of {}", i + 1, tensor_count_))) {
+    if (!read_string(tensor.name, max_tensor_name, fmt::format("tensor {} of {}", i + 1, tensor_count_))) {
       return false;
     }
     const std::string what = "tensor " + quote(tensor.name);
@@ -257,7 +255,7 @@ bool Parser::read_tensor_info(GgufTensor& tensor) {
   const std::string what = "tensor " + quote(tensor.name);
   const size_t start = at_;
   if (!read(tensor.rank, what)) return false;
-  if (tensor.rank > most_dimensions)
+  if (tensor.rank > max_dimensions)
     return fail_at(start, what, fmt::format("has {} dimensions", tensor.rank));
   tensor.dims.fill(1);
   for (uint32_t d = 0; d < tensor.rank; ++d) {
@@ -272,7 +270,7 @@ bool Parser::read_tensor_info(GgufTensor& tensor) {
   return read(tensor.offset, what);
 }
 
-bool Parser::place_tensors() {
+bool Parser::locate_tensors() {
   if (result_.tensors.empty()) {
     result_.data_offset = at_;
     return true;

@@ -29,11 +29,11 @@ class BufferAssigner {
     int operation_index = 0, group = 0;
     for (Block& block : graph_.blocks) {
       for (const Carried& carried : block.carried) {
-        at(carried.argument).place = at(carried.initial).place;
-        occupy(at(carried.argument).place.buffer, life(carried.argument));
+        at(carried.argument).slot = at(carried.initial).slot;
+        occupy(at(carried.argument).slot.buffer, life(carried.argument));
       }
       for (const Operation& operation : block.operations) {
-        place(operation, operation_index++, group);
+        assign(operation, operation_index++, group);
         group += operation.meet_after;
       }
     }
@@ -86,7 +86,7 @@ class BufferAssigner {
       // Each layer reads it again.
       --index, --group;
       if (block.layers > 0) std::ranges::for_each(from_outside, read);
-      // What is carried on lives in one place from the first layer to whoever reads it after the last.
+      // A carried value has one slot from the first layer to its last reader after the layers.
       for (const Carried& carried : block.carried) {
         read(carried.next);
         given_as[static_cast<size_t>(carried.argument)] = carried.next;
@@ -106,7 +106,7 @@ class BufferAssigner {
   }
 
   // The results of one operation that lie in memory, side by side in one row if they are of one kind.
-  void place(const Operation& operation, int index, int group) {
+  void assign(const Operation& operation, int index, int group) {
     const bool per_thread = operation.sharing == Sharing::each;
     for (size_t i = 0; i < operation.results.size();) {
       const ValueType first = at(operation.results[i]).type;
@@ -134,36 +134,36 @@ class BufferAssigner {
       return buffer.type.width == wanted.type.width && !is_product && !occupant.has_products &&
              !occupant.has_widths;
     };
-    Place place = values.size() == 1 ? place_of_operand(operation, values[0], index, group) : Place{};
-    if (place.buffer < 0 || !zeros_stay(place.buffer))
-      place = {find_buffer(wanted, zeros_stay, index, group), 0};
-    Occupant& occupant = occupants_[static_cast<size_t>(place.buffer)];
-    GraphBuffer& buffer = graph_.buffers[static_cast<size_t>(place.buffer)];
+    Slot slot = values.size() == 1 ? slot_of_operand(operation, values[0], index, group) : Slot{};
+    if (slot.buffer < 0 || !zeros_stay(slot.buffer))
+      slot = {find_buffer(wanted, zeros_stay, index, group), 0};
+    Occupant& occupant = occupants_[static_cast<size_t>(slot.buffer)];
+    GraphBuffer& buffer = graph_.buffers[static_cast<size_t>(slot.buffer)];
     occupant.has_products |= is_product;
     occupant.has_widths |= buffer.type.width != wanted.type.width;
     buffer.type.width = std::max(buffer.type.width, wanted.type.width);
     buffer.zero_padded |= keeps_zeros;
     for (const int value : values) {
-      at(value).place = place;
-      place.column += at(value).type.width;
-      occupy(place.buffer, life(value));
+      at(value).slot = slot;
+      slot.column += at(value).type.width;
+      occupy(slot.buffer, life(value));
     }
   }
 
   // Where the operation may write its result over an operand that nobody reads after it.
-  Place place_of_operand(const Operation& operation, int result, int index, int group) {
+  Slot slot_of_operand(const Operation& operation, int result, int index, int group) {
     for (size_t i = 0; i < operation.operands.size(); ++i) {
       const int operand = operation.operands[i];
-      const Place& place = at(operand).place;
-      if (place.buffer < 0 || at(operand).type != at(result).type) continue;
-      const GraphBuffer& buffer = graph_.buffers[static_cast<size_t>(place.buffer)];
+      const Slot& slot = at(operand).slot;
+      if (slot.buffer < 0 || at(operand).type != at(result).type) continue;
+      const GraphBuffer& buffer = graph_.buffers[static_cast<size_t>(slot.buffer)];
       const bool same_elements =
           same_units(read_access(graph_, operation, i), write_access(graph_, operation)) &&
           operation.op != Op::select && (operation.op != Op::matmul || i > 0);
       const bool nobody_else =
           life(operand).last_operation == index && !read_before(operand, operation, group);
       if (same_elements && nobody_else && buffer.per_thread == (operation.sharing == Sharing::each))
-        return place;
+        return slot;
     }
     return {};
   }

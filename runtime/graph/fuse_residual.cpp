@@ -4,7 +4,7 @@
 namespace tern::runtime {
 namespace {
 
-// h + product: the product takes the place of the sum. Addition rounds the same whichever operand is first.
+// h + product: the product replaces the sum. Addition rounds the same whichever operand is first.
 bool fuse_one(Graph& graph, Block& block) {
   const std::vector<int> readers = count_readers(graph);
   for (size_t i = 0; i < block.operations.size(); ++i) {

@@ -7,7 +7,7 @@
 namespace tern::runtime {
 
 std::optional<Op> op_named(std::string_view name) {
-  for (const OpRow& candidate : operations) {
+  for (const OpInfo& candidate : operations) {
     if (candidate.name == name) return candidate.op;
   }
   return std::nullopt;

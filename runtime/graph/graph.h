@@ -36,17 +36,18 @@ struct ValueType {
   bool operator==(const ValueType&) const = default;
 };
 
-// Columns of a buffer; the pass assign_buffers gives a place to each value but pages and parts.
-struct Place {
+// Columns of a buffer, in which a value lies; the pass assign_buffers gives one to each value but pages and
+// partials.
+struct Slot {
   int buffer = -1;     // index into Graph::buffers; -1: none yet
   int64_t column = 0;  // of the first number
-  bool operator==(const Place&) const = default;
+  bool operator==(const Slot&) const = default;
 };
 
 struct Value {
   std::string name;  // a word, unique in the graph
   ValueType type;
-  Place place;
+  Slot slot;
   bool operator==(const Value&) const = default;
 };
 
@@ -63,7 +64,7 @@ struct Operation {
   Op op = Op::embed;
   std::vector<int> operands, results;
 
-  // Attributes: those that row(op).attributes names; others have the value that stands here.
+  // Attributes. One that info(op).attributes does not name keeps the initial value given here.
   std::vector<WeightRole> weights;
   float epsilon = 0;
   float base = 0;     // of rope_angles: theta
@@ -79,7 +80,8 @@ struct Operation {
   bool operator==(const Operation&) const = default;
 };
 
-// A value that each layer gets from the one before. After the layers, `argument` is what the last one gave.
+// A value that each layer gets from the layer before it. After the last layer `argument` names what that
+// gave.
 struct Carried {
   int argument = -1;  // what the operations of the block read
   int initial = -1;   // what the first layer gets: a value from before the block
@@ -87,8 +89,8 @@ struct Carried {
   bool operator==(const Carried&) const = default;
 };
 
-// Operations in their order: of one or more layers that differ in nothing but their weights, or (layers == 0)
-// before, between or after them.
+// Operations in their order: of `layers` layers that differ only in their weights or, if `layers` is 0, of no
+// layer.
 struct Block {
   int64_t first_layer = 0, layers = 0;
   std::vector<Carried> carried;  // of layers
@@ -110,11 +112,11 @@ std::string print(const Graph& graph);
 std::string print(const ValueType& type);
 
 // Where the operations of a parsed graph stood: by block and index in it; the block itself has index -1.
-using GraphPlaces = std::map<std::pair<int, int>, Location>;
+using GraphLocations = std::map<std::pair<int, int>, Location>;
 
 struct ParsedGraph {
   Graph graph;
-  GraphPlaces places;
+  GraphLocations locations;
 };
 
 // Reads one graph. `file` names the text in messages. Only the grammar is checked here, and that names of

@@ -80,9 +80,11 @@ int GraphBuilder::attention(std::string_view name, int query, int key, int value
   const int64_t heads = shape_.head_count, kv_heads = shape_.head_count_kv;
   const int pages = add({.op = Op::store, .operands = {key, value}, .heads = kv_heads}, "pages",
                         ValueKind::pages, width_of(key));
-  const int parts = add({.op = Op::attend, .operands = {query, pages}, .heads = heads, .kv_heads = kv_heads},
-                        "parts", ValueKind::parts, width_of(query));
-  return add({.op = Op::join, .operands = {parts}, .heads = heads}, name, ValueKind::f32, width_of(query));
+  const int partials =
+      add({.op = Op::attend, .operands = {query, pages}, .heads = heads, .kv_heads = kv_heads}, "partials",
+          ValueKind::partials, width_of(query));
+  return add({.op = Op::combine, .operands = {partials}, .heads = heads}, name, ValueKind::f32,
+             width_of(query));
 }
 
 int GraphBuilder::gate(std::string_view name, int input, int up) {

@@ -44,10 +44,10 @@ class Printer {
     for (const int index : values) names.push_back(value(index));
     return fmt::format("{}", fmt::join(names, ", "));
   }
-  std::string place(int index) const {
-    const Place& place = graph_.values[static_cast<size_t>(index)].place;
-    if (place.buffer < 0) return "";
-    return fmt::format(" in b{}", place.buffer) + (place.column == 0 ? "" : fmt::format("+{}", place.column));
+  std::string slot_text(int index) const {
+    const Slot& slot = graph_.values[static_cast<size_t>(index)].slot;
+    if (slot.buffer < 0) return "";
+    return fmt::format(" in b{}", slot.buffer) + (slot.column == 0 ? "" : fmt::format("+{}", slot.column));
   }
 
   void print_block(const Block& block) {
@@ -59,7 +59,7 @@ class Printer {
     std::vector<int> next;
     for (const Carried& each : block.carried) {
       carried.push_back(
-          fmt::format("{} = {}{}", value(each.argument), value(each.initial), place(each.argument)));
+          fmt::format("{} = {}{}", value(each.argument), value(each.initial), slot_text(each.argument)));
       next.push_back(each.next);
     }
     text_ += fmt::format("  layers {}..{}", block.first_layer, block.first_layer + block.layers - 1);
@@ -96,13 +96,13 @@ class Printer {
     std::vector<std::string> told;
     for (size_t i = 0; i < attributes.size(); ++i) {
       const auto each = static_cast<Attribute>(i);
-      if (!contains(row(operation.op).attributes, each)) continue;
+      if (!contains(info(operation.op).attributes, each)) continue;
       if (std::string text = attribute(operation, each); !text.empty()) told.push_back(std::move(text));
     }
     if (!told.empty()) text_ += fmt::format(" {{ {} }}", fmt::join(told, ", "));
     std::vector<std::string> types;
     for (const int index : operation.results)
-      types.push_back(print(graph_.values[static_cast<size_t>(index)].type) + place(index));
+      types.push_back(print(graph_.values[static_cast<size_t>(index)].type) + slot_text(index));
     text_ += fmt::format(" : {}", fmt::join(types, ", "));
     if (operation.sharing != Sharing::undecided) text_ += fmt::format(" by {}", name(operation.sharing));
     text_ += "\n";
@@ -140,11 +140,11 @@ class Parser {
  private:
   template <size_t size>
   size_t one_of(const std::array<std::string_view, size>& names, std::string_view what) {
-    const Location place = in_.here();
+    const Location where = in_.here();
     const std::string word = in_.word(what);
     const auto found = std::ranges::find(names, word);
     if (found == names.end() && !in_.failed())
-      in_.fail(fmt::format("'{}' is not {}: {}", word, what, fmt::join(names, ", ")), place);
+      in_.fail(fmt::format("'{}' is not {}: {}", word, what, fmt::join(names, ", ")), where);
     return found == names.end() ? 0 : static_cast<size_t>(found - names.begin());
   }
 
@@ -159,21 +159,21 @@ class Parser {
 
   // "b3"
   int parse_buffer() {
-    const Location place = in_.here();
+    const Location where = in_.here();
     const std::string word = in_.word("a buffer");
     const bool is_number = word.size() > 1 && word.size() < 8 && word[0] == 'b' &&
                            std::ranges::all_of(word.substr(1), [](char c) { return c >= '0' && c <= '9'; });
     if (!is_number && !in_.failed())
-      in_.fail(fmt::format("expected a buffer such as b0 but found '{}'", word), place);
+      in_.fail(fmt::format("expected a buffer such as b0 but found '{}'", word), where);
     return is_number ? std::stoi(word.substr(1)) : -1;
   }
 
   void parse_buffers() {
     in_.expect("{");
     while (!in_.failed() && !in_.accept("}")) {
-      const Location place = in_.here();
+      const Location where = in_.here();
       if (parse_buffer() != static_cast<int>(graph_.buffers.size()))
-        in_.fail(fmt::format("expected buffer b{}", graph_.buffers.size()), place);
+        in_.fail(fmt::format("expected buffer b{}", graph_.buffers.size()), where);
       GraphBuffer buffer{parse_type(), false, false};
       buffer.per_thread = in_.accept("per");
       if (buffer.per_thread) in_.expect("thread");
@@ -183,29 +183,29 @@ class Parser {
     }
   }
 
-  Place parse_place() {
+  Slot parse_slot() {
     if (!in_.accept("in")) return {};
-    Place place{parse_buffer(), 0};
-    if (in_.accept("+")) place.column = in_.integer("a column");
-    return place;
+    Slot slot{parse_buffer(), 0};
+    if (in_.accept("+")) slot.column = in_.integer("a column");
+    return slot;
   }
 
   // "%name", given here.
   int new_value() {
-    const Location place = in_.here();
+    const Location where = in_.here();
     in_.expect("%");
     std::string name = in_.word("a value's name");
     if (!in_.failed() && find_value(graph_, name) >= 0)
-      in_.fail(fmt::format("%{} is given twice", name), place);
+      in_.fail(fmt::format("%{} is given twice", name), where);
     graph_.values.push_back({std::move(name), {}, {}});
     return static_cast<int>(graph_.values.size()) - 1;
   }
   int known_value() {
-    const Location place = in_.here();
+    const Location where = in_.here();
     in_.expect("%");
     const std::string name = in_.word("a value's name");
     const int index = find_value(graph_, name);
-    if (index < 0 && !in_.failed()) in_.fail(fmt::format("%{} is not known here", name), place);
+    if (index < 0 && !in_.failed()) in_.fail(fmt::format("%{} is not known here", name), where);
     return index;
   }
   Value& at(int index) { return graph_.values[static_cast<size_t>(index)]; }
@@ -216,17 +216,17 @@ class Parser {
     return graph_.blocks.back();
   }
   Block& add_block() {
-    parsed_.places[{static_cast<int>(graph_.blocks.size()), -1}] = in_.here();
+    parsed_.locations[{static_cast<int>(graph_.blocks.size()), -1}] = in_.here();
     return graph_.blocks.emplace_back();
   }
 
   void parse_layers() {
     Block& block = add_block();
-    const Location place = in_.here();
+    const Location where = in_.here();
     block.first_layer = in_.integer("the first layer");
     in_.expect("..");
     block.layers = in_.integer("the last layer") - block.first_layer + 1;
-    if (block.layers < 1) in_.fail("the last layer comes before the first", place);
+    if (block.layers < 1) in_.fail("the last layer comes before the first", where);
     if (in_.accept("with")) {
       do {
         Carried carried;
@@ -235,7 +235,7 @@ class Parser {
         carried.initial = known_value();
         if (in_.failed()) return;
         at(carried.argument).type = at(carried.initial).type;
-        at(carried.argument).place = parse_place();
+        at(carried.argument).slot = parse_slot();
         block.carried.push_back(carried);
       } while (in_.accept(","));
     }
@@ -250,10 +250,10 @@ class Parser {
   }
 
   void parse_attribute(Operation& operation) {
-    const Location place = in_.here();
+    const Location where = in_.here();
     const auto attribute = static_cast<Attribute>(one_of(attributes, "an attribute"));
-    if (!in_.failed() && !contains(row(operation.op).attributes, attribute))
-      in_.fail(fmt::format("{} has no attribute {}", name(operation.op), name(attribute)), place);
+    if (!in_.failed() && !contains(info(operation.op).attributes, attribute))
+      in_.fail(fmt::format("{} has no attribute {}", name(operation.op), name(attribute)), where);
     switch (attribute) {
       case Attribute::weights:
         while (!in_.failed() && in_.peek() != "," && in_.peek() != "}") {
@@ -280,16 +280,17 @@ class Parser {
   }
 
   void parse_operation(Block& block) {
-    parsed_.places[{static_cast<int>(graph_.blocks.size()) - 1, static_cast<int>(block.operations.size())}] =
+    parsed_
+        .locations[{static_cast<int>(graph_.blocks.size()) - 1, static_cast<int>(block.operations.size())}] =
         in_.here();
     Operation operation;
     do operation.results.push_back(new_value());
     while (in_.accept(","));
     in_.expect("=");
-    const Location place = in_.here();
+    const Location where = in_.here();
     const std::string word = in_.word("an operation");
     const std::optional<Op> op = op_named(word);
-    if (!op) in_.fail(fmt::format("'{}' is no operation", word), place);
+    if (!op) in_.fail(fmt::format("'{}' is no operation", word), where);
     operation.op = op.value_or(Op::embed);
     if (in_.peek() == "%") {
       do operation.operands.push_back(known_value());
@@ -304,7 +305,7 @@ class Parser {
     for (size_t i = 0; i < operation.results.size() && !in_.failed(); ++i) {
       if (i > 0) in_.expect(",");
       at(operation.results[i]).type = parse_type();
-      at(operation.results[i]).place = parse_place();
+      at(operation.results[i]).slot = parse_slot();
     }
     if (in_.accept("by")) operation.sharing = static_cast<Sharing>(one_of(sharings, "a way to share"));
     operation.meet_after = in_.accept("meet");

@@ -13,7 +13,7 @@ Sharing sharing_of(const Graph& graph, const Operation& operation, const PassOpt
     case Op::rope_angles: return Sharing::rows;
     case Op::rms_norm:
     case Op::quantize:
-    case Op::join:
+    case Op::combine:
     case Op::select: return computed_by_each(options) ? Sharing::each : Sharing::rows;
     case Op::matmul: {
       const bool whole_rows =

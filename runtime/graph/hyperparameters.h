@@ -16,8 +16,8 @@ std::string_view name_of(Activation activation);
 
 // Limits of a model's shape. Widths: 127 * 132104 < 2^24, so that every sum of int8 activations over a row
 // is exact in f32. The others are far above what models have; they bound what a file can make us set aside.
-constexpr uint32_t widest_matrix = 131072, most_layers = 1024, most_heads = 4096, widest_head = 1024;
-constexpr uint32_t longest_context = 1u << 24, largest_vocabulary = 1u << 24;
+constexpr uint32_t max_matrix_width = 131072, max_layers = 1024, max_heads = 4096, max_head_dimension = 1024;
+constexpr uint32_t max_context = 1u << 24, max_vocabulary = 1u << 24;
 
 // The shape of a model. In a Model, all counts are at least 1 and within the limits above; the floats are
 // finite and positive.

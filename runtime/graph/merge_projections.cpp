@@ -15,7 +15,7 @@ bool is_plain_product(const Graph& graph, const Operation& operation) {
 bool meet_in_one_operation(const Block& block, const Operation& a, const Operation& b) {
   const auto reads = [](const Operation& reader, const Operation& product) {
     for (size_t i = 0; i < reader.operands.size(); ++i) {
-      if (row(reader.op).operands[i].own_elements && contains(row(reader.op).sharings, Sharing::columns) &&
+      if (info(reader.op).operands[i].own_elements && contains(info(reader.op).sharings, Sharing::columns) &&
           std::ranges::find(product.results, reader.operands[i]) != product.results.end())
         return true;
     }

@@ -11,12 +11,12 @@ namespace tern::runtime {
 
 // What a value holds, for each row (a token):
 enum class ValueKind : uint8_t {
-  f32,    // `width` numbers
-  i8,     // `width` numbers from -127 to 127, with an f32 scale and an i32 sum a row
-  pages,  // no row, but the keys and values of a layer, each `width` numbers a position, of each sequence
-  parts,  // what attention found in each block of positions, before they are joined to `width` numbers
+  f32,       // `width` numbers
+  i8,        // `width` numbers from -127 to 127, with an f32 scale and an i32 sum a row
+  pages,     // no row, but the keys and values of a layer, each `width` numbers a position, of each sequence
+  partials,  // of attention: a result for each block of positions, which `combine` makes `width` numbers of
 };
-inline constexpr std::array<std::string_view, 4> value_kinds = {"f32", "i8", "pages", "parts"};
+inline constexpr std::array<std::string_view, 4> value_kinds = {"f32", "i8", "pages", "partials"};
 constexpr std::string_view name(ValueKind kind) {
   return value_kinds[static_cast<size_t>(kind)];
 }
@@ -45,7 +45,7 @@ enum class Op : uint8_t {
   rope,
   store,
   attend,
-  join,
+  combine,
   add,
   gate,
   select,
@@ -59,7 +59,7 @@ constexpr std::string_view name(Attribute attribute) {
   return attributes[static_cast<size_t>(attribute)];
 }
 
-// Sets of the enumerations above, as bits.
+// Sets of values of an enumeration, bit i for the value i.
 template <class T>
 constexpr uint32_t set_of() {
   return 0;
@@ -74,17 +74,17 @@ constexpr bool contains(uint32_t set, T element) {
 }
 
 // One operand of an operation.
-struct OperandRow {
+struct OperandInfo {
   uint32_t kinds = 0;  // set of ValueKind; 0: there is no such operand
-  // Of a row of the operand, a thread reads only the elements that lie where its own results lie (the same
-  // columns, the same head), and not the whole row.
+  // A thread that computes some columns (or heads) of a row of the result reads the same columns (heads) of
+  // the operand's row, and no others. If false, it may read the whole row.
   bool own_elements = false;
 };
 
-struct OpRow {
+struct OpInfo {
   Op op;
   std::string_view name;
-  std::array<OperandRow, 2> operands;
+  std::array<OperandInfo, 2> operands;
   uint32_t results;     // set of ValueKind
   uint32_t attributes;  // set of Attribute
   uint32_t sharings;    // set of Sharing
@@ -94,20 +94,20 @@ struct OpRow {
 
 namespace detail {
 constexpr uint32_t f32 = set_of(ValueKind::f32), i8 = set_of(ValueKind::i8), pages = set_of(ValueKind::pages),
-                   parts = set_of(ValueKind::parts);
-constexpr OperandRow whole(uint32_t kinds) {
+                   partials = set_of(ValueKind::partials);
+constexpr OperandInfo whole(uint32_t kinds) {
   return {kinds, false};
 }
-constexpr OperandRow own(uint32_t kinds) {
+constexpr OperandInfo own(uint32_t kinds) {
   return {kinds, true};
 }
 constexpr uint32_t by_row = set_of(Sharing::rows, Sharing::each);
 }  // namespace detail
 
-// In the order of Op. Of matmul the second operand is there if its epilogue is not plain, and it has a result
-// for each of its weights, side by side as if these were one matrix; if it quantises its rows, that is the
-// last result, of kind i8.
-inline constexpr std::array<OpRow, 12> operations = {{
+// In the order of Op. matmul has a second operand if its epilogue reads one, and a result for each of its
+// weights, side by side as if these were one matrix; if it quantises its rows, these are one more result, the
+// last, of kind i8.
+inline constexpr std::array<OpInfo, 12> operations = {{
     {Op::embed,
      "embed",
      {},
@@ -161,18 +161,18 @@ inline constexpr std::array<OpRow, 12> operations = {{
     {Op::attend,
      "attend",
      {detail::whole(detail::f32), detail::whole(detail::pages)},
-     detail::parts | detail::f32,
+     detail::partials | detail::f32,
      set_of(Attribute::heads, Attribute::kv_heads),
      set_of(Sharing::tasks),
      "of each head and block of positions: largest score, sum of exponentials, weighted sum of values (see "
-     "runtime/math/attention.h); as f32, what join makes of them"},
-    {Op::join,
-     "join",
-     {detail::whole(detail::parts)},
+     "runtime/math/attention.h); as f32, what combine makes of them"},
+    {Op::combine,
+     "combine",
+     {detail::whole(detail::partials)},
      detail::f32,
      set_of(Attribute::heads),
      detail::by_row,
-     "the parts of each head joined in ascending order of their positions"},
+     "the partial results of each head, combined in ascending order of their positions"},
     {Op::add,
      "add",
      {detail::own(detail::f32), detail::own(detail::f32)},
@@ -195,11 +195,11 @@ inline constexpr std::array<OpRow, 12> operations = {{
      detail::by_row,
      "the rows whose logits are asked for, close together: what follows works on these alone"},
 }};
-constexpr const OpRow& row(Op op) {
+constexpr const OpInfo& info(Op op) {
   return operations[static_cast<size_t>(op)];
 }
 constexpr std::string_view name(Op op) {
-  return row(op).name;
+  return info(op).name;
 }
 std::optional<Op> op_named(std::string_view name);
 

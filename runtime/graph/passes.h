@@ -19,16 +19,17 @@ struct PassOptions {
   bool may_compute_by_each = true;
 };
 
-// A sum that nobody reads but as h + sum is added to h by the product itself: the epilogue `residual`.
+// A product whose only reader is an addition h + product adds to h itself: the epilogue `residual`.
 void fuse_residual(Graph& graph, const PassOptions& options);
 
-// A product that nobody reads but as the second operand of a gate of relu_squared does the gate itself: the
-// epilogue `gate`. It stands after the product that it reads, and a thread computes the same columns of both.
+// A product whose only reader is a gate of relu_squared, as its second operand, does the gate itself: the
+// epilogue `gate`. The product that is the gate's first operand comes before it, and a thread computes the
+// same columns of both.
 void fuse_gate(Graph& graph, const PassOptions& options);
 
-// Products of one quantised value become one product with the results side by side: one walk through the
-// weights for all. Left alone are products with epilogues, and pairs that one operation reads element by
-// element (gate and up with silu): as two products, a thread computes the same columns of both, so that the
+// Products of one quantised value become one product whose results lie side by side: one pass over the
+// weights of all. Products with epilogues stay as they are, and so do two products that one operation reads
+// element by element (gate and up with silu): a thread computes the same columns of both, so that the
 // operation needs no meeting of the threads before it.
 void merge_projections(Graph& graph, const PassOptions& options);
 
@@ -38,14 +39,15 @@ void merge_projections(Graph& graph, const PassOptions& options);
 void fuse_quantize(Graph& graph, const PassOptions& options);
 inline constexpr int64_t rows_to_share = 8;
 
-// The tasks of attention take all positions of their rows, and join them themselves, where there are enough
-// tasks for the threads even so: tasks_of_attention a thread. A task has up to attention_rows rows.
-void fuse_join(Graph& graph, const PassOptions& options);
+// Where attention has at least tasks_of_attention tasks a thread without splitting positions into blocks, a
+// task takes all positions of its rows, up to attention_rows of them, and combines its blocks itself: attend
+// gives f32, and combine goes.
+void fuse_combine(Graph& graph, const PassOptions& options);
 inline constexpr int64_t attention_rows = 16, tasks_of_attention = 4;
 
 // Says how operations are shared out, and where the threads must meet. What works on whole rows (norms,
-// quantisation, joining the parts of attention) is computed by each thread for itself where that costs less
-// than a meeting (`computed_by_each`), else shared out by rows.
+// quantisation, combining the partial results of attention) is computed by each thread for itself where that
+// costs less than a meeting (`computed_by_each`), else shared out by rows.
 void group_steps(Graph& graph, const PassOptions& options);
 
 // Meeting others costs about as much as `meeting_rows` rows of such operations, so each thread computes all
@@ -59,8 +61,8 @@ constexpr bool computed_by_each(const PassOptions& options) {
          options.rows <= shared + meeting_rows;
 }
 
-// Gives every value a place: in the buffer of an operand that is not read again where an operation allows
-// that, or in a buffer whose value nobody reads any more since the threads last met, or in a new one.
+// Gives every value a slot: in the buffer of an operand that is not read again where the operation may work
+// in place, or in a buffer whose value was last read before the threads last met, or in a new one.
 void assign_buffers(Graph& graph, const PassOptions& options);
 
 struct GraphPass {

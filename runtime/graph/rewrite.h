@@ -1,4 +1,4 @@
-// What passes that put one operation in the place of two have in common.
+// Helpers of the passes that replace two operations by one.
 #pragma once
 
 #include <vector>
@@ -14,7 +14,7 @@ int giver_of(const Block& block, int value);
 // value, if `readers`, see count_readers, says that one operation alone reads it; or -1.
 int fusible_product(const Graph& graph, const Block& block, int value, const std::vector<int>& readers);
 
-// Takes values that no operation gives or reads any more out of the graph.
+// Removes the values that no operation gives or reads any more.
 void remove_unused_values(Graph& graph);
 
 }  // namespace tern::runtime

@@ -27,7 +27,7 @@ UnitAccess access_of(const Graph& graph, const Operation& operation, bool own_el
 }  // namespace
 
 UnitAccess read_access(const Graph& graph, const Operation& operation, size_t operand) {
-  return access_of(graph, operation, row(operation.op).operands[operand].own_elements);
+  return access_of(graph, operation, info(operation.op).operands[operand].own_elements);
 }
 
 UnitAccess write_access(const Graph& graph, const Operation& operation) {

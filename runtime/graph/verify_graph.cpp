@@ -9,8 +9,8 @@ namespace {
 
 class Verifier {
  public:
-  Verifier(const Graph& graph, const GraphPlaces& places)
-      : graph_(graph), places_(places), known_(graph.values.size()), given_(graph.values.size()) {}
+  Verifier(const Graph& graph, const GraphLocations& locations)
+      : graph_(graph), locations_(locations), known_(graph.values.size()), given_(graph.values.size()) {}
 
   std::vector<Error> run() {
     check_names();
@@ -37,8 +37,8 @@ class Verifier {
 
  private:
   void complain(std::string message) {
-    const auto place = places_.find({block_, index_});
-    errors_.push_back({std::move(message), place == places_.end() ? Location{} : place->second});
+    const auto found = locations_.find({block_, index_});
+    errors_.push_back({std::move(message), found == locations_.end() ? Location{} : found->second});
   }
 
   bool is_known(int value) const {
@@ -61,12 +61,12 @@ class Verifier {
     given_[index] = known_[index] = true;
     if (type(value).width < 1 || type(value).width > widest)
       complain(fmt::format("%{} has a width of {}", at(value).name, type(value).width));
-    const Place& place = at(value).place;
-    if (place.buffer < 0) return;
+    const Slot& slot = at(value).slot;
+    if (slot.buffer < 0) return;
     const bool fits =
-        place.buffer < static_cast<int>(graph_.buffers.size()) && place.column >= 0 &&
-        graph_.buffers[static_cast<size_t>(place.buffer)].type.kind == type(value).kind &&
-        place.column + type(value).width <= graph_.buffers[static_cast<size_t>(place.buffer)].type.width;
+        slot.buffer < static_cast<int>(graph_.buffers.size()) && slot.column >= 0 &&
+        graph_.buffers[static_cast<size_t>(slot.buffer)].type.kind == type(value).kind &&
+        slot.column + type(value).width <= graph_.buffers[static_cast<size_t>(slot.buffer)].type.width;
     if (!fits) complain(fmt::format("%{} does not fit its buffer", at(value).name));
   }
 
@@ -108,7 +108,7 @@ class Verifier {
   }
 
   void check_operation(const Block& block, const Operation& operation) {
-    const OpRow& rules = row(operation.op);
+    const OpInfo& rules = info(operation.op);
     ++operations_;
     decided_ += operation.sharing != Sharing::undecided;
     if (operation.sharing != Sharing::undecided && !contains(rules.sharings, operation.sharing))
@@ -129,9 +129,9 @@ class Verifier {
     if (sound && has_results) check_widths(block, operation);
   }
 
-  bool check_operands(const Operation& operation, const OpRow& rules) {
+  bool check_operands(const Operation& operation, const OpInfo& rules) {
     size_t wanted = 0;
-    for (const OperandRow& operand : rules.operands) wanted += operand.kinds != 0;
+    for (const OperandInfo& operand : rules.operands) wanted += operand.kinds != 0;
     if (operation.op == Op::matmul && operation.epilogue == ir::Epilogue::plain) wanted = 1;
     if (operation.operands.size() != wanted) {
       complain(fmt::format("{} reads {} values, not {}", rules.name, wanted, operation.operands.size()));
@@ -154,7 +154,7 @@ class Verifier {
     return sound;
   }
 
-  void check_weights(const Block& block, const Operation& operation, const OpRow& rules) {
+  void check_weights(const Block& block, const Operation& operation, const OpInfo& rules) {
     const bool has_weights = contains(rules.attributes, Attribute::weights);
     if (has_weights == operation.weights.empty())
       complain(fmt::format("{} {} weights", rules.name, has_weights ? "needs" : "has no"));
@@ -234,7 +234,7 @@ class Verifier {
           complain(fmt::format("{} heads cannot share {} key-value heads evenly", operation.heads,
                                operation.kv_heads));
         return;
-      case Op::join: expect_heads(operation.heads, width(0)); return expect_result(width(0));
+      case Op::combine: expect_heads(operation.heads, width(0)); return expect_result(width(0));
       case Op::add:
       case Op::gate:
         if (width(0) != width(1)) complain(fmt::format("{} reads two widths", name(operation.op)));
@@ -271,7 +271,7 @@ class Verifier {
   static constexpr int64_t widest = int64_t{1} << 32;
 
   const Graph& graph_;
-  const GraphPlaces& places_;
+  const GraphLocations& locations_;
   std::vector<bool> known_, given_;
   std::vector<Error> errors_;
   int block_ = 0, index_ = -1, selects_ = 0, operations_ = 0, decided_ = 0;
@@ -280,10 +280,10 @@ class Verifier {
 
 }  // namespace
 
-std::vector<Error> verify(const Graph& graph, const GraphPlaces& places) {
-  std::vector<Error> errors = Verifier(graph, places).run();
+std::vector<Error> verify(const Graph& graph, const GraphLocations& locations) {
+  std::vector<Error> errors = Verifier(graph, locations).run();
   if (!errors.empty()) return errors;
-  return verify_sharing(graph, places);
+  return verify_sharing(graph, locations);
 }
 
 }  // namespace tern::runtime

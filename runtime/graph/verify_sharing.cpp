@@ -10,7 +10,7 @@
 namespace tern::runtime {
 namespace {
 
-// Columns of a buffer. A value without a place has a buffer of its own.
+// Columns of a buffer. A value without a slot has a buffer of its own.
 struct Region {
   int buffer = 0;
   int64_t begin = 0, end = 0;
@@ -22,7 +22,8 @@ struct Region {
 
 class SharingVerifier {
  public:
-  SharingVerifier(const Graph& graph, const GraphPlaces& places) : graph_(graph), places_(places) {}
+  SharingVerifier(const Graph& graph, const GraphLocations& locations)
+      : graph_(graph), locations_(locations) {}
 
   std::vector<Error> run() {
     find_private_values();
@@ -54,8 +55,8 @@ class SharingVerifier {
   };
 
   void complain(std::string message) {
-    const auto place = places_.find({block_, index_});
-    Error error{std::move(message), place == places_.end() ? Location{} : place->second};
+    const auto found = locations_.find({block_, index_});
+    Error error{std::move(message), found == locations_.end() ? Location{} : found->second};
     const auto same = [&](const Error& other) {
       return other.message == error.message && other.where == error.where;
     };
@@ -63,7 +64,7 @@ class SharingVerifier {
   }
 
   const Value& at(int value) const { return graph_.values[static_cast<size_t>(value)]; }
-  bool has_buffer(int value) const { return at(value).place.buffer >= 0; }
+  bool has_buffer(int value) const { return at(value).slot.buffer >= 0; }
 
   void find_private_values() {
     private_.resize(graph_.values.size());
@@ -74,16 +75,16 @@ class SharingVerifier {
   }
 
   Region region_of(int value) const {
-    const Place& place = at(value).place;
-    if (place.buffer < 0) {
+    const Slot& slot = at(value).slot;
+    if (slot.buffer < 0) {
       const bool one_a_layer = at(value).type.kind == ValueKind::pages;
       const int own = static_cast<int>(graph_.buffers.size()) + root_of(value);
       return {own, 0, at(value).type.width, !one_a_layer && private_[static_cast<size_t>(value)]};
     }
-    return {place.buffer, place.column, place.column + at(value).type.width,
-            graph_.buffers[static_cast<size_t>(place.buffer)].per_thread};
+    return {slot.buffer, slot.column, slot.column + at(value).type.width,
+            graph_.buffers[static_cast<size_t>(slot.buffer)].per_thread};
   }
-  // Values that are carried on are one value, as long as none has a place.
+  // Values that are carried on are one value, as long as none has a slot.
   int root_of(int value) const {
     const auto found = roots_.find(value);
     return found == roots_.end() ? value : found->second;
@@ -95,7 +96,7 @@ class SharingVerifier {
       roots_[to] = root_of(from);
       return;
     }
-    if (at(from).place != at(to).place)
+    if (at(from).slot != at(to).slot)
       return complain(fmt::format("%{} goes on as %{}, which lies elsewhere", at(from).name, at(to).name));
     expect_there(from);
     std::erase_if(held_, [&](const auto& entry) { return entry.first == to; });
@@ -165,7 +166,7 @@ class SharingVerifier {
   // A kernel finds its rows by the widths of the product alone.
   void check_product(const Operation& operation) {
     const auto stride = [&](int value) {
-      return ir::row_stride(graph_.buffers[static_cast<size_t>(at(value).place.buffer)].type.width);
+      return ir::row_stride(graph_.buffers[static_cast<size_t>(at(value).slot.buffer)].type.width);
     };
     const auto expect_rows = [&](int value, int64_t width) {
       if (!has_buffer(value)) return complain(fmt::format("%{} has no buffer", at(value).name));
@@ -174,22 +175,22 @@ class SharingVerifier {
     };
     const int input = operation.operands[0];
     expect_rows(input, at(input).type.width);
-    if (at(input).place.column != 0) complain(fmt::format("%{} begins inside of rows", at(input).name));
+    if (at(input).slot.column != 0) complain(fmt::format("%{} begins inside of rows", at(input).name));
     int64_t width = 0;
     for (const int result : operation.results) {
       if (at(result).type.kind != ValueKind::f32) continue;
-      const Place wanted{at(operation.results[0]).place.buffer, width};
-      if (at(result).place != wanted) complain("the results of a product must lie side by side");
+      const Slot wanted{at(operation.results[0]).slot.buffer, width};
+      if (at(result).slot != wanted) complain("the results of a product must lie side by side");
       width += at(result).type.width;
     }
     for (const int result : operation.results) expect_rows(result, width);
     if (operation.operands.size() > 1) {
       expect_rows(operation.operands[1], width);
-      if (at(operation.operands[1]).place.column != 0)
+      if (at(operation.operands[1]).slot.column != 0)
         complain("what an epilogue reads begins inside of rows");
     }
     if (at(input).type.kind == ValueKind::f32 &&
-        !graph_.buffers[static_cast<size_t>(at(input).place.buffer)].zero_padded)
+        !graph_.buffers[static_cast<size_t>(at(input).slot.buffer)].zero_padded)
       complain(fmt::format("matmul reads %{} past the end of its rows, where no zeros are", at(input).name));
   }
 
@@ -197,17 +198,17 @@ class SharingVerifier {
   void check_padding(const Operation& operation) {
     for (const int result : operation.results) {
       if (!has_buffer(result)) continue;
-      const GraphBuffer& buffer = graph_.buffers[static_cast<size_t>(at(result).place.buffer)];
+      const GraphBuffer& buffer = graph_.buffers[static_cast<size_t>(at(result).slot.buffer)];
       if (buffer.zero_padded && (operation.op == Op::matmul || buffer.type.width != at(result).type.width))
         complain(fmt::format("%{} overwrites zeros past the end of rows", at(result).name));
     }
   }
 
   const Graph& graph_;
-  const GraphPlaces& places_;
+  const GraphLocations& locations_;
   std::vector<bool> private_;         // by value: each thread has its own
   std::map<int, int> roots_;          // of values that are carried on
-  std::map<int, Region> held_;        // values that lie in their places now
+  std::map<int, Region> held_;        // values that their slots hold now
   std::vector<Touch> since_meeting_;  // since all threads met
   std::vector<Error> errors_;
   int block_ = 0, index_ = -1;
@@ -215,8 +216,8 @@ class SharingVerifier {
 
 }  // namespace
 
-std::vector<Error> verify_sharing(const Graph& graph, const GraphPlaces& places) {
-  return SharingVerifier(graph, places).run();
+std::vector<Error> verify_sharing(const Graph& graph, const GraphLocations& locations) {
+  return SharingVerifier(graph, locations).run();
 }
 
 }  // namespace tern::runtime

@@ -29,12 +29,13 @@ constexpr size_t padded_dimension(size_t head_dimension) {
   return (head_dimension + value_padding - 1) / value_padding * value_padding;
 }
 
-// What joined blocks know beside their weighted values.
-struct Joined {
+// What is kept of combined blocks beside their weighted values: the maximum score and the sum of
+// exponentials.
+struct Combined {
   float maximum, total;
 };
 
-inline Joined facts_of(const float* partial, size_t head_dimension) {
+inline Combined facts_of(const float* partial, size_t head_dimension) {
   const float* facts = partial + padded_dimension(head_dimension);
   return {facts[0], facts[1]};
 }
@@ -56,11 +57,12 @@ struct Block {
   float scale;
 };
 
-// What is compiled for each set of instructions: attend_queries(), join_blocks() and divide_by_total() below.
+// What is compiled for each set of instructions: attend_queries(), combine_blocks() and divide_by_total()
+// below.
 struct AttentionCode {
   void (*attend_queries)(const Block& block);
-  void (*join_blocks)(const float* partials, size_t blocks, size_t head_dimension, Joined& joined,
-                      float* values);
+  void (*combine_blocks)(const float* partials, size_t blocks, size_t head_dimension, Combined& combined,
+                         float* values);
   void (*divide_by_total)(const float* values, float total, size_t head_dimension, float* output);
 };
 
@@ -299,17 +301,18 @@ void attend_queries(const Block& block) {
   }
 }
 
-// Joins the partial results of `blocks` more blocks, in their order, to those before: their maximum and sum,
-// and their weighted values.
-void join_blocks(const float* partials, size_t blocks, size_t head_dimension, Joined& joined, float* values) {
+// Adds the partial results of `blocks` more blocks, in ascending order, to `combined` and `values`, which
+// hold those of the blocks before.
+void combine_blocks(const float* partials, size_t blocks, size_t head_dimension, Combined& combined,
+                    float* values) {
   const F32 d;
   for (size_t block = 0; block < blocks; ++block) {
     const float* partial = partials + block * attention_partial_size(head_dimension);
-    const Joined own = facts_of(partial, head_dimension);
-    const float maximum = joined.maximum < own.maximum ? own.maximum : joined.maximum;
-    const VF32 f = exp(hn::Set(d, joined.maximum - maximum)), g = exp(hn::Set(d, own.maximum - maximum));
-    const VF32 total = hn::Add(hn::Mul(hn::Set(d, joined.total), f), hn::Mul(hn::Set(d, own.total), g));
-    joined = {maximum, hn::GetLane(total)};
+    const Combined own = facts_of(partial, head_dimension);
+    const float maximum = combined.maximum < own.maximum ? own.maximum : combined.maximum;
+    const VF32 f = exp(hn::Set(d, combined.maximum - maximum)), g = exp(hn::Set(d, own.maximum - maximum));
+    const VF32 total = hn::Add(hn::Mul(hn::Set(d, combined.total), f), hn::Mul(hn::Set(d, own.total), g));
+    combined = {maximum, hn::GetLane(total)};
     for_each_vector(head_dimension, [&](size_t i, size_t count) HWY_ATTR {
       const VF32 before = load(values + i, count), more = hn::LoadU(d, partial + i);
       store(hn::Add(hn::Mul(before, f), hn::Mul(more, g)), values + i, count);
@@ -325,7 +328,7 @@ void divide_by_total(const float* values, float total, size_t head_dimension, fl
 }
 
 const AttentionCode& attention_code() {
-  static constexpr AttentionCode code = {attend_queries, join_blocks, divide_by_total};
+  static constexpr AttentionCode code = {attend_queries, combine_blocks, divide_by_total};
   return code;
 }
 
@@ -388,12 +391,12 @@ void AttentionOps::block(const KeyValueHead& cached, const AttentionRows& rows, 
   }
 }
 
-void AttentionOps::join(const float* partials, size_t blocks, size_t head_dimension, float* output) const {
-  Joined joined = facts_of(partials, head_dimension);
+void AttentionOps::combine(const float* partials, size_t blocks, size_t head_dimension, float* output) const {
+  Combined combined = facts_of(partials, head_dimension);
   std::memcpy(output, partials, head_dimension * sizeof(float));
-  code->join_blocks(partials + attention_partial_size(head_dimension), blocks - 1, head_dimension, joined,
-                    output);
-  code->divide_by_total(output, joined.total, head_dimension, output);
+  code->combine_blocks(partials + attention_partial_size(head_dimension), blocks - 1, head_dimension,
+                       combined, output);
+  code->divide_by_total(output, combined.total, head_dimension, output);
 }
 
 void AttentionOps::attend(const KeyValueHead& cached, const AttentionRows& rows, const float* queries,
@@ -402,7 +405,7 @@ void AttentionOps::attend(const KeyValueHead& cached, const AttentionRows& rows,
   const size_t size = attention_partial_size(head_dimension);
   float* values = scratch + query_group * attention_block;
   float* partials = values + query_group * size;
-  Joined joined[query_group];
+  Combined combined[query_group];
   for (size_t first = 0; first < all; first += query_group) {
     const size_t count = min_of(query_group, all - first);
     const size_t positions = rows.first_position + (first + count - 1) / rows.heads + 1;
@@ -412,15 +415,15 @@ void AttentionOps::attend(const KeyValueHead& cached, const AttentionRows& rows,
           [&](size_t q) { return results + (q - first) * size; }, scratch);
     };
     attend_to(0, values);
-    for (size_t j = 0; j < count; ++j) joined[j] = facts_of(values + j * size, head_dimension);
+    for (size_t j = 0; j < count; ++j) combined[j] = facts_of(values + j * size, head_dimension);
     for (size_t block = 1; block < attention_blocks(positions); ++block) {
       for (size_t j = attend_to(block, partials); j < count; ++j) {
-        code->join_blocks(partials + j * size, 1, head_dimension, joined[j], values + j * size);
+        code->combine_blocks(partials + j * size, 1, head_dimension, combined[j], values + j * size);
       }
     }
     for (size_t j = 0; j < count; ++j) {
       const size_t row = (first + j) / rows.heads, head = (first + j) % rows.heads;
-      code->divide_by_total(values + j * size, joined[j].total, head_dimension,
+      code->divide_by_total(values + j * size, combined[j].total, head_dimension,
                             output + row * output_stride + head * head_dimension);
     }
   }

@@ -9,7 +9,7 @@
 //   e[p]     = exp(score[p] - m_b)
 //   t_b      = sum of e, in the order of float_ops.h: a block of positions is one sum_block
 //   o_b[d]   = ((e[0] * V[0][d]) + e[1] * V[1][d]) + ...                     in ascending position
-// The blocks are joined in ascending order. M, T and O[] start as m_0, t_0 and o_0[]; then, for b = 1, 2,
+// The blocks are combined in ascending order. M, T and O[] start as m_0, t_0 and o_0[]; then, for b = 1, 2,
 // ...:
 //   M' = max(M, m_b),   f = exp(M - M'),   g = exp(m_b - M')
 //   T = T * f + t_b * g,   O[d] = O[d] * f + o_b[d] * g,   M = M'
@@ -74,9 +74,9 @@ struct AttentionOps {
   void block(const KeyValueHead& cached, const AttentionRows& rows, size_t block, const float* queries,
              const AttentionPartials& partials, float* scratch) const;
 
-  // Joins the `blocks` partial results of one query, which lie attention_partial_size() floats apart, in
+  // Combines the `blocks` partial results of one query, which lie attention_partial_size() floats apart, in
   // ascending order; head_dimension floats of output. Leaves the partial results as they are.
-  void join(const float* partials, size_t blocks, size_t head_dimension, float* output) const;
+  void combine(const float* partials, size_t blocks, size_t head_dimension, float* output) const;
 
   // Both, for all blocks of all rows and heads. Outputs lie as queries do, output_stride floats from one row
   // to the next; they may be the same memory.

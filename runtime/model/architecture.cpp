@@ -25,8 +25,8 @@ class Keys {
     note(value.error());
     return 1;
   }
-  uint32_t integer_or(uint32_t fallback, std::string_view name, uint32_t highest) {
-    return has(name) ? integer(name, highest) : fallback;
+  uint32_t integer_or(uint32_t default_value, std::string_view name, uint32_t highest) {
+    return has(name) ? integer(name, highest) : default_value;
   }
   float positive(std::string_view name, double lowest, double highest) {
     const auto value = get_number(file_, full(name));
@@ -39,8 +39,8 @@ class Keys {
     }
     return static_cast<float>(*value);
   }
-  float positive_or(float fallback, std::string_view name, double lowest, double highest) {
-    return has(name) ? positive(name, lowest, highest) : fallback;
+  float positive_or(float default_value, std::string_view name, double lowest, double highest) {
+    return has(name) ? positive(name, lowest, highest) : default_value;
   }
 
   void complain(std::string message) { note(Error{std::move(message), {file_.path()}}); }
@@ -60,7 +60,7 @@ class Keys {
 uint32_t count_tokens(const GgufFile& file, Keys& keys) {
   const MetadataValue* value = file.find("tokenizer.ggml.tokens");
   const MetadataArray* tokens = value ? std::get_if<MetadataArray>(value) : nullptr;
-  if (tokens && tokens->count >= 1 && tokens->count <= largest_vocabulary)
+  if (tokens && tokens->count >= 1 && tokens->count <= max_vocabulary)
     return static_cast<uint32_t>(tokens->count);
   keys.complain(fmt::format("key '{}' is missing, and so is a list of tokens", keys.full("vocab_size")));
   return 1;
@@ -68,8 +68,8 @@ uint32_t count_tokens(const GgufFile& file, Keys& keys) {
 
 uint32_t head_dimension(const Hyperparameters& h, Keys& keys) {
   if (keys.has("attention.key_length")) {
-    const uint32_t length = keys.integer("attention.key_length", widest_head);
-    if (keys.integer_or(length, "attention.value_length", widest_head) != length) {
+    const uint32_t length = keys.integer("attention.key_length", max_head_dimension);
+    if (keys.integer_or(length, "attention.value_length", max_head_dimension) != length) {
       keys.complain("keys and values of different lengths are not supported");
     }
     return length;
@@ -120,9 +120,9 @@ std::optional<std::string> find_head_fault(const Hyperparameters& h) {
         "RoPE turns {} elements of a head of {}: their number must be even and at most that of the head",
         h.rope_dimension, h.head_dimension);
   }
-  if (h.query_length() > widest_matrix) {
+  if (h.query_length() > max_matrix_width) {
     return fmt::format("{} heads of {} are wider than the limit of {}", h.head_count, h.head_dimension,
-                       widest_matrix);
+                       max_matrix_width);
   }
   return std::nullopt;
 }
@@ -136,15 +136,15 @@ Expected<Hyperparameters> read_hyperparameters(const GgufFile& file) {
   Hyperparameters h;
   h.architecture = name;
   h.vocabulary_size =
-      keys.has("vocab_size") ? keys.integer("vocab_size", largest_vocabulary) : count_tokens(file, keys);
-  h.context_length = keys.integer("context_length", longest_context);
-  h.embedding_length = keys.integer("embedding_length", widest_matrix);
-  h.block_count = keys.integer("block_count", most_layers);
-  h.feed_forward_length = keys.integer("feed_forward_length", widest_matrix);
-  h.head_count = keys.integer("attention.head_count", most_heads);
-  h.head_count_kv = keys.integer_or(h.head_count, "attention.head_count_kv", most_heads);
+      keys.has("vocab_size") ? keys.integer("vocab_size", max_vocabulary) : count_tokens(file, keys);
+  h.context_length = keys.integer("context_length", max_context);
+  h.embedding_length = keys.integer("embedding_length", max_matrix_width);
+  h.block_count = keys.integer("block_count", max_layers);
+  h.feed_forward_length = keys.integer("feed_forward_length", max_matrix_width);
+  h.head_count = keys.integer("attention.head_count", max_heads);
+  h.head_count_kv = keys.integer_or(h.head_count, "attention.head_count_kv", max_heads);
   h.head_dimension = head_dimension(h, keys);
-  h.rope_dimension = keys.integer_or(h.head_dimension, "rope.dimension_count", widest_head);
+  h.rope_dimension = keys.integer_or(h.head_dimension, "rope.dimension_count", max_head_dimension);
   h.rope_base = keys.positive_or(10000, "rope.freq_base", 1, 1e12);
   h.rms_epsilon = keys.positive("attention.layer_norm_rms_epsilon", 1e-12, 1e-1);
   h.rope_style = architecture->rope_style;

@@ -17,7 +17,7 @@
 namespace tern::runtime {
 namespace {
 
-constexpr float largest_scale = 1e6f;  // of a weight; trained models stay below 10
+constexpr float max_scale = 1e6f;  // of a weight; trained models stay below 10
 
 // Looks tensors up in the file by name; the first fault stays.
 class Loader {
@@ -123,8 +123,8 @@ Tensor Loader::ternary(const std::string& prefix, uint64_t n, uint64_t k) {
 float Loader::ternary_scale(const GgufTensor& tensor, const std::string& prefix) {
   const TensorTypeInfo& type = info(tensor.type);
   const float scale = type.read_scale(tensor.data.last(type.tail_bytes));
-  if (!(scale >= 0 && scale <= largest_scale)) {  // also false for NaN
-    complain_of(tensor.name, fmt::format("its scale is {}, outside of 0 to {}", scale, largest_scale));
+  if (!(scale >= 0 && scale <= max_scale)) {  // also false for NaN
+    complain_of(tensor.name, fmt::format("its scale is {}, outside of 0 to {}", scale, max_scale));
   }
   const std::string factor_name = prefix + ".scale";
   if (!model_.file.find_tensor(factor_name)) return scale;
@@ -136,8 +136,7 @@ float Loader::ternary_scale(const GgufTensor& tensor, const std::string& prefix)
   }
   float value = 0;
   std::memcpy(&value, factor->data.data(), sizeof(value));
-  if (!(std::fabs(value) <= largest_scale))
-    complain_of(factor_name, fmt::format("is {}, out of range", value));
+  if (!(std::fabs(value) <= max_scale)) complain_of(factor_name, fmt::format("is {}, out of range", value));
   return scale * value;
 }
 

@@ -183,14 +183,14 @@ struct Limit {
 // What load_model would refuse, said in the words of a shape; nothing if all is well.
 std::optional<std::string> find_fault(const SynthShape& s, TensorType head) {
   const Limit limits[] = {
-      {"embedding length", s.embedding_length, 1, widest_matrix},
-      {"number of layers", s.block_count, 1, most_layers},
-      {"number of heads", s.head_count, 1, most_heads},
-      {"number of key-value heads", s.head_count_kv, 1, most_heads},
-      {"head dimension", s.head_dimension, 1, widest_head},
-      {"feed-forward length", s.feed_forward_length, 1, widest_matrix},
-      {"context length", s.context_length, 1, longest_context},
-      {"vocabulary size", s.vocabulary_size, smallest_synthetic_vocabulary, largest_synthetic_vocabulary},
+      {"embedding length", s.embedding_length, 1, max_matrix_width},
+      {"number of layers", s.block_count, 1, max_layers},
+      {"number of heads", s.head_count, 1, max_heads},
+      {"number of key-value heads", s.head_count_kv, 1, max_heads},
+      {"head dimension", s.head_dimension, 1, max_head_dimension},
+      {"feed-forward length", s.feed_forward_length, 1, max_matrix_width},
+      {"context length", s.context_length, 1, max_context},
+      {"vocabulary size", s.vocabulary_size, min_synthetic_vocabulary, max_synthetic_vocabulary},
   };
   for (const Limit& limit : limits) {
     if (limit.value < limit.lowest || limit.value > limit.highest) {

@@ -36,7 +36,7 @@ void add_merges(Vocabulary& vocabulary, uint32_t count) {
 }  // namespace
 
 Vocabulary synthesize_vocabulary(uint32_t size) {
-  assert(size >= smallest_synthetic_vocabulary && size <= largest_synthetic_vocabulary);
+  assert(size >= min_synthetic_vocabulary && size <= max_synthetic_vocabulary);
   const uint32_t specials = size >= 100'000 ? 256 : 4;  // large vocabularies reserve many, as LLaMA-3's does
   Vocabulary vocabulary;
   vocabulary.model = "gpt2";

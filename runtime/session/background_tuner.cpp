@@ -133,14 +133,14 @@ void BackgroundTuner::begin_climb(Site& site) const {
 // Where there is something to try, and which has taken the most time since this was last asked.
 BackgroundTuner::Site* BackgroundTuner::busiest() {
   const std::vector<KernelSite> now = trials_.sites();
-  Site* most = nullptr;
+  Site* busiest = nullptr;
   for (size_t i = 0; i < sites_.size(); ++i) {
     Site& site = sites_[i];
     site.recent_seconds = now[i].seconds - site.seconds;
     site.seconds = now[i].seconds;
-    if (!site.is_done && site.recent_seconds > (most ? most->recent_seconds : 0)) most = &site;
+    if (!site.is_done && site.recent_seconds > (busiest ? busiest->recent_seconds : 0)) busiest = &site;
   }
-  return most;
+  return busiest;
 }
 
 void BackgroundTuner::try_next(Site& site, const codegen::Jit& jit) {
@@ -190,7 +190,7 @@ void BackgroundTuner::learn(Site& site, const kernels::Candidate& candidate,
   autotune::Database found{options_.provenance, {}, {}, {}};
   const std::string date = autotune::date_now();
   if (std::optional<autotune::Choice>& choice = choices_[site.choice]) {
-    const double load = load_by_others(engine_threads_.most());
+    const double load = load_by_others(engine_threads_.max());
     found.records.push_back(record_of(candidate, result, ratio_for(*choice, site.problem.m),
                                       conditions(site.problem), load, date));
     if (better) {

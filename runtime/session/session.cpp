@@ -35,7 +35,7 @@ Expected<bool> use_tuned_threads(Engine& engine, const autotune::Database& recor
   if (!chosen) return false;
   const EngineThreads before = engine.threads();
   if (engine.set_threads(*chosen)) return true;
-  // They were good when they were tuned; where the system refuses them now, the usual ones do.
+  // Tuned threads that the system now refuses are replaced by the default ones.
   TERN_TRY(engine.set_threads(before));
   return false;
 }

@@ -135,9 +135,9 @@ Expected<ThreadTuning> tune_threads(Engine& engine, const targets::Host& host,
                    options.objective,
                    to_four_digits(decision.decode_joules),
                    to_four_digits(decision.prefill_joules / prompt_tokens)};
-  const int most = std::max(decision.decode.threads, decision.prefill.threads);
+  const int count = std::max(decision.decode.threads, decision.prefill.threads);
   if (decision.decode.bound)
-    tuning.choice.processors.assign(host.processors.begin(), host.processors.begin() + most);
+    tuning.choice.processors.assign(host.processors.begin(), host.processors.begin() + count);
   tuning.trials = std::move(trials);
   tuning.prompt = static_cast<int64_t>(prompt);
   return tuning;
@@ -155,7 +155,7 @@ std::optional<EngineThreads> chosen_threads(const autotune::Database& database, 
   const bool ours = std::ranges::all_of(threads.processors, [&](int processor) {
     return std::ranges::find(host.processors, processor) != host.processors.end();
   });
-  if (!ours || threads.processors.size() < threads.most()) threads.processors.clear();
+  if (!ours || threads.processors.size() < threads.max()) threads.processors.clear();
   return threads;
 }
 

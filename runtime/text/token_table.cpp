@@ -14,12 +14,12 @@ TokenTable::TokenTable(std::vector<std::string> bytes, const std::vector<bool>& 
   for (size_t id = 0; id < bytes_.size(); ++id) {
     if (!findable[id] || bytes_[id].empty()) continue;
     index_.emplace(bytes_[id], static_cast<uint32_t>(id));
-    longest_ = std::max(longest_, bytes_[id].size());
+    max_bytes_ = std::max(max_bytes_, bytes_[id].size());
   }
 }
 
 uint32_t TokenTable::find(std::string_view bytes) const {
-  if (bytes.size() > longest_) return no_token;
+  if (bytes.size() > max_bytes_) return no_token;
   const auto found = index_.find(bytes);
   return found == index_.end() ? no_token : found->second;
 }

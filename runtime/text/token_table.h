@@ -30,7 +30,7 @@ class TokenTable {
  private:
   std::vector<std::string> bytes_;
   std::unordered_map<std::string_view, uint32_t> index_;
-  size_t longest_ = 0;  // bytes; spares hashing what can be no token
+  size_t max_bytes_ = 0;  // bytes; spares hashing what can be no token
 };
 
 }  // namespace tern::runtime

@@ -29,7 +29,7 @@ Expected<std::string> read_text(const std::string& file) {
 
 Expected<std::vector<uint32_t>> parse_ids(std::string_view text, const std::string& file) {
   std::vector<uint32_t> ids;
-  Location place{file, 1, 1};
+  Location at{file, 1, 1};
   uint64_t value = 0;
   bool in_number = false;
   for (size_t i = 0; i <= text.size(); ++i) {
@@ -37,16 +37,16 @@ Expected<std::vector<uint32_t>> parse_ids(std::string_view text, const std::stri
     if (c >= '0' && c <= '9') {
       value = value * 10 + static_cast<uint64_t>(c - '0');
       in_number = true;
-      if (value > UINT32_MAX) return Error{"the number is too large for a token", place};
+      if (value > UINT32_MAX) return Error{"the number is too large for a token", at};
     } else if (c == ',' || c == ' ' || c == '\t' || c == '\n' || c == '\r') {
       if (in_number) ids.push_back(static_cast<uint32_t>(value));
       value = 0;
       in_number = false;
     } else {
-      return Error{"expected token ids separated by commas or white space", place};
+      return Error{"expected token ids separated by commas or white space", at};
     }
-    place.column = c == '\n' ? 1 : place.column + 1;
-    place.line += c == '\n';
+    at.column = c == '\n' ? 1 : at.column + 1;
+    at.line += c == '\n';
   }
   if (ids.empty()) return Error{"holds no token ids", {file, 0, 0}};
   return ids;

@@ -100,7 +100,7 @@ TEST(Engine, ContinuesAsTheIndependentReferenceDoes) {
     const auto engine = load(oracle + ".gguf", "host", 1, 64, element);
     Sequence sequence = engine->make_sequence(80).take();
     GenerateOptions options;
-    options.most_tokens = answers.greedy.size();
+    options.max_tokens = answers.greedy.size();
     options.sampling.temperature = 0;
     options.stop_at_end = false;
     const Expected<Generation> result = generate(*engine, sequence, answers.tokens, options);
@@ -187,7 +187,7 @@ TEST(Engine, DecodingAndPromptsMayHaveThreadsOfTheirOwn) {
     Sequence sequence = engine->make_sequence(80).take();
     GenerateOptions options;
     options.sampling.temperature = 0;
-    options.most_tokens = read_answers().greedy.size();
+    options.max_tokens = read_answers().greedy.size();
     options.stop_at_end = false;
     EXPECT_EQ(generate(*engine, sequence, read_answers().tokens, options)->tokens, read_answers().greedy);
   }

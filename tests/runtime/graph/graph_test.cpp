@@ -33,7 +33,7 @@ TEST(Graph, ParsesWhatItPrintsAtEveryStage) {
         const Expected<ParsedGraph> parsed = parse_graph(text);
         ASSERT_TRUE(parsed) << parsed.error().text() << "\n" << text;
         EXPECT_EQ(print(parsed->graph), text);
-        for (const Error& error : verify(parsed->graph, parsed->places))
+        for (const Error& error : verify(parsed->graph, parsed->locations))
           ADD_FAILURE() << error.text() << text;
       });
     }
@@ -61,8 +61,8 @@ const std::string small = R"(graph @small {
     %turned_query = rope %query, %angles { heads 4 } : f32[256]
     %turned_key = rope %key, %angles { heads 2 } : f32[128]
     %pages = store %turned_key, %value { heads 2 } : pages[128]
-    %parts = attend %turned_query, %pages { heads 4, kv_heads 2 } : parts[256]
-    %attended = join %parts { heads 4 } : f32[256]
+    %partials = attend %turned_query, %pages { heads 4, kv_heads 2 } : partials[256]
+    %attended = combine %partials { heads 4 } : f32[256]
     %quantized = quantize %attended : i8[256]
     %out = matmul %quantized { weights attention_output } : f32[256]
     %sum = add %hidden, %out : f32[256]
@@ -86,7 +86,7 @@ std::string faults(const std::string& text) {
   const Expected<ParsedGraph> parsed = parse_graph(text);
   if (!parsed) return parsed.error().text();
   std::string all;
-  for (const Error& error : verify(parsed->graph, parsed->places)) all += error.text() + "\n";
+  for (const Error& error : verify(parsed->graph, parsed->locations)) all += error.text() + "\n";
   return all;
 }
 
@@ -102,7 +102,7 @@ TEST(Graph, FaultsAreSaidWithTheirPlaces) {
   for (const Case& each : std::vector<Case>{
            {"quantize %norm :", "quantize %nrm :", "graph:6:20: %nrm is not known here"},
            {"quantize %norm :", "quantise %norm :", "graph:6:11: 'quantise' is no operation"},
-           {"i8[256]", "i9[256]", "graph:6:28: 'i9' is not a type of value: f32, i8, pages, parts"},
+           {"i8[256]", "i9[256]", "graph:6:28: 'i9' is not a type of value: f32, i8, pages, partials"},
            {"%key = matmul", "%query = matmul", "graph:8:5: %query is given twice"},
            {"weights key", "weights keys", "graph:8:33: 'keys' is no role of weights"},
            {"weights query", "epsilon 1", "graph:7:27: matmul has no attribute epsilon"},
@@ -149,7 +149,7 @@ TEST(Graph, AllFaultsAreSaid) {
   EXPECT_THAT(said, HasSubstr("graph:12:5: 3 heads cannot share a width of 128"));
 }
 
-// ---- sharing and places: what a pass could get wrong ----
+// ---- sharing and slots: what a pass could get wrong ----
 
 class BrokenPasses : public ::testing::TestWithParam<PassOptions> {
  protected:
@@ -180,7 +180,7 @@ TEST_P(BrokenPasses, BuffersAreNeeded) {
       if (first.type != second.type || first.per_thread != second.per_thread) continue;
       Graph merged = graph;
       for (Value& value : merged.values) {
-        if (value.place.buffer == static_cast<int>(a)) value.place.buffer = static_cast<int>(b);
+        if (value.slot.buffer == static_cast<int>(a)) value.slot.buffer = static_cast<int>(b);
       }
       EXPECT_FALSE(verify(merged).empty()) << "b" << a << " as b" << b << "\n" << print(graph);
       ++pairs;

@@ -121,7 +121,7 @@ TEST(Attention, DoesNotDependOnWhatSharesACall) {
   }
 }
 
-// As threads share it out: blocks in any order, then the queries' joins.
+// As threads share it out: blocks in any order, then the queries' combinations.
 TEST(Attention, BlocksMayBeTakenInAnyOrder) {
   constexpr size_t dimension = 72, heads = 5, rows = 20, first = 1010, blocks = 5;
   const size_t size = attention_partial_size(dimension);
@@ -141,8 +141,8 @@ TEST(Attention, BlocksMayBeTakenInAnyOrder) {
                           scratch.data());
     }
     for (size_t q = 0; q < rows * heads; ++q) {
-      ops.attention.join(partials.data() + q * blocks * size, attention_blocks(first + q / heads + 1),
-                         dimension, output.data() + q * dimension);
+      ops.attention.combine(partials.data() + q * blocks * size, attention_blocks(first + q / heads + 1),
+                            dimension, output.data() + q * dimension);
     }
     expect_same(output, expected);
   });
@@ -239,7 +239,7 @@ TEST(Attention, IsRight) {
 }
 
 // A block may weigh so little beside another that its factor is 0, first or last.
-TEST(Attention, BlocksOfVeryDifferentScoresAreJoined) {
+TEST(Attention, BlocksOfVeryDifferentScoresAreCombined) {
   constexpr size_t dimension = 16, positions = 600;
   for (const size_t loud : {0u, 300u, 599u}) {
     Filled data(dimension, positions, CacheElement::f32);

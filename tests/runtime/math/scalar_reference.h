@@ -90,8 +90,8 @@ inline std::vector<float> attention(const std::vector<float>& query,
                                     const std::vector<std::vector<float>>& keys,
                                     const std::vector<std::vector<float>>& values, size_t length,
                                     float scale) {
-  float joined_maximum = 0, joined_total = 0;
-  std::vector<float> joined;
+  float combined_maximum = 0, combined_total = 0;
+  std::vector<float> combined;
   for (size_t begin = 0; begin < length; begin += 256) {
     const size_t end = std::min(begin + 256, length);
     std::vector<float> weights;
@@ -108,17 +108,17 @@ inline std::vector<float> attention(const std::vector<float>& query,
       for (size_t i = 0; i < out.size(); ++i) out[i] += weights[p - begin] * values[p][i];
     }
     if (begin == 0) {
-      joined = out, joined_maximum = maximum, joined_total = total;
+      combined = out, combined_maximum = maximum, combined_total = total;
       continue;
     }
-    const float both = std::max(joined_maximum, maximum);
-    const float f = exp(joined_maximum - both), g = exp(maximum - both);
-    joined_maximum = both;
-    joined_total = joined_total * f + total * g;
-    for (size_t i = 0; i < out.size(); ++i) joined[i] = joined[i] * f + out[i] * g;
+    const float both = std::max(combined_maximum, maximum);
+    const float f = exp(combined_maximum - both), g = exp(maximum - both);
+    combined_maximum = both;
+    combined_total = combined_total * f + total * g;
+    for (size_t i = 0; i < out.size(); ++i) combined[i] = combined[i] * f + out[i] * g;
   }
-  for (float& o : joined) o /= joined_total;
-  return joined;
+  for (float& o : combined) o /= combined_total;
+  return combined;
 }
 
 }  // namespace tern::runtime::reference

@@ -3,15 +3,15 @@
 
 namespace tern::runtime {
 
-void fuse_join(Graph& graph, const PassOptions& options) {
+void fuse_combine(Graph& graph, const PassOptions& options) {
   for (Block& block : graph.blocks) {
     for (size_t i = 0; i < block.operations.size(); ++i) {
-      const Operation join = block.operations[i];
-      if (join.op != Op::join) continue;
-      Operation& attend = block.operations[static_cast<size_t>(giver_of(block, join.operands[0]))];
+      const Operation combine = block.operations[i];
+      if (combine.op != Op::combine) continue;
+      Operation& attend = block.operations[static_cast<size_t>(giver_of(block, combine.operands[0]))];
       const int64_t tasks = (options.rows + attention_rows - 1) / attention_rows * attend.kv_heads;
       if (options.threads > 1 && tasks < tasks_of_attention * options.threads) continue;
-      attend.results = join.results;
+      attend.results = combine.results;
       block.operations.erase(block.operations.begin() + static_cast<std::ptrdiff_t>(i--));
     }
   }
