@@ -125,7 +125,7 @@ std::string dashed(std::string text) {
 void add(const codegen::Jit& jit, const kernels::Recipe& recipe, const ir::Problem& problem) {
   ir::Kernel kernel = kernels::make_kernel(recipe, problem, jit.target());
   if (prefetch_bytes) kernel.schedule.prefetch_bytes = *prefetch_bytes;
-  if (!ir::verify(kernel).empty() || !targets::illegal(kernel, jit.target()).empty()) return;
+  if (!ir::verify(kernel).empty() || !targets::legality_errors(kernel, jit.target()).empty()) return;
   for (const bool from_memory : {false, true}) {
     // Rows share weights that are read once: where they are matters for one token.
     if (from_memory && problem.m > 1) continue;

@@ -76,7 +76,7 @@ class Page {
     std::vector<size_t> numbers;
     for (const int64_t m : {1, 512}) {
       const ir::Kernel kernel = make_kernel(recipe, problem_of(weight, m), target);
-      for (const std::string& reason : targets::illegal(kernel, target)) {
+      for (const std::string& reason : targets::legality_errors(kernel, target)) {
         auto place = std::find(reasons_.begin(), reasons_.end(), reason);
         if (place == reasons_.end()) place = reasons_.insert(place, reason);
         const auto number = static_cast<size_t>(place - reasons_.begin()) + 1;

@@ -61,7 +61,8 @@ std::string reason_against(const Candidate& candidate, const targets::Target& ta
                        registers.available);
   if (const std::vector<Error> errors = ir::verify(candidate.kernel); !errors.empty())
     return errors[0].message;
-  if (const std::vector<std::string> reasons = targets::illegal(candidate.kernel, target); !reasons.empty())
+  if (const std::vector<std::string> reasons = targets::legality_errors(candidate.kernel, target);
+      !reasons.empty())
     return reasons[0];
   return {};
 }
@@ -206,7 +207,7 @@ Space make_space(const ir::Problem& problem, const targets::Target& target) {
     gatherer.add(recipe, usual);
     // What the target cannot run at all has one reason, not a thousand.
     const ir::Kernel kernel = make_kernel(recipe, usual, problem);
-    if (!ir::verify(kernel).empty() || !targets::illegal(kernel, target).empty()) continue;
+    if (!ir::verify(kernel).empty() || !targets::legality_errors(kernel, target).empty()) continue;
     add_all(gatherer, recipe, usual, knob_values(recipe, problem, target), all_knobs);
   }
   return gatherer.take();

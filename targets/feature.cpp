@@ -27,7 +27,7 @@ constexpr Architecture riscv64 = Architecture::riscv64;
 
 // What a feature implies follows LLVM (X86TargetParser.cpp, AArch64Features.td), so that LLVM never turns on
 // more than the set says.
-constexpr std::array<FeatureRow, feature_count> table = {{
+constexpr std::array<FeatureInfo, feature_count> table = {{
     {sse2, "sse2", x86_64, "sse2", {}, "paddd", X86_PROBE(sse2)},
     {ssse3, "ssse3", x86_64, "ssse3", {sse2}, "pmaddubsw", X86_PROBE(ssse3)},
     {sse4_1, "sse4.1", x86_64, "sse4.1", {ssse3}, "pmulld", X86_PROBE(sse4_1)},
@@ -74,7 +74,7 @@ constexpr std::array<FeatureRow, feature_count> table = {{
 
 constexpr bool is_ordered() {
   for (int i = 0; i < feature_count; ++i) {
-    const FeatureRow& entry = table[i];
+    const FeatureInfo& entry = table[i];
     if (entry.feature != static_cast<Feature>(i)) return false;
     for (const Feature implied : entry.implies) {
       if (implied >= entry.feature || table[static_cast<int>(implied)].architecture != entry.architecture)
@@ -95,16 +95,16 @@ constexpr std::array<std::pair<Architecture, std::string_view>, 4> architectures
 
 }  // namespace
 
-std::span<const FeatureRow> feature_table() {
+std::span<const FeatureInfo> feature_table() {
   return table;
 }
 
-const FeatureRow& row(Feature feature) {
+const FeatureInfo& info(Feature feature) {
   return table[static_cast<int>(feature)];
 }
 
 std::optional<Feature> find_feature(std::string_view name) {
-  for (const FeatureRow& entry : table)
+  for (const FeatureInfo& entry : table)
     if (entry.name == name) return entry.feature;
   return std::nullopt;
 }
@@ -129,7 +129,7 @@ std::string llvm_attributes(FeatureSet features) {
   std::string result;
   for (const Feature feature : features) {
     result += result.empty() ? "+" : ",+";
-    result += row(feature).llvm_attribute;
+    result += info(feature).llvm_attribute;
   }
   return result;
 }

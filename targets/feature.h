@@ -121,7 +121,7 @@ class FeatureSet {
 struct Probe;
 
 // One row of the feature table.
-struct FeatureRow {
+struct FeatureInfo {
   Feature feature;
   std::string_view name;  // as target files and messages write it
   Architecture architecture;
@@ -132,11 +132,11 @@ struct FeatureRow {
 };
 
 // All rows, in the order of the enumeration; what a feature implies comes before it.
-std::span<const FeatureRow> feature_table();
-const FeatureRow& row(Feature feature);
+std::span<const FeatureInfo> feature_table();
+const FeatureInfo& info(Feature feature);
 
 inline std::string_view name(Feature feature) {
-  return row(feature).name;
+  return info(feature).name;
 }
 std::optional<Feature> find_feature(std::string_view name);
 

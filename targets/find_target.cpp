@@ -13,7 +13,7 @@ Expected<Target> find_runnable_target(std::string_view name_or_path) {
   if (!host || name_or_path == "host") return host;
   const Expected<Target> target = load_target(name_or_path);
   if (!target) return target;
-  return restricted(*target, *host);
+  return restrict_to(*target, *host);
 }
 
 }  // namespace tern::targets

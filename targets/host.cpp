@@ -67,25 +67,25 @@ std::vector<Cache> find_caches(hwloc_topology_t topology) {
 }
 
 std::vector<int> find_processors(hwloc_topology_t topology) {
-  struct Place {
-    int thread_of_core, thrift, core, processor;
+  struct Processor {
+    int thread_of_core, thrift, core, number;  // thrift: 0 for the fastest kind of core
   };
   const int kinds = std::max(hwloc_cpukinds_get_nr(topology, 0), 0);
-  std::vector<Place> places;
+  std::vector<Processor> found;
   hwloc_obj_t unit = nullptr;
   while ((unit = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_PU, unit))) {
     hwloc_obj_t core = hwloc_get_ancestor_obj_by_type(topology, HWLOC_OBJ_CORE, unit);
     // Kinds are numbered by their efficiency, the fastest last; -1 is unknown.
     const int kind = hwloc_cpukinds_get_by_cpuset(topology, unit->cpuset, 0);
-    places.push_back({core ? static_cast<int>(unit->sibling_rank) : 0, kinds - kind,
-                      static_cast<int>(core ? core->logical_index : unit->logical_index),
-                      static_cast<int>(unit->os_index)});
+    found.push_back({core ? static_cast<int>(unit->sibling_rank) : 0, kinds - kind,
+                     static_cast<int>(core ? core->logical_index : unit->logical_index),
+                     static_cast<int>(unit->os_index)});
   }
-  std::ranges::sort(places, {}, [](const Place& place) {
-    return std::tuple(place.thread_of_core, place.thrift, place.core);
+  std::ranges::sort(found, {}, [](const Processor& processor) {
+    return std::tuple(processor.thread_of_core, processor.thrift, processor.core);
   });
   std::vector<int> processors;
-  for (const Place& place : places) processors.push_back(place.processor);
+  for (const Processor& processor : found) processors.push_back(processor.number);
   return processors;
 }
 
@@ -93,7 +93,7 @@ int host_vector_bits(FeatureSet features) {
 #if defined(__aarch64__)
   if (features.contains(Feature::sve)) return (prctl(PR_SVE_GET_VL) & PR_SVE_VL_LEN_MASK) * 8;
 #endif
-  return widest_vector_bits(host_architecture(), features);
+  return max_vector_bits(host_architecture(), features);
 }
 
 Expected<Host> detect() {
@@ -160,7 +160,7 @@ Status can_run(const Target& target, const Target& host) {
   return {};
 }
 
-Expected<Target> restricted(const Target& target, const Target& host) {
+Expected<Target> restrict_to(const Target& target, const Target& host) {
   TERN_TRY(can_run(target, host));
   Target result = target;
   result.architecture = host.architecture;

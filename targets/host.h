@@ -44,7 +44,7 @@ Status can_run(const Target& target, const Target& host);
 
 // What to generate so that it is for `target` and runs well on `host`: the target's name, features and vector
 // width, and the host's caches, cores and bandwidth. Fails where can_run does.
-Expected<Target> restricted(const Target& target, const Target& host);
+Expected<Target> restrict_to(const Target& target, const Target& host);
 
 // What `--target` names where code is only shown: "host", or what load_target takes.
 Expected<Target> find_target(std::string_view name_or_path);

@@ -134,7 +134,7 @@ void check_other(const ir::Kernel& kernel, const Target& target, Reasons& reason
 
 }  // namespace
 
-std::vector<std::string> illegal(const ir::Kernel& kernel, const Target& target) {
+std::vector<std::string> legality_errors(const ir::Kernel& kernel, const Target& target) {
   Reasons reasons;
   const int bits = vector_bits_of(kernel);
   // A target that is no CPU in particular runs vectors of any width, in pieces.

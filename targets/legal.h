@@ -11,6 +11,6 @@ namespace tern::targets {
 
 // The reasons why a target cannot run a kernel, in words; empty if it can.
 // Precondition: ir::verify(kernel) found nothing.
-std::vector<std::string> illegal(const ir::Kernel& kernel, const Target& target);
+std::vector<std::string> legality_errors(const ir::Kernel& kernel, const Target& target);
 
 }  // namespace tern::targets

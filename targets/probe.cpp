@@ -66,7 +66,7 @@ ProbeOutcome execute_guarded(const Probe& probe) {
 std::vector<ProbeReport> probe_all() {
   std::vector<ProbeReport> reports;
   FeatureSet working;
-  for (const FeatureRow& row : feature_table()) {
+  for (const FeatureInfo& row : feature_table()) {
     ProbeOutcome outcome = ProbeOutcome::no_probe;
     if (row.probe != nullptr)
       outcome = working.contains(row.implies) ? run_probe(*row.probe) : ProbeOutcome::implied_lost;

@@ -1,6 +1,6 @@
 // Finding out what the running machine can do by doing it. CPUID lies in virtual machines in both directions
 // that matter: it lists what traps, and the operating system may not save the registers that it lists. So a
-// feature is believed after one of its instructions ran and gave the right answer.
+// feature counts as present after one of its instructions ran and gave the right answer.
 #pragma once
 
 #include <string_view>

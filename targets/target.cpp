@@ -19,7 +19,7 @@ int vector_registers(Architecture architecture, FeatureSet features) {
   return 0;
 }
 
-int widest_vector_bits(Architecture architecture, FeatureSet features) {
+int max_vector_bits(Architecture architecture, FeatureSet features) {
   switch (architecture) {
     case Architecture::any: return 128;
     case Architecture::x86_64:

@@ -52,10 +52,10 @@ const Cache* find_cache(const Target& target, int level);
 // How many vector registers an instruction can name, and the widest vector (bits) that it can hold; for SVE
 // and RVV, whose width is the machine's choice, the widest that the architecture allows.
 int vector_registers(Architecture architecture, FeatureSet features);
-int widest_vector_bits(Architecture architecture, FeatureSet features);
+int max_vector_bits(Architecture architecture, FeatureSet features);
 
 // In bytes; longer ones are refused before anything parses them.
-inline constexpr size_t largest_target_file = 1 << 20;
+inline constexpr size_t max_target_file_bytes = 1 << 20;
 
 // Reads a target from YAML text. `file` is for messages, and its stem becomes the target's name. Refuses
 // unknown keys and features (suggesting the nearest that exist) and facts that contradict each other.

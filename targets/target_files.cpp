@@ -21,7 +21,7 @@ Expected<Target> load_file(const fs::path& path) {
   if (fs::is_directory(path, failure)) return Error{"is a directory, not a target file", {path.string()}};
   std::ifstream file(path, std::ios::binary);
   if (!file) return system_error("cannot read this target file", errno, {path.string()});
-  std::string text(largest_target_file + 1, '\0');  // a byte more, to see that a file is too long
+  std::string text(max_target_file_bytes + 1, '\0');  // a byte more, to see that a file is too long
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (file.bad()) return system_error("cannot read this target file", errno, {path.string()});
   text.resize(static_cast<size_t>(file.gcount()));

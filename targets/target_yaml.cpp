@@ -121,15 +121,15 @@ void read_triple(Target& target, const YAML::Node& node) {
 void read_features(Target& target, const YAML::Node& node) {
   if (!node.IsSequence()) refuse(node, "features must be a list: [avx2, fma]");
   std::vector<std::string_view> names;
-  for (const FeatureRow& entry : feature_table())
+  for (const FeatureInfo& entry : feature_table())
     if (entry.architecture == target.architecture) names.push_back(entry.name);
   for (const YAML::Node& item : node) {
     const std::string text = scalar(item, "a feature");
     const std::optional<Feature> feature = find_feature(text);
     if (!feature) refuse(item, fmt::format("unknown feature '{}'{}", text, suggestion(text, names)));
-    if (row(*feature).architecture != target.architecture)
+    if (info(*feature).architecture != target.architecture)
       refuse(item, fmt::format("'{}' is a feature of {}, and this target's architecture is {}", text,
-                               name(row(*feature).architecture), name(target.architecture)));
+                               name(info(*feature).architecture), name(target.architecture)));
     target.features.insert(*feature);
   }
   target.features = with_implied(target.features);
@@ -137,7 +137,7 @@ void read_features(Target& target, const YAML::Node& node) {
 }
 
 void read_vector_bits(Target& target, const YAML::Node& node) {
-  const int widest = widest_vector_bits(target.architecture, target.features);
+  const int widest = max_vector_bits(target.architecture, target.features);
   const int bits = whole_number(node, "vector_bits", 65536);
   if (!std::has_single_bit(static_cast<unsigned>(bits)) || bits < 64)
     refuse(node, fmt::format("vector_bits must be a power of two from 64 up, not {}", bits));
@@ -222,7 +222,7 @@ Expected<Target> parse_target(std::string_view yaml, const std::string& file) {
   target.name = std::filesystem::path(file).stem().string();
   if (target.name == "host")
     return Error{"a target cannot be called 'host': that is the machine at hand", {file}};
-  if (yaml.size() > largest_target_file) return Error{"too long to be a target", {file}};
+  if (yaml.size() > max_target_file_bytes) return Error{"too long to be a target", {file}};
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));
     if (documents.size() != 1) return Error{"wants one YAML document with the keys of a target", {file}};

@@ -99,7 +99,7 @@ Expected<codegen::BundleTarget> kernels_for(const CompileFlags& flags, const std
   TERN_ASSIGN(targets::Target target, targets::find_target(target_name));
   codegen::BundleTarget result{std::move(target), {}};
   for (const ir::Kernel& kernel : from_files) {
-    if (targets::illegal(kernel, result.target).empty()) add_kernel(result.kernels, kernel);
+    if (targets::legality_errors(kernel, result.target).empty()) add_kernel(result.kernels, kernel);
   }
   TERN_ASSIGN(Kernels chosen, chosen_kernels(flags, products, target_name, result.target));
   for (ir::Kernel& kernel : chosen) {

@@ -84,7 +84,7 @@ std::string host_text(const targets::Host& host) {
       "result.\n",
       text(host.fingerprint), host.hardware_threads, print(host.target));
   for (const targets::ProbeReport& report : own_probes())
-    result += fmt::format("#   {:<12} {:<20} {}\n", name(report.feature), row(report.feature).adds,
+    result += fmt::format("#   {:<12} {:<20} {}\n", name(report.feature), info(report.feature).adds,
                           describe(report.outcome));
   return result;
 }

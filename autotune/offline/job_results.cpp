@@ -43,8 +43,7 @@ Provenance as_detected(Provenance device, const targets::Target& target) {
   }
   std::ranges::sort(device.features);
   // The runner says how wide scalable vectors are, and 0 without.
-  if (device.vector_bits == 0)
-    device.vector_bits = targets::widest_vector_bits(target.architecture, features);
+  if (device.vector_bits == 0) device.vector_bits = targets::max_vector_bits(target.architecture, features);
   return device;
 }
 

@@ -153,15 +153,15 @@ std::string in_quotes(std::string_view text) {
 }
 
 std::string claims_text(const targets::Target& target) {
-  std::vector<const targets::FeatureRow*> rows;
+  std::vector<const targets::FeatureInfo*> rows;
   std::string needs;
-  for (const targets::FeatureRow& row : targets::feature_table()) {
+  for (const targets::FeatureInfo& row : targets::feature_table()) {
     if (row.architecture == target.architecture) rows.push_back(&row);
     if (target.features.contains(row.feature)) needs += fmt::format("\"{}\", ", row.name);
   }
-  std::ranges::sort(rows, {}, &targets::FeatureRow::name);
+  std::ranges::sort(rows, {}, &targets::FeatureInfo::name);
   std::string text = "constexpr Claim job_claims[] = {\n";
-  for (const targets::FeatureRow* row : rows)
+  for (const targets::FeatureInfo* row : rows)
     text += fmt::format("    {{\"{}\", [] {{ return bool({}); }}}},\n", row->name,
                         codegen::claimed_in_c(row->feature));
   // The array must not be empty.
@@ -207,7 +207,7 @@ std::string runner_table(const Job& job) {
     }
   }
   targets::FeatureSet all;
-  for (const targets::FeatureRow& row : targets::feature_table()) {
+  for (const targets::FeatureInfo& row : targets::feature_table()) {
     if (row.architecture == job.target.architecture) all.insert(row.feature);
   }
   return fmt::format(

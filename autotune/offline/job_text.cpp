@@ -95,7 +95,7 @@ class JobParser {
         const Location place{file_, stretches_[next_ - 1].line, 0};
         if (hash(record->kernel) != wanted)
           return Error{fmt::format("kernel {:016x} should be here", wanted), place};
-        if (const std::vector<std::string> reasons = targets::illegal(record->kernel, target);
+        if (const std::vector<std::string> reasons = targets::legality_errors(record->kernel, target);
             !reasons.empty())
           return Error{fmt::format("kernel {:016x} is not legal on {}: {}", wanted, target.name, reasons[0]),
                        place};

@@ -17,7 +17,7 @@ bool is_for(const Choice& choice, const ir::Problem& problem, const targets::Tar
 // Of all kernels, whichever is asked for: matrices of one shape get one layout.
 bool is_legal(const Choice& choice, const targets::Target& target) {
   return std::ranges::all_of(choice.kernels, [&](const ir::Kernel& kernel) {
-    return ir::verify(kernel).empty() && targets::illegal(kernel, target).empty();
+    return ir::verify(kernel).empty() && targets::legality_errors(kernel, target).empty();
   });
 }
 

@@ -114,7 +114,7 @@ std::string claimed_on_arm(Feature feature) {
 
 // RISC-V names an extension by a letter, and Linux has a bit for each.
 std::string claimed_on_riscv(Feature feature) {
-  return claimed_on_linux(16, uint64_t{1} << (row(feature).name.front() - 'a'));
+  return claimed_on_linux(16, uint64_t{1} << (info(feature).name.front() - 'a'));
 }
 
 std::string claimed_on_x86(Feature feature) {
@@ -122,7 +122,7 @@ std::string claimed_on_x86(Feature feature) {
   if (feature == Feature::amx_tile)
     return "__builtin_cpu_supports(\"amx-tile\") && syscall(158, 0x1023L, 18L) == 0";
   if (feature == Feature::avxvnniint8) return "tern_cpuid_7_1_edx(4)";  // GCC 12 does not know it
-  return fmt::format("__builtin_cpu_supports(\"{}\")", row(feature).llvm_attribute);
+  return fmt::format("__builtin_cpu_supports(\"{}\")", info(feature).llvm_attribute);
 }
 
 std::string condition(const Target& target) {
@@ -204,7 +204,7 @@ std::string declaration(const Bundle& bundle, const Target& target, const ir::Ke
 }  // namespace
 
 std::string claimed_in_c(Feature feature) {
-  switch (row(feature).architecture) {
+  switch (info(feature).architecture) {
     case Architecture::x86_64: return claimed_on_x86(feature);
     case Architecture::aarch64: return claimed_on_arm(feature);
     case Architecture::riscv64: return claimed_on_riscv(feature);

@@ -67,7 +67,8 @@ const targets::Target& Jit::target() const {
 Status Jit::check(const ir::Kernel& kernel) const {
   if (const std::vector<Error> errors = ir::verify(kernel); !errors.empty())
     return summary(fmt::format("kernel {} is wrong:", kernel.name), errors);
-  if (const std::vector<std::string> reasons = targets::illegal(kernel, state_->target); !reasons.empty())
+  if (const std::vector<std::string> reasons = targets::legality_errors(kernel, state_->target);
+      !reasons.empty())
     return Error{fmt::format("kernel {} is not legal on {}: {}", kernel.name, state_->target.name,
                              fmt::join(reasons, "; ")),
                  {}};

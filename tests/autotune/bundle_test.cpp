@@ -165,7 +165,7 @@ TEST_F(BundleTest, EveryRecipeCanBeBundled) {
     for (const int64_t m : {1, 3}) {
       ir::Kernel kernel = kernels::make_kernel(
           recipe, ir::matmul(m, 70, 200, {ir::Element::trit, ir::Scaling::tensor}), host);
-      if (!targets::illegal(kernel, host).empty()) continue;
+      if (!targets::legality_errors(kernel, host).empty()) continue;
       if (m > 1) kernel = kernels::with_quantized_rows(kernel);
       kernel.name = identifier(print(recipe) + " m" + std::to_string(m));
       prepared += preparations(kernel).size();
@@ -233,11 +233,11 @@ TEST_F(BundleTest, HeadersAreForCPlusPlusToo) {
 }
 
 TEST_F(BundleTest, EveryFeatureCanBeAskedForInC) {
-  for (const targets::FeatureRow& row : targets::feature_table())
+  for (const targets::FeatureInfo& row : targets::feature_table())
     EXPECT_NE(claimed_in_c(row.feature), "0") << row.name;
   // All at once, in the strictest C.
   targets::FeatureSet all;
-  for (const targets::FeatureRow& row : targets::feature_table()) {
+  for (const targets::FeatureInfo& row : targets::feature_table()) {
     if (row.architecture == Architecture::x86_64) all.insert(row.feature);
   }
   Target target;

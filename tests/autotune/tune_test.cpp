@@ -56,7 +56,7 @@ TEST(Tune, ChoosesLegalKernelsOfOneLayoutForAllRows) {
   for (size_t i = 0; i < 2; ++i) {
     EXPECT_EQ(choice.kernels[i].problem, trits(i == 0 ? 1 : 4, 96, 256));
     EXPECT_EQ(choice.kernels[i].weights, choice.kernels[0].weights);
-    EXPECT_TRUE(targets::illegal(choice.kernels[i], session.target).empty());
+    EXPECT_TRUE(targets::legality_errors(choice.kernels[i], session.target).empty());
     EXPECT_GT(choice.seconds[i], 0);
     EXPECT_TRUE(find_kernel(session.database, choice.kernels[i].problem, session.target));
   }
@@ -235,7 +235,7 @@ TEST(Predict, ChoosesForCpusThatAreNotAtHand) {
     EXPECT_TRUE(choice.predicted);
     EXPECT_EQ(choice.kernels[0].weights, choice.kernels[1].weights);
     for (size_t b = 0; b < 2; ++b) {
-      EXPECT_TRUE(targets::illegal(choice.kernels[b], target).empty()) << name;
+      EXPECT_TRUE(targets::legality_errors(choice.kernels[b], target).empty()) << name;
       EXPECT_GT(choice.seconds[b], 0);
       EXPECT_TRUE(std::ranges::is_sorted(shape.buckets[b].candidates, {}, [](const PredictedCandidate& one) {
         return one.prediction.seconds;

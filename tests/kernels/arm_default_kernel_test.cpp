@@ -35,7 +35,7 @@ TEST(ArmDefaultKernel, AgreesOnEveryTarget) {
     std::vector<testing::ArmCall> calls;
     for (const Problem& problem : problems()) {
       const ir::Kernel kernel = default_kernel(problem, target);
-      for (const std::string& reason : targets::illegal(kernel, target))
+      for (const std::string& reason : targets::legality_errors(kernel, target))
         ADD_FAILURE() << target.name << ": " << reason << "\n" << print(kernel);
       calls.push_back(testing::kernel_call(kernel, random));
     }

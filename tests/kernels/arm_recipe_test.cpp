@@ -52,7 +52,7 @@ void add_calls(std::vector<ArmCall>& calls, const Recipe& recipe, ir::Element we
     const std::vector<Recipe> listed = recipes(problem);
     if (std::ranges::find(listed, recipe) == listed.end()) continue;
     const ir::Kernel kernel = make_kernel(recipe, problem, target);
-    if (!targets::illegal(kernel, target).empty()) continue;
+    if (!targets::legality_errors(kernel, target).empty()) continue;
     calls.push_back(testing::kernel_call(kernel, random.engine()));
     calls.back().label = target.name + ", " + print(recipe) + "\n" + calls.back().label;
     for (const ir::Program& preparation : codegen::preparations(kernel))
@@ -87,7 +87,7 @@ TEST(ArmRecipes, HaveEveryStrategyThatTheInstructionsAllow) {
   const auto is_legal = [](const Recipe& recipe, const std::string& name) {
     const targets::Target target = testing::listed_target(name);
     const ir::Problem problem = ir::matmul(20, 70, 130, {ir::Element::trit, ir::Scaling::tensor});
-    return targets::illegal(make_kernel(recipe, problem, target), target).empty();
+    return targets::legality_errors(make_kernel(recipe, problem, target), target).empty();
   };
   using ir::Packing;
   using ir::Strategy;

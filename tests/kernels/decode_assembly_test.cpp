@@ -35,7 +35,7 @@ int64_t most_stack_accesses(const ir::Kernel& kernel, const ir::Program& program
 }
 
 void expect_golden_loop(const std::string& golden, const ir::Kernel& kernel, const targets::Target& target) {
-  ASSERT_TRUE(targets::illegal(kernel, target).empty()) << print(kernel);
+  ASSERT_TRUE(targets::legality_errors(kernel, target).empty()) << print(kernel);
   const ir::Program program = codegen::lower(kernel);
   const Expected<std::string> assembly = codegen::compile(program, target, codegen::Output::assembly);
   ASSERT_TRUE(assembly) << assembly.error().text();

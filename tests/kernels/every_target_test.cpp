@@ -39,7 +39,7 @@ void expect_all_outputs(const targets::Target& target, const std::string& triple
     const ir::Kernel kernel = default_kernel(problem, target);
     SCOPED_TRACE(target.name + " " + triple + "\n" + print(kernel));
     for (const Error& error : ir::verify(kernel)) ADD_FAILURE() << error.text();
-    for (const std::string& reason : targets::illegal(kernel, target)) ADD_FAILURE() << reason;
+    for (const std::string& reason : targets::legality_errors(kernel, target)) ADD_FAILURE() << reason;
     const ir::Program program = codegen::lower(kernel);
     for (const Error& error : ir::verify(program)) ADD_FAILURE() << error.text();
     for (const codegen::Output output : {codegen::Output::llvm_ir, codegen::Output::optimized_llvm_ir}) {

@@ -52,7 +52,7 @@ void expect_default_kernel(const std::string& name, const std::string& instructi
   const targets::Target target = testing::listed_target(name);
   kernel = default_kernel(ir::matmul(4, 100, 300, {ir::Element::trit, ir::Scaling::tensor}), target);
   for (const Error& error : ir::verify(kernel)) ADD_FAILURE() << error.text();
-  for (const std::string& reason : targets::illegal(kernel, target)) ADD_FAILURE() << reason;
+  for (const std::string& reason : targets::legality_errors(kernel, target)) ADD_FAILURE() << reason;
   const ir::Program program = codegen::lower(kernel);
   for (const Error& error : ir::verify(program)) ADD_FAILURE() << error.text();
   const Expected<std::string> assembly = codegen::compile(program, target, codegen::Output::assembly);

@@ -32,7 +32,7 @@ ir::Problem problem_of(ir::Element weight, int64_t m, int64_t n, int64_t k) {
 }
 
 bool is_legal(const ir::Kernel& kernel, const targets::Target& target) {
-  return targets::illegal(kernel, target).empty();
+  return targets::legality_errors(kernel, target).empty();
 }
 
 // A problem that needs padding everywhere, for one token or several.

@@ -31,7 +31,7 @@ TEST(Space, HoldsDistinctLegalKernelsAndTheDefault) {
       for (const Candidate& candidate : space.candidates) {
         EXPECT_TRUE(hashes.insert(hash(candidate.kernel)).second) << print(candidate);
         ASSERT_TRUE(ir::verify(candidate.kernel).empty()) << print(candidate);
-        ASSERT_TRUE(targets::illegal(candidate.kernel, cpu).empty()) << print(candidate);
+        ASSERT_TRUE(targets::legality_errors(candidate.kernel, cpu).empty()) << print(candidate);
       }
       EXPECT_TRUE(hashes.contains(hash(default_kernel(trits(m), cpu)))) << name << ", m " << m;
       for (const Refusal& refusal : space.refused) EXPECT_FALSE(refusal.reason.empty());

@@ -55,7 +55,7 @@ TEST(WholeRows, EveryLegalRecipeGivesTheBitsOfTheReference) {
         const ir::Kernel kernel = quantizing(make_kernel(recipe, problem, target), random);
         SCOPED_TRACE(target.name + ": " + print(recipe) + "\n" + print(kernel));
         for (const Error& error : ir::verify(kernel)) FAIL() << error.text();
-        if (!targets::illegal(kernel, target).empty()) continue;
+        if (!targets::legality_errors(kernel, target).empty()) continue;
         const ir::Program program = codegen::lower(kernel);
         for (const Error& error : ir::verify(program)) FAIL() << error.text() << print(program);
         const ir::MatmulInputs inputs = testing::random_inputs(problem, random.engine());
@@ -77,7 +77,7 @@ TEST(WholeRows, EmulatedArmGivesTheBitsOfTheReference) {
     for (const Recipe& recipe : recipes(ir::Element::trit)) {
       const ir::Problem problem = random_problem(ir::Element::trit, random.coin(), random);
       const ir::Kernel kernel = quantizing(make_kernel(recipe, problem, target), random);
-      if (targets::illegal(kernel, target).empty())
+      if (targets::legality_errors(kernel, target).empty())
         calls.push_back(testing::kernel_call(kernel, random.engine()));
     }
     testing::expect_arm_agrees(target, calls);

@@ -202,7 +202,7 @@ inline ir::Kernel random_kernel(Random& random, const targets::Target& target) {
   KernelMaker maker(random, target);
   for (;;) {
     const ir::Kernel kernel = maker.make();
-    if (ir::verify(kernel).empty() && targets::illegal(kernel, target).empty() &&
+    if (ir::verify(kernel).empty() && targets::legality_errors(kernel, target).empty() &&
         ir::verify(codegen::lower(kernel)).empty())
       return kernel;
   }

@@ -46,10 +46,10 @@ TEST(FeatureSet, ImpliesWholeChains) {
 
 TEST(FeatureTable, NamesFindTheirRows) {
   std::set<std::string_view> names;
-  for (const FeatureRow& entry : feature_table()) {
+  for (const FeatureInfo& entry : feature_table()) {
     EXPECT_TRUE(names.insert(entry.name).second) << entry.name;
     EXPECT_EQ(find_feature(entry.name), entry.feature);
-    EXPECT_EQ(&row(entry.feature), &entry);
+    EXPECT_EQ(&info(entry.feature), &entry);
     EXPECT_FALSE(entry.llvm_attribute.empty());
   }
   EXPECT_EQ(find_feature("avx3"), std::nullopt);

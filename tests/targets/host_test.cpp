@@ -97,7 +97,7 @@ TEST(Restricted, TakesInstructionsFromTheTargetAndTheRestFromTheHost) {
   Target machine = load("zen5");
   machine.cores = 12;
   machine.memory_gigabytes_per_second = 80;
-  const Expected<Target> result = restricted(load("x86-64-v3"), machine);
+  const Expected<Target> result = restrict_to(load("x86-64-v3"), machine);
   ASSERT_TRUE(result) << result.error().text();
   EXPECT_EQ(result->name, "x86-64-v3");
   EXPECT_EQ(result->features, load("x86-64-v3").features);
@@ -106,7 +106,7 @@ TEST(Restricted, TakesInstructionsFromTheTargetAndTheRestFromTheHost) {
   EXPECT_EQ(result->caches, machine.caches);
   EXPECT_EQ(result->cores, 12);
   EXPECT_EQ(result->memory_gigabytes_per_second, 80);
-  EXPECT_FALSE(restricted(machine, load("x86-64-v3")));
+  EXPECT_FALSE(restrict_to(machine, load("x86-64-v3")));
 }
 
 TEST(FindTarget, KnowsTheHostByName) {

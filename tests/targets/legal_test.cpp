@@ -63,62 +63,63 @@ Target x86(FeatureSet features) {
   target.name = "test";
   target.architecture = Architecture::x86_64;
   target.features = with_implied(features);
-  target.vector_bits = widest_vector_bits(target.architecture, target.features);
+  target.vector_bits = max_vector_bits(target.architecture, target.features);
   return target;
 }
 
 TEST(Legal, VectorsNoWiderThanTheTarget) {
-  EXPECT_THAT(illegal(madd_kernel(8), x86({Feature::sse4_1})),
+  EXPECT_THAT(legality_errors(madd_kernel(8), x86({Feature::sse4_1})),
               ElementsAre("vectors of 256 bits are wider than the target's 128"));
-  EXPECT_THAT(illegal(madd_kernel(16), x86({Feature::avx2})),
+  EXPECT_THAT(legality_errors(madd_kernel(16), x86({Feature::avx2})),
               ElementsAre("vectors of 512 bits are wider than the target's 256"));
-  EXPECT_THAT(illegal(madd_kernel(4), x86({Feature::sse4_1})), IsEmpty());
-  EXPECT_THAT(illegal(madd_kernel(3), x86({Feature::sse4_1})), IsEmpty())
+  EXPECT_THAT(legality_errors(madd_kernel(4), x86({Feature::sse4_1})), IsEmpty());
+  EXPECT_THAT(legality_errors(madd_kernel(3), x86({Feature::sse4_1})), IsEmpty())
       << "plain arithmetic comes in any width";
-  EXPECT_THAT(illegal(madd_kernel(16), x86({Feature::avx512f})), IsEmpty());
+  EXPECT_THAT(legality_errors(madd_kernel(16), x86({Feature::avx512f})), IsEmpty());
 }
 
 TEST(Legal, WidthsThatX86Has) {
-  EXPECT_THAT(illegal(dot_kernel(6), x86({Feature::avx2})), ElementsAre("x86 has no vectors of 192 bits"));
+  EXPECT_THAT(legality_errors(dot_kernel(6), x86({Feature::avx2})),
+              ElementsAre("x86 has no vectors of 192 bits"));
   EXPECT_THAT(
-      illegal(dot_kernel(32), x86({Feature::avx512bw})),
+      legality_errors(dot_kernel(32), x86({Feature::avx512bw})),
       ElementsAre("vectors of 1024 bits are wider than the target's 512", "x86 has no vectors of 1024 bits"));
 }
 
 TEST(Legal, CodesTimesBytes) {
-  EXPECT_THAT(illegal(dot_kernel(4), x86({})), IsEmpty());
-  EXPECT_THAT(illegal(dot_kernel(8), x86({Feature::avx2})), IsEmpty());
-  EXPECT_THAT(illegal(dot_kernel(16), x86({Feature::avx512bw})), IsEmpty());
-  EXPECT_THAT(illegal(dot_kernel(16), x86({Feature::avx512f})),
+  EXPECT_THAT(legality_errors(dot_kernel(4), x86({})), IsEmpty());
+  EXPECT_THAT(legality_errors(dot_kernel(8), x86({Feature::avx2})), IsEmpty());
+  EXPECT_THAT(legality_errors(dot_kernel(16), x86({Feature::avx512bw})), IsEmpty());
+  EXPECT_THAT(legality_errors(dot_kernel(16), x86({Feature::avx512f})),
               ElementsAre("dot on 512 bits needs avx512bw"));
   Target only_avx = x86({Feature::avx});
   only_avx.vector_bits = 256;
-  EXPECT_THAT(illegal(dot_kernel(8), only_avx), ElementsAre("dot on 256 bits needs avx2"));
+  EXPECT_THAT(legality_errors(dot_kernel(8), only_avx), ElementsAre("dot on 256 bits needs avx2"));
 }
 
 TEST(Legal, FourProductsAtOnce) {
   Target vnni = x86({Feature::avx512vnni});
   vnni.features.erase(Feature::avx512bw);
-  EXPECT_THAT(illegal(dot_kernel(16), vnni), IsEmpty());
-  EXPECT_THAT(illegal(dot_kernel(16, 1, true), vnni), ElementsAre("dot on 512 bits needs avx512bw"))
+  EXPECT_THAT(legality_errors(dot_kernel(16), vnni), IsEmpty());
+  EXPECT_THAT(legality_errors(dot_kernel(16, 1, true), vnni), ElementsAre("dot on 512 bits needs avx512bw"))
       << "partial sums in 16 bits do not use them";
-  EXPECT_THAT(illegal(dot_kernel(8), x86({Feature::avxvnni})), IsEmpty());
+  EXPECT_THAT(legality_errors(dot_kernel(8), x86({Feature::avxvnni})), IsEmpty());
 }
 
 TEST(Legal, SignedWeights) {
-  EXPECT_THAT(illegal(dot_kernel(8, 0), x86({Feature::avxvnni})),
+  EXPECT_THAT(legality_errors(dot_kernel(8, 0), x86({Feature::avxvnni})),
               ElementsAre("dot of signed weights on 256 bits needs avxvnniint8"));
-  EXPECT_THAT(illegal(dot_kernel(8, 0), x86({Feature::avxvnniint8})), IsEmpty());
-  EXPECT_THAT(illegal(dot_kernel(16, 0), x86({Feature::avx512vnni})),
+  EXPECT_THAT(legality_errors(dot_kernel(8, 0), x86({Feature::avxvnniint8})), IsEmpty());
+  EXPECT_THAT(legality_errors(dot_kernel(16, 0), x86({Feature::avx512vnni})),
               ElementsAre("x86 multiplies signed by signed bytes on 128 and 256 bits only"));
 }
 
 TEST(Legal, LookUps) {
-  EXPECT_THAT(illegal(lookup_kernel(64), x86({Feature::avx512bw})), IsEmpty());
-  EXPECT_THAT(illegal(lookup_kernel(64), x86({Feature::avx512f})),
+  EXPECT_THAT(legality_errors(lookup_kernel(64), x86({Feature::avx512bw})), IsEmpty());
+  EXPECT_THAT(legality_errors(lookup_kernel(64), x86({Feature::avx512f})),
               ElementsAre("looking sums up on 512 bits needs avx512bw"));
-  EXPECT_THAT(illegal(lookup_kernel(32), x86({Feature::avx2})), IsEmpty());
-  EXPECT_THAT(illegal(lookup_kernel(64), x86({Feature::avx2})),
+  EXPECT_THAT(legality_errors(lookup_kernel(32), x86({Feature::avx2})), IsEmpty());
+  EXPECT_THAT(legality_errors(lookup_kernel(64), x86({Feature::avx2})),
               ElementsAre("vectors of 512 bits are wider than the target's 256",
                           "looking sums up on 512 bits needs avx512bw"));
 }
@@ -127,9 +128,9 @@ TEST(Legal, PortableCodeTakesEverything) {
   Target generic;
   generic.vector_bits = 128;
   for (const int lanes : {2, 3, 6, 8, 32, 100}) {
-    EXPECT_THAT(illegal(dot_kernel(lanes, 0), generic), IsEmpty());
-    EXPECT_THAT(illegal(dot_kernel(lanes, 1, true), generic), IsEmpty());
-    EXPECT_THAT(illegal(madd_kernel(lanes), generic), IsEmpty());
+    EXPECT_THAT(legality_errors(dot_kernel(lanes, 0), generic), IsEmpty());
+    EXPECT_THAT(legality_errors(dot_kernel(lanes, 1, true), generic), IsEmpty());
+    EXPECT_THAT(legality_errors(madd_kernel(lanes), generic), IsEmpty());
   }
 }
 
@@ -144,22 +145,22 @@ Target arm(FeatureSet features, int vector_bits) {
 
 TEST(Legal, ArmIsBoundByItsVectorsOnly) {
   for (const Target& target : {arm({Feature::neon}, 128), arm({Feature::i8mm}, 128)}) {
-    EXPECT_THAT(illegal(dot_kernel(4, 0), target), IsEmpty());
-    EXPECT_THAT(illegal(dot_kernel(2), target), IsEmpty());
-    EXPECT_THAT(illegal(dot_kernel(4, 1, true), target), IsEmpty());
-    EXPECT_THAT(illegal(dot_kernel(3), target), ElementsAre("test has no vectors of 96 bits"));
-    EXPECT_THAT(illegal(madd_kernel(3), target), IsEmpty()) << "plain arithmetic comes in any width";
-    EXPECT_THAT(illegal(dot_kernel(8, 0), target),
+    EXPECT_THAT(legality_errors(dot_kernel(4, 0), target), IsEmpty());
+    EXPECT_THAT(legality_errors(dot_kernel(2), target), IsEmpty());
+    EXPECT_THAT(legality_errors(dot_kernel(4, 1, true), target), IsEmpty());
+    EXPECT_THAT(legality_errors(dot_kernel(3), target), ElementsAre("test has no vectors of 96 bits"));
+    EXPECT_THAT(legality_errors(madd_kernel(3), target), IsEmpty()) << "plain arithmetic comes in any width";
+    EXPECT_THAT(legality_errors(dot_kernel(8, 0), target),
                 ElementsAre("vectors of 256 bits are wider than the target's 128",
                             "test has no vectors of 256 bits"));
   }
 }
 
 TEST(Legal, SveHasVectorsOfItsOwnWidthAndNeons) {
-  EXPECT_THAT(illegal(dot_kernel(8), arm({Feature::sve}, 256)), IsEmpty());
-  EXPECT_THAT(illegal(dot_kernel(4), arm({Feature::sve}, 256)), IsEmpty());
-  EXPECT_THAT(illegal(dot_kernel(16), arm({Feature::sve}, 512)), IsEmpty());
-  EXPECT_THAT(illegal(dot_kernel(8), arm({Feature::sve}, 512)),
+  EXPECT_THAT(legality_errors(dot_kernel(8), arm({Feature::sve}, 256)), IsEmpty());
+  EXPECT_THAT(legality_errors(dot_kernel(4), arm({Feature::sve}, 256)), IsEmpty());
+  EXPECT_THAT(legality_errors(dot_kernel(16), arm({Feature::sve}, 512)), IsEmpty());
+  EXPECT_THAT(legality_errors(dot_kernel(8), arm({Feature::sve}, 512)),
               ElementsAre("test has no vectors of 256 bits"));
 }
 

@@ -75,7 +75,7 @@ TEST(Probe, LeavesTheSignalOfOtherThreadsToTheirHandler) {
 
 TEST(Probe, ReportsEveryFeatureOfTheTable) {
   ASSERT_EQ(probe_reports().size(), static_cast<size_t>(feature_count));
-  for (const FeatureRow& row : feature_table()) {
+  for (const FeatureInfo& row : feature_table()) {
     const ProbeReport& report = probe_reports()[static_cast<int>(row.feature)];
     EXPECT_EQ(report.feature, row.feature);
     EXPECT_NE(report.outcome, ProbeOutcome::wrong_result) << row.name;

@@ -50,7 +50,7 @@ ir::Kernel other(const ir::Problem& problem, int i) {
 ir::Kernel impossible(const ir::Problem& problem) {
   for (const kernels::Recipe& recipe : kernels::recipes(problem.w.element)) {
     const ir::Kernel kernel = make_kernel(recipe, problem, target());
-    if (ir::verify(kernel).empty() && !targets::illegal(kernel, target()).empty()) return kernel;
+    if (ir::verify(kernel).empty() && !targets::legality_errors(kernel, target()).empty()) return kernel;
   }
   ADD_FAILURE() << "every recipe is legal here";
   return default_kernel(problem, target());

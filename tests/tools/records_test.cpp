@@ -34,7 +34,7 @@ Choice unusual_choice(int64_t n, int64_t k) {
   for (const int64_t m : {1, 8}) {
     const ir::Problem problem = ir::matmul(m, n, k, {ir::Element::trit, ir::Scaling::tensor});
     choice.kernels.push_back(kernels::make_kernel(recipe, problem, target));
-    EXPECT_TRUE(targets::illegal(choice.kernels.back(), target).empty());
+    EXPECT_TRUE(targets::legality_errors(choice.kernels.back(), target).empty());
     choice.seconds.push_back(1e-8 * static_cast<double>(m * n));
     choice.ratios.push_back(0.75);
   }

@@ -27,7 +27,7 @@ Expected<ir::Kernel> read_kernel(const std::string& file) {
 }
 
 Status check_legal(const ir::Kernel& kernel, const targets::Target& target) {
-  const std::vector<std::string> reasons = targets::illegal(kernel, target);
+  const std::vector<std::string> reasons = targets::legality_errors(kernel, target);
   if (reasons.empty()) return {};
   return Error{
       fmt::format("kernel {} is not legal on {}: {}", kernel.name, target.name, fmt::join(reasons, "; ")),

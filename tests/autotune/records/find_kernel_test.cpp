@@ -83,7 +83,7 @@ TEST(Resized, KernelsOfAnySortStayRightAndLegal) {
         const ir::Kernel other = kernels::resized(kernel, m);
         const std::vector<Error> errors = ir::verify(other);
         ASSERT_TRUE(errors.empty()) << errors[0].text() << "\n" << print(kernel) << print(other);
-        EXPECT_TRUE(targets::illegal(other, cpu).empty()) << print(other);
+        EXPECT_TRUE(targets::legality_errors(other, cpu).empty()) << print(other);
         EXPECT_EQ(other.problem.m, m);
         EXPECT_EQ(other.weights, kernel.weights);
       }
@@ -137,7 +137,7 @@ TEST(FindKernel, AnIllegalKernelRulesItsChoiceOutForAllRows) {
   const kernels::Recipe matrices{ir::Packing::b2, ir::Strategy::tile,    ir::Unpack::fields, 1, 1,
                                  false,           ir::TileUnit::matrices};
   mixed.kernels.push_back(kernels::make_kernel(matrices, ternary(64), amx));
-  EXPECT_FALSE(targets::illegal(mixed.kernels[1], target()).empty());
+  EXPECT_FALSE(targets::legality_errors(mixed.kernels[1], target()).empty());
   EXPECT_FALSE(find_kernel(database_of({mixed}), ternary(1), target()));
   EXPECT_FALSE(find_kernel(database_of({mixed}), ternary(64), target()));
 }

@@ -20,7 +20,7 @@ codegen::CycleEstimate estimate_of(const std::string& target_name, int64_t m, in
   const targets::Target target = target_named(target_name);
   const ir::Problem problem = ir::matmul(m, n, k, {ir::Element::trit, ir::Scaling::tensor});
   const ir::Kernel kernel = kernels::make_kernel({ir::Packing::b2, ir::Strategy::dot}, problem, target);
-  EXPECT_TRUE(targets::illegal(kernel, target).empty()) << target_name;
+  EXPECT_TRUE(targets::legality_errors(kernel, target).empty()) << target_name;
   const auto estimate = codegen::estimate_cycles(codegen::lower(kernel), target);
   EXPECT_TRUE(estimate) << estimate.error().text();
   return estimate ? *estimate : codegen::CycleEstimate{};
@@ -71,7 +71,7 @@ TEST(Cycles, LoopsOfEveryRecipeAreKnown) {
     for (const kernels::Recipe& recipe : kernels::recipes(ir::Element::trit)) {
       const ir::Problem problem = ir::matmul(8, 256, 512, {ir::Element::trit, ir::Scaling::tensor});
       const ir::Kernel kernel = kernels::make_kernel(recipe, problem, target);
-      if (!targets::illegal(kernel, target).empty()) continue;
+      if (!targets::legality_errors(kernel, target).empty()) continue;
       const auto estimate = model->estimate(codegen::lower(kernel));
       ASSERT_TRUE(estimate) << estimate.error().text();
       EXPECT_TRUE(estimate->loops_known) << name << " " << print(recipe);

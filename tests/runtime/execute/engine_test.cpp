@@ -253,7 +253,7 @@ TEST(Engine, SameBitsWithEveryRecipe) {
   for (const kernels::Recipe& recipe : kernels::recipes(ir::Element::trit)) {
     SCOPED_TRACE(print(recipe));
     const ir::Problem problem = ir::matmul(1, 256, 256, {ir::Element::trit, ir::Scaling::tensor});
-    if (!targets::illegal(make_kernel(recipe, problem, host), host).empty()) continue;
+    if (!targets::legality_errors(make_kernel(recipe, problem, host), host).empty()) continue;
     const auto engine = load_with([&](int64_t) { return recipe; }, 1);
     ASSERT_TRUE(engine);
     for (const size_t threads : {1, 2}) {
@@ -272,7 +272,7 @@ TEST(Engine, StrategiesMayDifferByTheNumberOfRows) {
   const kernels::Recipe dots{ir::Packing::g2b4, ir::Strategy::dot, ir::Unpack::table};
   const kernels::Recipe look_ups{ir::Packing::g2b4, ir::Strategy::lookup, ir::Unpack::fields, 0, 1, true};
   const ir::Problem problem = ir::matmul(1, 256, 256, {ir::Element::trit, ir::Scaling::tensor});
-  if (!targets::illegal(make_kernel(look_ups, problem, host), host).empty())
+  if (!targets::legality_errors(make_kernel(look_ups, problem, host), host).empty())
     GTEST_SKIP() << "no look-ups of quads here";
   const std::vector<uint32_t> tokens = some_tokens(24);
   const std::vector<double> expected = scores(*load(oracle + ".gguf"), tokens);

@@ -71,7 +71,7 @@ class MadeUpBundle {
   // More than any machine has.
   const char* all_features() {
     std::string all;
-    for (const targets::FeatureRow& row : targets::feature_table()) all += std::string(row.name) + " ";
+    for (const targets::FeatureInfo& row : targets::feature_table()) all += std::string(row.name) + " ";
     return texts_.emplace_back(all).c_str();
   }
 
