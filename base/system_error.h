@@ -1,4 +1,4 @@
-// What the operating system refused, as an Error.
+// Errors of the operating system as values of Error.
 #pragma once
 
 #include <string_view>

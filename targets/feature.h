@@ -108,7 +108,7 @@ class FeatureSet {
   }
   friend constexpr FeatureSet operator|(FeatureSet a, FeatureSet b) { return FeatureSet(a.bits_ | b.bits_); }
   friend constexpr FeatureSet operator&(FeatureSet a, FeatureSet b) { return FeatureSet(a.bits_ & b.bits_); }
-  // Those of `a` that `b` lacks.
+  // The features of `a` that `b` lacks.
   friend constexpr FeatureSet operator-(FeatureSet a, FeatureSet b) { return FeatureSet(a.bits_ & ~b.bits_); }
 
  private:

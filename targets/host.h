@@ -23,7 +23,7 @@ std::string text(const Fingerprint& fingerprint);
 
 struct Host {
   // Called "host". Its features are those whose probes ran (probe.h); its caches are the smallest of each
-  // level, where cores differ; its cores are those that this process may use.
+  // level, where cores differ; its cores are the ones that this process may use.
   Target target;
   Fingerprint fingerprint;
   int hardware_threads = 1;  // that this process may use; more than cores with simultaneous multithreading

@@ -33,7 +33,7 @@ struct Target {
   // LLVM's processor, for its scheduling model only: what instructions may be used is `features` and nothing
   // else, so hand it over as "tune-cpu". Empty for LLVM's generic model.
   std::string llvm_cpu;
-  FeatureSet features;  // with all that they imply
+  FeatureSet features;  // closed under implication
 
   int vector_bits = 128;      // the widest vector that the features allow; SVE, RVV: this machine's width
   int vector_registers = 16;  // architectural ones of that width

@@ -51,7 +51,7 @@ struct RowsOfProduct {
   ir::Problem problem;
 };
 
-// Those of a model that need kernels of their own.
+// The products of a model that need kernels of their own.
 std::vector<RowsOfProduct> distinct_products(const runtime::Model& model,
                                              const kernels::RowBuckets& buckets) {
   std::vector<RowsOfProduct> found;

@@ -25,7 +25,7 @@ using autotune::Provenance;
 
 struct DbFlags {
   std::string file;                // --database or what is shown; empty: this machine's
-  std::vector<std::string> files;  // that are read
+  std::vector<std::string> files;  // the files to read
   std::string output, shape;
   std::optional<int64_t> rows;
   size_t candidates = 10, keep = 20;
@@ -55,7 +55,7 @@ Expected<ParsedDatabase> parse_file(const fs::path& file) {
   return autotune::parse_database(text, file.string());
 }
 
-// The same, and says what is damaged.
+// Reads a file of any machine, and prints what is damaged in it.
 Expected<Database> read_file(const fs::path& file) {
   TERN_ASSIGN(ParsedDatabase parsed, parse_file(file));
   for (const autotune::Quarantined& piece : parsed.quarantined)

@@ -112,7 +112,7 @@ void add_text_options(CLI::App& command, TextFlags& flags) {
 }
 
 Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
-  // Options first: nothing is loaded or printed for those that cannot work.
+  // Options are checked first: nothing is loaded or printed if they cannot work.
   TERN_TRY(runtime::Sampler::make(flags.sampling));
   const auto start = std::chrono::steady_clock::now();
   TERN_ASSIGN(runtime::Session loaded, load());

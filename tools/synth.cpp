@@ -21,7 +21,7 @@ using runtime::TensorType;
 
 struct Arguments {
   std::string shape_name, output;
-  SynthShape numbers;  // those that the user gave; 0 where the named shape decides
+  SynthShape numbers;  // the numbers that the user gave; 0 where the named shape decides
   TensorType head = TensorType::f16;
   uint64_t seed = 0;
 };

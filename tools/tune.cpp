@@ -29,7 +29,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Of the budget, for finding the best threads.
+// The part of the budget that is for finding the best threads.
 constexpr double share_of_threads = 0.15;
 
 struct TuneFlags {
@@ -82,8 +82,8 @@ Expected<int> show_space(const TuneFlags& flags) {
   return write_output("", text);
 }
 
-// Not where the user decides about threads, nor for shapes without a model, nor if they are known, for that
-// objective.
+// Whether to look for the best threads: not if the user states them, for shapes without a model, or if they
+// are known for the objective.
 Expected<bool> should_tune_threads(const TuneFlags& flags, const fs::path& file, const targets::Host& host) {
   if (flags.no_threads || flags.sample > 0 || flags.threads != 0 || !flags.shapes.empty()) return false;
   if (flags.again) return true;
@@ -172,14 +172,15 @@ void add_tune(CLI::App& app, int& exit_code) {
   command
       ->add_option(
           "--sample", flags->sample,
-          "Search nothing: measure so many random candidates for each shape and number of rows, keep "
+          "Search nothing: measure this many random candidates for each shape and number of rows, keep "
           "that, and say how well the cost model ranks them")
       ->excludes("--exhaustive")
       ->check(CLI::Range(1, 100000));
   command->add_flag("--again", flags->again, "Tune what was tuned before, too");
   command
-      ->add_option("--use", flags->uses,
-                   "Rows and how many calls a session makes with so many: what a layout is chosen for")
+      ->add_option(
+          "--use", flags->uses,
+          "Numbers of rows, and how many calls a session makes with each: what a layout is chosen for")
       ->capture_default_str();
   command->add_option("-t,--threads", flags->threads, "Threads that share each kernel (default: one a core)")
       ->check(CLI::Range(1, 1024));

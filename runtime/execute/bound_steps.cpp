@@ -10,8 +10,9 @@
 namespace tern::runtime {
 namespace {
 
-// Calls function(row, first head, heads) for the heads that fall to a thread, of `heads` a row. They are
-// numbered row by row, so that operations with as many heads give a thread the same ones.
+// Calls function(row, first head, number of heads) for a thread's part of run.count rows of `heads` heads.
+// The heads of all rows are numbered row by row and split evenly, so operations with equal `heads` give a
+// thread the same heads.
 template <class Function>
 void for_heads(const StepRun& run, int64_t heads, size_t thread, const Function& function) {
   const Range range = split(static_cast<size_t>(run.count * heads), thread, run.threads);

@@ -28,7 +28,7 @@ struct FloatRows {
   }
 };
 
-// The same of quantised rows, with the scale and the sum of each.
+// Rows of i8, each with an f32 scale and an i32 sum: one copy for all threads, or one for each.
 struct QuantizedRows {
   int8_t* data = nullptr;
   float* scales = nullptr;
@@ -39,13 +39,14 @@ struct QuantizedRows {
   int64_t width = 0;
 };
 
-// Columns that several operations share out in the same units, so that each thread keeps to the columns that
-// it has computed itself. One step of a loop over n of each kernel is a whole part of the unit.
+// Columns that several operations share out among the threads in the same way, so that a thread reads only
+// the columns that it has itself computed. A thread gets a whole number of units (the last may be shorter),
+// and the unit is a multiple of the step of each kernel's parallel loop over n.
 struct SharedColumns {
   int64_t columns = 0;
   int64_t unit = 1;
   std::vector<size_t> products;  // indices in the plan
-  int64_t unit_in_trial = 1;     // for a candidate too, if one of them is tried
+  int64_t unit_in_trial = 1;     // during a trial: a multiple of the candidate's step too
 };
 
 struct EmbedStep {
@@ -68,8 +69,8 @@ struct NormStep {
   void run(const StepRun& run, size_t thread) const;
 };
 
-// A program that prepares what kernels read of a quantised value, with its pointers for each thread that has
-// a copy, or for all.
+// A program that prepares what kernels read of a quantised value (look-up tables), and its buffers: one set
+// of them for each thread that has a copy of the value, or one for all threads.
 struct BoundPreparation {
   codegen::CompiledKernel program;
   std::vector<ir::Arguments> arguments;
@@ -130,9 +131,9 @@ struct SelectStep {
   void run(const StepRun& run, size_t thread) const;
 };
 
-// Rows that fall to a thread: all, or a part of them.
+// The rows that a thread computes: all if `sharing` is `each`, else its part of them.
 Range rows_of(Sharing sharing, const StepRun& run, size_t thread);
-// Columns that fall to a thread.
+// The columns that a thread computes.
 Range columns_of(const SharedColumns& shared, const StepRun& run, size_t thread);
 
 }  // namespace tern::runtime

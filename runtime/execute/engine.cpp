@@ -66,7 +66,8 @@ Expected<Sequence> Engine::make_sequence(size_t capacity) const {
 }
 
 Status Engine::make_pools(const EngineThreads& threads) {
-  // New threads may run where the caller may: first it gets back what it had.
+  // New threads inherit the caller's processors: the old pools, whose threads may be bound, first give these
+  // back.
   decode_pool_.reset();
   pool_.reset();
   TERN_ASSIGN(std::unique_ptr<ThreadPool> pool, ThreadPool::make(threads.prefill, threads.processors));
@@ -107,7 +108,7 @@ Expected<Logits> Engine::append(Sequence& sequence, std::span<const uint32_t> to
   return step({&last, 1});
 }
 
-// Code that steps of this many rows need for the first time is made by all threads.
+// Compiles what a step of these rows needs for the first time, on all threads.
 void Engine::prepare(std::span<const SequenceTokens> batch) {
   StepRows rows{0, 0};
   for (const SequenceTokens& part : batch) {

@@ -1,4 +1,4 @@
-// A model that is ready to run: loaded, packed, with kernels and threads to run it on.
+// A model that is ready to run: its weights are loaded and packed, and it has kernels and threads.
 #pragma once
 
 #include <algorithm>
@@ -20,26 +20,27 @@ namespace tern::runtime {
 
 // How many threads run a model, and where. No number of them changes a bit of what is computed.
 struct EngineThreads {
-  // So many for everything.
+  // As many for decoding as for prompts, on processors that the system chooses.
   EngineThreads(size_t threads = 1) : decode(threads), prefill(threads) {}
   EngineThreads(size_t to_decode, size_t to_prefill, std::vector<int> on)
       : decode(to_decode), prefill(to_prefill), processors(std::move(on)) {}
   size_t max() const { return std::max(decode, prefill); }
   bool operator==(const EngineThreads&) const = default;
 
-  size_t decode, prefill;       // for steps of few rows (kernels::is_decode), and for others
-  std::vector<int> processors;  // thread i stays on the i-th; empty: the system moves them
+  size_t decode;                // threads of steps of few rows (kernels::is_decode)
+  size_t prefill;               // threads of all other steps
+  std::vector<int> processors;  // thread i runs on processors[i] alone; empty: the system moves threads
 };
 
-// What to make of a model's file.
+// Which model to load, and how.
 struct ModelOptions {
   std::string model;  // path of a GGUF file
-  // Of a step's tokens; longer prompts take several steps.
+  // Numbers of rows (tokens of a step) that kernels are chosen for; a longer prompt takes several steps.
   kernels::RowBuckets buckets = kernels::RowBuckets::up_to(kernels::default_max_rows);
   CacheElement kv_element = CacheElement::f16;
-  size_t page_positions = 64;  // of a page of keys and values: a multiple of 32
+  size_t page_positions = 64;  // tokens whose keys and values a page holds: a multiple of 32
   I2sOrder i2s_order = I2sOrder::blocks_of_128;
-  std::string pre_tokenizer;  // takes the place of what the file says; empty: as it says
+  std::string pre_tokenizer;  // overrides the pre-tokenizer that the file names; empty: does not
 };
 
 struct EngineOptions : ModelOptions {
@@ -70,26 +71,25 @@ class Engine {
   // An empty sequence of up to `capacity` tokens, with a pool of its own that has pages for all of them.
   Expected<Sequence> make_sequence(size_t capacity) const;
 
-  // Runs on other threads from now on. After an error, see ThreadPool::make, it runs on one.
+  // Runs on other threads from now on. Errors: those of ThreadPool::make; the engine then runs on one thread.
   Status set_threads(const EngineThreads& threads);
 
-  // Bytes a second that the threads of prompts read; see bandwidth.h.
+  // Bytes a second that the threads for prompts read from memory: see bandwidth.h.
   Expected<double> read_bandwidth();
 
-  // Appends tokens to a sequence in steps of at most `rows` (0: as many as a step takes), and gives the
-  // logits after the last. They are valid until the next step. Fails where the sequence cannot have room for
-  // all tokens, see Sequence::reserve, and then runs none. Preconditions: at least one token, ids below the
-  // vocabulary's size.
+  // Appends tokens to a sequence in steps of at most `rows` tokens (0: buckets().max()), and gives the logits
+  // after the last one, valid until the next step. Fails, and runs no token, where Sequence::reserve does.
+  // Preconditions: at least one token, ids below the vocabulary's size.
   Expected<Logits> append(Sequence& sequence, std::span<const uint32_t> tokens, size_t rows = 0);
 
-  // One step of a batch; see Executor::step. Fails, and runs nothing, where a sequence cannot have room.
+  // One step of a batch: see Executor::step. Fails, and runs no token, where Sequence::reserve does.
   Expected<Logits> step(std::span<const SequenceTokens> batch);
 
   // How often the threads wait for each other to decode one token.
   Expected<Meetings> meetings() { return executor_->meetings(); }
 
-  // From now on another thread may put better kernels in, see KernelTrials; it must be done with them before
-  // the engine goes. Tokens and logits stay what they are. Precondition: not called before.
+  // From now on another thread may submit better kernels to the result, which the engine owns and destroys
+  // with itself. No token and no logit changes. Precondition: not called before.
   KernelTrials& try_kernels(TrialOptions options = {});
 
  private:
@@ -102,8 +102,8 @@ class Engine {
   std::optional<Tokenizer> tokenizer_;
   targets::Target target_;
   EngineThreads threads_;
-  // The second is there if decoding has a number of its own. In this order: each gives the caller back the
-  // processors that it had before.
+  // decode_pool_ is there if decoding has another number of threads. A pool gives the caller's processors
+  // back when it is destroyed, so decode_pool_, which was made last, is destroyed first.
   std::unique_ptr<ThreadPool> pool_, decode_pool_;
   std::optional<Plan> plan_;
   std::unique_ptr<KernelTrials> trials_;

@@ -22,7 +22,7 @@ void Executable::run(const StepRun& run, ThreadPool& pool, Barrier& barrier) {
   });
 }
 
-// A candidate may take its columns in other steps than the kernel in use.
+// A candidate's loop over n may have another step than that of the kernel in use.
 void Executable::begin_trial(const StepRun& run) {
   for (const std::unique_ptr<SharedColumns>& shared : shared_columns_) {
     shared->unit_in_trial = shared->unit;
@@ -63,8 +63,8 @@ class Binder {
 
   Expected<Executable> run() {
     PassOptions passes{rows_, static_cast<int64_t>(options_.threads)};
-    // A kernel works on whole tiles of rows, for which the memory of each thread may be too small: that of a
-    // larger bucket, where the bucket's own could not be compiled.
+    // Each thread's own memory has thread_rows() rows. A kernel computes whole tiles of rows, which may be
+    // more if the kernel is that of a larger bucket because the bucket's own was not compiled.
     passes.may_compute_by_each = fits_memory_of_threads();
     graph_ = run_passes(build_graph(options_.model.hyperparameters), passes);
     bool is_head = false;
@@ -102,9 +102,9 @@ class Binder {
     return options_.plan.products()[index_of(product)].kernel_for(rows_);
   }
 
-  // ---- columns that several operations between two meetings share out alike ----
+  // ---- columns that several operations between two meetings share out in the same units ----
 
-  // Looks at the operations of the block from `begin` on, up to the next meeting.
+  // Begins a group: the operations of the block from `begin` up to the next meeting.
   void begin_group(const Block& block, size_t begin) {
     group_.clear();
     for (size_t i = begin; i < block.operations.size(); ++i) {
@@ -121,7 +121,8 @@ class Binder {
     return columns;
   }
 
-  // Those of the operation; null for a product that is alone with its number of columns.
+  // The columns that the operation shares out with others of its group that have as many; null for a product
+  // that is the only one with its number of columns.
   const SharedColumns* columns_for(const Operation& operation) {
     const int64_t columns = columns_of(operation);
     const auto known = std::ranges::find(shared_, columns, &SharedColumns::columns);
@@ -224,7 +225,8 @@ class Binder {
     return {};
   }
 
-  // What quantises a row also runs the preparations of all products that read it, each distinct one once.
+  // The step that quantises a row also runs the preparations of all products that read it, each distinct one
+  // once.
   Status add_quantize(const Operation& operation) {
     const int value = operation.results[0];
     TERN_ASSIGN(const FloatRows input, floats(operation.operands[0]));
@@ -311,8 +313,8 @@ class Binder {
   Graph graph_;
   Executable executable_;
   int64_t layer_ = -1;
-  std::vector<const Operation*> group_;  // those since the last meeting that are shared out by columns
-  std::vector<SharedColumns*> shared_;   // of these
+  std::vector<const Operation*> group_;  // operations of the group that are shared out by columns
+  std::vector<SharedColumns*> shared_;   // their columns, one for each number of columns
 };
 
 Expected<Executable> bind(GraphPart part, int64_t rows, const BindOptions& options) {

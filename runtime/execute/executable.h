@@ -31,10 +31,10 @@ class Executable {
 
   // Whether a step combines the partial results of attention: see StepRun::partials.
   bool combines_blocks() const;
-  // Where the results of its last product lie: the logits.
+  // The results of the last product: the logits.
   FloatRows output() const;
 
-  // How often the threads wait for each other in one run, its end included; and in one layer.
+  // How often the threads wait for each other: in one run, with the wait at its end, and in one layer.
   int64_t meetings() const;
   int64_t meetings_of_layer() const;
 
@@ -46,7 +46,8 @@ class Executable {
   std::vector<std::unique_ptr<SharedColumns>> shared_columns_;
 };
 
-// The two parts of a graph, which run with different numbers of rows: up to `select`, and from there on.
+// The two parts of a graph, which run with different numbers of rows: the operations before `select`, and the
+// others.
 enum class GraphPart : uint8_t { layers, head };
 
 struct BindOptions {

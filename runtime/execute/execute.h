@@ -21,7 +21,7 @@
 
 namespace tern::runtime {
 
-// Logits by row: one row for each token whose logits were asked for, in order.
+// A row of logits for each token whose logits were asked for, in the order of the tokens.
 class Logits {
  public:
   Logits(const float* data, size_t rows, size_t size, size_t stride)
@@ -34,11 +34,11 @@ class Logits {
   size_t rows_, size_, stride_;
 };
 
-// The threads that run a step. Decoding (kernels::is_decode) waits for memory, which a few threads can keep
-// busy; more rows take all there are.
+// The threads that run a step. Steps of few rows (kernels::is_decode) are bound by memory, which a few
+// threads saturate; other steps are bound by arithmetic.
 struct StepPools {
   ThreadPool& decode;
-  ThreadPool& prefill;  // may be the same
+  ThreadPool& prefill;  // may be the same pool
 };
 
 // How often the threads wait for each other.
@@ -57,22 +57,22 @@ class Executor {
 
   // Runs on other threads from now on.
   void use(const StepPools& pools);
-  // Lets the trials, which must outlive this, say which kernel is called, and tells them how long it took.
+  // From now on `trials`, which must outlive the executor, says which kernel a product calls, and is told how
+  // long each call took.
   void try_kernels(KernelTrials& trials) { trials_ = &trials; }
 
   // One step of a batch: runs the tokens of every sequence through the model and adds them to the sequences.
-  // The logits are valid until the next step. Same tokens before and now: same bits, whatever else is in the
-  // batch and however the tokens are divided into steps. Fails where there is not enough memory, and adds
-  // nothing then.
-  // Preconditions: at most plan.buckets().max() tokens in all, the plan was prepared for the step, no
-  // sequence twice, room reserved in every sequence.
+  // The logits are valid until the next step. Their bits depend on the tokens of the sequence alone, not on
+  // the rest of the batch or on how the tokens were divided into steps. Fails, and adds nothing, where there
+  // is not enough memory. Preconditions: at most plan.buckets().max() tokens in all, the plan was prepared
+  // for the step, no sequence twice, room reserved in every sequence.
   Expected<Logits> step(std::span<const SequenceTokens> batch);
 
-  // Of a step with one token.
+  // How often the threads meet in a step of one token.
   Expected<Meetings> meetings();
 
  private:
-  // The threads of one region at a time.
+  // Threads with the barrier that they meet at. They run one executable at a time.
   struct Team {
     explicit Team(ThreadPool& threads) : pool(threads), barrier(threads.threads()) {}
     ThreadPool& pool;
@@ -93,8 +93,8 @@ class Executor {
   std::unique_ptr<Team> decode_, prefill_;
   std::optional<StepMemory> memory_;
   std::map<Key, Executable> executables_;
-  int64_t bound_version_ = 0;       // of the plan, when these were bound
-  KernelTrials* trials_ = nullptr;  // if there are any
+  int64_t bound_version_ = 0;       // Plan::version() when executables_ were bound
+  KernelTrials* trials_ = nullptr;  // null: none
 
   // Of the present step.
   std::vector<StepRow> rows_;

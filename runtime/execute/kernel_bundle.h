@@ -13,13 +13,13 @@ namespace tern::runtime {
 
 struct BundleKernels {
   KernelSource source;
-  kernels::RowBuckets buckets;  // the numbers of rows that its kernels are for
+  kernels::RowBuckets buckets;  // the numbers of rows (m) that the kernels are made for
 };
 
-// The kernels of one of the bundle's targets: of the one that is named, or else of the first that `host` can
-// run. For a problem the source's `choose` gives the kernel with the fewest rows that are enough; that there
-// is none is an error of it. Fails if there is no such target, if `host` cannot run it, if its features or
-// kernels are not known here, and if another version of Tern made the bundle.
+// The kernels of one target of the bundle: the one named `target_name` or, if that is empty, the first that
+// `host` can run. For a problem, source.choose gives the kernel of the least m that is at least problem.m, or
+// an error if the bundle has none. Fails if there is no such target, if `host` cannot run it, if its features
+// or kernels are not known here, and if another version of Tern made the bundle.
 Expected<BundleKernels> bundle_kernels(const tern_bundle& bundle, const targets::Target& host,
                                        std::string_view target_name = {});
 

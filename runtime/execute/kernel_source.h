@@ -15,17 +15,16 @@ namespace tern::runtime {
 // Chooses the kernel for a problem. All kernels of one matrix must have the same layouts, whatever m is.
 using KernelChoice = std::function<Expected<ir::Kernel>(const ir::Problem& problem)>;
 
-// The two that exist are jit_kernels, below, and a bundle of kernels that were compiled ahead of time
-// (runtime/execute/kernel_bundle.h).
+// Either of: jit_kernels, below; kernels compiled ahead of time (runtime/execute/kernel_bundle.h).
 struct KernelSource {
-  targets::Target target;  // what the kernels are for, and what dispatched code may use
+  targets::Target target;  // what the kernels are for; limits the runtime's own vector code too
   KernelChoice choose;
-  codegen::KernelProvider provide;               // of the chosen kernels
-  codegen::ProgramProvider provide_preparation;  // of codegen::preparations of a chosen kernel
+  codegen::KernelProvider provide;               // compiles a kernel that `choose` gave
+  codegen::ProgramProvider provide_preparation;  // compiles one of its codegen::preparations
 };
 
-// Kernels compiled on demand for a target that this machine can run, and kept in the cache if there is one.
-// Without a choice they are the defaults for the target. A program that calls this needs LLVM.
+// Kernels compiled on demand for a target that this machine can run, and kept in `cache` if that is there. An
+// empty `choose` stands for kernels::default_kernel of the target. A program that calls this needs LLVM.
 Expected<KernelSource> jit_kernels(targets::Target target, std::optional<codegen::ObjectCache> cache,
                                    KernelChoice choose = {});
 

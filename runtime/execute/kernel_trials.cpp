@@ -40,7 +40,8 @@ Status KernelTrials::fits(const KernelVariants& candidate, const Site& site) con
   if (candidate.size() < site.epilogues.size()) return refused("some of its products end in another way");
   if (!kernels::same_layouts(first, site.kernel)) return refused("the weights are packed in another layout");
   if (!codegen::preparations(first).empty()) return refused("other programs prepare what it reads");
-  // Rows that each thread has for itself are as many as buckets of so few rows need.
+  // Buckets of up to max_rows_by_each rows may use memory that each thread has for itself, which has fewer
+  // rows.
   const int64_t room =
       first.problem.m <= max_rows_by_each ? plan_.padded_rows_for(max_rows_by_each) : plan_.padded_rows();
   if (codegen::padded_rows(first) > room)
@@ -74,7 +75,7 @@ std::vector<KernelSite> KernelTrials::sites() const {
 
 Status KernelTrials::submit(KernelVariants candidate) {
   assert(!candidate.empty());
-  // What is read here of a site never changes.
+  // No lock: of the sites only fields are read that never change.
   const ir::Problem& problem = candidate[0].kernel().problem;
   const size_t site = site_for(problem);
   if (site == sites_.size())
@@ -119,7 +120,8 @@ void KernelTrials::begin_step(size_t threads) {
   for (std::vector<Call>& own : calls_) own.assign(own_sites_.size(), {});
 }
 
-// Says what is new to the other thread, and takes what it has put in, unless it is just doing the same.
+// Publishes the sites' times and a finished trial, and begins with a submitted candidate. Does nothing while
+// the other thread holds the mutex.
 void KernelTrials::exchange() {
   std::optional<KernelVariants> next;
   {
@@ -164,7 +166,7 @@ void KernelTrials::end_step() {
     const int64_t rows = calls_[0][product].rows;
     const auto own = own_sites_[product].find(rows);
     if (own == own_sites_[product].end()) continue;
-    // The others wait for the last.
+    // A product has lasted as long as its slowest thread.
     double seconds = 0;
     for (const std::vector<Call>& thread : calls_) seconds = std::max(seconds, thread[product].seconds);
     Site& site = sites_[own->second];

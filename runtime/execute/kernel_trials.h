@@ -1,6 +1,6 @@
-// Faster kernels for a model that is running: another thread submits candidates, and the engine tries them on
-// its own work, keeps those that are faster, and gives the others back. Any kernel computes the same bits, so
-// only a clock can tell.
+// Faster kernels for a model that is running: another thread submits candidates, and the engine times each
+// against the kernel in use, on its own work, keeps the faster of the two and returns the other. Both compute
+// the same bits.
 #pragma once
 
 #include <atomic>
@@ -21,81 +21,81 @@ namespace tern::runtime {
 
 struct TrialOptions {
   autotune::TrialRules rules;
-  // A trial ends undecided after so many steps in a row that have no call for its number of rows.
+  // A trial ends undecided after `patience` steps in a row without a call of its kernels.
   int patience = 32;
-  // What a call is taken to have lasted, for tests; as long as it did without this.
+  // For tests: replaces the measured seconds of a call. Empty: the measured seconds count.
   std::function<double(const ir::Kernel& kernel, double seconds)> time_of_call;
 };
 
-// Products that share a kernel: they pose one problem, whose m is the number of rows the kernel is made for.
+// The products that share one kernel: they pose the kernel's problem, and its m is the bucket's number of
+// rows.
 struct KernelSite {
-  ir::Kernel kernel;                    // that was in use when the trials began, without an epilogue
-  std::vector<ir::Epilogue> epilogues;  // of the products: each is a kernel of its own
-  size_t products = 0;
-  double seconds = 0;  // that calls for just m rows have taken since then
-  size_t calls = 0;    // and how many there were
+  ir::Kernel kernel;                    // the one in use when the trials began, with the plain epilogue
+  std::vector<ir::Epilogue> epilogues;  // of the products, each once: a kernel has to be there with every one
+  size_t products = 0;                  // how many share it
+  double seconds = 0;                   // sum over all calls for exactly m rows since the trials began
+  size_t calls = 0;                     // number of these calls
 };
 
-// Kernels that are one but for their epilogues, in the order of KernelSite::epilogues.
+// One kernel with each epilogue of a site, in the order of KernelSite::epilogues.
 using KernelVariants = std::vector<codegen::CompiledKernel>;
 
 struct FinishedTrial {
   autotune::TrialResult result;
-  // Whose code is not called again: the candidate's or, if that was better, that of the kernels before. It
-  // comes back so that the engine spends no time on freeing it.
+  // The loser: the candidate or, if that was faster, the kernels that it replaces. They are never called
+  // again, and are returned so that the other thread frees their code, not the engine.
   KernelVariants retired;
 };
 
-// Between the engine and one thread that has candidates. The engine never waits for that thread: if they
-// meet, it comes back a step later.
+// Connects the engine with one other thread, which submits candidates. The engine never waits for that
+// thread: while it holds the mutex, the engine skips the exchange until its next step.
 class KernelTrials {
  public:
   // The plan must outlive this.
   KernelTrials(Plan& plan, TrialOptions options);
 
-  // For the thread that has candidates.
+  // ---- for the thread that submits ----
 
   std::vector<KernelSite> sites() const;
-  // Hands over a candidate for the site of its problem, with every epilogue that the site has. The engine
-  // begins with it at the start of a step, and uses it for every other call of these products until it knows.
-  // Refused, with the reason: a candidate for no site, with other layouts than the packed weights have, for
-  // more rows than there is memory for, that needs preparations (nobody would run them) or has other
-  // epilogues than the site; and any while another is under way, until wait() has told of it, and after
-  // close(). Precondition: it leaves the bits that autotune::ExactCheck asks for.
+  // Submits a candidate for the site of its problem. The engine begins to use it at the start of a step, for
+  // every other call of the site's products, until the trial is decided. Errors: no site has the candidate's
+  // problem; its layouts are not those of the packed weights; it works on more rows at once than buffers
+  // have; it needs preparations, which the trial would not run; its epilogues are not the site's; another
+  // trial has not been returned by wait(); close() was called. Precondition: the candidate passes
+  // autotune::ExactCheck.
   Status submit(KernelVariants candidate);
-  // Waits until the trial is finished; nothing if it never will be, after close().
+  // Waits until the trial is finished and returns it; nothing after close().
   std::optional<FinishedTrial> wait();
-  // Waits for a while; false after close().
+  // Waits for `time`, or until close(); false after close().
   bool pause(std::chrono::milliseconds time);
 
-  // For the thread that runs the engine.
+  // ---- for the thread that runs the engine ----
 
-  // No trial any more: who waits goes on, and kernels that were kept stay.
+  // Ends the trial under way and all later ones; wait() and pause() return. Kernels that won stay in use.
   void close();
-  // Around each step, for so many threads at most.
+  // Called before and after each step, which runs on at most `threads` threads.
   void begin_step(size_t threads);
   void end_step();
 
-  // Inside a step, from any thread of it. `product` is an index in the plan.
+  // ---- for all threads of a step; `product` is an index in the plan ----
 
-  // The candidate, if it is its turn to compute the product; null if it is that of the kernel in use. It
-  // stays the same during a step.
+  // The candidate if the product is to call it in this step, or null: it calls the kernel in use.
   const codegen::CompiledKernel* candidate_for(size_t product, int64_t rows) const;
-  // How long the thread's part of the product took. Each thread says so once a step, for every product.
+  // Reports the seconds that a thread's part of the product took: once a step for each product and thread.
   void record(size_t product, int64_t rows, size_t thread, double seconds) {
     calls_[thread][product] = {rows, seconds};
   }
 
  private:
   struct Site {
-    ir::Kernel kernel;                    // in use at first
-    std::vector<ir::Epilogue> epilogues;  // of its products
+    ir::Kernel kernel;  // see KernelSite
+    std::vector<ir::Epilogue> epilogues;
     std::vector<size_t> products;
-    std::vector<bool> candidate_first;  // in a trial, by product
-    double seconds = 0;                 // of calls that other threads do not know of yet
+    std::vector<bool> candidate_first;  // by product: whether the candidate has the first of each two steps
+    double seconds = 0;                 // of calls that are not added to shown_ yet
     size_t calls = 0;
   };
-  // Of one product on one thread in the present step.
+  // A call of one product on one thread in the present step.
   struct Call {
     int64_t rows = 0;  // 0: there was none
     double seconds = 0;
@@ -119,19 +119,19 @@ class KernelTrials {
   std::vector<std::map<int64_t, size_t>> own_sites_;  // by product: the site of each m
   std::vector<Site> sites_;
 
-  // The engine's own.
+  // Used by the engine's thread alone.
   std::vector<std::vector<Call>> calls_;  // by thread and product
   std::optional<Trial> trial_;
   std::vector<size_t> index_in_trial_;     // by product: the index in the trial's site
-  std::optional<FinishedTrial> finished_;  // and not given back yet
+  std::optional<FinishedTrial> finished_;  // to be moved to result_ in the next exchange
 
-  // Both threads', under the mutex.
+  // Used by both threads, under the mutex.
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<KernelSite> shown_;
-  std::optional<KernelVariants> candidate_;  // that the engine has not begun with
+  std::optional<KernelVariants> candidate_;  // submitted, and not begun by the engine yet
   std::optional<FinishedTrial> result_;
-  bool under_way_ = false;  // a candidate was put in, and its result was not fetched
+  bool under_way_ = false;  // from submit() until wait() has returned the result
   std::atomic<bool> closed_ = false;
 };
 

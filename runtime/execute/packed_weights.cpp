@@ -27,8 +27,8 @@ void pack_elements(const Tensor& tensor, const ir::Kernel& kernel, int64_t n_beg
                         [&](int64_t n, float* row) { type.read_scales(row_bytes(tensor, n), row); });
 }
 
-// Packs rows n_begin..n_end-1 of the product's matrix, which are rows of one tensor: its first is row `first`
-// of the matrix. What is not ternary has one part alone.
+// Packs rows n_begin..n_end-1 of the product's matrix, all of which are rows of `tensor`; the tensor's first
+// row is row `first` of the matrix. Only ternary products have more than one tensor: for others `first` is 0.
 void pack_part(const Tensor& tensor, int64_t first, const ir::Kernel& kernel, int64_t n_begin, int64_t n_end,
                PackedWeights& packed) {
   switch (kernel.problem.w.element) {
@@ -84,7 +84,7 @@ int64_t packing_granularity(const ir::Kernel& kernel) {
 
 void pack_rows(const Product& product, const ir::Kernel& kernel, int64_t n_begin, int64_t n_end,
                PackedWeights& packed) {
-  int64_t first = 0;  // row of the matrix that the part begins at
+  int64_t first = 0;  // the row of the matrix that is the part's first
   for (const Tensor* part : product.parts) {
     const int64_t begin = std::max(n_begin, first), end = std::min(n_end, first + part->n);
     if (begin < end) pack_part(*part, first, kernel, begin, end, packed);

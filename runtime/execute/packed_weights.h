@@ -11,8 +11,8 @@ namespace tern::runtime {
 
 struct PackedWeights {
   Memory weights;
-  Memory scales;             // of weights that are scaled by group; else empty
-  std::vector<float> scale;  // of ternary weights: one, or one for each output and the padding of a row
+  Memory scales;             // one for each group, if weights are scaled by group; else empty
+  std::vector<float> scale;  // of ternary weights: sw[1] if scaled per tensor, sw[output_stride] if per n
 };
 
 // The problem that a matrix poses for m tokens: its weights are those of its type (TensorTypeInfo::weights).

@@ -15,7 +15,7 @@
 namespace tern::runtime {
 namespace {
 
-// A piece of work that any thread may take.
+// A piece of work for any thread.
 using Task = std::function<Status()>;
 
 // Runs tasks on all threads; the first error ends it.
@@ -36,8 +36,7 @@ Status run_tasks(ThreadPool& pool, const std::vector<Task>& tasks) {
   return first ? Status(*first) : Status();
 }
 
-// Makes the code of kernels that have none yet, and of their preparations: each program once, for kernels
-// share preparations.
+// Compiles kernels and their preparations, which several kernels may share: each program once.
 class CodeTasks {
  public:
   CodeTasks(const KernelSource& source, std::vector<PlannedKernel*> kernels) : kernels_(std::move(kernels)) {
@@ -53,7 +52,7 @@ class CodeTasks {
   }
   CodeTasks(const CodeTasks&) = delete;
 
-  // To be run by any threads, once. They leave errors to take().
+  // The compilations. Each is to be run once, on any thread; errors are reported by assign_code().
   std::vector<Task> tasks() {
     std::vector<Task> tasks;
     for (auto& [key, wanted] : programs_)
@@ -64,10 +63,12 @@ class CodeTasks {
     return tasks;
   }
 
-  // Gives each kernel its code, if all that it needs is there. By kernel: why it has none.
-  std::vector<Status> take() {
+  // Gives each kernel its code and its preparations, or none of them if one was not compiled. By kernel: the
+  // error.
+  std::vector<Status> assign_code() {
     std::vector<Status> statuses;
-    for (size_t i = 0; i < kernels_.size(); ++i) statuses.push_back(take(*kernels_[i], preparations_[i]));
+    for (size_t i = 0; i < kernels_.size(); ++i)
+      statuses.push_back(assign_code(*kernels_[i], preparations_[i]));
     return statuses;
   }
 
@@ -81,7 +82,7 @@ class CodeTasks {
     programs_.try_emplace(key, Program{std::move(provide), {}});
   }
 
-  Status take(PlannedKernel& planned, const std::vector<uint64_t>& keys) {
+  Status assign_code(PlannedKernel& planned, const std::vector<uint64_t>& keys) {
     std::vector<Preparation> preparations;
     for (const uint64_t key : keys) {
       TERN_ASSIGN(codegen::CompiledKernel program, Expected(*programs_.at(key).code));
@@ -122,7 +123,7 @@ constexpr int64_t rows_a_task = 1024;
 
 }  // namespace
 
-// Products of one shape and type share kernels, whatever their names.
+// Products of one problem and epilogue share kernels, whatever their names.
 Expected<KernelSet*> Plan::set_for(const Product& product) {
   const ir::Problem problem = problem_of(product, buckets_.max());
   for (const std::unique_ptr<KernelSet>& set : sets_) {
@@ -186,7 +187,7 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
   for (const std::vector<Task>* phase : {&checks, &tasks}) {
     TERN_TRY(run_tasks(pool, *phase));
   }
-  for (const Status& status : code.take()) {
+  for (const Status& status : code.assign_code()) {
     TERN_TRY(status);
   }
   return plan;
@@ -198,12 +199,12 @@ void Plan::prepare(const StepRows& rows, ThreadPool& pool) {
   CodeTasks code(source_, missing);
   [[maybe_unused]] const Status run = run_tasks(pool, code.tasks());
   assert(run);
-  const std::vector<Status> statuses = code.take();
+  const std::vector<Status> statuses = code.assign_code();
   if (std::ranges::all_of(statuses, [](const Status& status) { return static_cast<bool>(status); })) return;
   for (const Status& status : statuses) {
     if (!status) failures_.push_back(status.error());
   }
-  // The next larger bucket, which may have code already.
+  // The next larger bucket may be compiled already.
   const auto index_for = [&](const KernelSet& set) {
     return buckets_.index_for(set.is_head ? rows.head : rows.layers);
   };

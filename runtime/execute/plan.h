@@ -17,35 +17,35 @@
 
 namespace tern::runtime {
 
-// A program that prepares what kernels read of their activations. Where the activations are the same, those
-// of equal keys write the same.
+// A program that prepares what kernels read of their activations (look-up tables). Programs of equal keys
+// write the same bytes for the same activations, so one of them is enough.
 struct Preparation {
-  uint64_t key;  // codegen::hash of the program
+  uint64_t key;  // codegen::hash(program)
   codegen::CompiledKernel program;
 };
 
-// The kernel of one bucket of rows.
+// The kernel for one bucket of rows.
 struct PlannedKernel {
-  int64_t rows = 0;  // of the bucket
+  int64_t rows = 0;  // the bucket: the most rows that the kernel computes at once
   std::shared_ptr<const ir::Kernel> kernel;
-  // The kernel's machine code; not there before Plan::prepare was asked for such a step.
+  // The kernel's machine code; empty until Plan::prepare has compiled the bucket.
   std::optional<codegen::CompiledKernel> code;
-  std::vector<Preparation> preparations;  // with the code, in the order in which they run
+  std::vector<Preparation> preparations;  // compiled with `code`; run before it, in this order
 };
 
-// The kernels of all products that pose one problem, whatever its m, and end alike: one for each bucket, in
-// that order. They have one layout.
+// The kernels of all products of one (n, k, kind of weights, epilogue): kernels[i] is for buckets.rows()[i].
+// All have the same layout, so that the products' weights are packed once.
 struct KernelSet {
-  ir::Problem problem;  // of the largest bucket
+  ir::Problem problem;  // with the m of the largest bucket
   ir::Epilogue epilogue = ir::Epilogue::plain;
   kernels::RowBuckets buckets;
   std::vector<PlannedKernel> kernels;
-  bool is_head = false;  // see Product
+  bool is_head = false;  // see Product::is_head
 
   const PlannedKernel& kernel_for(int64_t rows) const { return kernels[buckets.index_for(rows)]; }
 };
 
-// A product ready to be computed.
+// A product with its packed weights and its kernels.
 struct PlannedProduct {
   Product product;
   PackedWeights packed;
@@ -56,56 +56,59 @@ struct PlannedProduct {
   size_t packed_bytes() const { return packed.weights.size() + packed.scales.size(); }
 };
 
-// How many rows a step multiplies with the matrices of layers, and with the head.
+// The numbers of rows of a step.
 struct StepRows {
-  int64_t layers = 1, head = 1;
+  int64_t layers = 1;  // that the matrices of layers are multiplied with: all tokens
+  int64_t head = 1;    // that the head is multiplied with: the tokens whose logits are asked for
 };
 
 struct PlanOptions {
   kernels::RowBuckets buckets = kernels::RowBuckets::up_to(kernels::default_max_rows);
-  // Checks the values of each matrix before it is packed: for a model that was loaded without that.
+  // Runs check_values (runtime/model/model.h) on each matrix before it is packed, for a model that was loaded
+  // without it.
   bool check_values = true;
 };
 
 class Plan {
  public:
-  // Chooses a kernel for each problem and bucket and puts the epilogue of the product on it, packs every
-  // matrix of the model, and makes the code of the smallest and of the largest bucket, sharing the work among
-  // the threads. `model` must outlive the plan, unmoved; the pages of its file that were packed are released.
-  // Errors: those of the source, kernels of one matrix that differ in their layouts, a choice that has an
-  // epilogue, a value that check_values refuses, not enough memory.
+  // Chooses a kernel for each problem and bucket, gives it the product's epilogue, packs every matrix of the
+  // model, and compiles the kernels of the smallest and of the largest bucket; the threads share the work.
+  // `model` must outlive the plan, unmoved; the pages of its file that were packed are released. Errors:
+  // those of the source; two kernels of one matrix with different layouts; a chosen kernel with an epilogue
+  // other than plain; a value that check_values refuses; not enough memory.
   static Expected<Plan> make(const Model& model, const KernelSource& source, ThreadPool& pool,
                              const PlanOptions& options);
 
-  // Makes the code of the buckets that a step with these rows runs in, where it is not there yet, by all
-  // threads of the pool. Where that fails, the bucket runs the next larger one's kernels from then on, and
-  // failures() says why: the bits are the same, and the largest is always there. Precondition: no step is
-  // running.
+  // Compiles the kernels of the buckets that a step of `rows` runs in, if they are not compiled yet, on all
+  // threads of the pool. If compiling fails, failures() says why, and from then on the bucket uses the
+  // kernels of the next larger one, which give the same bits; the largest bucket is compiled from the
+  // beginning. Precondition: no step is running.
   void prepare(const StepRows& rows, ThreadPool& pool);
   const std::vector<Error>& failures() const { return failures_; }
 
-  // In the order of a step, as products_of gives them.
+  // In the order in which a step computes them: that of products_of.
   std::span<const PlannedProduct> products() const { return products_; }
-  // The index of the product of these roles; -1 as the layer of what is in no layer.
-  // Precondition: there is one.
+  // The index in products() of the product with these layer and roles (Product::layer is -1 outside of
+  // layers). Precondition: there is such a product.
   size_t index_of(int64_t layer, const std::vector<WeightRole>& roles) const;
 
-  // Gives all products that pose the problem of the kernels the one that ends as they do, and the kernels
-  // from before back, in the order of `kernels`. Preconditions: the kernels differ in their epilogues alone,
-  // and there is one for each product; layouts are equal, padded_rows() are enough, they need no
-  // preparations, and no step is running.
+  // Replaces, for each of `kernels`, the kernel of the products with its problem and its epilogue; returns
+  // the replaced kernels in the order of `kernels`. Preconditions: the kernels differ in their epilogues
+  // alone, and cover all epilogues of products with that problem; their layouts are those of the packed
+  // weights; padded_rows() are enough for them; they need no preparations; no step is running.
   std::vector<codegen::CompiledKernel> replace(const std::vector<codegen::CompiledKernel>& kernels);
-  // Changes whenever code that was there is replaced.
+  // Changes whenever a compiled kernel is replaced by another.
   int64_t version() const { return version_; }
 
   const kernels::RowBuckets& buckets() const { return buckets_; }
-  // Rows that buffers of activations and outputs need so that the kernels of every bucket, with code or
-  // without, may work on whole tiles; and so that those of buckets of at most `rows` rows may.
+  // The rows that buffers of activations and outputs must have, because kernels compute whole tiles of rows:
+  // the maximum over the kernels of all buckets, compiled or not, and over those of the buckets up to `rows`
+  // rows.
   int64_t padded_rows() const { return padded_rows_for(buckets_.max()); }
   int64_t padded_rows_for(int64_t rows) const;
-  size_t packed_bytes() const;       // of all matrices, scales included
-  size_t packed_head_bytes() const;  // of the head alone
-  // Distinct kernels of all buckets, for people to look at.
+  size_t packed_bytes() const;       // of all matrices with their scales
+  size_t packed_head_bytes() const;  // of the head with its scales
+  // The distinct kernels of all buckets, for printing.
   std::vector<ir::Kernel> kernels() const;
 
  private:

@@ -13,30 +13,31 @@
 
 namespace tern::runtime {
 
-// One product of one layer, or of none.
+// One matrix product of one layer, or of no layer.
 struct Product {
-  int64_t layer = -1;  // -1: outside of layers
+  int64_t layer = -1;  // -1: of no layer
   std::vector<WeightRole> roles;
-  std::vector<const Tensor*> parts;  // by role: multiplied as one matrix, whose outputs are theirs in order
+  std::vector<const Tensor*> parts;  // of each role: matrices that are stacked, outputs after outputs
   ir::Epilogue epilogue = ir::Epilogue::plain;
-  int input = -1;        // the value of the graph that it reads
-  bool is_head = false;  // multiplied with the rows whose logits are asked for, not with all of a step
+  int input = -1;  // the graph's value that is multiplied
+  bool is_head =
+      false;  // whether only rows are multiplied whose logits are asked for, not all rows of a step
 };
 
-// In the order of a step. What they are does not depend on the rows and threads of the passes. `model` must
-// outlive them, unmoved.
+// The products of a graph that was built for `model`, in the order in which a step computes them. They are
+// the same for any PassOptions of the graph. `model` must outlive them, unmoved.
 std::vector<Product> products_of(const Model& model, const Graph& graph);
-// The same of the model's graph after its passes.
+// The products of the model's own graph after all passes.
 std::vector<Product> products_of(const Model& model);
 
-// The problem that a product poses for m tokens, without its epilogue. Several parts have a scale for each
-// output, so that those of each part are scaled as they would be alone.
+// The problem that a product poses for m tokens. If the product has several parts, W is scaled `per n`: each
+// output has the scale of its own part, so that stacking changes no bit.
 ir::Problem problem_of(const Product& product, int64_t m);
 
-// A plain kernel of the product's problem, ending as the product does, with a name that says so.
+// The kernel with the product's epilogue in the place of its plain one, and with the epilogue in its name.
 ir::Kernel with_epilogue_of(const Product& product, ir::Kernel kernel);
 
-// The names of its tensors: for messages.
+// The names of the product's tensors, for messages.
 std::string name_of(const Product& product);
 
 }  // namespace tern::runtime

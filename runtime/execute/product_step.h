@@ -14,25 +14,25 @@
 
 namespace tern::runtime {
 
-// Bytes that a preparation writes: one copy for all threads, or one for each.
+// What a preparation writes: one copy for all threads, or one for each thread.
 struct PreparedBytes {
   std::byte* data = nullptr;
   int64_t thread_stride = 0;
 };
 
-// Where all that a kernel of the product reads and writes lies.
+// The memory that a kernel of the product reads and writes.
 struct ProductMemory {
   const PackedWeights* packed = nullptr;
-  QuantizedRows quantized;  // what a ternary product reads
-  FloatRows dense;          // what any other reads
-  FloatRows other;          // what the epilogue adds or gates with
-  FloatRows output;         // of all its results that are f32
+  QuantizedRows quantized;  // A of a ternary product
+  FloatRows dense;          // A of a dense product
+  FloatRows other;          // R or G of the epilogue
+  FloatRows output;         // C: all f32 results, side by side
   QuantizedRows quantized_output;
   std::map<ir::BufferRole, PreparedBytes> prepared;
 
-  // The pointers for one thread.
+  // The buffers of the program, in the order of its parameters, for one thread.
   ir::Arguments arguments(const ir::Program& program, size_t thread) const;
-  // Whether threads have different pointers.
+  // Whether each thread has copies of its own of what the product reads.
   bool is_per_thread() const { return quantized.thread_stride != 0 || dense.thread_stride != 0; }
 };
 
@@ -41,14 +41,14 @@ class ParallelLoops {
  public:
   explicit ParallelLoops(const ir::Kernel& kernel);
 
-  // Outputs in one iteration of the loop over n; all, if there is none.
+  // Outputs that one iteration of the loop over n computes; n, if there is no such loop.
   int64_t columns() const { return columns_; }
 
-  // Rows in one iteration of the loop over m; all, if there is none.
+  // Rows that one iteration of the loop over m computes; m, if there is no such loop.
   int64_t rows() const { return rows_; }
 
-  // Calls the kernel for a range of outputs and a range of rows. Their ends are whole iterations, or the ends
-  // of all. Takes no memory, and does nothing where a range is empty.
+  // Calls the kernel for a range of outputs and a range of rows, whose ends are multiples of columns() and
+  // rows(), or n and m. Allocates no memory, and does nothing where a range is empty.
   void call(const codegen::CompiledKernel& kernel, std::span<void* const> arguments, const Range& columns,
             const Range& rows) const;
 
@@ -66,11 +66,11 @@ struct ProductStep {
   size_t product;  // index in the plan
   codegen::CompiledKernel kernel;
   ParallelLoops loops;
-  std::vector<ir::Arguments> arguments;  // for each thread, or one for all
+  std::vector<ir::Arguments> arguments;  // by thread if memory.is_per_thread(), else one
   ProductMemory memory;
   int64_t outputs;
-  Sharing sharing;               // by columns, or by rows
-  const SharedColumns* columns;  // if other operations keep to the same ones; else null
+  Sharing sharing;               // `columns` or `rows`
+  const SharedColumns* columns;  // if other operations share out the same columns; else null
   void run(const StepRun& run, size_t thread) const;
 };
 

@@ -5,7 +5,7 @@
 namespace tern::runtime {
 namespace {
 
-// What of a buffer a block holds.
+// The part of a buffer that a block of memory holds: the last element of its key.
 enum Part : int { rows_part, scales_part, sums_part };
 
 const GraphBuffer& buffer_of(const Graph& graph, int value) {

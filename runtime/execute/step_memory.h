@@ -1,6 +1,6 @@
-// The memory of a step's values. All graphs of one model share it: a graph's buffers are told apart by their
-// form and by how many of that form come before, so that the hidden rows, which every graph gives first, lie
-// in the same place in each.
+// The memory of a step's values, shared by the graphs of all buckets of one model. A block of memory belongs
+// to a (form, number): the number-th buffer of that form in a graph. So the hidden rows, the first buffer of
+// their form in every graph, have the same address in all of them.
 #pragma once
 
 #include <cstdint>
@@ -18,23 +18,24 @@ namespace tern::runtime {
 
 class StepMemory {
  public:
-  // Buffers that all threads share have room for `rows` rows, those of each thread for `thread_rows`.
+  // A buffer that all threads share has room for `rows` rows, each copy of a per-thread buffer for
+  // `thread_rows`.
   StepMemory(int64_t rows, int64_t thread_rows, size_t threads)
       : rows_(rows), thread_rows_(thread_rows), threads_(threads) {}
 
   int64_t thread_rows() const { return thread_rows_; }
 
-  // Where a value lies. The graph has been through assign_buffers. Errors: not enough memory.
+  // The memory of a value of a graph that has passed assign_buffers. Errors: not enough memory.
   Expected<FloatRows> floats(const Graph& graph, int value);
   Expected<QuantizedRows> quantized(const Graph& graph, int value);
-  // What a preparation (its key, see Preparation) writes to a parameter, for the quantised value that it
-  // reads.
+  // The memory that a preparation writes to, as its parameter `parameter`, when it reads the quantised value
+  // `value`. `key` is Preparation::key.
   Expected<PreparedBytes> prepared(const Graph& graph, int value, uint64_t key, const ir::Buffer& parameter);
 
  private:
-  // Of a buffer: its kind, the distance of rows, whether each thread has one, whether it is zero padded, how
-  // many of these come before it in its graph. Then what of it: 0 the rows, 1 scales, 2 sums; or a
-  // preparation and a role.
+  // A buffer: kind, stride of rows, per_thread, zero_padded, and how many buffers equal in these four come
+  // before it in its graph. Key adds what of the buffer the memory holds: {0, 0} rows, {0, 1} scales, {0, 2}
+  // sums, or {key of a preparation, role of its parameter}.
   using BufferKey = std::tuple<ValueKind, int64_t, bool, bool, int>;
   using Key = std::tuple<BufferKey, uint64_t, int>;
 

@@ -1,4 +1,4 @@
-// What differs from one run of an executable to the next: the tokens, and the threads.
+// The tokens and threads of one run of an executable.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +13,11 @@ namespace tern::runtime {
 
 class KernelTrials;
 
-// The next tokens of one sequence. They follow those that it holds.
+// Tokens that a step appends to a sequence.
 struct SequenceTokens {
   Sequence* sequence = nullptr;
   std::span<const uint32_t> tokens;  // not empty; ids below the vocabulary's size
-  bool all_logits = false;           // of every token, not of the last alone
+  bool all_logits = false;           // gives the logits after every token; else after the last alone
 };
 
 // One token of a step.
@@ -30,8 +30,8 @@ struct StepRow {
 struct StepRun {
   const VectorOps& ops;
   std::span<const SequenceTokens> batch;
-  std::span<const StepRow> rows;       // of all tokens, sequence by sequence
-  std::span<const size_t> first_rows;  // of each sequence
+  std::span<const StepRow> rows;       // one for each token, sequence by sequence
+  std::span<const size_t> first_rows;  // by sequence: the index in `rows` of its first token
   std::span<const size_t> selected;    // rows whose logits are asked for, ascending
   int64_t count = 0;                   // rows that the executable works on: all, or `selected`
   size_t threads = 1;
@@ -39,8 +39,8 @@ struct StepRun {
   // attention_partial_size() floats.
   float* partials = nullptr;
   size_t max_blocks = 0;
-  std::span<std::vector<float>> scratch;  // of attention, by thread
-  KernelTrials* trials = nullptr;         // if there are any
+  std::span<std::vector<float>> scratch;  // by thread: attention_scratch_size() floats
+  KernelTrials* trials = nullptr;         // null: none
 };
 
 }  // namespace tern::runtime

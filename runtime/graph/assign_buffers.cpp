@@ -10,8 +10,8 @@
 namespace tern::runtime {
 namespace {
 
-// Where a value is last read, in operations from the start, and in groups: these lie between two meetings of
-// the threads.
+// The last operation that reads a value, and the group that it is in. Operations are numbered from the start
+// of the graph; a group is the operations between two meetings of the threads.
 struct Life {
   int last_group = -1, last_operation = -1;
 };
@@ -40,11 +40,11 @@ class BufferAssigner {
   }
 
  private:
-  // What lies in a buffer, all its values together.
+  // All values of a buffer together.
   struct Occupant {
     Life life;
-    bool has_products = false;  // which may write past the end of rows
-    bool has_widths = false;    // of several values that differ
+    bool has_products = false;  // a product writes it, and may write past the end of rows
+    bool has_widths = false;    // its values have different widths
   };
 
   Value& at(int value) { return graph_.values[static_cast<size_t>(value)]; }
@@ -59,7 +59,7 @@ class BufferAssigner {
   void measure_lives() {
     constexpr int end = std::numeric_limits<int>::max();
     int index = 0, group = 0;
-    // After layers, what they handed on is what the last of them gave.
+    // A read of a carried argument after the layers is a read of the value that the last layer gave.
     std::vector<int> given_as(graph_.values.size());
     std::iota(given_as.begin(), given_as.end(), 0);
     for (const Block& block : graph_.blocks) {
@@ -77,13 +77,13 @@ class BufferAssigner {
           if (std::ranges::find(given_here, operand) == given_here.end()) from_outside.push_back(operand);
         }
         for (const int result : operation.results) {
-          read(result);  // even if nobody does
+          read(result);  // so that an unread result has a life too
           given_here.push_back(result);
         }
         group += operation.meet_after;
         ++index;
       }
-      // Each layer reads it again.
+      // The next layer reads the values from outside of the block again.
       --index, --group;
       if (block.layers > 0) std::ranges::for_each(from_outside, read);
       // A carried value has one slot from the first layer to its last reader after the layers.
@@ -105,7 +105,7 @@ class BufferAssigner {
     return found;
   }
 
-  // The results of one operation that lie in memory, side by side in one row if they are of one kind.
+  // Gives slots to the results of an operation: side by side in one row if they are of one kind.
   void assign(const Operation& operation, int index, int group) {
     const bool per_thread = operation.sharing == Sharing::each;
     for (size_t i = 0; i < operation.results.size();) {
@@ -150,7 +150,9 @@ class BufferAssigner {
     }
   }
 
-  // Where the operation may write its result over an operand that nobody reads after it.
+  // The slot of an operand that the operation may overwrite with its result: no other operation reads the
+  // operand at the same time or later, and each thread writes only elements that it alone reads. Slot{} if
+  // there is none.
   Slot slot_of_operand(const Operation& operation, int result, int index, int group) {
     for (size_t i = 0; i < operation.operands.size(); ++i) {
       const int operand = operation.operands[i];
@@ -168,7 +170,8 @@ class BufferAssigner {
     return {};
   }
 
-  // Whether another operation, with other units, reads the value in this group: it may be late.
+  // Whether an operation of this group with other units reads the value: another thread may still be reading
+  // it.
   bool read_before(int value, const Operation& operation, int group) const {
     bool found = false;
     int current = 0;
@@ -183,8 +186,9 @@ class BufferAssigner {
     return found;
   }
 
-  // A buffer that is free: of all threads if the value in it was last read before they last met; of each
-  // thread as soon as it is read. Rows lie as far apart as the wanted width says: products count on it.
+  // A free buffer with the stride that rows of the wanted width have (kernels assume it), or a new one. A
+  // shared buffer is free if its values were last read before the threads last met, a per-thread one if they
+  // are not read any more.
   template <class Allowed>
   int find_buffer(const GraphBuffer& wanted, const Allowed& allowed, int index, int group) {
     for (size_t i = 0; i < graph_.buffers.size(); ++i) {

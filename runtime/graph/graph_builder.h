@@ -28,9 +28,9 @@ class GraphBuilder {
 
   const Hyperparameters& shape() const { return shape_; }
   int hidden() const { return hidden_; }  // the residual stream: f32[embedding_length]
-  int angles() const { return angles_; }  // what rope reads
+  int angles() const { return angles_; }  // the second operand of rope
 
-  // What follows, up to the end, is done by each of the next `layers` layers.
+  // The operations between these two calls are those of each of the next `layers` layers.
   void begin_layers(int64_t layers);
   void end_layers();
 

@@ -210,7 +210,7 @@ class Parser {
   }
   Value& at(int index) { return graph_.values[static_cast<size_t>(index)]; }
 
-  // The block of operations outside layers that stands last.
+  // The last block if it is of no layer, else a new one.
   Block& once() {
     if (graph_.blocks.empty() || graph_.blocks.back().layers != 0) add_block();
     return graph_.blocks.back();

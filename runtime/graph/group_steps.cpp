@@ -29,7 +29,7 @@ Sharing sharing_of(const Graph& graph, const Operation& operation, const PassOpt
   return Sharing::undecided;
 }
 
-// What was written since the threads last met, by value.
+// The writes since the threads last met, by value.
 class Written {
  public:
   explicit Written(const Graph& graph) : graph_(graph), by_(graph.values.size(), nullptr) {}
@@ -60,7 +60,8 @@ void group_steps(Graph& graph, const PassOptions& options) {
   }
   Operation* before = nullptr;
   for (Block& block : graph.blocks) {
-    // The threads meet at both ends of a block: the next layer reads all of what this one gives.
+    // The threads meet before and after each layer, for a layer reads all elements of what the one before
+    // gave.
     if (before) before->meet_after = true;
     before = nullptr;
     Written written(graph);

@@ -1,5 +1,5 @@
-// The operations of a graph, as a table: what each reads, gives and is told, and how threads may share it
-// out.
+// The operations of a graph, as a table: operands, results and attributes of each, and how threads may share
+// it out.
 #pragma once
 
 #include <array>
@@ -21,7 +21,7 @@ constexpr std::string_view name(ValueKind kind) {
   return value_kinds[static_cast<size_t>(kind)];
 }
 
-// How the threads share an operation out: the unit of work that one thread does alone.
+// How the threads share an operation out: the unit of work that a thread does alone.
 enum class Sharing : uint8_t {
   undecided,  // before the pass group_steps
   rows,       // a row
@@ -51,7 +51,7 @@ enum class Op : uint8_t {
   select,
 };
 
-// What an operation is told beside its operands: fields of Operation (runtime/graph/graph.h).
+// The attributes of operations: fields of Operation (runtime/graph/graph.h).
 enum class Attribute : uint8_t { weights, epsilon, base, heads, kv_heads, function, epilogue };
 inline constexpr std::array<std::string_view, 7> attributes = {"weights",  "epsilon",  "base",    "heads",
                                                                "kv_heads", "function", "epilogue"};

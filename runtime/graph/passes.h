@@ -11,9 +11,9 @@
 
 namespace tern::runtime {
 
-// What passes must know of the step that the graph will run.
+// The step that the graph is made for.
 struct PassOptions {
-  int64_t rows = 1;  // at most
+  int64_t rows = 1;  // the most rows that it has
   int64_t threads = 1;
   // Whether each thread may have memory of its own for rows: see computed_by_each.
   bool may_compute_by_each = true;

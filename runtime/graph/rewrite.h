@@ -7,11 +7,12 @@
 
 namespace tern::runtime {
 
-// The index of the operation of the block that gives the value, or -1.
+// The index in the block of the operation that gives the value, or -1.
 int giver_of(const Block& block, int value);
 
-// The index of the exact product (of an i8 operand, one matrix, no epilogue yet) of the block that gives the
-// value, if `readers`, see count_readers, says that one operation alone reads it; or -1.
+// The index in the block of the product that gives the value, if the product is exact (of an i8 operand), of
+// one matrix and with the plain epilogue, and the value has one reader (readers[value] == 1, see
+// count_readers); else -1.
 int fusible_product(const Graph& graph, const Block& block, int value, const std::vector<int>& readers);
 
 // Removes the values that no operation gives or reads any more.

@@ -13,7 +13,7 @@ UnitAccess access_of(const Graph& graph, const Operation& operation, bool own_el
     case Sharing::undecided:
     case Sharing::tasks: access.within = false; break;
     case Sharing::each: access.within = true; break;
-    // All of a row is one thread's, but select moves rows.
+    // A row is one thread's alone, but select reads rows that are other threads'.
     case Sharing::rows: access.within = operation.op != Op::select; break;
     case Sharing::heads: access.units = operation.heads; break;
     case Sharing::columns:
@@ -32,7 +32,7 @@ UnitAccess read_access(const Graph& graph, const Operation& operation, size_t op
 
 UnitAccess write_access(const Graph& graph, const Operation& operation) {
   UnitAccess access = access_of(graph, operation, true);
-  // The rows that select gives are shared out as rows are, among fewer.
+  // The rows that select gives are shared out like those of any operation on rows.
   if (operation.op == Op::select) access.within = true;
   return access;
 }

@@ -1,4 +1,5 @@
-// Which operations threads may do one after the other without waiting for each other.
+// Whether threads must wait for each other between two operations: which part of a value a thread touches in
+// each.
 #pragma once
 
 #include <cstdint>
@@ -7,18 +8,18 @@
 
 namespace tern::runtime {
 
-// The part of a value that one thread touches in an operation: what it does with one unit of its work.
+// Which part of a value a thread touches when it does one unit of an operation's work.
 struct UnitAccess {
   Sharing sharing = Sharing::undecided;
-  int64_t units = 0;   // of heads: how many a row has; of columns: how many are shared out
-  bool within = true;  // the thread touches the elements of its units alone
+  int64_t units = 0;   // heads: how many a row has; columns: how many are shared out
+  bool within = true;  // true: only the elements of that unit; false: whole rows
 };
 
-// How the operation reads its operand number `operand`, and how it writes its results.
+// How an operation reads operands[operand], and how it writes its results.
 UnitAccess read_access(const Graph& graph, const Operation& operation, size_t operand);
 UnitAccess write_access(const Graph& graph, const Operation& operation);
 
-// True if units are the same for both, so that the same thread touches the same elements.
+// True if unit i of `a` and unit i of `b` are the same elements, so that the same thread touches them.
 bool same_units(const UnitAccess& a, const UnitAccess& b);
 
 }  // namespace tern::runtime

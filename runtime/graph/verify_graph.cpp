@@ -91,7 +91,7 @@ class Verifier {
     }
   }
 
-  // What a layer gives is known inside of it alone, but for what it hands on.
+  // Values that a layer gives are not known outside of it, except carried ones.
   void end_block(const Block& block) {
     if (block.layers == 0) return;
     for (const Carried& carried : block.carried) {
@@ -167,7 +167,7 @@ class Verifier {
       if (info(role).is_norm != (operation.op == Op::rms_norm))
         complain(fmt::format("{} cannot use {}", rules.name, name(role)));
     }
-    // What other operations must not be told has its neutral value: print would leave it out.
+    // An attribute that the operation does not have must keep its initial value, because print leaves it out.
     Operation told = operation;
     for (size_t i = 0; i < attributes.size(); ++i) {
       const auto attribute = static_cast<Attribute>(i);

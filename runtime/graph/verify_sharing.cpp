@@ -84,13 +84,14 @@ class SharingVerifier {
     return {slot.buffer, slot.column, slot.column + at(value).type.width,
             graph_.buffers[static_cast<size_t>(slot.buffer)].per_thread};
   }
-  // Values that are carried on are one value, as long as none has a slot.
+  // As long as they have no slots, a carried argument, its initial value and its next value count as one
+  // value.
   int root_of(int value) const {
     const auto found = roots_.find(value);
     return found == roots_.end() ? value : found->second;
   }
 
-  // The threads begin the next layer, and there the value has another name.
+  // The next layer begins: a carried value now has the name of its argument.
   void hand_over(int from, int to) {
     if (!has_buffer(from) && !has_buffer(to)) {
       roots_[to] = root_of(from);
@@ -144,7 +145,7 @@ class SharingVerifier {
     return std::ranges::any_of(operation.results, [&](int result) { return has_buffer(result); });
   }
 
-  // What is touched now against what was touched since the threads last met, and against itself.
+  // Compares each touch of this operation with those since the threads last met, and with each other.
   void check_conflicts(const std::vector<Touch>& touches) {
     const auto conflict = [](const Touch& a, const Touch& b) {
       if (!(a.writes || b.writes) || !a.region.overlaps(b.region) || a.region.per_thread) return false;
@@ -163,7 +164,7 @@ class SharingVerifier {
     }
   }
 
-  // A kernel finds its rows by the widths of the product alone.
+  // A kernel derives the strides of its rows from the product's widths alone.
   void check_product(const Operation& operation) {
     const auto stride = [&](int value) {
       return ir::row_stride(graph_.buffers[static_cast<size_t>(at(value).slot.buffer)].type.width);
@@ -194,7 +195,7 @@ class SharingVerifier {
       complain(fmt::format("matmul reads %{} past the end of its rows, where no zeros are", at(input).name));
   }
 
-  // What would leave something else than zeros past the end of rows.
+  // Whatever might write something other than zeros past the end of rows.
   void check_padding(const Operation& operation) {
     for (const int result : operation.results) {
       if (!has_buffer(result)) continue;
@@ -207,9 +208,9 @@ class SharingVerifier {
   const Graph& graph_;
   const GraphLocations& locations_;
   std::vector<bool> private_;         // by value: each thread has its own
-  std::map<int, int> roots_;          // of values that are carried on
+  std::map<int, int> roots_;          // of a carried value: the value that it counts as
   std::map<int, Region> held_;        // values that their slots hold now
-  std::vector<Touch> since_meeting_;  // since all threads met
+  std::vector<Touch> since_meeting_;  // touches since the threads last met
   std::vector<Error> errors_;
   int block_ = 0, index_ = -1;
 };

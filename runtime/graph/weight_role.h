@@ -1,5 +1,4 @@
-// What the weights of a model are to its graph: a graph names them so, and is bound to a model's tensors
-// later.
+// The roles of weights: a graph names its weights by role, and is bound to a model's tensors later.
 #pragma once
 
 #include <array>

@@ -16,9 +16,9 @@
 //   3. A maximum and a sum of integers have no order that matters. Elements otherwise never meet: an
 //      element-wise function takes any range of a row, as pointers to the range's first elements and its
 //      size.
-// Functions named _row need the whole row; those that need a number which depends on the whole row take it as
-// a parameter and say so. The one exception to equal bits is which NaN comes out of an operation that makes
-// one: only its being NaN is promised.
+// Functions named _row need the whole row. A function on ranges that needs a number which depends on the
+// whole row takes it as a parameter and says so. The one exception to equal bits is which NaN comes out of an
+// operation that makes one: only its being NaN is promised.
 //
 // Pointers need no alignment. `out` may be the same memory as an input; other overlap is not allowed.
 #pragma once

@@ -1,4 +1,4 @@
-// Reads the shape of a model from its file.
+// The shape of a model, read from its file.
 #pragma once
 
 #include <optional>
@@ -10,7 +10,8 @@
 
 namespace tern::runtime {
 
-// What is wrong with the way in which heads share out a model's width, if anything: a sentence.
+// What is wrong with the numbers of heads, key-value heads and their dimensions: a sentence; nothing if they
+// fit.
 std::optional<std::string> find_head_fault(const Hyperparameters& hyperparameters);
 
 // Errors: the architecture is unknown; a key is missing, of a wrong type or out of range; keys contradict

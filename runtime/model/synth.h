@@ -15,7 +15,7 @@ namespace tern::runtime {
 
 // A model's architecture and shape. See Hyperparameters for the meaning of the numbers.
 struct SynthShape {
-  std::string_view name;          // of the shape
+  std::string_view name;          // a name of the shape, for --arch
   std::string_view architecture;  // a row of architectures()
   uint32_t embedding_length = 0, block_count = 0, head_count = 0, head_count_kv = 0, head_dimension = 0;
   uint32_t feed_forward_length = 0, vocabulary_size = 0, context_length = 0;

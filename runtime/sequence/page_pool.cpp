@@ -75,7 +75,7 @@ Expected<std::shared_ptr<PagePool>> PagePool::make(const PageShape& shape, size_
   return pool;
 }
 
-Expected<PageReference> PagePool::take() {
+Expected<PageReference> PagePool::allocate() {
   if (free_.empty())
     return Error{fmt::format("all {} pages of keys and values are in use", shares_.size()), {}};
   const size_t index = free_.back();

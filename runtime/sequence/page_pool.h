@@ -33,8 +33,8 @@ class PageReference {
   size_t index_;
 };
 
-// A fixed number of pages of one shape. One thread at a time takes pages, copies references and drops them;
-// what is in the pages may be read and written by many.
+// A fixed number of pages of one shape. One thread at a time allocates pages, copies references and drops
+// them; what is in the pages may be read and written by many.
 class PagePool {
  public:
   // A pool of `pages` pages, all free. Fails where the shape has a part that is 0, or positions that are no
@@ -49,7 +49,7 @@ class PagePool {
 
   // A page of its own for the caller. What it holds is not defined, but for the padding of values: zeros.
   // Fails where no page is free.
-  Expected<PageReference> take();
+  Expected<PageReference> allocate();
 
  private:
   friend class PageReference;
@@ -60,7 +60,7 @@ class PagePool {
   size_t page_bytes_ = 0;
   Memory memory_;
   std::vector<size_t> shares_;  // by page: references that are alive
-  std::vector<size_t> free_;    // the next to be taken is the last
+  std::vector<size_t> free_;    // the last is allocated next
 };
 
 // Pages for `positions` positions of one sequence.

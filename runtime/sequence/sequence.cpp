@@ -33,8 +33,8 @@ Status Sequence::reserve(size_t tokens) {
   std::vector<PageReference> fresh;
   for (size_t page = first; page < wanted; ++page) {
     if (page < references_.size() && !references_[page].is_shared()) continue;
-    TERN_ASSIGN(PageReference taken, pool_->take());
-    fresh.push_back(std::move(taken));
+    TERN_ASSIGN(PageReference own, pool_->allocate());
+    fresh.push_back(std::move(own));
   }
   auto next = fresh.begin();
   for (size_t page = first; page < wanted; ++page) {

@@ -29,12 +29,12 @@ class Sequence {
   size_t length() const { return tokens_.size(); }
   std::span<const uint32_t> tokens() const { return tokens_; }
 
-  // Makes room for `tokens` more, in pages that nobody else has a share in. Fails if they go beyond the
-  // capacity, or the pool has not enough free pages; the sequence is then as before.
+  // Makes room for `tokens` more tokens, in pages that no other sequence shares. Fails, and changes nothing,
+  // if the length would exceed the capacity or the pool has not enough free pages.
   Status reserve(size_t tokens);
   // Counts tokens as complete, once every layer has stored their keys and values. Precondition: reserved.
   void extend(std::span<const uint32_t> tokens);
-  // Forgets all tokens from position `length` on, and gives back the pages that none of the others lie in.
+  // Forgets all tokens from position `length` on, and returns the pages that hold none of the others.
   // Precondition: length <= length().
   void truncate(size_t length);
 
@@ -50,7 +50,7 @@ class Sequence {
   size_t capacity_;
   std::vector<uint32_t> tokens_;
   std::vector<PageReference> references_;
-  std::vector<std::byte*> memory_;  // of each reference
+  std::vector<std::byte*> memory_;  // references_[i].data()
 };
 
 }  // namespace tern::runtime

@@ -16,8 +16,8 @@
 namespace tern::runtime {
 namespace {
 
-// This thread, and children of it, run where nobody else wants to, on any processor of the process.
-void take_what_is_left(const std::vector<int>& processors) {
+// Gives this thread, and its children, the lowest priority (SCHED_IDLE), on all processors of the process.
+void lower_priority(const std::vector<int>& processors) {
   const sched_param priority = {};
   sched_setscheduler(0, SCHED_IDLE, &priority);
   cpu_set_t all;
@@ -28,7 +28,7 @@ void take_what_is_left(const std::vector<int>& processors) {
   pthread_setaffinity_np(pthread_self(), sizeof all, &all);
 }
 
-// Threads of the machine that want to run, beside so many of ours.
+// The number of runnable threads on the machine (/proc/loadavg) less `ours`.
 double load_by_others(size_t ours) {
   std::ifstream file("/proc/loadavg");
   double average = 0;
@@ -43,7 +43,8 @@ bool same_but_for_rows(ir::Problem a, const ir::Problem& b) {
   return a == b;
 }
 
-// Kernels that would not be worth it: they were measured, or refused.
+// The hashes of recorded kernels that were refused, or whose time was more than ratio * (1 - worth_it) of the
+// default kernel's.
 std::vector<uint64_t> known_to_be_no_better(const autotune::Database& known, const ir::Problem& problem,
                                             const autotune::Conditions& conditions, double ratio) {
   const double enough = ratio * (1 - autotune::TrialRules().worth_it);
@@ -73,8 +74,8 @@ std::string BackgroundTuner::end() {
 }
 
 void BackgroundTuner::run() {
-  take_what_is_left(options_.processors);
-  std::vector<std::string> warnings;  // said when the engine was loaded
+  lower_priority(options_.processors);
+  std::vector<std::string> warnings;  // not shown: loading the engine has shown them
   Expected<autotune::Database> known = autotune::load_database(options_.file, options_.provenance, warnings);
   keeps_ = static_cast<bool>(known);
   if (!known) problem_ = fmt::format("nothing is kept: {}", known.error().text());
@@ -101,7 +102,7 @@ autotune::Conditions BackgroundTuner::conditions(const ir::Problem& problem) con
 }
 
 void BackgroundTuner::find_sites() {
-  std::vector<std::vector<ir::Kernel>> shapes;  // the kernels of each
+  std::vector<std::vector<ir::Kernel>> shapes;  // by shape: the kernels of its sites
   for (const KernelSite& site : trials_.sites()) {
     const ir::Problem& problem = site.kernel.problem;
     const auto same = std::ranges::find_if(
@@ -116,8 +117,8 @@ void BackgroundTuner::find_sites() {
         autotune::choice_in_use(known_, kernels, options_.target, {options_.target.name, options_.threads}));
 }
 
-// A session uses few of the buckets of rows, and to look for a kernel in its space takes a while: this waits
-// until there is something to gain.
+// Called when the site is chosen for the first time: a session uses few buckets of rows, and finding a
+// kernel's knobs in its space takes a while.
 void BackgroundTuner::begin_climb(Site& site) const {
   std::optional<kernels::Candidate> start =
       autotune::candidate_of(site.kernel, known_.records, options_.target);
@@ -130,7 +131,7 @@ void BackgroundTuner::begin_climb(Site& site) const {
   site.climb->leave_out(known_to_be_no_better(known_, site.problem, conditions(site.problem), ratio));
 }
 
-// Where there is something to try, and which has taken the most time since this was last asked.
+// The site with the most time since the last call among the sites that are not done; null if there is none.
 BackgroundTuner::Site* BackgroundTuner::busiest() {
   const std::vector<KernelSite> now = trials_.sites();
   Site* busiest = nullptr;

@@ -21,34 +21,35 @@ struct BackgroundOptions {
   targets::Target target;           // whose code the engine runs
   autotune::Provenance provenance;  // of this machine
   std::filesystem::path file;       // of records
-  int threads = 1;                  // for which kernels were looked up there
+  int threads = 1;                  // the number for which the engine's kernels were looked up in `file`
   std::vector<int> processors;      // that this process may use
 };
 
-// A thread of the lowest priority that makes candidates for the kernels which take the most time, and has the
-// engine try them (runtime/execute/kernel_trials.h). What it finds goes into the file at once. It ends when
-// there is nothing left to try, or in the middle of it when told to.
+// A thread of the lowest priority that submits candidates for the kernels with the largest share of the time
+// (runtime/execute/kernel_trials.h). Each kernel that wins is recorded in the file at once. The thread ends
+// when no candidate is left, or at end().
 class BackgroundTuner {
  public:
-  // Begins. The engine must outlive this, unmoved, and have no trials yet.
+  // Begins. The engine must outlive this, unmoved. Precondition: Engine::try_kernels was not called.
   BackgroundTuner(Engine& engine, BackgroundOptions options);
   ~BackgroundTuner() { end(); }
 
-  // Ends it, on the thread that runs the engine: waits for the compilation or the check under way. Says what
-  // was tried, and what is better by how much.
+  // Ends the thread, after the compilation or the check that it is doing. Says how many candidates were
+  // tried, and which kernels are faster by how much. Called on the thread that runs the engine.
   std::string end();
 
  private:
-  // The matrices that share a kernel.
+  // A KernelSite and the search for a better kernel for it.
   struct Site {
     ir::Problem problem;
     std::vector<ir::Epilogue> epilogues;
     std::optional<autotune::HillClimb> climb;
     bool is_done = false;  // nothing is left to try, or the kernel in use is no known candidate
-    ir::Kernel kernel;     // in use at the beginning
+    ir::Kernel kernel;     // the one in use at the beginning
     size_t choice = 0;
-    double seconds = 0, recent_seconds = 0;  // that calls took in all, and since a candidate was last chosen
-    double ratio = 1;                        // of the time, to the beginning
+    double seconds = 0;         // of all calls
+    double recent_seconds = 0;  // of the calls since the last candidate was chosen
+    double ratio = 1;           // time of the present kernel / time of `kernel`
   };
 
   void run();
@@ -66,13 +67,14 @@ class BackgroundTuner {
   KernelTrials& trials_;
   autotune::Database known_;  // when it began
   std::vector<Site> sites_;
-  std::vector<std::optional<autotune::Choice>> choices_;  // by shape; nothing where they cannot be told
-  ThreadPool check_threads_;                              // the tuner's own alone
-  std::optional<autotune::ExactCheck> check_;             // of the last shape
+  std::vector<std::optional<autotune::Choice>>
+      choices_;                                // by shape; empty if a kernel in use is no known candidate
+  ThreadPool check_threads_;                   // one thread: this one
+  std::optional<autotune::ExactCheck> check_;  // for the problem checked_
   ir::Problem checked_;
   size_t tried_ = 0, wrong_ = 0, better_ = 0;
-  bool keeps_ = true;    // what is found, in the file
-  std::string problem_;  // that ended it, or that keeps it from keeping
+  bool keeps_ = true;    // whether results are written to the file
+  std::string problem_;  // the error that ended the thread or the writing
   std::atomic<bool> ending_ = false;
   std::thread thread_;
 };

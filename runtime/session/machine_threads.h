@@ -1,4 +1,4 @@
-// The threads of this machine, where nobody says how many.
+// How many threads to use on this machine by default.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace tern::runtime {
 
-// One a core that this process may use.
+// The number of cores that this process may use.
 size_t default_threads();
 
 // Threads for measurements, each bound to a processor of its own where there are enough: a system that puts

@@ -21,14 +21,15 @@ Expected<std::optional<codegen::ObjectCache>> open_cache(const SessionOptions& o
   return std::optional(std::move(cache));
 }
 
-// A file that is named must be there to be read; before the first session that tunes, it is not.
+// Creates a file of records of this machine without any, if there is no such file: a named file must exist.
 Status make_if_missing(const std::filesystem::path& file, const autotune::Provenance& machine) {
   std::error_code unknown;
   if (std::filesystem::exists(file, unknown)) return {};
   return autotune::append_to_database(file, {machine, {}, {}, {}});
 }
 
-// Puts the engine on the threads that were tuned for its model, if there are such: true if it runs on them.
+// Runs the engine on the threads that were tuned for its model's shape. False if none were, or if the system
+// refuses them.
 Expected<bool> use_tuned_threads(Engine& engine, const autotune::Database& records,
                                  const targets::Host& host) {
   const auto chosen = chosen_threads(records, engine.model().hyperparameters, host);

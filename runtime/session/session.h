@@ -1,5 +1,5 @@
 // A model that is opened for use on this machine: with the kernels, the threads and the compiled code that
-// this machine has for it. What a command line, a server or another language's binding has to say is a value.
+// this machine has for it. The options are plain values, for a command line, a server or a binding alike.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,7 @@ namespace tern::runtime {
 
 struct SessionOptions : ModelOptions {
   std::string target = "host";  // as targets::find_runnable_target takes it
-  size_t threads = 0;           // 0: those that were tuned for the model's shape, else one a core
+  size_t threads = 0;           // 0: the number tuned for the model's shape, else one a core
   RecordOptions records;
   std::string cache;      // folder of compiled kernels; empty: codegen::ObjectCache::default_folder()
   bool no_cache = false;  // compiles every kernel anew, and keeps none
@@ -26,10 +26,11 @@ struct SessionOptions : ModelOptions {
 
 struct Session {
   std::unique_ptr<Engine> engine;
-  std::string kernels;  // where they are from, for people: "12 tuned (FILE, 2026-11-21), 3 default"
+  std::string kernels;  // their origin, for people: "12 tuned (FILE, 2026-11-21), 3 default"
   bool threads_are_tuned = false;
-  // If the session tunes beside the model: ends that, and says in a line what it did. Called on the thread
-  // that runs the engine, any number of times; the session's end calls it too.
+  // If the session tunes beside the model: BackgroundTuner::end, else a function that returns "". May be
+  // called any number of times, on the thread that runs the engine; the session's destruction ends the tuning
+  // too.
   std::function<std::string()> end_tuning = {};
 };
 

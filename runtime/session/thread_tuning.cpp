@@ -17,7 +17,7 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Shorter prompts do where long ones would take too much of the time.
+// Tokens of a prompt that is timed: short_prompt where long ones would take more than half of the budget.
 constexpr size_t short_prompt = 64, long_prompt = 256, context = 512;
 constexpr int tokens_a_sample = 4;
 
@@ -26,12 +26,12 @@ EngineThreads threads_of(const autotune::ThreadCandidate& candidate, const targe
   return {threads, threads, candidate.bound ? host.processors : std::vector<int>()};
 }
 
-// What something took, on the average of its runs.
+// The cost of one run: the mean over several.
 struct Cost {
   double seconds = 0, joules = 0;
 };
 
-// Runs `work` once; where joules are counted, again until they can be known.
+// Runs `work` once or, if joules are counted, until least_metered_seconds have passed.
 Expected<Cost> cost_of(const autotune::JouleReader& joules, const std::function<Status()>& work) {
   double before = 0;
   if (joules) {
@@ -65,7 +65,7 @@ class Sampler {
       return append(tokens);
     });
   }
-  // Of one token, after a prompt: its keys and values count too.
+  // The cost of one token after a prompt, whose keys and values it reads.
   Expected<Cost> decode() {
     TERN_TRY(append(1));  // threads wake up, caches fill
     const size_t length = sequence_.length();
@@ -146,7 +146,7 @@ Expected<ThreadTuning> tune_threads(Engine& engine, const targets::Host& host,
 std::optional<EngineThreads> chosen_threads(const autotune::Database& database, const Hyperparameters& model,
                                             const targets::Host& host) {
   const auto choice = std::ranges::find(database.threads, shape_of(model), &autotune::ThreadChoice::model);
-  // What somebody wrote into the file may be anything.
+  // The file can be edited by hand: the numbers are checked.
   if (choice == database.threads.end() || choice->decode_threads < 1 || choice->prefill_threads < 1 ||
       std::max(choice->decode_threads, choice->prefill_threads) > host.hardware_threads)
     return std::nullopt;

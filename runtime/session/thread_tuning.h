@@ -14,26 +14,27 @@
 
 namespace tern::runtime {
 
-// What a number of threads is chosen for: "L30 d2560 f6912 h20/5 v128256", which is layers, widths of the
+// The key of a record of threads: "L30 d2560 f6912 h20/5 v128256", which is layers, widths of the
 // embedding and of the feed-forward network, heads of queries and of keys, and the vocabulary.
 std::string shape_of(const Hyperparameters& model);
 
 struct ThreadTuning {
   autotune::ThreadChoice choice;
   std::vector<autotune::ThreadTrial> trials;
-  int64_t prompt = 0;  // tokens of each
+  int64_t prompt = 0;  // tokens of each prompt that was timed
 };
 
 struct ThreadTuningOptions {
   double budget_seconds = 10;
   autotune::Objective objective = autotune::Objective::time;
-  // If there is one, the energy of each candidate is known too, and each runs for as long as that takes.
+  // If there is one, the energy of each candidate is measured too: a candidate then runs for at least
+  // autotune::least_metered_seconds.
   autotune::JouleReader joules;
 };
 
-// Runs the model for a moment on each candidate. Ends soon after the budget, but not before three rounds. The
-// caller must not be bound to a processor. Errors: interrupted too early to tell (of that kind); the
-// meter fails. Precondition: an objective of energy comes with a meter.
+// Times the model on each candidate number of threads. Ends soon after the budget, but not before three
+// rounds. The caller must not be bound to a processor. Errors: interrupted too early to tell (of that kind);
+// the meter fails. Precondition: an objective of energy comes with a meter.
 Expected<ThreadTuning> tune_threads(Engine& engine, const targets::Host& host,
                                     const ThreadTuningOptions& options,
                                     const std::function<bool()>& interrupted);

@@ -46,9 +46,10 @@ Expected<JobResult> tune_kernels_into(const TuneJob& job, const targets::Host& h
       [&](const autotune::Database& found) { return autotune::append_to_database(job.file, found); }};
   TERN_ASSIGN(autotune::TuneResult result,
               autotune::tune(job.tasks, job.options, machine, known, tune_events));
-  // What was appended piece by piece becomes one record a kernel.
+  // Merges the records that were appended one by one: one record a kernel.
   TERN_TRY(autotune::update_database(job.file, provenance, [](autotune::Database&) {}));
-  // Others may have used memory when it was measured.
+  // If other programs used the memory while the bandwidth was measured, a kernel may have been faster than
+  // that.
   machine.machine.bytes_per_second = std::max(machine.machine.bytes_per_second, result.bytes_per_second);
   return JobResult{std::move(result), machine.machine};
 }

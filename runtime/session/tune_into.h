@@ -17,7 +17,7 @@ namespace tern::runtime {
 struct TuneJob {
   std::vector<autotune::TuneTask> tasks;
   autotune::TuneOptions options;
-  size_t threads = 0;  // that share each call; 0: one a core
+  size_t threads = 0;  // number of threads that share a call; 0: one a core
   std::filesystem::path file;
   bool wants_peak = false;  // measures Machine::products_per_second, which only reports need
 };
@@ -27,15 +27,15 @@ struct JobResult {
   autotune::Machine machine;
 };
 
-// What a job tells and asks while it runs. Each may be empty.
+// Callbacks of a job. Each may be empty.
 struct JobEvents {
   std::function<void(const autotune::TuneProgress& progress)> progress;
-  std::function<bool()> interrupted;  // asked often: whether to end, with what was found so far
+  std::function<bool()> interrupted;  // asked often; true ends the job with what it has found so far
   Warn warn;
 };
 
-// Tunes until done or interrupted; all that is found goes into the file at once. Damage in the file is warned
-// of. Errors: those of autotune::tune and of the file.
+// Tunes until done or interrupted, and writes each result to the file at once. Warns of damage in the file.
+// Errors: those of autotune::tune and of the file.
 Expected<JobResult> tune_kernels_into(const TuneJob& job, const targets::Host& host, const JobEvents& events);
 
 // Finds the best threads for a model with the tuned kernels of the file, and stores them there. Errors: those

@@ -12,8 +12,8 @@
 namespace tern::runtime {
 namespace {
 
-// Each product bears its part of the preparations of the activations that it shares with others: those that
-// read one value in one layer share it.
+// The share of a value's preparations that one product bears: 1 / (products that read the value in the
+// layer).
 double share_of_preparations(const Product& product, const std::vector<Product>& all) {
   return 1 / static_cast<double>(std::ranges::count_if(all, [&](const Product& other) {
            return other.layer == product.layer && other.input == product.input;
@@ -67,7 +67,7 @@ Expected<std::vector<autotune::TuneTask>> missing_tasks(std::vector<autotune::Tu
                                                         const std::filesystem::path& file,
                                                         const targets::Target& target,
                                                         const autotune::Provenance& machine) {
-  std::vector<std::string> warnings;  // those of the file are said when it is read to be used
+  std::vector<std::string> warnings;  // not shown: reading the file for use will show them
   TERN_ASSIGN(autotune::Database known, autotune::load_choices(file, machine, warnings));
   std::erase_if(known.choices, [](const autotune::Choice& choice) { return choice.predicted; });
   std::erase_if(tasks, [&](const autotune::TuneTask& task) {

@@ -10,7 +10,7 @@
 
 namespace tern::runtime {
 
-// "2560 x 6912": outputs x inputs, with the kind of weights if they are no trits.
+// "2560 x 6912": outputs x inputs, and the kind of weights unless these are trits.
 std::string shape_text(const ir::Problem& problem);
 
 // The distinct shapes of a model's matrices, and how often it has them. The head is not used for many rows.
@@ -20,8 +20,8 @@ Expected<std::vector<autotune::TuneTask>> tasks_of_model(const std::string& file
 std::vector<autotune::TuneTask> tasks_of_shapes(const std::vector<ir::Problem>& shapes,
                                                 const std::vector<autotune::Use>& uses);
 
-// Those of the tasks for which the records in `file` hold nothing that was measured, on any number of
-// threads: a session takes default kernels for them.
+// The tasks for whose shapes `file` has no measured record, for any number of threads. A session uses default
+// kernels for these.
 Expected<std::vector<autotune::TuneTask>> missing_tasks(std::vector<autotune::TuneTask> tasks,
                                                         const std::filesystem::path& file,
                                                         const targets::Target& target,

@@ -17,7 +17,7 @@ void warn_of(const std::vector<std::string>& texts, const Warn& warn) {
   if (warn) std::ranges::for_each(texts, warn);
 }
 
-// The machine's own file is a help that nobody asked for: without it, kernels are slower but as right.
+// The machine's own file was not asked for by the user, so that a fault in it is a warning, not an error.
 autotune::Database load_own(const fs::path& file, const autotune::Provenance& machine, const Warn& warn) {
   std::vector<std::string> warnings;
   Expected<autotune::Database> database = autotune::load_choices(file, machine, warnings);
@@ -71,7 +71,7 @@ KernelChoice kernel_choice(TunedKernels tuned) {
 }
 
 std::string describe(const TunedKernels& tuned, std::span<const ir::Kernel> kernels) {
-  // Kernels are tuned without what the graph lets them end with.
+  // Records are of kernels with the plain epilogue.
   const auto is_tuned = [&](ir::Kernel kernel) {
     kernel.epilogue = ir::Epilogue::plain;
     const auto found = find_kernel(tuned.database, kernel.problem, tuned.target, tuned.threads);

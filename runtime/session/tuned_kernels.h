@@ -25,12 +25,12 @@ std::filesystem::path tuned_file(const std::string& named, const autotune::Prove
 Expected<autotune::Database> load_named(const std::filesystem::path& file,
                                         const autotune::Provenance& machine, const Warn& warn);
 
-// What was tuned for one target.
+// The choices that were tuned for one target.
 struct TunedKernels {
   targets::Target target;
-  int threads = 0;                  // that share each call; 0: not known
+  int threads = 0;                  // number of threads that share a call; 0: not known
   autotune::Database database;      // choices alone
-  std::filesystem::path file = {};  // where they are from
+  std::filesystem::path file = {};  // that the choices are from
 };
 
 // Loads the choices made on a machine for a target: of the file that is named, as load_named does; else of
@@ -39,8 +39,8 @@ struct TunedKernels {
 Expected<TunedKernels> load_tuned(const RecordOptions& options, const autotune::Provenance& machine,
                                   const targets::Target& target, int threads, const Warn& warn);
 
-// Whose records are for a target of find_target: this machine's for "host", else those of the target itself,
-// which were measured on another machine or predicted.
+// The provenance of the records for a target of find_target: this machine's for "host"; else the target's
+// own, whose records were measured on another machine or predicted.
 Expected<autotune::Provenance> machine_of(std::string_view name, const targets::Target& target);
 
 // The tuned kernel for a problem, else the target's default.

@@ -1,4 +1,4 @@
-// What a caller is told while a session works.
+// How a session warns its caller.
 #pragma once
 
 #include <functional>

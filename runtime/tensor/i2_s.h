@@ -14,8 +14,8 @@
 
 namespace tern::runtime {
 
-// How many elements a block holds. Files have 128; those that bitnet.cpp quantised on ARM since November 2025
-// have 64 (byte p: elements p, p+16, p+32, p+48), and nothing in the file says so.
+// How many elements a block holds: 128, or 64 (byte p: elements p, p+16, p+32, p+48) in files that bitnet.cpp
+// quantised on ARM since November 2025. Nothing in a file says which.
 enum class I2sOrder { blocks_of_128, blocks_of_64 };
 
 constexpr uint64_t block_elements(I2sOrder order) {

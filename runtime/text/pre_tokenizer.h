@@ -13,7 +13,7 @@ struct pcre2_real_code_8;
 
 namespace tern::runtime {
 
-// What `tokenizer.ggml.pre` stands for.
+// The rules that a value of the key `tokenizer.ggml.pre` names.
 struct SplittingRules {
   std::string pattern;                  // PCRE2; matches from every character on
   bool whole_pieces_first = false;      // a piece that is a token is that token, whatever the merges say

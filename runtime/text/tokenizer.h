@@ -30,8 +30,8 @@ class Tokenizer {
   // several begin at one place the longest is taken. No token is added that the text does not have.
   std::vector<uint32_t> encode(std::string_view text, bool parse_special) const;
 
-  // The same, for the beginning of a sequence: with the beginning-of-text token in front if the model wants
-  // it and the text does not begin with it already. An end-of-text token is never added: a prompt goes on.
+  // encode() for the beginning of a sequence: with the beginning-of-text token in front if the model wants it
+  // and the text does not begin with it already. An end-of-text token is never added: a prompt goes on.
   std::vector<uint32_t> encode_from_beginning(std::string_view text, bool parse_special) const;
 
   // The bytes of one token; not always whole characters (see StreamDecoder). Nothing for control, unknown and

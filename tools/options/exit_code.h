@@ -1,4 +1,4 @@
-// What a command ends with.
+// The exit codes of commands.
 #pragma once
 
 #include "base/expected.h"

@@ -1,4 +1,4 @@
-// Kernels that commands read, and what is said of those that are wrong.
+// Kernels that commands read, and the messages for wrong ones.
 #pragma once
 
 #include <string>

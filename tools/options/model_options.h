@@ -11,7 +11,7 @@ namespace tern::tools {
 
 struct ModelFlags {
   std::string model;   // empty: the model in the box
-  size_t threads = 0;  // 0: those that were tuned for the model, else one a core
+  size_t threads = 0;  // 0: the number tuned for the model, else one a core
   std::string kv = "f16";
   std::string i2s_order = "128";
   std::string pre_tokenizer;

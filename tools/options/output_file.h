@@ -1,4 +1,4 @@
-// What commands say when they fail, and where they write.
+// How commands report errors, and where they write.
 #pragma once
 
 #include <string>

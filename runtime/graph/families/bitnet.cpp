@@ -1,4 +1,4 @@
-// BitNet b1.58: every projection is ternary, and a norm stands before each of those that end a block.
+// BitNet b1.58: every projection is ternary, and a norm stands before the last projection of a block.
 #include "runtime/graph/families.h"
 #include "runtime/graph/graph_builder.h"
 

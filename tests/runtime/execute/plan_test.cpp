@@ -54,7 +54,7 @@ std::unique_ptr<Engine> load(Source& source) {
   return engine.take();
 }
 
-// The logits after a prompt of so many tokens, in one step.
+// The logits after a prompt of `tokens` tokens, in one step.
 std::vector<float> logits(Engine& engine, uint32_t tokens) {
   std::vector<uint32_t> ids;
   for (uint32_t i = 0; i < tokens; ++i) ids.push_back(i * 37 % 640);

@@ -16,9 +16,9 @@ TEST(PagePool, PagesComeBackWithTheirLastReference) {
   const std::shared_ptr<PagePool> pool = PagePool::make(small, 2).take();
   EXPECT_EQ(pool->pages(), 2u);
   EXPECT_EQ(pool->bytes(), 2 * page_bytes(small));
-  std::optional<PageReference> first = pool->take().take(), second = pool->take().take();
+  std::optional<PageReference> first = pool->allocate().take(), second = pool->allocate().take();
   EXPECT_EQ(pool->free_pages(), 0u);
-  const Expected<PageReference> none = pool->take();
+  const Expected<PageReference> none = pool->allocate();
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().message, "all 2 pages of keys and values are in use");
 
@@ -44,7 +44,7 @@ TEST(PagePool, PagesDoNotOverlap) {
   std::vector<PageReference> pages;
   std::set<std::byte*> places;
   for (uint8_t page = 0; page < 5; ++page) {
-    pages.push_back(pool->take().take());
+    pages.push_back(pool->allocate().take());
     std::memset(pages.back().data(), page, page_bytes(small));
     EXPECT_EQ(reinterpret_cast<uintptr_t>(pages.back().data()) % 64, 0u);
   }

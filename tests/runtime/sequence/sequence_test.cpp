@@ -82,7 +82,7 @@ TEST(Sequence, ForksSharePagesUntilTheyWrite) {
   EXPECT_EQ(pool->free_pages(), 4u);
   EXPECT_TRUE(std::ranges::equal(third.tokens(), numbers(32)));
 
-  // The partly filled page is copied for whoever writes while others have it; the full one never.
+  // A shared page that is partly filled is copied for the sequence that writes to it; a full one never is.
   append(second, numbers(3, 100), std::byte{2});
   EXPECT_EQ(pool->free_pages(), 3u);
   EXPECT_EQ(second.pages()[0], first.pages()[0]);
