@@ -83,11 +83,10 @@ void add_synth(CLI::App& app, int& exit_code) {
   std::vector<std::string> names;
   for (const SynthShape& shape : runtime::synth_shapes()) names.emplace_back(shape.name);
   names.emplace_back("custom");
-  const std::map<std::string, TensorType> heads = {{"f32", TensorType::f32},
-                                                   {"f16", TensorType::f16},
-                                                   {"bf16", TensorType::bf16},
-                                                   {"q8_0", TensorType::q8_0},
-                                                   {"q6_k", TensorType::q6_k}};
+  std::map<std::string, TensorType> heads;
+  for (const runtime::TensorTypeInfo* type : runtime::readable_types()) {
+    if (type->has_rows()) heads.emplace(type->name, type->type);  // compared without regard to case
+  }
 
   command
       ->add_option("--arch", arguments->shape_name,

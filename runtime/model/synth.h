@@ -29,8 +29,8 @@ const SynthShape* find_synth_shape(std::string_view name);  // null if unknown
 
 struct SynthOptions {
   uint64_t seed = 0;
-  TensorType head =
-      TensorType::f16;  // of the embedding, which is also the head: F32, F16, BF16, Q8_0 or Q6_K
+  // The type of the embedding, which is also the head: one with rows.
+  TensorType head = TensorType::f16;
   // Told now and then how many of all bytes of weights are written; may be empty.
   std::function<void(uint64_t done, uint64_t total)> progress;
 };

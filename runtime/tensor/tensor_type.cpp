@@ -69,6 +69,10 @@ const TensorTypeInfo& info(TensorType type) {
   return *found;
 }
 
+std::span<const TensorTypeInfo* const> readable_types() {
+  return readable;
+}
+
 std::string names_of_types(bool (*is_one)(const TensorTypeInfo& type)) {
   std::vector<std::string_view> names;
   for (const TensorTypeInfo* type : readable) {

@@ -110,7 +110,10 @@ const TensorTypeInfo* find_tensor_type(uint32_t id);
 const TensorTypeInfo& info(TensorType type);
 std::string_view name_of(TensorType type);
 
-// The names of the types for which `is_one` is true, for messages: "F32, F16 or BF16".
+// The types that this program reads, in the order in which messages name them.
+std::span<const TensorTypeInfo* const> readable_types();
+
+// The names of the readable types for which `is_one` is true, for messages: "F32, F16 or BF16".
 std::string names_of_types(bool (*is_one)(const TensorTypeInfo& type));
 
 // Bytes of a tensor, exact. dims: fastest-varying first, none of them 0. Errors, without a location: the

@@ -12,9 +12,6 @@
 namespace tern::runtime {
 namespace {
 
-constexpr TensorType all_types[] = {TensorType::f32, TensorType::f16, TensorType::bf16, TensorType::q8_0,
-                                    TensorType::q6_k};
-
 std::vector<std::byte> bytes_for(TensorType type, size_t elements) {
   const TensorTypeInfo& found = info(type);
   return std::vector<std::byte>(elements / found.block_elements * found.block_bytes);
@@ -113,8 +110,11 @@ TEST(TensorRows, ValuesOfTheFloatTypesSurviveExactly) {
 }
 
 TEST(TensorRows, ZerosStayZeros) {
-  for (const TensorType type : all_types)
+  for (const TensorTypeInfo* known : readable_types()) {
+    if (!known->has_rows()) continue;
+    const TensorType type = known->type;
     EXPECT_EQ(round_trip(type, std::vector<float>(256)), std::vector<float>(256));
+  }
 }
 
 }  // namespace
