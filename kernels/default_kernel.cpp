@@ -13,30 +13,28 @@ bool unpacks_triples_quickly(const targets::Target& target) {
   return target.vector_bits == 512 && target.features.contains({Feature::avx512vbmi, Feature::avx512vnni});
 }
 
+// For one row, which is bound by unpacking. Several rows share what is unpacked, and lose more by having
+// fewer registers for their sums.
+int fields_per_shift(const targets::Target& target) {
+  // ARM: one shift for four fields, and the highest field needs no mask.
+  if (target.features.contains(targets::Feature::dotprod)) return 3;
+  // x86 where sums wait in 16 bits, which hold the sums of two fields and no more.
+  const bool x86 = target.architecture == targets::Architecture::x86_64;
+  return x86 && !has_dot4(target, target.vector_bits) ? 2 : 1;
+}
+
 }  // namespace
 
 Recipe default_recipe(const ir::Problem& problem, const targets::Target& target) {
-  Recipe recipe{default_packing(problem)};
-  if (!problem.is_quantized()) {
-    recipe.strategy = ir::Strategy::madd;
-    recipe.offset = 0;
-    return recipe;
-  }
+  if (!problem.is_quantized()) return {default_packing(problem), ir::MaddCompute{}};
   // Groups of inputs are not whole vectors of triples.
   if (unpacks_triples_quickly(target) && problem.w.element == ir::Element::trit && !problem.is_grouped())
-    recipe = {ir::Packing::g3b5, ir::Strategy::dot, ir::Unpack::table};
-  // Where sums wait in 16 bits, one row is bound by unpacking: masks in place save shifts. Several rows share
-  // what is unpacked, and lose more by having fewer registers for their sums.
-  const bool x86 = target.architecture == targets::Architecture::x86_64;
-  if (x86 && !has_quad_dot(target, target.vector_bits) && recipe.packing == ir::Packing::b2 && problem.m == 1)
-    recipe.in_place = 2;
-  // ARM's digits: one shift, of the one that needs no mask. Rows that share unpacked weights have better uses
-  // for registers.
-  if (problem.m == 1 && recipe.packing == ir::Packing::b2 &&
-      target.features.contains(targets::Feature::dotprod))
-    recipe.in_place = 3;
-  // AMX's matrices are no default before a machine that has them has run and measured them.
-  return recipe;
+    return {ir::Packing::g3b5, ir::DotCompute{{1, ir::Unpack::table}}};
+  ir::DotCompute dot;
+  if (problem.m == 1 && default_packing(problem) == ir::Packing::b2)
+    dot.fields_per_shift = fields_per_shift(target);
+  // mma_16x64x16 is no default before a machine that has it has run and measured it.
+  return {default_packing(problem), dot};
 }
 
 ir::Packing default_packing(const ir::Problem& problem) {

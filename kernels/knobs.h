@@ -48,7 +48,7 @@ ir::Kernel make_kernel(const Recipe& recipe, const Knobs& knobs, const ir::Probl
 
 // The same with the default knobs. It is right, but may not be legal on the target: see targets/legal.h.
 // Kernels of one recipe have one layout, whatever m is, and so have those of strategies dot, tile and lookup
-// of quads with the same packing.
+// by dot4 with the same packing.
 ir::Kernel make_kernel(const Recipe& recipe, const ir::Problem& problem, const targets::Target& target);
 
 }  // namespace tern::kernels

@@ -28,7 +28,7 @@ ir::Problem problem_of(ir::Element weight, int64_t m) {
 }
 
 // Recipes of one strategy for all kinds of weights.
-std::vector<std::pair<Recipe, ir::Element>> recipes_of(ir::Strategy strategy) {
+std::vector<std::pair<Recipe, ir::Element>> recipes_by(ir::Strategy strategy) {
   using ir::Element;
   std::vector<std::pair<Recipe, Element>> found;
   for (const Element weight :
@@ -37,7 +37,7 @@ std::vector<std::pair<Recipe, ir::Element>> recipes_of(ir::Strategy strategy) {
       const bool again = std::any_of(found.begin(), found.end(), [&](const auto& one) {
         return one.first == recipe && one.second != Element::i8;
       });
-      if (recipe.strategy == strategy && !again) found.emplace_back(recipe, weight);
+      if (recipe.strategy() == strategy && !again) found.emplace_back(recipe, weight);
     }
   }
   return found;
@@ -49,7 +49,7 @@ class Page {
 
   void add(ir::Strategy strategy) {
     text_ += fmt::format("\n## {}\n\n| |", name(strategy));
-    const auto found = recipes_of(strategy);
+    const auto found = recipes_by(strategy);
     for (const auto& [recipe, weight] : found) text_ += fmt::format(" {} |", title(recipe));
     text_ += "\n|---|";
     for (size_t i = 0; i < found.size(); ++i) text_ += "---|";
@@ -68,7 +68,7 @@ class Page {
   // The recipe without the strategy's name, which heads the table.
   static std::string title(const Recipe& recipe) {
     std::string text = print(recipe);
-    const std::string word = fmt::format(" {}", name(recipe.strategy));
+    const std::string word = fmt::format(" {}", name(recipe.strategy()));
     return text.erase(text.find(word), word.size());
   }
 
@@ -95,7 +95,7 @@ class Page {
 
 std::string legality_page(const std::vector<targets::Target>& targets) {
   Page page(targets);
-  for (const ir::StrategyRow& row : ir::strategies) page.add(row.strategy);
+  for (const ir::Strategy strategy : ir::all_strategies) page.add(strategy);
   return page.text();
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ir/kernel/kernel_shape.h"
+#include "ir/kernel/strategies/strategy_row.h"
 #include "kernels/knobs.h"
 
 namespace tern::kernels {
@@ -12,26 +13,18 @@ namespace {
 using ir::Axis;
 using ir::Factor;
 using ir::LoopKind;
-using ir::Strategy;
-using ir::TileUnit;
 
 ir::Kernel without_loops(const Recipe& recipe, const ir::Problem& problem) {
   ir::Kernel kernel{"", problem, {}, {}, {}, {}};
   kernel.weights.packing = recipe.packing;
-  kernel.compute = {recipe.strategy, recipe.offset, 0, recipe.unpack, recipe.in_place, recipe.quads};
+  kernel.compute = recipe.compute;
   return kernel;
 }
 
-// The innermost tile depends on the lanes alone.
-ir::Leaf leaf_of(ir::Kernel kernel, int64_t lanes) {
-  kernel.schedule.loops = {{LoopKind::vector, Axis::n, lanes}};
-  return ir::leaf_of(kernel);
-}
-
-// The smallest power of two of vectors, up to `most`, that holds n outputs.
-int64_t block_vectors(int64_t n, int64_t lanes, int64_t most) {
+// The smallest power of two of vectors, up to `max`, that holds n outputs.
+int64_t block_vectors(int64_t n, int64_t lanes, int64_t max) {
   int64_t vectors = 1;
-  while (vectors < most && vectors * lanes < n) vectors *= 2;
+  while (vectors < max && vectors * lanes < n) vectors *= 2;
   return vectors;
 }
 
@@ -44,24 +37,24 @@ int64_t divisor_below(int64_t size, int64_t whole, int64_t unit) {
   return divisor;
 }
 
-// Knobs that fit the problem, each a divisor of the size that it divides. `leaf` and `step`: the inputs of a
-// vector of weights and of one step.
-Knobs fit(Knobs knobs, const ir::Problem& problem, int64_t leaf, int64_t step) {
+// Knobs that fit the problem, each a divisor of the size that it divides. `vector` and `step`: the inputs of
+// a vector of weights and of one step.
+Knobs fit(Knobs knobs, const ir::Problem& problem, int64_t vector, int64_t step) {
   knobs.block_vectors = block_vectors(problem.n, knobs.lanes, knobs.block_vectors);
   knobs.tile_vectors = knobs.tile_vectors == 0 ? knobs.block_vectors
                                                : divisor_below(knobs.tile_vectors, knobs.block_vectors, 1);
-  const int64_t all_inputs = ir::round_up(problem.k, leaf);
+  const int64_t all_inputs = ir::round_up(problem.k, vector);
   // Inputs that share a scale stay together. (A group of nothing is for ir::verify to refuse.)
   const int64_t group = std::max<int64_t>(problem.sum_group(), 0);
-  knobs.block_inputs = group > 0 ? group : std::min(all_inputs, ir::round_up(knobs.block_inputs, leaf));
+  knobs.block_inputs = group > 0 ? group : std::min(all_inputs, ir::round_up(knobs.block_inputs, vector));
   if (knobs.panel_rows > 0) {  // its loops over k walk a panel instead
     if (group > 0) knobs.unrolled_inputs = divisor_below(knobs.unrolled_inputs, group, step);
     if (group > 0 && knobs.widen_every > 0) knobs.widen_every = knobs.unrolled_inputs;
     return knobs;
   }
-  if (knobs.widen_every > 0) knobs.widen_every = divisor_below(knobs.widen_every, knobs.block_inputs, leaf);
+  if (knobs.widen_every > 0) knobs.widen_every = divisor_below(knobs.widen_every, knobs.block_inputs, vector);
   const int64_t around = knobs.widen_every > 0 ? knobs.widen_every : knobs.block_inputs;
-  knobs.unrolled_inputs = divisor_below(knobs.unrolled_inputs, around, leaf);
+  knobs.unrolled_inputs = divisor_below(knobs.unrolled_inputs, around, vector);
   return knobs;
 }
 
@@ -72,16 +65,16 @@ void append(std::vector<Factor>& factors, Axis axis, int64_t modulus, int64_t di
 // Blocks of outputs; within one, the inputs that the innermost tile takes; within these, the outputs' vectors
 // side by side. A loop over blocks of inputs walks them as they lie: the layout knows of it only where the
 // last block is padded.
-void set_layouts(ir::Kernel& kernel, const Knobs& knobs, const ir::Leaf& leaf) {
+void set_layouts(ir::Kernel& kernel, const Knobs& knobs, const ir::WeightVector& vector) {
   const int64_t block = knobs.lanes * knobs.block_vectors, k = kernel.problem.k;
   const int64_t outer = std::max(knobs.block_inputs, kernel.problem.outer_group());
-  const bool padded = ir::round_up(k, outer) != ir::round_up(k, leaf.k) && outer % leaf.k == 0;
-  const int64_t inputs = padded ? outer : leaf.k;
+  const bool padded = ir::round_up(k, outer) != ir::round_up(k, vector.k) && outer % vector.k == 0;
+  const int64_t inputs = padded ? outer : vector.k;
   std::vector<Factor>& factors = kernel.weights.factors;
   factors = {{Axis::n, 0, block}, {Axis::k, 0, inputs}};
-  append(factors, Axis::k, inputs, leaf.k);
+  append(factors, Axis::k, inputs, vector.k);
   append(factors, Axis::n, block, knobs.lanes);
-  factors.insert(factors.end(), leaf.factors.begin(), leaf.factors.end());
+  factors.insert(factors.end(), vector.factors.begin(), vector.factors.end());
   if (kernel.problem.w.scaling != ir::Scaling::group) return;
   const ir::Packing scale = kernel.problem.w.scale == ir::Element::f16 ? ir::Packing::f16 : ir::Packing::f32;
   // Loops run through whole groups of A, where those are larger.
@@ -99,27 +92,27 @@ class Loops {
       : loops_(kernel.schedule.loops), problem_(kernel.problem), knobs_(knobs) {}
 
   // One row, or tiles of a few rows that share unpacked weights.
-  void add_plain(int64_t leaf_inputs) {
+  void add_plain(int64_t step) {
     add_parallel(std::min(problem_.m, knobs_.tile_rows));
     add_part_of_block();
     add_groups();
     if (!problem_.is_grouped()) add(LoopKind::sequential, Axis::k, knobs_.block_inputs);
     if (knobs_.widen_every > 0) add(LoopKind::sequential, Axis::k, knobs_.widen_every);
     add(LoopKind::sequential, Axis::k, knobs_.unrolled_inputs);
-    add(LoopKind::unroll, Axis::k, leaf_inputs);
+    add(LoopKind::unroll, Axis::k, step);
     add_tile(1);
   }
 
   // Panels of outputs, unpacked once for up to `panel_rows` rows.
-  void add_panels(const ir::TileShape& unit) {
-    const int64_t rows = ir::round_up(std::min(problem_.m, knobs_.tile_rows), unit.rows);
+  void add_panels(const ir::InnermostTile& tile) {
+    const int64_t rows = ir::round_up(std::min(problem_.m, knobs_.tile_rows), tile.rows);
     add_parallel(ir::round_up(std::min(problem_.m, knobs_.panel_rows), rows));
     add_part_of_block();
     loops_.push_back({LoopKind::sequential, Axis::m, rows});
     add_groups();
     add(LoopKind::sequential, Axis::k, knobs_.unrolled_inputs);
-    loops_.push_back({LoopKind::unroll, Axis::k, unit.k});
-    add_tile(unit.rows);
+    loops_.push_back({LoopKind::unroll, Axis::k, tile.k});
+    add_tile(tile.rows);
   }
 
  private:
@@ -159,38 +152,30 @@ class Loops {
   const Knobs& knobs_;
 };
 
-ir::TileShape unit_of(TileUnit unit) {
-  switch (unit) {
-    case TileUnit::quads: return {unit, 1, 4, 0, 0};
-    case TileUnit::pairs: return {unit, 2, 8, 0, 0};
-    case TileUnit::matrices: return {unit, 16, 64, 0, 0};
-  }
-  return {};
-}
-
 }  // namespace
 
-int64_t leaf_inputs(const Recipe& recipe, int64_t lanes) {
-  return leaf_of(without_loops(recipe, {}), lanes).k;
+int64_t vector_inputs(const Recipe& recipe) {
+  return weight_vector(without_loops(recipe, {}), 16).k;
 }
 
 int64_t step_inputs(const Recipe& recipe) {
-  return recipe.strategy == Strategy::tile ? unit_of(recipe.unit).k : leaf_inputs(recipe, 16);
+  return innermost_tile(without_loops(recipe, {})).k;
 }
 
 ir::Kernel make_kernel(const Recipe& recipe, const Knobs& knobs, const ir::Problem& problem) {
   ir::Kernel kernel = without_loops(recipe, problem);
-  const ir::Leaf leaf = leaf_of(kernel, knobs.lanes);
-  const Knobs fitting = fit(knobs, problem, leaf.k, step_inputs(recipe));
-  set_layouts(kernel, fitting, leaf);
-  kernel.compute.widen_every_k = fitting.widen_every;
+  const ir::WeightVector vector = weight_vector(kernel, knobs.lanes);
+  const ir::InnermostTile tile = innermost_tile(kernel);
+  const Knobs fitting = fit(knobs, problem, vector.k, tile.k);
+  set_layouts(kernel, fitting, vector);
+  set_widen_every_k(kernel.compute, fitting.widen_every);
   Loops loops(kernel, fitting);
-  if (recipe.strategy == Strategy::tile)
-    loops.add_panels(unit_of(recipe.unit));
+  if (row(recipe.strategy()).walks_panel)
+    loops.add_panels(tile);
   else
-    loops.add_plain(leaf.k);
+    loops.add_plain(tile.k);
   kernel.schedule.prefetch_bytes = fitting.prefetch_bytes;
-  kernel.name = fmt::format("{}_m{}_n{}_k{}", ir::name(recipe.strategy), problem.m, problem.n, problem.k);
+  kernel.name = fmt::format("{}_m{}_n{}_k{}", ir::name(recipe.strategy()), problem.m, problem.n, problem.k);
   return kernel;
 }
 

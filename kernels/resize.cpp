@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "ir/kernel/strategies/strategy_row.h"
+
 namespace tern::kernels {
 namespace {
 
@@ -34,7 +36,7 @@ void shrink(std::vector<ScheduledLoop>& loops, int64_t m) {
 
 // One row needs no loops, but for those around a panel.
 void drop_loops(ir::Kernel& kernel) {
-  const bool has_panel = kernel.compute.strategy == ir::Strategy::tile;
+  const bool has_panel = row(kernel.strategy()).walks_panel;
   std::erase_if(kernel.schedule.loops, [&](const ScheduledLoop& loop) {
     return over_rows(loop) && (!has_panel || (loop.kind == LoopKind::unroll && loop.step == 1));
   });
@@ -64,7 +66,7 @@ ir::Kernel resized(ir::Kernel kernel, int64_t m) {
   if (m == old_m) return kernel;
   kernel.problem.m = m;
   kernel.name =
-      fmt::format("{}_m{}_n{}_k{}", ir::name(kernel.compute.strategy), m, kernel.problem.n, kernel.problem.k);
+      fmt::format("{}_m{}_n{}_k{}", ir::name(kernel.strategy()), m, kernel.problem.n, kernel.problem.k);
   std::vector<ScheduledLoop>& loops = kernel.schedule.loops;
   if (m > old_m)
     add_parallel_loop(loops, old_m);

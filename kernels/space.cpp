@@ -10,13 +10,11 @@
 #include "ir/kernel/verify_kernel.h"
 #include "ir/program/verify_program.h"
 #include "kernels/row_buckets.h"
+#include "kernels/strategy_recipes.h"
 #include "targets/legal.h"
 
 namespace tern::kernels {
 namespace {
-
-using ir::Strategy;
-using ir::TileUnit;
 
 // unit, 2 * unit, 4 * unit, ... up to `most`.
 std::vector<int64_t> doubles(int64_t unit, int64_t most) {
@@ -32,29 +30,17 @@ void insert(std::vector<int64_t>& values, int64_t value) {
 
 std::vector<int64_t> row_tiles(const Recipe& recipe, int64_t rows) {
   if (rows == 1) return {1};
-  std::vector<int64_t> tiles = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14};
-  if (recipe.strategy == Strategy::tile && recipe.unit == TileUnit::pairs) tiles = {2, 4, 6, 8, 10, 12};
-  if (recipe.strategy == Strategy::tile && recipe.unit == TileUnit::matrices) tiles = {16, 32, 48};
+  std::vector<int64_t> tiles = recipes_of(recipe.strategy()).row_tiles(recipe);
   std::erase_if(tiles, [&](int64_t tile) { return tile > std::max<int64_t>(rows, tiles[0]); });
   return tiles;
 }
 
-// Registers of sums that the tile keeps, in the unit of which the CPU has so many.
-struct Registers {
-  int64_t needed, available;
-};
-Registers sums(const Recipe& recipe, const Knobs& knobs, const targets::Target& target) {
-  const int64_t vectors = knobs.tile_vectors == 0 ? knobs.block_vectors : knobs.tile_vectors;
-  if (recipe.strategy == Strategy::tile && recipe.unit == TileUnit::matrices)
-    return {knobs.tile_rows / 16 * vectors, 6};  // of AMX's eight, one holds activations and one weights
-  const bool panels = knobs.panel_rows > 0;
-  const bool waits = knobs.widen_every > 0 && !panels;
-  // One register at least holds weights, one activations.
-  return {knobs.tile_rows * vectors * recipe.in_place * (waits ? 2 : 1) + 2, target.vector_registers};
+SumRegisters sums_of(const Candidate& candidate, const targets::Target& target) {
+  return recipes_of(candidate.recipe.strategy()).sum_registers(candidate.recipe, candidate.knobs, target);
 }
 
 std::string reason_against(const Candidate& candidate, const targets::Target& target) {
-  const Registers registers = sums(candidate.recipe, candidate.knobs, target);
+  const SumRegisters registers = sums_of(candidate, target);
   // Few sums spill nowhere: small targets would otherwise have no candidates at all.
   if (registers.needed > registers.available && candidate.knobs.tile_rows * candidate.knobs.tile_vectors != 1)
     return fmt::format("its sums need {} registers, and the CPU has {}", registers.needed,
@@ -69,7 +55,7 @@ std::string reason_against(const Candidate& candidate, const targets::Target& ta
 
 // Rows share what is unpacked, so that few sums waste most of the work, where there are rows enough.
 std::string waste_of(const Candidate& candidate, const targets::Target& target) {
-  const Registers registers = sums(candidate.recipe, candidate.knobs, target);
+  const SumRegisters registers = sums_of(candidate, target);
   if (candidate.kernel.problem.m < 16 || registers.needed >= registers.available / 3) return {};
   return fmt::format("its sums use {} of {} registers: rows could share more", registers.needed,
                      registers.available);
@@ -160,14 +146,14 @@ std::optional<Candidate> parse_candidate(std::string_view text, const ir::Proble
 KnobValues knob_values(const Recipe& recipe, const ir::Problem& problem, const targets::Target& target) {
   const Knobs usual = default_knobs(recipe, problem, target);
   const bool one_row = problem.m == 1;
-  const bool panels = recipe.strategy == Strategy::tile;
+  const StrategyRecipes& strategy = recipes_of(recipe.strategy());
+  const bool panels = usual.panel_rows > 0;
   KnobValues values;
 
   values.lanes = {usual.lanes};
   // Half-wide vectors: some CPUs run wide ones at a lower clock, or take two halves for one.
   const bool widest = usual.lanes * 32 == 512 || usual.lanes * 32 == 256;
-  if (widest && target.architecture == targets::Architecture::x86_64 &&
-      (recipe.strategy == Strategy::dot || recipe.strategy == Strategy::madd))
+  if (widest && target.architecture == targets::Architecture::x86_64 && strategy.tries_half_vectors)
     insert(values.lanes, usual.lanes / 2);
 
   values.block_vectors = doubles(1, 16);
@@ -177,14 +163,14 @@ KnobValues knob_values(const Recipe& recipe, const ir::Problem& problem, const t
   values.tile_rows = row_tiles(recipe, problem.m);
   insert(values.tile_rows, usual.tile_rows);
 
-  const int64_t leaf = leaf_inputs(recipe, usual.lanes);
+  const int64_t vector = vector_inputs(recipe);
   values.block_inputs = {usual.block_inputs};
-  const bool fixed_inputs = problem.is_grouped() || (recipe.strategy == Strategy::lookup && !recipe.quads);
+  const bool fixed_inputs = problem.is_grouped() || strategy.has_fixed_inputs(recipe);
   if (!fixed_inputs) {
     insert(values.block_inputs, 2 * usual.block_inputs);
-    if (usual.block_inputs / 2 % leaf == 0) insert(values.block_inputs, usual.block_inputs / 2);
+    if (usual.block_inputs / 2 % vector == 0) insert(values.block_inputs, usual.block_inputs / 2);
   }
-  values.unrolled_inputs = panels ? doubles(64, 256) : doubles(leaf, 2 * usual.block_inputs);
+  values.unrolled_inputs = panels ? doubles(64, 256) : doubles(vector, 2 * usual.block_inputs);
   insert(values.unrolled_inputs, usual.unrolled_inputs);
 
   values.panel_rows = {usual.panel_rows};

@@ -18,14 +18,14 @@ Tiling arm_tiling(const targets::Target& target, int64_t lanes) {
 
 }  // namespace
 
-bool has_quad_dot(const targets::Target& target, int64_t bits) {
+bool has_dot4(const targets::Target& target, int64_t bits) {
   if (target.architecture != targets::Architecture::x86_64) return true;
   const targets::FeatureSet& features = target.features;
   if (bits == 512) return features.contains(Feature::avx512vnni);
   return features.contains(Feature::avxvnni) || features.contains({Feature::avx512vnni, Feature::avx512vl});
 }
 
-Tiling quad_tiling(const targets::Target& target) {
+Tiling dot4_tiling(const targets::Target& target) {
   const bool many_registers = target.vector_registers >= 32;
   const int64_t lanes = std::max<int64_t>(target.vector_bits / 32, 4);
   if (target.architecture == targets::Architecture::aarch64) return arm_tiling(target, lanes);
@@ -35,7 +35,7 @@ Tiling quad_tiling(const targets::Target& target) {
 // Tiles compared by llvm-mca's models of Haswell, Zen 3 and Skylake-SP.
 Tiling widening_tiling(const targets::Target& target) {
   const bool many_registers = target.vector_registers >= 32;
-  Tiling tiling = quad_tiling(target);
+  Tiling tiling = dot4_tiling(target);
   tiling.block_vectors = 4;
   tiling.row_tile = many_registers ? 5 : 6;
   tiling.row_vectors = many_registers ? 2 : 1;

@@ -17,10 +17,10 @@ struct Tiling {
 };
 
 // Where four products of bytes are added to i32 at once.
-bool has_quad_dot(const targets::Target& target, int64_t bits);
+bool has_dot4(const targets::Target& target, int64_t bits);
 
 // For sums in i32 lanes, with or without a second register of sums in i16 for each.
-Tiling quad_tiling(const targets::Target& target);
+Tiling dot4_tiling(const targets::Target& target);
 Tiling widening_tiling(const targets::Target& target);
 
 }  // namespace tern::kernels

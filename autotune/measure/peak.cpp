@@ -77,7 +77,7 @@ Expected<double> shortest_call(const codegen::CompiledKernel& program, ThreadPoo
 std::vector<PeakProgram> peak_programs(const targets::Target& target) {
   std::vector<PeakProgram> programs;
   // Where there is no one instruction, the products of two registers that do not change would be taken once.
-  if (kernels::has_quad_dot(target, target.vector_bits)) programs.push_back(dot_peak(target));
+  if (kernels::has_dot4(target, target.vector_bits)) programs.push_back(dot_peak(target));
   if (target.features.contains(targets::Feature::amx_int8)) programs.push_back(tile_peak());
   return programs;
 }

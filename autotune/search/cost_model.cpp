@@ -48,8 +48,10 @@ CacheSizes cache_sizes(const targets::Target& target, int threads) {
 }
 
 std::string lesson_name(const kernels::Recipe& recipe) {
-  std::string name(ir::name(recipe.strategy));
-  if (recipe.unpack != ir::Unpack::fields) name += fmt::format(" {}", ir::name(recipe.unpack));
+  std::string name(ir::name(recipe.strategy()));
+  const ir::Unpacking* unpacking = unpacking_of(recipe.compute);
+  if (unpacking && unpacking->unpack != ir::Unpack::fields)
+    name += fmt::format(" {}", ir::name(unpacking->unpack));
   return name;
 }
 

@@ -59,7 +59,7 @@ std::vector<ModelQuality> model_quality(const std::vector<const ShapeSearch*>& s
         if (!trial.prediction || !trial.measured()) continue;
         const Pair pair{trial.prediction->seconds, trial.seconds(bucket.default_seconds)};
         pairs.push_back(pair);
-        some[std::string(ir::name(trial.candidate.recipe.strategy))].push_back(pair);
+        some[std::string(ir::name(trial.candidate.recipe.strategy()))].push_back(pair);
       }
       by_rows[bucket.problem.m].add(pairs);
       all.add(std::move(pairs));

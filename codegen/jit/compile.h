@@ -27,6 +27,6 @@ std::string llvm_version();
 
 // Raise it whenever the code generated for the same kernel changes, or a default kernel, which measurements
 // are compared with: what is stored of older code, objects and measurements, is not used any more.
-inline constexpr int generator_version = 3;
+inline constexpr int generator_version = 4;
 
 }  // namespace tern::codegen

@@ -27,13 +27,6 @@ using PassObserver = std::function<void(std::string_view pass, const ir::Program
 // for the rows before.
 ir::Program lower(const ir::Kernel& kernel, const PassObserver& observe = {});
 
-// The strategies, each in a file of its own: the nest of loops with the operations inside.
-ir::Program lower_dot(const ir::Kernel& kernel);
-ir::Program lower_lookup(const ir::Kernel& kernel);
-ir::Program lower_tile(const ir::Kernel& kernel);
-ir::Program lower_addsub(const ir::Kernel& kernel);
-ir::Program lower_madd(const ir::Kernel& kernel);
-
 // Preparations: the programs that a kernel's strategy needs beside its own, in the order in which they run,
 // before it; none for most strategies. Each reads activations, or what one before it wrote, and writes
 // buffers that the kernel reads: parameters of equal roles are the same memory. Its one parallel loop is over

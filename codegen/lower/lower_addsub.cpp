@@ -2,6 +2,7 @@
 // are added where one says +1 and subtracted where the other says -1.
 #include "codegen/lower/epilogue.h"
 #include "codegen/lower/lower.h"
+#include "codegen/lower/strategies.h"
 
 namespace tern::codegen {
 namespace {
@@ -17,7 +18,7 @@ class AddsubLowering {
  public:
   explicit AddsubLowering(const ir::Kernel& kernel)
       : kernel_(kernel),
-        leaf_(leaf_of(kernel)),
+        vector_(weight_vector(kernel)),
         map_(kernel.weights, kernel.problem.n, kernel.problem.k),
         nest_(kernel, program_),
         epilogue_(kernel, program_, nest_) {}
@@ -33,20 +34,20 @@ class AddsubLowering {
         body.push_back(Instruction{Op::convert, wide, {partial()}});
         body.push_back(Instruction{Op::add, sum(), {sum(), wide}});
       };
-      steps.blocks.push_back({kernel_.compute.widen_every_k, start, finish});
+      steps.blocks.push_back({widen_every_k(kernel_.compute), start, finish});
     }
     nest_.build(steps);
     return std::move(program_);
   }
 
  private:
-  bool widens() const { return kernel_.compute.widen_every_k != 0; }
+  bool widens() const { return widen_every_k(kernel_.compute) != 0; }
   RegisterUse sum() const { return {sum_, nest_.accumulator()}; }
   RegisterUse partial() const { return widens() ? RegisterUse{partial_, nest_.accumulator()} : sum(); }
 
   void declare() {
     const int64_t rows = padded_rows(kernel_);
-    const int lanes = leaf_.lanes;
+    const int lanes = vector_.lanes;
     const Element narrow = widens() ? Element::i16 : Element::i32;
     program_.name = kernel_.name;
     w_ = add_buffer(program_, ir::BufferRole::weights, Element::u8, map_.size_in_bytes(),
@@ -65,7 +66,7 @@ class AddsubLowering {
 
   ExactSums exact_sums() {
     ExactSums sums;
-    sums.lanes = leaf_.lanes;
+    sums.lanes = vector_.lanes;
     sums.clear = [&](Body& body) { body.push_back(Instruction{Op::constant, sum()}); };
     sums.each_vector = [&](Body& body, const auto& visit) {
       visit(body, {nest_.coordinate(ir::Axis::m), nest_.coordinate(ir::Axis::n), {}, 0, [&](Body&) {
@@ -101,7 +102,7 @@ class AddsubLowering {
   }
 
   const ir::Kernel& kernel_;
-  const ir::Leaf leaf_;
+  const ir::WeightVector vector_;
   const ir::LayoutMap map_;
   ir::Program program_;
   LoopNest nest_;
@@ -110,10 +111,12 @@ class AddsubLowering {
   int sum_ = 0, partial_ = 0, plus_ = 0, minus_ = 0, byte_ = 0, activation_ = 0, wide_ = 0;
 };
 
-}  // namespace
-
 ir::Program lower_addsub(const ir::Kernel& kernel) {
   return AddsubLowering(kernel).run();
 }
+
+}  // namespace
+
+constinit const StrategyLowering addsub_lowering = {lower_addsub, no_preparations};
 
 }  // namespace tern::codegen

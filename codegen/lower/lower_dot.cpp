@@ -3,6 +3,7 @@
 // across lanes.
 #include "codegen/lower/epilogue.h"
 #include "codegen/lower/lower.h"
+#include "codegen/lower/strategies.h"
 #include "codegen/lower/unpack_weights.h"
 
 namespace tern::codegen {
@@ -19,10 +20,11 @@ class DotLowering {
  public:
   explicit DotLowering(const ir::Kernel& kernel)
       : kernel_(kernel),
-        leaf_(leaf_of(kernel)),
+        compute_(std::get<ir::DotCompute>(kernel.compute)),
+        vector_(weight_vector(kernel)),
         map_(kernel.weights, kernel.problem.n, kernel.problem.k),
         nest_(kernel, program_),
-        weights_(kernel, place_in(nest_, map_), program_),
+        weights_(kernel, compute_.unpacking, compute_.fields_per_shift, place_in(nest_, map_), program_),
         epilogue_(kernel, program_, nest_) {}
 
   ir::Program run() {
@@ -31,33 +33,33 @@ class DotLowering {
     steps.tile = [&](Body& body) { tile(body); };
     if (widens()) {
       const auto start = [&](Body& body) {
-        for (int i = 0; i < places(); ++i) body.push_back(Instruction{Op::constant, partial(i)});
+        for (int i = 0; i < heights(); ++i) body.push_back(Instruction{Op::constant, partial(i)});
       };
       const auto finish = [&](Body& body) {
-        merge_places(body, [&](int place) { return partial(place); });
+        add_heights(body, [&](int height) { return partial(height); });
         body.push_back(Instruction{Op::widen, sum(0), {sum(0), partial(0)}});
       };
-      steps.blocks.push_back({kernel_.compute.widen_every_k, start, finish});
+      steps.blocks.push_back({compute_.widen_every_k, start, finish});
     }
     nest_.build(steps);
     return std::move(program_);
   }
 
  private:
-  bool widens() const { return kernel_.compute.widen_every_k != 0; }
-  // Digits of a byte that are masked in place have sums of their own.
-  int places() const { return kernel_.compute.in_place; }
+  bool widens() const { return compute_.widen_every_k != 0; }
+  // Fields that are masked where they stand in the byte, at different heights, have sums of their own.
+  int heights() const { return compute_.fields_per_shift; }
 
   void declare() {
     const ir::Problem& problem = kernel_.problem;
     const int64_t rows = padded_rows(kernel_);
-    const int lanes = leaf_.lanes;
+    const int lanes = vector_.lanes;
     program_.name = kernel_.name;
-    sums_ = widens() ? 1 : places();
+    sums_ = widens() ? 1 : heights();
     sum_ = add_register(program_, "sum", {Element::i32, lanes}, sums_ * nest_.accumulators());
     if (widens())
       partial_ =
-          add_register(program_, "partial", {Element::i16, 2 * lanes}, places() * nest_.accumulators());
+          add_register(program_, "partial", {Element::i16, 2 * lanes}, heights() * nest_.accumulators());
     weights_.declare();
     a_ =
         add_buffer(program_, ir::BufferRole::activations, Element::i8, rows * activation_stride(problem), 64);
@@ -65,8 +67,8 @@ class DotLowering {
     epilogue_.declare(exact_sums());
   }
 
-  RegisterUse sum(int place) const { return {sum_, times(nest_.accumulator(), sums_, place)}; }
-  RegisterUse partial(int place) const { return {partial_, times(nest_.accumulator(), places(), place)}; }
+  RegisterUse sum(int height) const { return {sum_, times(nest_.accumulator(), sums_, height)}; }
+  RegisterUse partial(int height) const { return {partial_, times(nest_.accumulator(), heights(), height)}; }
 
   void tile(Body& body) {
     nest_.each_output(body, [&](Body& inner) { weights_.start(inner); });
@@ -84,33 +86,38 @@ class DotLowering {
 
   void multiply(Body& body, int digit) {
     const RegisterUse activation{activation_, {}};
-    const int place = weights_.place(digit);
+    const int height = weights_.height(digit);
     if (widens())
-      body.push_back(Instruction{Op::dot2, partial(place), {partial(place), weights_.weight(), activation}});
+      body.push_back(
+          Instruction{Op::dot2, partial(height), {partial(height), weights_.weight(), activation}});
     else
-      body.push_back(Instruction{
-          Op::dot4, sum(place), {sum(place), weights_.weight(), activation}, 0, {}, weights_.largest(digit)});
+      body.push_back(Instruction{Op::dot4,
+                                 sum(height),
+                                 {sum(height), weights_.weight(), activation},
+                                 0,
+                                 {},
+                                 weights_.largest(digit)});
   }
 
-  // The sums of digits that were masked in place are multiples of 4^place.
+  // Sum number h is of fields that were multiplied as field * 4^h: see DotCompute.
   template <class At>
-  void merge_places(Body& body, At at) {
-    for (int place = 1; place < places(); ++place) {
-      body.push_back(Instruction{Op::shift_right, at(place), {at(place)}, 0, {}, 2 * place});
-      body.push_back(Instruction{Op::add, at(0), {at(0), at(place)}});
+  void add_heights(Body& body, At at) {
+    for (int height = 1; height < heights(); ++height) {
+      body.push_back(Instruction{Op::shift_right, at(height), {at(height)}, 0, {}, 2 * height});
+      body.push_back(Instruction{Op::add, at(0), {at(0), at(height)}});
     }
   }
 
   ExactSums exact_sums() {
     ExactSums sums;
-    sums.lanes = leaf_.lanes;
-    sums.zero_point = kernel_.compute.offset;
+    sums.lanes = vector_.lanes;
+    sums.zero_point = compute_.unpacking.zero_point;
     sums.clear = [&](Body& body) {
       for (int i = 0; i < sums_; ++i) body.push_back(Instruction{Op::constant, sum(i)});
     };
     sums.each_vector = [&](Body& body, const auto& visit) {
       visit(body, {nest_.coordinate(ir::Axis::m), nest_.coordinate(ir::Axis::n), {}, 0, [&](Body& at) {
-                     if (!widens()) merge_places(at, [&](int place) { return sum(place); });
+                     if (!widens()) add_heights(at, [&](int height) { return sum(height); });
                      return sum(0);
                    }});
     };
@@ -118,7 +125,8 @@ class DotLowering {
   }
 
   const ir::Kernel& kernel_;
-  const ir::Leaf leaf_;
+  const ir::DotCompute& compute_;
+  const ir::WeightVector vector_;
   const ir::LayoutMap map_;
   ir::Program program_;
   LoopNest nest_;
@@ -128,10 +136,12 @@ class DotLowering {
   int a_ = 0, sum_ = 0, partial_ = 0, activation_ = 0;
 };
 
-}  // namespace
-
 ir::Program lower_dot(const ir::Kernel& kernel) {
   return DotLowering(kernel).run();
 }
+
+}  // namespace
+
+constinit const StrategyLowering dot_lowering = {lower_dot, no_preparations};
 
 }  // namespace tern::codegen

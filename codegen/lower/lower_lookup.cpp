@@ -1,16 +1,18 @@
 // The lookup strategy: each code of several weights looks the sum of the activations that it stands for up,
 // in tables of 16-bit sums split into low and high bytes.
 //
-// With quads, the four bytes of a lane have tables of their own, for the four inputs side by side that `dot`
-// would multiply; codes get their lane's number above their bits, and all four sums are added by a dot4 with
-// ones. Otherwise each byte belongs to another output, low and high bytes are joined to i16 and added there.
+// By dot4, the four bytes of a lane have tables of their own, for the four neighbouring inputs that `dot`
+// would multiply: codes get the number of their byte above their bits, and a dot4 with ones adds the four
+// looked-up values to the lane. Otherwise each byte belongs to another output: low and high bytes are
+// combined to i16 and added there.
 //
-// Mirrored codes look the two parts of a sum up (see TableShape), which are negated where the code's sign
-// says so and added in bytes as long as Verify can prove that these hold them; a dot4 of both parts side by
-// side with 1 and the radix makes sums of them.
+// With half tables (PackingRow::half_table) both parts of a sum (see TableShape) are negated where the code's
+// highest bit is set, and added in i8 for as many inputs as Verify can prove to fit. Then low and high parts
+// are interleaved, and a dot4 with (1, radix) adds low + radix * high to an i32.
 #include "codegen/lower/epilogue.h"
 #include "codegen/lower/lower.h"
 #include "codegen/lower/read_codes.h"
+#include "codegen/lower/strategies.h"
 
 namespace tern::codegen {
 namespace {
@@ -26,7 +28,7 @@ class LookupLowering {
  public:
   explicit LookupLowering(const ir::Kernel& kernel)
       : kernel_(kernel),
-        leaf_(leaf_of(kernel)),
+        vector_(weight_vector(kernel)),
         tables_(table_shape(kernel)),
         map_(kernel.weights, kernel.problem.n, kernel.problem.k),
         nest_(kernel, program_),
@@ -37,26 +39,26 @@ class LookupLowering {
     declare();
     LoopNest::Steps steps = epilogue_.steps();
     steps.tile = [&](Body& body) { tile(body); };
-    if (!tables_.quads) {
+    if (!tables_.by_dot4) {
       const auto start = [&](Body& body) {
         for (int i = 0; i < partials; ++i) body.push_back(Instruction{Op::constant, partial(i)});
       };
-      const auto finish = [&](Body& body) { tables_.mirrored() ? widen_parts(body) : widen_halves(body); };
-      steps.blocks.push_back({kernel_.compute.widen_every_k, start, finish});
+      const auto finish = [&](Body& body) { tables_.half_table() ? widen_parts(body) : widen_halves(body); };
+      steps.blocks.push_back({std::get<ir::LookupCompute>(kernel_.compute).widen_every_k, start, finish});
     }
     nest_.build(steps);
     return std::move(program_);
   }
 
  private:
-  // Of the lower and the upper half of the outputs; or of the low and the high parts of mirrored codes.
+  // Of the lower and the upper half of the outputs; or, with half tables, of the low and the high parts.
   static constexpr int partials = 2;
-  // Of low and of high bytes with quads; else of a half, or a quarter, of the outputs each.
-  int sums() const { return tables_.mirrored() ? 4 : 2; }
+  // By dot4 one of low and one of high bytes; else one for each half, or quarter, of the outputs.
+  int sums() const { return tables_.half_table() ? 4 : 2; }
 
   int radix() const { return 1 << tables_.radix_bits(); }
-  int bytes() const { return tables_.quads ? 4 * leaf_.lanes : leaf_.lanes; }
-  int sum_lanes() const { return tables_.quads ? leaf_.lanes : leaf_.lanes / sums(); }
+  int bytes() const { return tables_.by_dot4 ? 4 * vector_.lanes : vector_.lanes; }
+  int sum_lanes() const { return tables_.by_dot4 ? vector_.lanes : vector_.lanes / sums(); }
 
   void declare() {
     const int64_t rows = padded_rows(kernel_);
@@ -67,23 +69,24 @@ class LookupLowering {
     const int64_t lowest = tables_.lowest_low();
     t_ = add_buffer(program_, ir::BufferRole::tables_low, low, rows * tables_.row_bytes(), 64,
                     ir::BufferKind::input, lowest, lowest + radix() - 1);
-    // Sums of `digits` activations lie in -128 * digits .. 127 * digits.
+    // Sums of w activations lie in -128 * w .. 127 * w.
     const auto high_of = [&](int64_t sum) { return (sum - lowest) >> tables_.radix_bits(); };
     h_ = add_buffer(program_, ir::BufferRole::tables_high, Element::i8, rows * tables_.row_bytes(), 64,
-                    ir::BufferKind::input, high_of(-128 * tables_.digits), high_of(127 * tables_.digits));
+                    ir::BufferKind::input, high_of(-128 * tables_.weights_per_code),
+                    high_of(127 * tables_.weights_per_code));
     const int entries = static_cast<int>(tables_.code_bytes());
     low_table_ = add_register(program_, "low_table", {low, entries});
     high_table_ = add_register(program_, "high_table", {Element::i8, entries});
     index_ = add_register(program_, "index", {Element::u8, bytes()});
     low_ = add_register(program_, "low_part", {low, bytes()});
     high_ = add_register(program_, "high_part", {Element::i8, bytes()});
-    if (tables_.mirrored()) {
+    if (tables_.half_table()) {
       partial_ = add_register(program_, "partial", {Element::i8, bytes()}, partials * nest_.accumulators());
       parts_ = add_register(program_, "parts", {Element::i8, bytes()});
       factors_ = add_register(program_, "factors", {Element::u8, bytes()});
       program_.tables.push_back({"first", Element::u8, {1, radix(), 0, 0}});
       program_.tables.push_back({"second", Element::u8, {0, 0, 1, radix()}});
-    } else if (tables_.quads) {
+    } else if (tables_.by_dot4) {
       lane_ = add_register(program_, "lane", {Element::u8, bytes()});
       ones_ = add_register(program_, "ones", {Element::i8, bytes()});
       unsigned_ones_ = add_register(program_, "unsigned_ones", {Element::u8, bytes()});
@@ -128,7 +131,7 @@ class LookupLowering {
   void look_up(Body& body) {
     const RegisterUse low{low_, {}}, high{high_, {}}, index{index_, {}};
     RegisterUse code = codes_.code();
-    if (tables_.quads) {
+    if (tables_.by_dot4) {
       const RegisterUse lane{lane_, {}};
       body.push_back(
           Instruction{Op::table, lane, {}, 0, {}, static_cast<int64_t>(program_.tables.size()) - 1});
@@ -137,8 +140,8 @@ class LookupLowering {
     }
     body.push_back(Instruction{Op::lookup, low, {{low_table_, {}}, code}});
     body.push_back(Instruction{Op::lookup, high, {{high_table_, {}}, code}});
-    if (tables_.mirrored()) return add_signed(body, code);
-    tables_.quads ? add_quads(body) : add_joined(body);
+    if (tables_.half_table()) return add_signed(body, code);
+    tables_.by_dot4 ? add_by_dot4(body) : add_joined(body);
   }
 
   void add_signed(Body& body, const RegisterUse& code) {
@@ -149,7 +152,7 @@ class LookupLowering {
     }
   }
 
-  void add_quads(Body& body) {
+  void add_by_dot4(Body& body) {
     const RegisterUse ones{ones_, {}}, unsigned_ones{unsigned_ones_, {}};
     body.push_back(Instruction{Op::constant, ones, {}, 0, {}, 1});
     body.push_back(Instruction{Op::constant, unsigned_ones, {}, 0, {}, 1});
@@ -190,7 +193,7 @@ class LookupLowering {
   ExactSums exact_sums() {
     ExactSums exact;
     exact.lanes = sum_lanes();
-    exact.vectors = exact.parts = tables_.quads ? 1 : sums();
+    exact.vectors = exact.parts = tables_.by_dot4 ? 1 : sums();
     exact.clear = [&](Body& body) {
       for (int i = 0; i < sums(); ++i) body.push_back(Instruction{Op::constant, sum(i)});
     };
@@ -203,9 +206,9 @@ class LookupLowering {
     return exact;
   }
 
-  // Sum number i, of quads the only one, from low and high bytes.
+  // Sum number i; by dot4 there is one, low + 256 * high.
   RegisterUse complete(Body& body, int i) {
-    if (tables_.quads) {
+    if (tables_.by_dot4) {
       body.push_back(Instruction{Op::shift_left, sum(1), {sum(1)}, 0, {}, 8});
       body.push_back(Instruction{Op::add, sum(0), {sum(0), sum(1)}});
     }
@@ -213,7 +216,7 @@ class LookupLowering {
   }
 
   const ir::Kernel& kernel_;
-  const ir::Leaf leaf_;
+  const ir::WeightVector vector_;
   const ir::TableShape tables_;
   const ir::LayoutMap map_;
   ir::Program program_;
@@ -225,10 +228,16 @@ class LookupLowering {
       high_ = 0, lane_ = 0, ones_ = 0, unsigned_ones_ = 0, parts_ = 0, factors_ = 0;
 };
 
-}  // namespace
-
 ir::Program lower_lookup(const ir::Kernel& kernel) {
   return LookupLowering(kernel).run();
 }
+
+std::vector<ir::Program> tables(const ir::Kernel& kernel) {
+  return {lower_tables(kernel)};
+}
+
+}  // namespace
+
+constinit const StrategyLowering lookup_lowering = {lower_lookup, tables};
 
 }  // namespace tern::codegen

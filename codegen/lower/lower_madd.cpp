@@ -3,6 +3,7 @@
 // width and never fused, so every CPU computes the same bits.
 #include "codegen/lower/loop_nest.h"
 #include "codegen/lower/lower.h"
+#include "codegen/lower/strategies.h"
 
 namespace tern::codegen {
 namespace {
@@ -18,8 +19,8 @@ class MaddLowering {
  public:
   explicit MaddLowering(const ir::Kernel& kernel)
       : kernel_(kernel),
-        lanes_(leaf_of(kernel).lanes),
-        digits_(leaf_of(kernel).digits),
+        lanes_(weight_vector(kernel).lanes),
+        digits_(weight_vector(kernel).weights_per_group),
         map_(kernel.weights, kernel.problem.n, kernel.problem.k),
         nest_(kernel, program_) {}
 
@@ -136,10 +137,12 @@ class MaddLowering {
   int sum_, stored_, weight_, scale_, activation_, product_, digit_, offset_;
 };
 
-}  // namespace
-
 ir::Program lower_madd(const ir::Kernel& kernel) {
   return MaddLowering(kernel).run();
 }
+
+}  // namespace
+
+constinit const StrategyLowering madd_lowering = {lower_madd, no_preparations};
 
 }  // namespace tern::codegen

@@ -49,18 +49,18 @@ class TablesLowering {
     mask_ = add_register(program_, "mask", {Element::u8, lanes_ / 8});
     low_ = add_register(program_, "low", {Element::u8, lanes_});
     high_ = add_register(program_, "high", {Element::i8, lanes_});
-    if (shape_.mirrored()) {
+    if (shape_.half_table()) {
       signed_low_ = add_register(program_, "signed_low", {Element::i8, lanes_});
       lowest_ = add_register(program_, "lowest", {Element::i8, lanes_});
     }
-    if (shape_.quads) {
+    if (shape_.by_dot4) {
       four_ = add_register(program_, "four", {Element::i8, 16});
       lane_ = add_register(program_, "lane", {Element::u8, lanes_});
       ir::Table lanes{"lanes", Element::u8, {}};
       for (int i = 0; i < lanes_; ++i) lanes.values.push_back(i / shape_.entries);
       lane_table_ = add_table(std::move(lanes));
     }
-    for (int digit = 0; digit < shape_.digits; ++digit) {
+    for (int digit = 0; digit < shape_.weights_per_code; ++digit) {
       plus_.push_back(add_mask("plus", digit, 1));
       minus_.push_back(add_mask("minus", digit, -1));
     }
@@ -84,8 +84,8 @@ class TablesLowering {
   void add_code(Body& body, int code, int row, int word) {
     const RegisterUse sum{sum_, {}}, narrow{narrow_, {}}, wide{wide_, {}}, mask{mask_, {}};
     body.push_back(Instruction{Op::constant, sum, {}, 0, {}, -shape_.lowest_low()});
-    for (int digit = 0; digit < shape_.digits; ++digit) {
-      read_activation(body, code * shape_.digits + digit, row, word);
+    for (int digit = 0; digit < shape_.weights_per_code; ++digit) {
+      read_activation(body, code * shape_.weights_per_code + digit, row, word);
       body.push_back(Instruction{Op::convert, wide, {narrow}});
       body.push_back(Instruction{Op::table, mask, {}, 0, {}, plus_[digit]});
       body.push_back(Instruction{Op::add_where, sum, {sum, wide, mask}});
@@ -95,19 +95,19 @@ class TablesLowering {
     Affine address{code * shape_.code_bytes(), {}};
     address.add(word, shape_.codes * shape_.code_bytes());
     address.add(row, shape_.row_bytes());
-    if (shape_.mirrored())
+    if (shape_.half_table())
       body.push_back(Instruction{Op::shift_left, sum, {sum}, 0, {}, 8 - shape_.radix_bits()});
     body.push_back(Instruction{Op::store, {}, {low_part(body)}, t_, address});
     body.push_back(Instruction{Op::high_byte, {high_, {}}, {sum}});
     body.push_back(Instruction{Op::store, {}, {{high_, {}}}, h_, address});
   }
 
-  // The low byte of the sum. Of a mirrored code's, which ends where the high byte begins, the part that is
-  // left.
+  // The low byte of the sum. With half tables the sum was shifted left, so that its high part is the high
+  // byte: the low part is shifted back, and lowest_low is added.
   RegisterUse low_part(Body& body) {
     const RegisterUse low{low_, {}}, signed_low{signed_low_, {}}, lowest{lowest_, {}};
     body.push_back(Instruction{Op::low_byte, low, {{sum_, {}}}});
-    if (!shape_.mirrored()) return low;
+    if (!shape_.half_table()) return low;
     body.push_back(Instruction{Op::shift_right, low, {low}, 0, {}, 8 - shape_.radix_bits()});
     body.push_back(Instruction{Op::convert, signed_low, {low}});
     body.push_back(Instruction{Op::constant, lowest, {}, 0, {}, shape_.lowest_low()});
@@ -118,10 +118,10 @@ class TablesLowering {
   // The activation that weight number `weight` of a word's groups stands for, in each entry's lane.
   void read_activation(Body& body, int weight, int row, int word) {
     const RegisterUse narrow{narrow_, {}};
-    Affine address{int64_t{weight} * shape_.lanes(), {}};
+    Affine address{int64_t{weight} * shape_.tables_per_code(), {}};
     address.add(word, shape_.word_k);
     address.add(row, activation_stride(kernel_.problem));
-    if (!shape_.quads) {
+    if (!shape_.by_dot4) {
       body.push_back(Instruction{Op::splat, narrow, {}, a_, address, 1});
       return;
     }

@@ -1,11 +1,11 @@
 // The tile strategy: a panel of weights, some outputs and all inputs, is unpacked once to bytes in scratch
-// memory and then multiplied with every row of activations. What multiplies is chosen by the innermost step
-// of m: see ir::TileUnit.
+// memory and then multiplied with every row of activations by one of ir::tile_instructions.
 #include <algorithm>
 #include <cassert>
 
 #include "codegen/lower/epilogue.h"
 #include "codegen/lower/lower.h"
+#include "codegen/lower/strategies.h"
 #include "codegen/lower/unpack_weights.h"
 
 namespace tern::codegen {
@@ -18,17 +18,20 @@ using ir::Element;
 using ir::Instruction;
 using ir::Op;
 using ir::RegisterUse;
-using ir::TileUnit;
+using ir::TileInstruction;
 
 class TileLowering {
  public:
   explicit TileLowering(const ir::Kernel& kernel)
       : kernel_(kernel),
-        leaf_(leaf_of(kernel)),
-        shape_(tile_shape(kernel)),
+        compute_(std::get<ir::TileCompute>(kernel.compute)),
+        instruction_(row(compute_.instruction)),
+        vector_(weight_vector(kernel)),
+        panel_shape_(panel_shape(kernel)),
         map_(kernel.weights, kernel.problem.n, kernel.problem.k),
         nest_(kernel, program_),
-        weights_(kernel, {1, [this] { return panel_position_; }, [] { return Affine{}; }}, program_),
+        weights_(kernel, compute_.unpacking, 1,
+                 {1, [this] { return panel_position_; }, [] { return Affine{}; }}, program_),
         epilogue_(kernel, program_, nest_) {}
 
   ir::Program run() {
@@ -41,32 +44,31 @@ class TileLowering {
       const auto finish = [&](Body& body) {
         body.push_back(Instruction{Op::widen, sum(0), {sum(0), partial()}});
       };
-      steps.blocks.push_back({kernel_.compute.widen_every_k, start, finish});
+      steps.blocks.push_back({compute_.widen_every_k, start, finish});
     }
     nest_.build(steps);
     return std::move(program_);
   }
 
  private:
-  bool widens() const { return kernel_.compute.widen_every_k != 0; }
-  bool codes() const { return kernel_.compute.offset != 0; }
-  // Accumulators of a vector of outputs: pairs have one for each half of a block's outputs.
-  int sums_each() const { return shape_.unit == TileUnit::pairs ? 2 : 1; }
-  int vector_bytes() const { return 4 * leaf_.lanes; }
-  int64_t panel_vectors() const { return shape_.outputs / leaf_.lanes; }
+  bool is(TileInstruction instruction) const { return compute_.instruction == instruction; }
+  bool widens() const { return compute_.widen_every_k != 0; }
+  bool codes() const { return compute_.unpacking.zero_point != 0; }
+  // Accumulators of a vector of outputs: mma_2x8x2 has one for each half of a block's four outputs.
+  int sums_each() const { return is(TileInstruction::mma_2x8x2) ? 2 : 1; }
+  int vector_bytes() const { return 4 * vector_.lanes; }
+  int64_t panel_vectors() const { return panel_shape_.outputs / vector_.lanes; }
   // Vectors lie one after the other, each with all its inputs.
-  int64_t panel_vector_bytes() const { return shape_.inputs * leaf_.lanes; }
+  int64_t panel_vector_bytes() const { return panel_shape_.inputs * vector_.lanes; }
 
   // Only vpdpbusd and its like want unsigned weights.
-  Element panel_element() const {
-    return shape_.unit == TileUnit::quads && codes() ? Element::u8 : Element::i8;
-  }
+  Element panel_element() const { return is(TileInstruction::dot4) && codes() ? Element::u8 : Element::i8; }
 
   void declare() {
-    const int lanes = leaf_.lanes;
+    const int lanes = vector_.lanes;
     program_.name = kernel_.name;
     const int64_t rows = padded_rows(kernel_);
-    const bool matrices = shape_.unit == TileUnit::matrices;
+    const bool tiles = is(TileInstruction::mma_16x64x16);
     weights_.declare();
     a_ = add_buffer(program_, ir::BufferRole::activations, Element::i8,
                     rows * activation_stride(kernel_.problem), 64);
@@ -77,24 +79,24 @@ class TileLowering {
     panel_ = add_buffer(program_, {"panel", panel_element(), panel_vectors() * panel_vector_bytes(), 64,
                                    ir::BufferKind::scratch, codes() ? 0 : -largest, largest});
     const ir::VectorType sums =
-        matrices ? ir::VectorType{Element::i32, 256} : ir::VectorType{Element::i32, lanes};
+        tiles ? ir::VectorType{Element::i32, 256} : ir::VectorType{Element::i32, lanes};
     const ir::VectorType bytes =
-        matrices ? ir::VectorType{Element::i8, 1024} : ir::VectorType{Element::i8, vector_bytes()};
+        tiles ? ir::VectorType{Element::i8, 1024} : ir::VectorType{Element::i8, vector_bytes()};
     sum_ = add_register(program_, "sum", sums, sums_each() * nest_.accumulators());
     if (widens())
       partial_ = add_register(program_, "partial", {Element::i16, 2 * lanes}, nest_.accumulators());
     weight_ =
         add_register(program_, "unpacked", {panel_element(), bytes.lanes}, sums_each() * nest_.outputs());
     activation_ =
-        add_register(program_, "activation", bytes, matrices ? nest_.accumulators() / nest_.outputs() : 1);
+        add_register(program_, "activation", bytes, tiles ? nest_.accumulators() / nest_.outputs() : 1);
     converted_ = add_register(program_, "converted", {panel_element(), vector_bytes()},
-                              shape_.unit == TileUnit::pairs ? 4 : 1);
-    if (shape_.unit == TileUnit::pairs) {
+                              is(TileInstruction::mma_2x8x2) ? 4 : 1);
+    if (is(TileInstruction::mma_2x8x2)) {
       row_ = add_register(program_, "row", bytes, 2);
       row_sum_ = add_register(program_, "row_sum", sums, 1);
     }
-    if (!matrices) return;
-    const int64_t reach = shape_.inputs * largest * 128;
+    if (!tiles) return;
+    const int64_t reach = panel_shape_.inputs * largest * 128;
     sums_ = add_buffer(program_, {"sums", Element::i32, 256, 64, ir::BufferKind::scratch, -reach, reach});
     row_sum_ = add_register(program_, "row_sum", {Element::i32, lanes});
   }
@@ -105,8 +107,8 @@ class TileLowering {
 
   // --- The panel.
 
-  // Loops over the inputs in the order of the layout, one for each factor of k outside the leaf; over the
-  // vectors of the panel inside.
+  // Loops over the inputs in the order of the layout, one for each factor of k outside one vector of weights;
+  // over the vectors of the panel inside.
   void unpack_panel(Body& body) {
     panel_position_ = nest_.position(map_);
     panel_address_ = {};
@@ -121,7 +123,7 @@ class TileLowering {
   void unpack_inputs(Body& body, size_t factor_index) {
     const std::vector<ir::Factor>& factors = kernel_.weights.factors;
     while (factor_index < factors.size() &&
-           (factors[factor_index].axis != Axis::k || factors[factor_index].divisor < leaf_.k))
+           (factors[factor_index].axis != Axis::k || factors[factor_index].divisor < vector_.k))
       ++factor_index;
     if (factor_index == factors.size()) return unpack_vectors(body);
     const ir::Factor& factor = factors[factor_index];
@@ -132,9 +134,9 @@ class TileLowering {
   }
 
   void unpack_vectors(Body& body) {
-    const std::optional<int64_t> stride = map_.stride(Axis::n, leaf_.lanes, panel_vectors());
+    const std::optional<int64_t> stride = map_.stride(Axis::n, vector_.lanes, panel_vectors());
     assert(stride && "Verify should have refused this");
-    in_loop(body, panel_vectors(), *stride, panel_vector_bytes(), [&](Body& inner) { unpack_leaf(inner); });
+    in_loop(body, panel_vectors(), *stride, panel_vector_bytes(), [&](Body& inner) { unpack_vector(inner); });
   }
 
   void in_loop(Body& body, int64_t trips, int64_t positions, int64_t bytes, const LoopNest::Emit& emit) {
@@ -149,11 +151,11 @@ class TileLowering {
     body.push_back(std::move(loop));
   }
 
-  void unpack_leaf(Body& body) {
+  void unpack_vector(Body& body) {
     weights_.start(body);
     for (int digit = 0; digit < weights_.digits(); ++digit) {
       weights_.digit(body, digit);
-      if (shape_.unit == TileUnit::pairs)
+      if (is(TileInstruction::mma_2x8x2))
         store_paired(body, digit);
       else
         store_panel(body, in_panel_element(body, 0), digit);
@@ -162,8 +164,8 @@ class TileLowering {
 
   // The unpacked digit in the panel's element type.
   RegisterUse in_panel_element(Body& body, int which) {
-    if (shape_.unit == TileUnit::quads || !codes()) {
-      if (shape_.unit != TileUnit::pairs) return weights_.weight();
+    if (is(TileInstruction::dot4) || !codes()) {
+      if (!is(TileInstruction::mma_2x8x2)) return weights_.weight();
     }
     const RegisterUse converted{converted_, {which, {}}};
     body.push_back(Instruction{Op::convert, converted, {weights_.weight()}});
@@ -196,8 +198,8 @@ class TileLowering {
     const Affine k = nest_.coordinate(Axis::k);
     Affine address;
     for (const Affine::Term& term : nest_.output_in_panel().terms)
-      address.add(term.variable, term.factor / leaf_.lanes * panel_vector_bytes());
-    for (const Affine::Term& term : k.terms) address.add(term.variable, term.factor * leaf_.lanes);
+      address.add(term.variable, term.factor / vector_.lanes * panel_vector_bytes());
+    for (const Affine::Term& term : k.terms) address.add(term.variable, term.factor * vector_.lanes);
     return address;
   }
 
@@ -209,14 +211,14 @@ class TileLowering {
   }
 
   void tile(Body& body) {
-    switch (shape_.unit) {
-      case TileUnit::quads: return tile_of_quads(body);
-      case TileUnit::pairs: return tile_of_pairs(body);
-      case TileUnit::matrices: return tile_of_matrices(body);
+    switch (compute_.instruction) {
+      case TileInstruction::dot4: return tile_by_dot4(body);
+      case TileInstruction::mma_2x8x2: return tile_by_mma_2x8x2(body);
+      case TileInstruction::mma_16x64x16: return tile_by_mma_16x64x16(body);
     }
   }
 
-  void tile_of_quads(Body& body) {
+  void tile_by_dot4(Body& body) {
     nest_.each_output(body, [&](Body& inner) {
       inner.push_back(Instruction{Op::load, weight(0), {}, panel_, weight_address()});
     });
@@ -235,7 +237,7 @@ class TileLowering {
         });
   }
 
-  void tile_of_pairs(Body& body) {
+  void tile_by_mma_2x8x2(Body& body) {
     nest_.each_output(body, [&](Body& inner) {
       for (int half = 0; half < 2; ++half) {
         Affine address = weight_address();
@@ -257,7 +259,7 @@ class TileLowering {
         });
   }
 
-  void tile_of_matrices(Body& body) {
+  void tile_by_mma_16x64x16(Body& body) {
     nest_.each_output(body, [&](Body& inner) {
       inner.push_back(Instruction{Op::tile_load, weight(0), {}, panel_, weight_address(), 64});
     });
@@ -278,10 +280,10 @@ class TileLowering {
 
   ExactSums exact_sums() {
     ExactSums sums;
-    sums.lanes = leaf_.lanes;
-    sums.vectors = static_cast<int>(shape_.rows);
-    sums.zero_point = kernel_.compute.offset;
-    sums.in_loop = shape_.unit == TileUnit::matrices;
+    sums.lanes = vector_.lanes;
+    sums.vectors = static_cast<int>(instruction_.rows);
+    sums.zero_point = compute_.unpacking.zero_point;
+    sums.in_loop = is(TileInstruction::mma_16x64x16);
     sums.clear = [&](Body& body) {
       for (int half = 0; half < sums_each(); ++half) body.push_back(Instruction{Op::constant, sum(half)});
     };
@@ -298,9 +300,9 @@ class TileLowering {
   void each_row_of_unit(Body& body, const Visit& visit) {
     const Affine m = nest_.coordinate(Axis::m), n = nest_.coordinate(Axis::n);
     const RegisterUse row_sum{row_sum_, {}};
-    switch (shape_.unit) {
-      case TileUnit::quads: return visit(body, {m, n, {}, 0, [&](Body&) { return sum(0); }});
-      case TileUnit::pairs:
+    switch (compute_.instruction) {
+      case TileInstruction::dot4: return visit(body, {m, n, {}, 0, [&](Body&) { return sum(0); }});
+      case TileInstruction::mma_2x8x2:
         for (int row = 0; row < 2; ++row) {
           Affine this_row = m;
           this_row.constant += row;
@@ -311,8 +313,8 @@ class TileLowering {
                        }});
         }
         return;
-      case TileUnit::matrices: {
-        ir::Loop rows{ir::LoopKind::sequential, open_loop("row"), shape_.rows, {}};
+      case TileInstruction::mma_16x64x16: {
+        ir::Loop rows{ir::LoopKind::sequential, open_loop("row"), instruction_.rows, {}};
         Affine number, this_row = m;
         number.add(rows.variable, 1);
         this_row.add(rows.variable, 1);
@@ -327,8 +329,10 @@ class TileLowering {
   }
 
   const ir::Kernel& kernel_;
-  const ir::Leaf leaf_;
-  const ir::TileShape shape_;
+  const ir::TileCompute& compute_;
+  const ir::TileInstructionRow& instruction_;
+  const ir::WeightVector vector_;
+  const ir::PanelShape panel_shape_;
   const ir::LayoutMap map_;
   ir::Program program_;
   LoopNest nest_;
@@ -340,10 +344,12 @@ class TileLowering {
   int sum_ = 0, partial_ = 0, weight_ = 0, activation_ = 0, converted_ = 0, row_ = 0, row_sum_ = 0;
 };
 
-}  // namespace
-
 ir::Program lower_tile(const ir::Kernel& kernel) {
   return TileLowering(kernel).run();
 }
+
+}  // namespace
+
+constinit const StrategyLowering tile_lowering = {lower_tile, no_preparations};
 
 }  // namespace tern::codegen

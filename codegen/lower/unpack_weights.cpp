@@ -11,23 +11,26 @@ using ir::Op;
 using ir::RegisterUse;
 using ir::Unpack;
 
-UnpackWeights::UnpackWeights(const ir::Kernel& kernel, WeightPlace place, ir::Program& program)
+UnpackWeights::UnpackWeights(const ir::Kernel& kernel, const ir::Unpacking& unpacking, int fields_per_shift,
+                             WeightPlace place, ir::Program& program)
     : kernel_(kernel),
+      unpacking_(unpacking),
+      fields_per_shift_(fields_per_shift),
       place_(place),
       program_(program),
       packing_(row(kernel.weights.packing)),
-      leaf_(leaf_of(kernel)),
+      vector_(weight_vector(kernel)),
       read_(kernel, std::move(place), program) {}
 
 int UnpackWeights::add(const char* name, Element element, int64_t count) {
-  return add_register(program_, name, {element, 4 * leaf_.lanes}, count);
+  return add_register(program_, name, {element, 4 * vector_.lanes}, count);
 }
 
 void UnpackWeights::declare() {
-  read_.declare(4 * leaf_.lanes, kernel_.compute.unpack != Unpack::fields);
+  read_.declare(4 * vector_.lanes, unpacking_.unpack != Unpack::fields);
   if (is_signed_bytes() && !codes()) return;
   weight_ = add("weight", codes() ? Element::u8 : Element::i8, place_.outputs);
-  if (kernel_.compute.unpack == Unpack::table) return add_digit_tables();
+  if (unpacking_.unpack == Unpack::table) return add_digit_tables();
   // Codes of fields are trits plus one; trits are codes less one.
   if (is_signed_bytes() || packing_.high_bits || !codes()) {
     one_ = add("one", Element::i8, 1);
@@ -61,12 +64,12 @@ int UnpackWeights::digit_of_byte(int digit) const {
 }
 
 int64_t UnpackWeights::largest(int digit) const {
-  if (is_signed_bytes() || kernel_.compute.unpack != Unpack::fields || packing_.high_bits || !codes()) {
+  if (is_signed_bytes() || unpacking_.unpack != Unpack::fields || packing_.high_bits || !codes()) {
     // A field of two bits may hold 3, which is no trit: then it is +2.
-    const bool may_hold_3 = packing_.code_bits == 2 && kernel_.compute.unpack == Unpack::fields;
+    const bool may_hold_3 = packing_.code_bits == 2 && unpacking_.unpack == Unpack::fields;
     return may_hold_3 || kernel_.problem.w.element == Element::i2 ? 3 : 2;
   }
-  return (packing_.code_bits == 1 ? 2 : 3) << 2 * place(digit);
+  return (packing_.code_bits == 1 ? 2 : 3) << 2 * height(digit);
 }
 
 // weight = from - 1, from codes to trits.
@@ -78,7 +81,7 @@ void UnpackWeights::less_one(Body& body, RegisterUse from) {
 }
 
 void UnpackWeights::digit(Body& body, int digit) {
-  switch (kernel_.compute.unpack) {
+  switch (unpacking_.unpack) {
     case Unpack::fields: return packing_.high_bits ? plane(body, digit) : field(body, digit);
     case Unpack::table: {
       const int within = digit % packing_.weights_per_code;
@@ -93,7 +96,7 @@ void UnpackWeights::digit(Body& body, int digit) {
       const RegisterUse rest = digit == 0 ? read_.packed() : read_.code();
       const RegisterUse high = codes() ? weight() : RegisterUse{shifted_, {}};
       body.push_back(Instruction{Op::multiply_high, high, {rest}, 0, {}, 3});
-      if (digit + 1 < leaf_.digits)
+      if (digit + 1 < vector_.weights_per_group)
         body.push_back(Instruction{Op::multiply_low, read_.code(), {rest}, 0, {}, 3});
       if (!codes()) less_one(body, high);
       return;
@@ -114,7 +117,7 @@ void UnpackWeights::field(Body& body, int digit) {
   // A sign's only bit becomes bit 1 of the code, 0 or 2.
   const int bits = packing_.code_bits, at = bits == 1 ? 1 : 0;
   const int first = packing_.first_bit + packing_.bit_step * digit;
-  const int kept = bits * place(digit) + at;  // where in the byte the field stays
+  const int kept = bits * height(digit) + at;  // where in the byte the field stays
   const RegisterUse code = codes() ? weight() : RegisterUse{shifted_, {}};
   RegisterUse from = read_.packed();
   if (first != kept) {

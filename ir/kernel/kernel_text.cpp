@@ -5,40 +5,18 @@
 
 #include "base/hash.h"
 #include "ir/kernel/kernel.h"
-#include "ir/kernel/kernel_shape.h"
 #include "ir/kernel/problem_text.h"
+#include "ir/kernel/strategies/strategy_row.h"
 #include "ir/lexer.h"
 
 namespace tern::ir {
 namespace {
 
 std::string print_compute(const Kernel& kernel) {
-  const Compute& compute = kernel.compute;
-  std::vector<std::string> parts;
-  const auto add_widening = [&] {
-    if (compute.widen_every_k != 0)
-      parts.push_back(
-          fmt::format("partial {}, widen every k {}", name(partial_element(kernel)), compute.widen_every_k));
-  };
-  switch (compute.strategy) {
-    case Strategy::madd: return "  compute madd W*A\n";
-    case Strategy::dot:
-    case Strategy::tile:
-      parts.push_back(fmt::format("offset {}", compute.offset));
-      if (compute.offset != 0) parts.push_back("correct -sum_k A");
-      if (compute.unpack != Unpack::fields) parts.push_back(fmt::format("unpack {}", name(compute.unpack)));
-      if (compute.in_place != 1) parts.push_back(fmt::format("in place {}", compute.in_place));
-      add_widening();
-      break;
-    case Strategy::lookup:
-      if (compute.quads) parts.push_back("quads");
-      add_widening();
-      break;
-    case Strategy::addsub: add_widening(); break;
-  }
-  const std::string_view what = compute.strategy == Strategy::lookup ? "T by W" : "W*A";
-  const std::string all = parts.empty() ? "" : fmt::format(" {{ {} }}", fmt::join(parts, ", "));
-  return fmt::format("  compute {} {}{}\n", name(compute.strategy), what, all);
+  const StrategyRow& strategy = row(kernel.strategy());
+  const std::vector<std::string> knobs = strategy.print_knobs(kernel);
+  const std::string all = knobs.empty() ? "" : fmt::format(" {{ {} }}", fmt::join(knobs, ", "));
+  return fmt::format("  compute {} {}{}\n", strategy.name, strategy.operands, all);
 }
 
 // The scaled sum of a problem: see Problem.
@@ -129,66 +107,14 @@ void parse_schedule(Lexer& in, Schedule& schedule, KernelPlaces& places) {
   }
 }
 
-int small_number(Lexer& in, std::string_view what) {
-  return static_cast<int>(std::clamp<int64_t>(in.integer(what), -1000, 1000));
-}
-
-// One of the parts between the braces of `compute`.
-void parse_part(Lexer& in, Kernel& kernel) {
-  Compute& compute = kernel.compute;
-  const bool unpacks = compute.strategy == Strategy::dot || compute.strategy == Strategy::tile;
-  if (compute.strategy == Strategy::lookup && in.accept("quads")) {
-    compute.quads = true;
-  } else if (unpacks && in.accept("unpack")) {
-    const Location place = in.here();
-    const std::string word = in.word("a way to unpack");
-    const auto known = std::find(unpack_names.begin(), unpack_names.end(), word);
-    if (known == unpack_names.end()) {
-      in.fail(fmt::format("'{}' is no way to unpack: {}", word, fmt::join(unpack_names, ", ")), place);
-      return;
-    }
-    compute.unpack = static_cast<Unpack>(known - unpack_names.begin());
-  } else if (unpacks && in.accept("in")) {
-    in.expect("place");
-    compute.in_place = small_number(in, "a number of digits");
-  } else {
-    in.expect("partial");
-    in.expect(name(partial_element(kernel)));
-    in.expect_all(", widen every k");
-    compute.widen_every_k = in.integer("the inputs between widenings");
-  }
-}
-
 void parse_compute(Lexer& in, Kernel& kernel) {
-  Compute& compute = kernel.compute;
   const Location place = in.here();
-  const std::string strategy = in.word("a strategy");
-  bool known = false;
-  for (const StrategyRow& candidate : strategies) {
-    if (strategy != candidate.name) continue;
-    compute.strategy = candidate.strategy;
-    known = true;
-  }
-  if (!known) in.fail(fmt::format("'{}' is no strategy", strategy), place);
-  in.expect_all(compute.strategy == Strategy::lookup ? "T by W" : "W * A");
-  const bool unpacks = compute.strategy == Strategy::dot || compute.strategy == Strategy::tile;
-  compute.offset = 0;
-  if (compute.strategy == Strategy::madd) return;
-  if (!in.accept("{")) {
-    if (unpacks) in.expect("{");
-    return;
-  }
-  if (unpacks) {
-    in.expect("offset");
-    compute.offset = small_number(in, "an offset");
-    if (compute.offset != 0) in.expect_all(", correct - sum_k A");
-    if (in.accept("}")) return;
-    in.expect(",");
-  }
-  do {
-    parse_part(in, kernel);
-  } while (in.accept(","));
-  in.expect("}");
+  const std::string word = in.word("a strategy");
+  const std::optional<Strategy> strategy = strategy_named(word);
+  if (!strategy) return in.fail(fmt::format("'{}' is no strategy", word), place);
+  kernel.compute = row(*strategy).compute;
+  expect_text(in, row(*strategy).operands);
+  row(*strategy).parse_knobs(in, kernel);
 }
 
 void parse_epilogue(Lexer& in, Kernel& kernel) {

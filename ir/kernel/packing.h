@@ -37,9 +37,12 @@ struct Holds {
 
 // A group of weights is a run of codes, each for `weights_per_code` weights. Code i has its low `code_bits`
 // bits in byte i * code_bits / 8, at `first_bit` + `bit_step` times its place there; with `high_bits`, its
-// highest bit is bit i of the group's last byte. Tables for mirrored codes hold the lower half of them: the
-// others, with a sign in the highest bit, stand for the same trits negated. (Signs of g3b5s are part of what
-// is looked up: sums of a group's eight codes do not fit the bytes that mirrored ones are added in.)
+// highest bit is bit i of the group's last byte.
+//
+// With `half_table`, a code c with its highest bit s set stands for the negated trits of the code c - s. So
+// look-up tables hold the codes without that bit alone, and what they give is negated where the bit is set.
+// (g3b5s has such codes too, but its tables hold all of them: sums of activations that are negated after the
+// look-up are added in bytes, and those of the eight codes of a group do not fit.)
 struct PackingRow {
   Packing packing;
   std::string_view name;
@@ -51,12 +54,12 @@ struct PackingRow {
   int first_bit, bit_step;  // bit_step is negative if the first code is in the high bits
   bool high_bits;
   std::string_view meaning;
-  bool mirrored = false;
+  bool half_table = false;
 
   int codes_per_group() const { return weights_per_group / weights_per_code; }
   int codes_per_byte() const { return 8 / code_bits; }
   int code_count() const { return 1 << (code_bits + high_bits); }  // codes that the bits can hold
-  int table_entries() const { return mirrored ? code_count() / 2 : code_count(); }  // of a look-up table
+  int table_entries() const { return half_table ? code_count() / 2 : code_count(); }  // of a look-up table
 };
 
 inline constexpr std::array<PackingRow, 15> packings = {{

@@ -17,7 +17,7 @@ std::string print_activations(const Operand& a) {
 
 std::string print_weights(const Operand& w) {
   std::string text = fmt::format("{}[n,k]", name(w.element));
-  if (w.zero_point != 0) text += fmt::format("  zero {}", w.zero_point);
+  if (w.zero_point != 0) text += fmt::format("  zero point {}", w.zero_point);
   switch (w.scaling) {
     case Scaling::none: return text;
     case Scaling::tensor: return text + fmt::format("  scale {} per tensor", name(w.scale));
@@ -61,7 +61,10 @@ Operand parse_activations(Lexer& in) {
 Operand parse_weights(Lexer& in) {
   Operand w = {parse_element(in, "the element type of W"), Scaling::none};
   in.expect_all("[ n , k ]");
-  if (in.accept("zero")) w.zero_point = in.integer("a zero point");
+  if (in.accept("zero")) {
+    in.expect("point");
+    w.zero_point = in.integer("a zero point");
+  }
   if (!in.accept("scale")) return w;
   w.scale = parse_element(in, "the element type of the scales");
   in.expect("per");

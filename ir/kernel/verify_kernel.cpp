@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/kernel/kernel_shape.h"
+#include "ir/kernel/strategies/strategy_row.h"
 #include "ir/kernel/verify_kernel.h"
 #include "ir/lexer.h"
 
@@ -15,21 +16,23 @@ constexpr int64_t largest_zero_point = 15;
 
 class KernelVerifier {
  public:
-  KernelVerifier(const Kernel& kernel, const KernelPlaces& places) : kernel_(kernel), places_(places) {}
+  KernelVerifier(const Kernel& kernel, const KernelPlaces& places)
+      : kernel_(kernel), places_(places), strategy_(row(kernel.strategy())), findings_{kernel, places, {}} {}
 
   std::vector<Error> run() {
     if (!is_word(kernel_.name))
       report(places_.problem, fmt::format("'{}' is no name: letters, digits and '_' make one", kernel_.name));
     check_problem();
     check_layouts();
-    if (found_.empty()) check_strategy();
-    if (found_.empty()) check_schedule();
-    if (found_.empty()) check_compute();
-    return std::move(found_);
+    if (right()) check_strategy();
+    if (right()) check_schedule();
+    if (right()) check_compute();
+    return std::move(findings_.errors);
   }
 
  private:
-  void report(const Location& where, std::string message) { found_.push_back({std::move(message), where}); }
+  bool right() const { return findings_.errors.empty(); }
+  void report(const Location& where, std::string message) { findings_.report(where, std::move(message)); }
 
   Location loop_place(size_t i) const { return i < places_.loops.size() ? places_.loops[i] : Location{}; }
 
@@ -123,7 +126,7 @@ class KernelVerifier {
       if (row(kernel_.scales->packing).name != name(problem.w.scale))
         report(places_.scales, fmt::format("scales are {}", name(problem.w.scale)));
     }
-    if (!found_.empty()) return;
+    if (!right()) return;
     const LayoutMap map(kernel_.weights, problem.n, problem.k);
     if (map.padded_n() > output_stride(problem))
       report(places_.weights, fmt::format("n is padded to {}, past the row of C, which has {}",
@@ -172,14 +175,10 @@ class KernelVerifier {
       inside_k |= loop.axis == Axis::k;
     }
     if (!inside_k) report(places_.problem, "the schedule has no loop over k");
-    const int64_t rows = seen[0] ? tile[0] : problem.m;
-    const bool tiles = kernel_.compute.strategy == Strategy::tile;
-    if (found_.empty() && rows != 1 && !(tiles && (rows == 2 || rows == 16)))
-      report(places_.problem, tiles ? "the innermost tile of m must be 1, 2 (pairs) or 16 (matrices)"
-                                    : "the innermost tile of m must be 1");
-    if (found_.empty()) check_unrolling();
-    if (found_.empty()) check_leaf(tile[2]);
-    if (found_.empty()) check_strides();
+    if (right()) check_rows_of_tile(seen[0] ? tile[0] : problem.m);
+    if (right()) check_unrolling();
+    if (right()) check_innermost_tile(tile[2]);
+    if (right()) check_strides();
     if (kernel_.schedule.prefetch_bytes < 0 || kernel_.schedule.prefetch_bytes > (1 << 20))
       report(places_.prefetch, "the prefetch distance must be between 0 and 1 MiB");
   }
@@ -196,25 +195,38 @@ class KernelVerifier {
     }
   }
 
-  // The innermost tile must be what one packed vector holds.
-  void check_leaf(int64_t leaf_k) {
-    const Leaf leaf = leaf_of(kernel_);
-    if (leaf.lanes < 2 || leaf.lanes > 256)
+  void check_rows_of_tile(int64_t rows) {
+    const int64_t wanted = innermost_tile(kernel_).rows;
+    if (rows == wanted) return;
+    if (const TileCompute* tile = std::get_if<TileCompute>(&kernel_.compute))
+      report(places_.problem, fmt::format("the innermost tile of m must be {}, the rows of {}, not {}",
+                                          wanted, row(tile->instruction).name, rows));
+    else
+      report(places_.problem, fmt::format("the innermost tile of m must be {}, not {}", wanted, rows));
+  }
+
+  // The innermost tile must be what one vector of weights holds, or what one instruction multiplies.
+  void check_innermost_tile(int64_t k) {
+    const WeightVector vector = weight_vector(kernel_);
+    if (vector.lanes < 2 || vector.lanes > 256)
       return report(loop_place(kernel_.schedule.loops.size() - 1), "a vector has 2 to 256 lanes");
-    const int64_t wanted_k = kernel_.compute.strategy == Strategy::tile ? tile_shape(kernel_).k : leaf.k;
-    if (leaf_k != wanted_k && kernel_.compute.strategy == Strategy::tile)
+    const int64_t wanted = innermost_tile(kernel_).k;
+    const TileCompute* tile = std::get_if<TileCompute>(&kernel_.compute);
+    if (k != wanted && tile)
+      report(places_.problem, fmt::format("the innermost tile of k must be {}, the inputs of {}, not {}",
+                                          wanted, row(tile->instruction).name, k));
+    else if (k != wanted)
       report(places_.problem,
-             fmt::format("with tiles of so many rows the innermost tile of k must be {}, not {}", wanted_k,
-                         leaf_k));
-    else if (leaf_k != wanted_k)
-      report(places_.problem,
-             fmt::format("the innermost tile of k must be {}, what a vector of {} holds, not {}", leaf.k,
-                         row(kernel_.weights.packing).name, leaf_k));
-    if (kernel_.weights.factors.size() < leaf.factors.size() ||
-        !std::equal(leaf.factors.rbegin(), leaf.factors.rend(), kernel_.weights.factors.rbegin())) {
-      std::string wanted;
-      for (const Factor& factor : leaf.factors) wanted += (wanted.empty() ? "" : ", ") + print(factor);
-      report(places_.weights, fmt::format("for {} lanes the layout must end in [{}]", leaf.lanes, wanted));
+             fmt::format("the innermost tile of k must be {}, what a vector of {} holds, not {}", wanted,
+                         row(kernel_.weights.packing).name, k));
+    const std::vector<Factor>& factors = kernel_.weights.factors;
+    if (factors.size() < vector.factors.size() ||
+        !std::equal(vector.factors.rbegin(), vector.factors.rend(), factors.rbegin())) {
+      std::string wanted_factors;
+      for (const Factor& factor : vector.factors)
+        wanted_factors += (wanted_factors.empty() ? "" : ", ") + print(factor);
+      report(places_.weights,
+             fmt::format("for {} lanes the layout must end in [{}]", vector.lanes, wanted_factors));
     }
   }
 
@@ -227,8 +239,7 @@ class KernelVerifier {
       const int64_t covered = extent.covers;
       const int64_t held = extent.axis == Axis::n ? map.padded_n() : map.padded_k();
       if (extent.axis == Axis::m) continue;
-      // Loops over k walk the panel, which rounds up by itself.
-      if (extent.axis == Axis::k && kernel_.compute.strategy == Strategy::tile) continue;
+      if (extent.axis == Axis::k && strategy_.walks_panel) continue;
       if (covered > held)
         report(loop_place(i), fmt::format("the loops cover {} of {}, the layout holds only {}", covered,
                                           name(extent.axis), held));
@@ -236,11 +247,11 @@ class KernelVerifier {
         report(loop_place(i), fmt::format("the loop crosses a border of the layout: {} steps of {} along {}",
                                           extent.trips, extent.step, name(extent.axis)));
     }
-    if (!kernel_.scales || !found_.empty()) return;
+    if (!kernel_.scales || !right()) return;
     const LayoutMap scales(*kernel_.scales, problem.n, ceil_divide(problem.k, problem.w.group));
-    const Leaf leaf = leaf_of(kernel_);
-    if (scales.stride(Axis::n, 1, leaf.lanes) != 1)
-      report(places_.scales, fmt::format("the scales of {} outputs must lie side by side", leaf.lanes));
+    const int lanes = weight_vector(kernel_).lanes;
+    if (scales.stride(Axis::n, 1, lanes) != 1)
+      report(places_.scales, fmt::format("the scales of {} outputs must lie side by side", lanes));
     for (size_t i = 0; i < extents.size(); ++i) {
       const LoopExtent& extent = extents[i];
       const bool n = extent.axis == Axis::n && extent.kind != LoopKind::vector;
@@ -260,29 +271,21 @@ class KernelVerifier {
     return false;
   }
 
-  // What the kernel's tile is like depends on the strategy: it must fit the problem and the packing.
+  // Whether the strategy fits the problem and the packing, which decide what its innermost tile is.
   void check_strategy() {
-    const Compute& compute = kernel_.compute;
-    const PackingRow& packing = row(kernel_.weights.packing);
-    if (kernel_.problem.is_quantized() == (compute.strategy == Strategy::madd))
-      return report(places_.compute, fmt::format("{} needs {} weights", name(compute.strategy),
-                                                 compute.strategy == Strategy::madd ? "dense" : "ternary"));
-    if (compute.strategy == Strategy::addsub && packing.packing != Packing::planes)
-      report(places_.compute, "addsub needs masks: packing planes");
-    check_units();
-    if (compute.strategy != Strategy::lookup) return;
-    if (!can_look_up(packing.packing, compute.quads))
-      report(places_.compute, fmt::format("there are no tables{} for the codes of {}",
-                                          compute.quads ? " of quads" : "", packing.name));
+    if (kernel_.problem.is_quantized() != strategy_.multiplies_quantized)
+      return report(places_.compute, fmt::format("{} needs {} weights", strategy_.name,
+                                                 strategy_.multiplies_quantized ? "ternary" : "dense"));
+    check_group_of_vectors();
+    strategy_.check_packing(findings_);
   }
 
-  // An exact sum ends where its group does, so groups are whole vectors of packed weights. Strategy tile
-  // walks unpacked ones: see check_leaf.
-  void check_units() {
+  // An exact sum ends where its group does, so groups are whole vectors of packed weights, unless a panel is
+  // walked.
+  void check_group_of_vectors() {
     const Problem& problem = kernel_.problem;
-    if (!problem.is_quantized() || !problem.is_grouped() || kernel_.compute.strategy == Strategy::tile)
-      return;
-    const int64_t inputs = leaf_of(kernel_).k;
+    if (!problem.is_quantized() || !problem.is_grouped() || strategy_.walks_panel) return;
+    const int64_t inputs = weight_vector(kernel_).k;
     if (problem.sum_group() % inputs != 0)
       report(places_.weights,
              fmt::format("a group of {} inputs is not whole vectors of {}, of {} inputs each",
@@ -298,9 +301,9 @@ class KernelVerifier {
       report(places_.compute, fmt::format("a scale every {} inputs needs a loop 'k by {}'", group, group));
       return;
     }
-    if (problem.is_quantized() && kernel_.compute.widen_every_k > problem.sum_group())
+    if (widen_every_k(kernel_.compute) > problem.sum_group())
       report(places_.compute, fmt::format("partial sums of {} inputs are more than a group of {}",
-                                          kernel_.compute.widen_every_k, problem.sum_group()));
+                                          widen_every_k(kernel_.compute), problem.sum_group()));
   }
 
   void check_epilogue() {
@@ -312,32 +315,12 @@ class KernelVerifier {
   }
 
   void check_compute() {
-    const Compute& compute = kernel_.compute;
     check_group_loops();
-    if (compute.strategy == Strategy::madd) {
-      if (kernel_.epilogue != Epilogue::plain || kernel_.quantizes_rows)
-        report(places_.epilogue, "dense products are written as they are: C = acc");
-      return;
-    }
-    check_epilogue();
-    if (compute.widen_every_k != 0 && !has_k_loop_of(compute.widen_every_k))
-      report(places_.compute, fmt::format("widening every {} inputs needs a loop 'k by {}'",
-                                          compute.widen_every_k, compute.widen_every_k));
-    switch (compute.strategy) {
-      case Strategy::dot: check_unpacking(); break;
-      case Strategy::tile:
-        check_unpacking();
-        if (compute.widen_every_k != 0 && tile_shape(kernel_).unit != TileUnit::quads)
-          report(places_.compute, "only tiles of one row have partial sums");
-        if (compute.in_place != 1) report(places_.compute, "tile has no sums of digits in place");
-        check_tile();
-        break;
-      case Strategy::lookup: check_lookup(); break;
-      case Strategy::addsub:
-        if (leaf_of(kernel_).lanes % 8 != 0) report(places_.compute, "masks have whole bytes of outputs");
-        break;
-      case Strategy::madd: break;
-    }
+    if (kernel_.problem.is_quantized()) check_epilogue();
+    const int64_t inputs = widen_every_k(kernel_.compute);
+    if (inputs != 0 && !has_k_loop_of(inputs))
+      report(places_.compute, fmt::format("widening every {0} inputs needs a loop 'k by {0}'", inputs));
+    strategy_.check_knobs(findings_);
   }
 
   // What a call has of a row of C must be all of it.
@@ -354,51 +337,10 @@ class KernelVerifier {
     }
   }
 
-  void check_unpacking() {
-    const Compute& compute = kernel_.compute;
-    const PackingRow& packing = row(kernel_.weights.packing);
-    if (compute.offset != 0 && compute.offset != 1) report(places_.compute, "the offset must be 0 or 1");
-    if (compute.widen_every_k != 0 && compute.offset == 0)
-      report(places_.compute, "partial sums in i16 need unsigned codes: offset 1");
-    if (!can_unpack(packing.packing, compute.unpack))
-      report(places_.compute, fmt::format("{} cannot be unpacked by {}", packing.name, name(compute.unpack)));
-    if (compute.in_place == 1) return;
-    const bool fits = compute.in_place >= 2 && compute.in_place <= 4;
-    if (!fits || packing.code_bits != 2 || compute.unpack != Unpack::fields || compute.offset == 0)
-      report(places_.compute, "2 to 4 digits in place need fields of two bits and offset 1");
-  }
-
-  // The panel: whole vectors, evenly spaced in the layout; units of 16 outputs, or of whole blocks.
-  void check_tile() {
-    const TileShape shape = tile_shape(kernel_);
-    const Leaf leaf = leaf_of(kernel_);
-    const LayoutMap map(kernel_.weights, kernel_.problem.n, kernel_.problem.k);
-    if (shape.outputs % leaf.lanes != 0 || !map.stride(Axis::n, leaf.lanes, shape.outputs / leaf.lanes))
-      report(places_.problem,
-             fmt::format("a panel of {} outputs is not whole vectors, evenly spaced in the layout",
-                         shape.outputs));
-    if (shape.inputs > activation_stride(kernel_.problem))
-      report(places_.problem, fmt::format("a panel of {} inputs is past the row of A", shape.inputs));
-    if (shape.unit == TileUnit::matrices && leaf.lanes != 16)
-      report(places_.problem, "matrices have 16 outputs: 'vector n by 16'");
-    if (shape.unit == TileUnit::pairs && (leaf.lanes % 4 != 0 || leaf.digits % 2 != 0))
-      report(places_.problem,
-             "pairs need vectors of whole blocks of 4 outputs, and groups of an even number of weights");
-  }
-
-  void check_lookup() {
-    const Compute& compute = kernel_.compute;
-    if (compute.quads && compute.widen_every_k != 0)
-      report(places_.compute, "sums of quads are never partial");
-    if (!compute.quads && compute.widen_every_k == 0)
-      report(places_.compute, "sums of look-ups are partial for a while: widen every k");
-    if (!compute.quads && leaf_of(kernel_).lanes % 16 != 0)
-      report(places_.compute, "look-ups work on whole blocks of 16 outputs");
-  }
-
   const Kernel& kernel_;
   const KernelPlaces& places_;
-  std::vector<Error> found_;
+  const StrategyRow& strategy_;
+  Findings findings_;
 };
 
 }  // namespace

@@ -180,7 +180,7 @@ TEST_F(BundleTest, EveryRecipeCanBeBundled) {
 
 TEST(Bundle, PreparationsAreCompiledOnceForAllThatShareThem) {
   const Target target = targets::load_target("x86-64-v3").take();
-  const kernels::Recipe recipe{ir::Packing::g2b4, ir::Strategy::lookup, ir::Unpack::fields, 0};
+  const kernels::Recipe recipe{ir::Packing::g2b4, ir::LookupCompute{}};
   std::vector<ir::Kernel> kernels;
   for (const int64_t n : {32, 64, 96})
     kernels.push_back(

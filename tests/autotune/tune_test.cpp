@@ -88,7 +88,7 @@ TEST(Tune, ASampleIsMeasuredAndChoosesNothing) {
     ASSERT_LE(bucket.trials.size(), 26u);
     for (const Trial& trial : bucket.trials) {
       EXPECT_NE(trial.measured(), !trial.refused.empty()) << print(trial.candidate);
-      strategies.emplace(ir::name(trial.candidate.recipe.strategy));
+      strategies.emplace(ir::name(trial.candidate.recipe.strategy()));
     }
   }
   EXPECT_GT(strategies.size(), 1u);

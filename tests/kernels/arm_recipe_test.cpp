@@ -90,12 +90,9 @@ TEST(ArmRecipes, HaveEveryStrategyThatTheInstructionsAllow) {
     return targets::legality_errors(make_kernel(recipe, problem, target), target).empty();
   };
   using ir::Packing;
-  using ir::Strategy;
-  using ir::TileUnit;
-  using ir::Unpack;
-  const Recipe lookup{Packing::g2b4, Strategy::lookup, Unpack::fields, 0};
-  const Recipe pairs{Packing::b2, Strategy::tile, Unpack::fields, 1, 1, false, TileUnit::pairs};
-  const Recipe masks{Packing::planes, Strategy::addsub, Unpack::fields, 0};
+  const Recipe lookup{Packing::g2b4, ir::LookupCompute{}};
+  const Recipe pairs{Packing::b2, ir::TileCompute{ir::TileInstruction::mma_2x8x2}};
+  const Recipe masks{Packing::planes, ir::AddsubCompute{}};
   for (const std::string name : {"armv8-a", "neoverse-n1", "apple-m2", "neoverse-v1"}) {
     EXPECT_TRUE(is_legal({}, name)) << name;
     EXPECT_TRUE(is_legal(lookup, name)) << name;

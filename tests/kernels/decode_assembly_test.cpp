@@ -17,12 +17,12 @@ namespace {
 
 int64_t most_stack_accesses(const ir::Kernel& kernel, const ir::Program& program,
                             const codegen::AssemblyCensus& census) {
-  switch (kernel.compute.strategy) {
+  switch (kernel.strategy()) {
     case ir::Strategy::dot:
     case ir::Strategy::lookup:
       // Sums that are widened may wait on the stack: they are wanted once in an iteration of hundreds of
       // instructions.
-      return kernel.compute.widen_every_k != 0 ? 3 * program.registers[0].count : 0;
+      return widen_every_k(kernel.compute) != 0 ? 3 * program.registers[0].count : 0;
     case ir::Strategy::tile: {
       // Panels lie there; each of their vectors is read once for four pairs of rows.
       const auto pairs = census.mnemonics.find("smmla");
@@ -101,12 +101,12 @@ TEST_P(GoldenRecipe, InnerLoop) {
 
 INSTANTIATE_TEST_SUITE_P(Homes, GoldenRecipe,
                          ::testing::Values(Home{"neoverse-n1", 1, "g2b4 lookup", "tbl"},
-                                           Home{"apple-m2", 512, "b2 tile pairs", "smmla"},
+                                           Home{"apple-m2", 512, "b2 tile mma_2x8x2", "smmla"},
                                            Home{"neoverse-v1", 1, "g2b4 lookup", "tbl"},
                                            Home{"zen4", 1, "g3b5 dot table", "vpermb"},
                                            Home{"zen4", 1, "g5b8s lookup", "vpermt2b"},
                                            Home{"zen4", 1, "b2 dot", "vpdpbusd"},
-                                           Home{"sapphire-rapids", 512, "b2 tile matrices", "tdpbssd"}),
+                                           Home{"sapphire-rapids", 512, "b2 tile mma_16x64x16", "tdpbssd"}),
                          [](const auto& tested) {
                            std::string name = tested.param.recipe + "_" + tested.param.target;
                            for (char& letter : name) {

@@ -181,9 +181,9 @@ TEST(Recipe, OneLayoutServesEveryNumberOfRowsAndTheStrategiesThatShareIt) {
   };
   for (const Recipe& recipe : recipes(ir::Element::trit)) {
     EXPECT_EQ(layout(recipe, 1), layout(recipe, 512)) << print(recipe);
-    const bool shared =
-        recipe.strategy == ir::Strategy::dot || recipe.strategy == ir::Strategy::tile || recipe.quads;
-    const Recipe plain{recipe.packing, ir::Strategy::dot, plain_unpack(recipe.packing)};
+    const ir::LookupCompute* lookup = std::get_if<ir::LookupCompute>(&recipe.compute);
+    const bool shared = unpacking_of(recipe.compute) || (lookup && lookup->by_dot4);
+    const Recipe plain{recipe.packing, ir::DotCompute{{1, plain_unpack(recipe.packing)}}};
     if (shared) {
       EXPECT_EQ(layout(recipe, 1), layout(plain, 1)) << print(recipe);
     }

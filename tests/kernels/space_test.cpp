@@ -54,7 +54,7 @@ TEST(Knobs, OfRowsMakeTilesOfEqualHeight) {
     const targets::Target cpu = target(name);
     for (int64_t m = 1; m <= 40; ++m) {
       for (const ir::Packing packing : {ir::Packing::b2, ir::Packing::g3b5}) {
-        const Recipe recipe{packing, ir::Strategy::dot, plain_unpack(packing)};
+        const Recipe recipe{packing, ir::DotCompute{{1, plain_unpack(packing)}}};
         const int64_t rows = default_knobs(recipe, trits(m), cpu).tile_rows;
         const int64_t tiles = ir::ceil_divide(m, rows);
         EXPECT_LT(tiles * rows - m, tiles) << name << ", " << m << " rows in tiles of " << rows;
@@ -95,8 +95,8 @@ TEST(Space, SaysWhatACpuLacks) {
       if (print(refusal.recipe) == recipe) return refusal.reason;
     return std::string("not refused");
   };
-  EXPECT_EQ(reason_of("b2 tile matrices"), "matrices need amx-int8");
-  EXPECT_EQ(reason_of("b2 tile pairs"), "x86 has no instruction that multiplies pairs of rows");
+  EXPECT_EQ(reason_of("b2 tile mma_16x64x16"), "mma_16x64x16 needs amx-int8");
+  EXPECT_EQ(reason_of("b2 tile mma_2x8x2"), "mma_2x8x2 needs i8mm");
 }
 
 // A few of each, for there are very many.
@@ -138,7 +138,7 @@ TEST(Space, OtherRowsCanShareALayout) {
 }
 
 TEST(Knobs, BlocksOfInputsAreOfTheLayoutWhereTheyPadIt) {
-  const Recipe recipe{ir::Packing::b2, ir::Strategy::dot, plain_unpack(ir::Packing::b2)};
+  const Recipe recipe{ir::Packing::b2};
   const auto share = [&](int64_t k) {
     Knobs knobs = default_knobs(recipe, trits(1), target("zen5"));
     knobs.block_inputs = 64;

@@ -155,7 +155,7 @@ TEST(WholeRows, TheNextProductTakesThem) {
   Random random(5);
   const targets::Target target = testing::listed_target("generic");
   constexpr int64_t m = 3, k = 90, hidden = 77, n = 50;
-  for (const Recipe& recipe : {Recipe{}, Recipe{ir::Packing::g5b8, ir::Strategy::dot, ir::Unpack::table}}) {
+  for (const Recipe& recipe : {Recipe{}, Recipe{ir::Packing::g5b8, ir::DotCompute{{1, ir::Unpack::table}}}}) {
     const ir::Kernel first = with_quantized_rows(make_kernel(recipe, ternary(m, hidden, k), target));
     const ir::Kernel next = make_kernel(recipe, ternary(m, n, hidden), target);
     const ir::MatmulInputs inputs = testing::random_inputs(first.problem, random.engine());

@@ -1,5 +1,5 @@
 // Kernels drawn at random from all that verify accepts, for differential tests: other lanes, interleaving,
-// blocks, orders of loops and offsets than any default would pick.
+// blocks, orders of loops and zero points than any default would pick.
 #pragma once
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include "codegen/lower/lower.h"
 #include "ir/kernel/kernel.h"
 #include "ir/kernel/kernel_shape.h"
+#include "ir/kernel/strategies/strategy_row.h"
 #include "ir/kernel/verify_kernel.h"
 #include "ir/program/verify_program.h"
 #include "targets/legal.h"
@@ -37,7 +38,8 @@ class KernelMaker {
  private:
   int64_t up_to(int64_t most) { return random_.pick(1, most); }
   bool is_lanewise_lookup() const {
-    return kernel_.compute.strategy == ir::Strategy::lookup && !kernel_.compute.quads;
+    const ir::LookupCompute* lookup = std::get_if<ir::LookupCompute>(&kernel_.compute);
+    return lookup && !lookup->by_dot4;
   }
 
   void draw_problem() {
@@ -68,14 +70,16 @@ class KernelMaker {
 
   void draw_strategy() {
     using ir::Strategy;
-    kernel_.compute = {Strategy::madd, 0, 0};
+    kernel_.compute = ir::MaddCompute{};
     if (!kernel_.problem.is_quantized()) return;
-    kernel_.compute.strategy = random_.choose(
+    Strategy strategy = random_.choose(
         std::vector{Strategy::dot, Strategy::dot, Strategy::lookup, Strategy::tile, Strategy::addsub});
     // No codes of several i2 are packed.
-    if (kernel_.problem.w.element == ir::Element::i2 && kernel_.compute.strategy == Strategy::lookup)
-      kernel_.compute.strategy = Strategy::dot;
-    kernel_.compute.quads = kernel_.compute.strategy == Strategy::lookup && random_.coin();
+    if (kernel_.problem.w.element == ir::Element::i2 && strategy == Strategy::lookup)
+      strategy = Strategy::dot;
+    kernel_.compute = row(strategy).compute;
+    if (ir::LookupCompute* lookup = std::get_if<ir::LookupCompute>(&kernel_.compute))
+      lookup->by_dot4 = random_.coin();
   }
 
   void draw_lanes() {
@@ -83,16 +87,16 @@ class KernelMaker {
     if (!kernel_.problem.is_quantized() || target_.architecture == targets::Architecture::any)
       choices = {2, 3, 4, 5, 7, 8, 12, 16, 24, 32};
     if (is_lanewise_lookup()) choices = {16, 32, 64};
-    if (kernel_.compute.strategy == ir::Strategy::addsub) choices = {8, 16, 32};
+    if (kernel_.strategy() == ir::Strategy::addsub) choices = {8, 16, 32};
     lanes_ = random_.choose(choices);
   }
 
   ir::Packing draw_packing() {
     if (!kernel_.problem.is_quantized()) return *ir::packing_named(name(kernel_.problem.w.element));
-    if (kernel_.compute.strategy == ir::Strategy::addsub) return ir::Packing::planes;
+    if (kernel_.strategy() == ir::Strategy::addsub) return ir::Packing::planes;
     std::vector<ir::Packing> choices;
     for (const ir::PackingRow& packing : ir::packings) {
-      const bool looks_up = kernel_.compute.strategy == ir::Strategy::lookup;
+      const bool looks_up = kernel_.strategy() == ir::Strategy::lookup;
       if (can_hold(packing.packing, kernel_.problem.w.element) && (!looks_up || packing.weights_per_code > 1))
         choices.push_back(packing.packing);
     }
@@ -104,18 +108,19 @@ class KernelMaker {
     using ir::Axis;
     kernel_.weights.packing = draw_packing();
     kernel_.schedule.loops = {{ir::LoopKind::vector, Axis::n, lanes_}};
-    const ir::Leaf leaf = leaf_of(kernel_);
+    const ir::WeightVector vector = weight_vector(kernel_);
     kernel_.schedule.loops.clear();
-    leaf_k_ = leaf.k;
+    step_k_ = vector.k;
     n_block_ = lanes_ * up_to(4);
-    k_block_ = leaf_k_ * up_to(6);
+    k_block_ = step_k_ * up_to(6);
     if (kernel_.problem.is_grouped()) k_block_ = kernel_.problem.outer_group();
     std::vector<ir::Factor> outer = {{Axis::n, 0, n_block_}, {Axis::k, 0, k_block_}};
     if (n_block_ != lanes_) outer.push_back({Axis::n, n_block_, lanes_});
-    if (k_block_ != leaf_k_) outer.push_back({Axis::k, k_block_, leaf_k_});
+    if (k_block_ != step_k_) outer.push_back({Axis::k, k_block_, step_k_});
     std::shuffle(outer.begin(), outer.end(), random_.engine());
     kernel_.weights.factors = outer;
-    kernel_.weights.factors.insert(kernel_.weights.factors.end(), leaf.factors.begin(), leaf.factors.end());
+    kernel_.weights.factors.insert(kernel_.weights.factors.end(), vector.factors.begin(),
+                                   vector.factors.end());
     if (kernel_.problem.w.scaling != ir::Scaling::group) return;
     const ir::Packing packing = *ir::packing_named(name(kernel_.problem.w.scale));
     kernel_.scales = ir::Layout{packing, {{Axis::n, 0, lanes_}, {Axis::k, 0, 1}}, 64};
@@ -132,11 +137,16 @@ class KernelMaker {
     using ir::LoopKind;
     const int64_t m = kernel_.problem.m;
     const auto outer = [&] { return random_.pick(0, 3) == 0 ? LoopKind::unroll : LoopKind::sequential; };
-    const bool tiles = kernel_.compute.strategy == ir::Strategy::tile;
-    // Units of strategy tile: rows, and inputs.
-    const int64_t unit_rows = !tiles ? 1 : lanes_ == 16 && random_.coin() ? 16 : random_.coin() ? 2 : 1;
-    if (tiles) leaf_k_ = unit_rows == 16 ? 64 : 4 * unit_rows;
-    if (tiles) k_block_ = leaf_k_ * up_to(3);
+    ir::TileCompute* tile = std::get_if<ir::TileCompute>(&kernel_.compute);
+    if (tile) {
+      using ir::TileInstruction;
+      tile->instruction = lanes_ == 16 && random_.coin() ? TileInstruction::mma_16x64x16
+                          : random_.coin()               ? TileInstruction::mma_2x8x2
+                                                         : TileInstruction::dot4;
+      step_k_ = row(tile->instruction).inputs;
+      k_block_ = step_k_ * up_to(3);
+    }
+    const int64_t unit_rows = tile ? row(tile->instruction).rows : 1;
     if (kernel_.problem.is_grouped()) k_block_ = kernel_.problem.outer_group();
     const int64_t row_tile = unit_rows * up_to(std::min<int64_t>(m + 1, unit_rows == 16 ? 2 : 4));
     const int64_t tile_vectors = random_.choose(std::vector<int64_t>{1, 2, n_block_ / lanes_});
@@ -149,10 +159,10 @@ class KernelMaker {
     if (random_.pick(0, 3) != 0 || kernel_.problem.is_grouped()) add(LoopKind::sequential, Axis::k, k_block_);
     if (kernel_.problem.is_grouped() && kernel_.problem.sum_group() != k_block_)
       add(LoopKind::sequential, Axis::k, kernel_.problem.sum_group());
-    if (random_.pick(0, 4) == 0) add(outer(), Axis::k, leaf_k_ * 2);
-    add(random_.coin() ? LoopKind::unroll : LoopKind::sequential, Axis::k, leaf_k_);
+    if (random_.pick(0, 4) == 0) add(outer(), Axis::k, step_k_ * 2);
+    add(random_.coin() ? LoopKind::unroll : LoopKind::sequential, Axis::k, step_k_);
     if (random_.pick(0, 4) == 0)
-      add(random_.coin() ? LoopKind::unroll : LoopKind::sequential, Axis::k, leaf_k_);
+      add(random_.coin() ? LoopKind::unroll : LoopKind::sequential, Axis::k, step_k_);
 
     const bool rows_first = random_.coin();
     if (rows_first) add(LoopKind::unroll, Axis::m, unit_rows);
@@ -163,20 +173,20 @@ class KernelMaker {
   }
 
   void draw_compute() {
-    ir::Compute& compute = kernel_.compute;
-    const bool unpacks = compute.strategy == ir::Strategy::dot || compute.strategy == ir::Strategy::tile;
-    if (unpacks) {
-      compute.offset = random_.pick(0, 3) == 0 ? 0 : 1;
-      compute.unpack = plain_unpack(kernel_.weights.packing);
+    ir::Unpacking* unpacking = unpacking_of(kernel_.compute);
+    ir::DotCompute* dot = std::get_if<ir::DotCompute>(&kernel_.compute);
+    if (unpacking) {
+      unpacking->zero_point = random_.pick(0, 3) == 0 ? 0 : 1;
+      unpacking->unpack = plain_unpack(kernel_.weights.packing);
       if (random_.coin())
-        compute.unpack =
+        unpacking->unpack =
             random_.choose(std::vector{ir::Unpack::fields, ir::Unpack::table, ir::Unpack::multiply});
-      if (random_.pick(0, 3) == 0) compute.in_place = static_cast<int>(random_.pick(2, 4));
     }
-    const bool widens = compute.strategy == ir::Strategy::dot      ? compute.offset == 1 && random_.coin()
-                        : compute.strategy == ir::Strategy::addsub ? random_.coin()
-                                                                   : is_lanewise_lookup();
-    if (widens) compute.widen_every_k = random_.choose(std::vector<int64_t>{leaf_k_, 2 * leaf_k_, k_block_});
+    if (dot && random_.pick(0, 3) == 0) dot->fields_per_shift = static_cast<int>(random_.pick(2, 4));
+    const bool may_widen = dot ? unpacking->zero_point == 1 : kernel_.strategy() == ir::Strategy::addsub;
+    if (is_lanewise_lookup() || (may_widen && random_.coin()))
+      set_widen_every_k(kernel_.compute,
+                        random_.choose(std::vector<int64_t>{step_k_, 2 * step_k_, k_block_}));
   }
 
   // By a generator of its own: ends do not change which kernels follow.
@@ -194,7 +204,7 @@ class KernelMaker {
   Random& random_;
   const targets::Target& target_;
   ir::Kernel kernel_;
-  int64_t lanes_ = 0, leaf_k_ = 0, n_block_ = 0, k_block_ = 0;
+  int64_t lanes_ = 0, step_k_ = 0, n_block_ = 0, k_block_ = 0;
 };
 
 // A kernel that is right, legal on the target and whose sums are proved to fit.

@@ -14,10 +14,10 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-ir::Kernel dot_kernel(int lanes, int offset = 1, bool widens = false) {
-  const std::string compute = offset == 0 ? "offset 0"
-                              : widens    ? "offset 1, correct -sum_k A, partial i16, widen every k 16"
-                                          : "offset 1, correct -sum_k A";
+ir::Kernel dot_kernel(int lanes, int zero_point = 1, bool widens = false) {
+  const std::string compute = zero_point == 0 ? "zero point 0"
+                              : widens ? "zero point 1, correct -sum_k A, partial i16, widen every k 16"
+                                       : "zero point 1, correct -sum_k A";
   const Expected<ir::ParsedKernel> parsed =
       ir::parse_kernel(fmt::format("kernel @dot {{ problem matmul m=1 n={0} k=64 {{ A: f32[m,k] quantize i8 "
                                    "absmax per m W: trit[n,k] scale f32 "
@@ -122,6 +122,11 @@ TEST(Legal, LookUps) {
   EXPECT_THAT(legality_errors(lookup_kernel(64), x86({Feature::avx2})),
               ElementsAre("vectors of 512 bits are wider than the target's 256",
                           "looking sums up on 512 bits needs avx512bw"));
+}
+
+TEST(Legal, InstructionsOfTilesNeedFeaturesThatExist) {
+  for (const ir::TileInstructionRow& instruction : ir::tile_instructions)
+    EXPECT_TRUE(instruction.feature.empty() || find_feature(instruction.feature)) << instruction.name;
 }
 
 TEST(Legal, PortableCodeTakesEverything) {

@@ -37,7 +37,7 @@ constexpr const char* kernel_text = R"(kernel @mine {
     for k by 16
     vector n by 8
   }
-  compute dot W*A { offset 1, correct -sum_k A }
+  compute dot W*A { zero point 1, correct -sum_k A }
   epilogue C = f32(acc) / sa[m] * sw
 }
 )";
@@ -89,7 +89,7 @@ TEST_F(AsmTest, MistakesInAKernelHaveFileLineAndColumn) {
   refused(with("sw\n}", "sw\n"), ":18:1: expected '}' but found the end");
   refused(with("n by 8\n    for", "n by 12\n    for"),
           ":13:5: a step of 8 does not divide the enclosing tile of 12");
-  refused(with("offset 1,", "offset 3,"), ":15:3: the offset must be 0 or 1");
+  refused(with("zero point 1,", "zero point 3,"), ":15:3: the zero point must be 0 or 1");
   refused("", ":1:1: expected 'kernel' but found the end");
   refused(std::string(100, '\0'), ":1:1: expected 'kernel'");
   refused(with("m=1 ", "m=0 "), ":2:3: m must be between 1 and 65536, not 0");
@@ -130,8 +130,9 @@ TEST_F(AsmTest, KernelsThatATargetCannotRun) {
   expect_refused(
       "--target x86-64-v2 --kernel '" + file + "'",
       "kernel mine is not legal on x86-64-v2: vectors of 256 bits are wider than the target's 128");
-  const std::string offset = write("signed.kernel", with("offset 1, correct -sum_k A", "offset 0"));
-  expect_refused("--target x86-64-v3 --kernel '" + offset + "'",
+  const std::string zero_point =
+      write("signed.kernel", with("zero point 1, correct -sum_k A", "zero point 0"));
+  expect_refused("--target x86-64-v3 --kernel '" + zero_point + "'",
                  "dot of signed weights on 256 bits needs avxvnniint8");
 }
 

@@ -30,7 +30,7 @@ const targets::Host& host() {
 Choice unusual_choice(int64_t n, int64_t k) {
   const targets::Target& target = host().target;
   Choice choice{{"host", 2}, {}, {}, {}, false, true, "2026-11-21T10:15:00Z"};
-  const kernels::Recipe recipe{ir::Packing::g5b8, ir::Strategy::dot, ir::Unpack::table};
+  const kernels::Recipe recipe{ir::Packing::g5b8, ir::DotCompute{{1, ir::Unpack::table}}};
   for (const int64_t m : {1, 8}) {
     const ir::Problem problem = ir::matmul(m, n, k, {ir::Element::trit, ir::Scaling::tensor});
     choice.kernels.push_back(kernels::make_kernel(recipe, problem, target));

@@ -49,7 +49,7 @@ std::string choice_table(const Choice& choice, const DatabaseFilter& filter) {
     const ir::Kernel& kernel = choice.kernels[i];
     if (!filter.m || *filter.m == kernel.problem.m)
       text += fmt::format("  {:>6} {:>14} {:>12.3f}  {}\n", kernel.problem.m, time(choice.seconds[i]),
-                          choice.ratios[i], name(kernel.compute.strategy));
+                          choice.ratios[i], name(kernel.strategy()));
   }
   return text + "\n";
 }

@@ -40,7 +40,7 @@ std::string short_tooltip(const Bucket& bucket, const Trial& trial) {
 
 // The class that gives a candidate its colour; what was only timed from cache is faint.
 std::string classes(const Trial& trial) {
-  return fmt::format("p {}{}", ir::name(trial.candidate.recipe.strategy),
+  return fmt::format("p {}{}", ir::name(trial.candidate.recipe.strategy()),
                      trial.surprises.empty() ? " faint" : "");
 }
 
@@ -111,7 +111,7 @@ std::string landscape(const Bucket& bucket, size_t winner) {
     const Estimate ratio = trial.ratio;
     const double place = static_cast<double>(rank) + 1;
     plot.line(place, ratio.value - ratio.error, place, ratio.value + ratio.error,
-              fmt::format("error {}", ir::name(trial.candidate.recipe.strategy)));
+              fmt::format("error {}", ir::name(trial.candidate.recipe.strategy())));
     plot.mark(i == 0 ? Marker::diamond : Marker::circle, place, ratio.value, classes(trial),
               tooltip(bucket, i));
     if (i == winner) plot.mark(Marker::ring, place, ratio.value, "winner");
@@ -136,7 +136,7 @@ std::string noise_plot(const Bucket& bucket, size_t winner) {
   plot.text(-most, 1, -4, -4, Anchor::end, "winner");
   for (const double percent : own) plot.mark(Marker::circle, percent, 2, "p round");
   const std::string colour =
-      fmt::format("p {} round", ir::name(bucket.trials[winner].candidate.recipe.strategy));
+      fmt::format("p {} round", ir::name(bucket.trials[winner].candidate.recipe.strategy()));
   for (const double percent : winners) plot.mark(Marker::circle, percent, 1, colour);
   return plot.finish();
 }

@@ -114,7 +114,7 @@ std::string winner_name(const ShapeOutcome& shape, size_t b) {
   if (has_figures(shape))
     return print(shape.search->buckets()[b].trials[shape.options[0].trials[b]].candidate.recipe);
   const ir::Kernel& kernel = shape.choice.kernels[b];
-  return fmt::format("{} {} (known before)", row(kernel.weights.packing).name, name(kernel.compute.strategy));
+  return fmt::format("{} {} (known before)", row(kernel.weights.packing).name, name(kernel.strategy()));
 }
 
 std::string table_row(const ShapeOutcome& shape, size_t b, double largest_speed_up, const Roofs& roofs) {
@@ -175,8 +175,9 @@ std::string key() {
     return fmt::format("<li><svg viewBox=\"0 0 16 16\">{}</svg>{}</li>\n", drawing, text);
   };
   std::string html = "<ul class=\"key\">\n";
-  for (const ir::StrategyRow& row : ir::strategies)
-    html += entry(fmt::format("<circle class=\"p {}\" cx=\"8\" cy=\"8\" r=\"4.5\"/>", row.name), row.name);
+  for (const ir::Strategy strategy : ir::all_strategies)
+    html += entry(fmt::format("<circle class=\"p {}\" cx=\"8\" cy=\"8\" r=\"4.5\"/>", name(strategy)),
+                  name(strategy));
   html += entry("<circle class=\"winner\" cx=\"8\" cy=\"8\" r=\"6\"/>", "chosen");
   html += entry("<path class=\"p\" d=\"M8 2l6 6l-6 6l-6 -6z\"/>", "default kernel");
   html +=

@@ -72,7 +72,8 @@ void find_table_values(const ir::Kernel& kernel, ir::Program& program, std::vect
     if (!zeros || !signs) codes.insert(code_of_trits(packing.packing, trits));
   }
   for (ir::Table& table : program.tables) {
-    const bool of_codes = kernel.compute.unpack == ir::Unpack::table;
+    const ir::Unpacking* unpacking = unpacking_of(kernel.compute);
+    const bool of_codes = unpacking && unpacking->unpack == ir::Unpack::table;
     for (size_t i = 0; i < table.values.size(); ++i) {
       if (!of_codes || codes.count(static_cast<int>(i)) == 1)
         places.push_back({Part::table, nullptr, nullptr, &table.values[i]});
@@ -108,7 +109,7 @@ int64_t largest_sum_shift(const ir::Body& body, const ir::Program& program) {
 // What a change may do without being seen, and why.
 bool is_harmless(const ir::Program& program, const Place& place, int64_t before,
                  const std::vector<int64_t>& trips) {
-  // Of a lane's offset in the tables of a quad, the bits of the code are not looked at.
+  // Look-ups by dot4: of what is added to a code for its byte's table, the bits of the code are not seen.
   if (place.part == Part::table) {
     const ir::Table& table = program.tables.back();
     return table.name == "lanes" && (before ^ *place.number) < table.values[1] &&
@@ -230,11 +231,11 @@ std::optional<ir::Kernel> kernel_without_padding(const kernels::Recipe& recipe, 
                                                  const targets::Target& target) {
   for (int64_t k = 384; k <= 1920; k += 4) {
     for (const int64_t n : {32, 64, 128}) {
-      const int64_t m = recipe.unit == ir::TileUnit::matrices ? 16 : 2;
+      const ir::TileCompute* tile = std::get_if<ir::TileCompute>(&recipe.compute);
+      const int64_t m = tile ? std::max(row(tile->instruction).rows, 2) : 2;
       const ir::Kernel kernel =
           kernels::make_kernel(recipe, ir::matmul(m, n, k, ir::weights_of(weight)), target);
-      const bool panel = kernel.compute.strategy == ir::Strategy::tile;
-      if (!has_padding(kernel) && (!panel || tile_shape(kernel).inputs == k)) return kernel;
+      if (!has_padding(kernel) && (!tile || panel_shape(kernel).inputs == k)) return kernel;
     }
   }
   return std::nullopt;
@@ -262,7 +263,8 @@ TEST(Mutation, OfProgramsThatQuantizeRowsIsCaught) {
   Tally tally;
   const targets::Target target = testing::listed_target("generic");
   for (const kernels::Recipe& recipe : kernels::recipes(ir::Element::trit)) {
-    if (recipe.unpack != ir::Unpack::fields) continue;  // ends in the same way as the others
+    const ir::Unpacking* unpacking = unpacking_of(recipe.compute);
+    if (unpacking && unpacking->unpack != ir::Unpack::fields) continue;  // ends like the others
     const std::optional<ir::Kernel> kernel = kernel_without_padding(recipe, ir::Element::trit, target);
     ASSERT_TRUE(kernel) << print(recipe);
     mutate(kernels::with_quantized_rows(*kernel), random, tally, 40, 8);

@@ -38,7 +38,7 @@ ir::Kernel some_kernel(int64_t m) {
     for k by 16
     vector n by 16
   }
-  compute dot W*A { offset 1, correct -sum_k A }
+  compute dot W*A { zero point 1, correct -sum_k A }
   epilogue C = f32(acc) / sa[m] * sw
 })");
   EXPECT_TRUE(kernel) << kernel.error().text();

@@ -50,7 +50,7 @@ TEST(Resized, IsWhatTheSameKnobsMakeOfFewerRows) {
         const ir::Kernel many = kernels::make_kernel(recipe, knobs, ternary(300));
         for (const int64_t m : {1, 2, 3, 4, 5, 7, 16, 17, 64, 255, 300}) {
           // Of loops that are run once, the order is the same to all.
-          if (m == 1 && outside && recipe.strategy == ir::Strategy::tile) continue;
+          if (m == 1 && outside && recipe.strategy() == ir::Strategy::tile) continue;
           kernels::Knobs balanced = knobs;
           balanced.tile_rows = ir::ceil_divide(m, ir::ceil_divide(m, knobs.tile_rows));
           EXPECT_EQ(print(kernels::resized(many, m)),
@@ -64,7 +64,7 @@ TEST(Resized, IsWhatTheSameKnobsMakeOfFewerRows) {
 
 TEST(Resized, GivesOneRowsKernelsTheLoopsForMore) {
   for (const kernels::Recipe& recipe : kernels::recipes(ir::Element::trit)) {
-    if (recipe.strategy == ir::Strategy::tile) continue;
+    if (recipe.strategy() == ir::Strategy::tile) continue;
     kernels::Knobs knobs = kernels::default_knobs(recipe, ternary(1), target());
     knobs.tile_rows = 1;
     const ir::Kernel one = kernels::make_kernel(recipe, knobs, ternary(1));
@@ -134,8 +134,7 @@ TEST(FindKernel, AnIllegalKernelRulesItsChoiceOutForAllRows) {
   // Matrices need AMX, which this target has not.
   const targets::Target amx = targets::load_target("sapphire-rapids").take();
   Choice mixed = choice_of({1});
-  const kernels::Recipe matrices{ir::Packing::b2, ir::Strategy::tile,    ir::Unpack::fields, 1, 1,
-                                 false,           ir::TileUnit::matrices};
+  const kernels::Recipe matrices{ir::Packing::b2, ir::TileCompute{ir::TileInstruction::mma_16x64x16}};
   mixed.kernels.push_back(kernels::make_kernel(matrices, ternary(64), amx));
   EXPECT_FALSE(targets::legality_errors(mixed.kernels[1], target()).empty());
   EXPECT_FALSE(find_kernel(database_of({mixed}), ternary(1), target()));

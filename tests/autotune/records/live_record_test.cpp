@@ -42,7 +42,7 @@ TEST(HillClimb, TriesEachNeighbourOnceAndGoesOnFromTheBetter) {
   std::set<uint64_t> seen = {hash(first->kernel), hash(kernels::default_kernel(problem(1), target()))};
   while (const std::optional<kernels::Candidate> candidate = climb.next()) {
     EXPECT_TRUE(kernels::same_layouts(candidate->kernel, first->kernel));
-    EXPECT_NE(candidate->kernel.compute.strategy, ir::Strategy::lookup);
+    EXPECT_NE(candidate->kernel.strategy(), ir::Strategy::lookup);
     EXPECT_TRUE(seen.insert(hash(candidate->kernel)).second) << print(*candidate);
   }
   EXPECT_GT(seen.size(), 3u);

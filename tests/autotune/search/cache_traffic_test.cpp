@@ -70,7 +70,7 @@ TEST(CacheTraffic, BytesOfOneLineComeTogether) {
 TEST(CacheTraffic, RowsOfATileShareWeights) {
   const targets::Target target = targets::load_target("zen5").take();
   const ir::Problem problem = ir::matmul(256, 256, 2560, {ir::Element::trit, ir::Scaling::tensor});
-  const kernels::Recipe recipe{ir::Packing::b2, ir::Strategy::tile};
+  const kernels::Recipe recipe{ir::Packing::b2, ir::TileCompute{}};
   kernels::Knobs knobs = kernels::default_knobs(recipe, problem, target);
   knobs.tile_vectors = 0;
   const auto traffic = [&](int64_t rows, int threads) {

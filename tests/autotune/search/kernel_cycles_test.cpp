@@ -19,7 +19,7 @@ targets::Target target_named(const std::string& name) {
 codegen::CycleEstimate estimate_of(const std::string& target_name, int64_t m, int64_t n, int64_t k) {
   const targets::Target target = target_named(target_name);
   const ir::Problem problem = ir::matmul(m, n, k, {ir::Element::trit, ir::Scaling::tensor});
-  const ir::Kernel kernel = kernels::make_kernel({ir::Packing::b2, ir::Strategy::dot}, problem, target);
+  const ir::Kernel kernel = kernels::make_kernel({ir::Packing::b2, ir::DotCompute{}}, problem, target);
   EXPECT_TRUE(targets::legality_errors(kernel, target).empty()) << target_name;
   const auto estimate = codegen::estimate_cycles(codegen::lower(kernel), target);
   EXPECT_TRUE(estimate) << estimate.error().text();

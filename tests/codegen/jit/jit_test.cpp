@@ -35,7 +35,7 @@ constexpr std::string_view kernel_text = R"(kernel @small {
     unroll k by 16
     vector n by 4
   }
-  compute dot W*A { offset 1, correct -sum_k A }
+  compute dot W*A { zero point 1, correct -sum_k A }
   epilogue C = f32(acc) / sa[m] * sw
 }
 )";
@@ -92,7 +92,7 @@ TEST(Jit, KernelsWhoseSumsOverflowAreRefused) {
   kernel.weights.factors[1] = {ir::Axis::k, 0, 176};
   kernel.weights.factors.insert(kernel.weights.factors.begin() + 2, {ir::Axis::k, 176, 16});
   kernel.schedule.loops[2].step = 176;
-  kernel.compute.widen_every_k = 176;
+  set_widen_every_k(kernel.compute, 176);
   const Expected<CompiledKernel> compiled = host_jit().compile(kernel);
   ASSERT_FALSE(compiled);
   EXPECT_THAT(compiled.error().text(), HasSubstr("may overflow i16"));
@@ -100,7 +100,7 @@ TEST(Jit, KernelsWhoseSumsOverflowAreRefused) {
 
 TEST(Jit, IllegalKernelsAreRefusedWithTheReasons) {
   ir::Kernel kernel = small_kernel();
-  kernel.compute.offset = 0;
+  unpacking_of(kernel.compute)->zero_point = 0;
   const Expected<Jit> jit = Jit::make(testing::listed_target("x86-64-v2"), std::nullopt);
   ASSERT_TRUE(jit) << jit.error().text();
   const Expected<CompiledKernel> compiled = jit->compile(kernel);

@@ -73,14 +73,21 @@ TEST(Lower, ManyRandomKernelsAgreeWithTheReference) {
                                    testing::expected_result(kernel, inputs)))
         << print(kernel);
     ++seen[std::string(row(kernel.weights.packing).name) + (kernel.problem.is_quantized() ? "" : " dense")];
-    ++seen[std::string(name(kernel.compute.strategy))];
-    ++seen[kernel.compute.offset == 0 ? "no offset" : "offset"];
-    if (kernel.compute.strategy == ir::Strategy::tile)
-      ++seen["tile of " + std::to_string(tile_shape(kernel).rows) + " rows"];
-    if (kernel.compute.quads) ++seen["quads"];
+    ++seen[std::string(name(kernel.strategy()))];
+    if (const ir::Unpacking* unpacking = unpacking_of(kernel.compute)) {
+      ++seen["zero point " + std::to_string(unpacking->zero_point)];
+      ++seen["unpack " + std::string(name(unpacking->unpack))];
+    }
+    if (const ir::DotCompute* dot = std::get_if<ir::DotCompute>(&kernel.compute)) {
+      if (dot->fields_per_shift != 1) ++seen["fields per shift"];
+    }
+    if (const ir::TileCompute* tile = std::get_if<ir::TileCompute>(&kernel.compute))
+      ++seen[std::string(row(tile->instruction).name)];
+    if (const ir::LookupCompute* lookup = std::get_if<ir::LookupCompute>(&kernel.compute))
+      ++seen[lookup->by_dot4 ? "by dot4" : "by bytes"];
     if (kernel.problem.w.scaling == ir::Scaling::row) ++seen["a scale an output"];
     if (kernel.problem.is_quantized() && kernel.problem.is_grouped())
-      ++seen["groups, " + std::string(name(kernel.compute.strategy))];
+      ++seen["groups, " + std::string(name(kernel.strategy()))];
     if (kernel.problem.is_quantized() && kernel.problem.sum_group() != kernel.problem.outer_group())
       ++seen["groups of groups"];
     if (kernel.problem.is_quantized() && kernel.problem.w.scale == ir::Element::f16) ++seen["f16 scales"];
@@ -91,9 +98,7 @@ TEST(Lower, ManyRandomKernelsAgreeWithTheReference) {
     if (kernel.epilogue == ir::Epilogue::residual) ++seen["residual"];
     if (kernel.epilogue == ir::Epilogue::gate) ++seen["gate"];
     if (kernel.quantizes_rows) ++seen[kernel.problem.m > 1 ? "rows quantised" : "a row quantised"];
-    if (kernel.compute.in_place != 1) ++seen["in place"];
-    if (kernel.problem.is_quantized()) ++seen["unpack " + std::string(name(kernel.compute.unpack))];
-    if (kernel.compute.widen_every_k != 0) ++seen["widen"];
+    if (widen_every_k(kernel.compute) != 0) ++seen["widen"];
     if (kernel.schedule.prefetch_bytes != 0) ++seen["prefetch"];
     if (kernel.problem.m > 1) ++seen["rows"];
     const std::vector<ir::ScheduledLoop>& loops = kernel.schedule.loops;
@@ -115,7 +120,8 @@ TEST(Lower, ManyRandomKernelsAgreeWithTheReference) {
                                    "b1",
                                    "dot",
                                    "lookup",
-                                   "quads",
+                                   "by dot4",
+                                   "by bytes",
                                    "a scale an output",
                                    "groups, dot",
                                    "groups, lookup",
@@ -134,10 +140,10 @@ TEST(Lower, ManyRandomKernelsAgreeWithTheReference) {
                                    "tile",
                                    "addsub",
                                    "madd",
-                                   "tile of 1 rows",
-                                   "tile of 2 rows",
-                                   "tile of 16 rows",
-                                   "in place",
+                                   "dot4",
+                                   "mma_2x8x2",
+                                   "mma_16x64x16",
+                                   "fields per shift",
                                    "unpack fields",
                                    "unpack table",
                                    "unpack multiply",
@@ -147,8 +153,8 @@ TEST(Lower, ManyRandomKernelsAgreeWithTheReference) {
                                    "f16 dense",
                                    "bf16 dense",
                                    "f32 dense",
-                                   "offset",
-                                   "no offset",
+                                   "zero point 0",
+                                   "zero point 1",
                                    "widen",
                                    "prefetch",
                                    "rows",
@@ -205,7 +211,7 @@ TEST(Lower, AStepOfKMayBeRepeated) {
     unroll k by 16
     vector n by 8
   }
-  compute dot W*A { offset 1, correct -sum_k A, partial i16, widen every k 16 }
+  compute dot W*A { zero point 1, correct -sum_k A, partial i16, widen every k 16 }
   epilogue C = f32(acc) / sa[m] * sw
 }
 )");

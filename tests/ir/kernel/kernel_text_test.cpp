@@ -5,6 +5,7 @@
 
 #include "ir/kernel/kernel.h"
 #include "ir/kernel/problem_text.h"
+#include "ir/kernel/strategies/strategy_row.h"
 #include "tests/support/random_layout.h"
 #include "tests/support/text_edit.h"
 
@@ -31,7 +32,7 @@ constexpr std::string_view decode = R"(kernel @decode {
     vector n by 16
     prefetch W 4096 bytes ahead
   }
-  compute dot W*A { offset 1, correct -sum_k A, partial i16, widen every k 64 }
+  compute dot W*A { zero point 1, correct -sum_k A, partial i16, widen every k 64 }
   epilogue C = f32(acc) / sa[m] * sw
 }
 )";
@@ -77,7 +78,7 @@ TEST(KernelText, SaysWhatTheKernelIs) {
                           {LoopKind::unroll, Axis::k, 16},
                           {LoopKind::vector, Axis::n, 16}},
                          4096},
-                        {Strategy::dot, 1, 64}};
+                        DotCompute{{}, 64}};
   EXPECT_EQ(parsed->kernel, expected);
   EXPECT_EQ(print(expected), decode);
   EXPECT_EQ(parsed->places.problem, (Location{"kernel", 2, 3}));
@@ -117,8 +118,63 @@ TEST(KernelText, ExactSumsOfGroupsSayTheirOrder) {
   EXPECT_EQ(other.error().text(), "problem:4:31: sums are exact for 32 inputs, the smaller group");
 }
 
+TEST(KernelText, KnobsAreThoseOfTheStrategy) {
+  const auto compute = [](std::string_view line) {
+    const std::string text =
+        replaced(std::string(decode),
+                 "dot W*A { zero point 1, correct -sum_k A, partial i16, widen every k 64 }", line);
+    const Expected<ParsedKernel> parsed = parse_kernel(text);
+    EXPECT_TRUE(parsed) << parsed.error().text();
+    EXPECT_EQ(parsed ? print(parsed->kernel) : "", text);
+    return parsed ? parsed->kernel.compute : Compute{};
+  };
+  EXPECT_EQ(compute("dot W*A { zero point 0, unpack table }"), Compute(DotCompute{{0, Unpack::table}}));
+  EXPECT_EQ(compute("dot W*A { zero point 1, correct -sum_k A, fields per shift 3 }"),
+            Compute(DotCompute{{}, 0, 3}));
+  EXPECT_EQ(compute("lookup T by W { by dot4 }"), Compute(LookupCompute{true}));
+  EXPECT_EQ(compute("lookup T by W { partial i16, widen every k 64 }"), Compute(LookupCompute{false, 64}));
+  EXPECT_EQ(compute("tile W*A { instruction mma_2x8x2, zero point 1, correct -sum_k A }"),
+            Compute(TileCompute{TileInstruction::mma_2x8x2}));
+  EXPECT_EQ(
+      compute("tile W*A { instruction dot4, zero point 0, unpack multiply, partial i16, widen every k 8 }"),
+      Compute(TileCompute{TileInstruction::dot4, {0, Unpack::multiply}, 8}));
+  EXPECT_EQ(compute("addsub W*A { partial i16, widen every k 64 }"), Compute(AddsubCompute{64}));
+  EXPECT_EQ(compute("addsub W*A"), Compute(AddsubCompute{}));
+
+  // What is of another strategy, or as older versions wrote it, is no knob.
+  const std::pair<std::string_view, std::string_view> mistakes[] = {
+      {"tile W*A { zero point 0 }", "f:17:22: expected 'instruction' but found 'zero'"},
+      {"tile W*A { instruction mma_2x2 }", "f:17:34: 'mma_2x2' is no instruction of tiles"},
+      {"tile W*A { instruction dot4, zero point 0, fields per shift 2 }",
+       "f:17:54: expected 'partial' but found 'fields'"},
+      {"dot W*A { offset 0 }", "f:17:21: expected 'zero' but found 'offset'"},
+      {"dot W*A { zero point 0, unpack shifts }",
+       "f:17:42: 'shifts' is no way to unpack: fields, table, multiply"},
+      {"lookup T by W { quads }", "f:17:27: expected 'partial' but found 'quads'"},
+      {"addsub W*A { by dot4 }", "f:17:24: expected 'partial' but found 'by'"},
+      {"madd W*A { zero point 0 }", "f:17:20: expected 'epilogue' but found '{'"},
+  };
+  for (const auto& [line, error] : mistakes) {
+    const Expected<ParsedKernel> parsed = parse_kernel(
+        replaced(std::string(decode),
+                 "dot W*A { zero point 1, correct -sum_k A, partial i16, widen every k 64 }", line),
+        "f");
+    ASSERT_FALSE(parsed) << line;
+    EXPECT_EQ(parsed.error().text(), error);
+  }
+}
+
+TEST(KernelText, EveryStrategyHasARowWithItsRecord) {
+  for (const Strategy strategy : all_strategies) {
+    EXPECT_EQ(strategy_named(name(strategy)), strategy);
+    EXPECT_EQ(strategy_of(row(strategy).compute), strategy);
+  }
+  for (size_t i = 0; i < tile_instructions.size(); ++i)
+    EXPECT_EQ(tile_instructions[i].instruction, static_cast<TileInstruction>(i));
+}
+
 TEST(KernelText, SpaceAndCommentsDoNotMatter) {
-  std::string squeezed = replaced(std::string(decode), "offset 1, correct", "offset 1,correct");
+  std::string squeezed = replaced(std::string(decode), "zero point 1, correct", "zero point 1,correct");
   squeezed = "// a comment\r\n\t" +
              replaced(squeezed, "parallel n by 16\n", "parallel n by 16 // blocks\n\n") + "// end";
   const Expected<ParsedKernel> parsed = parse_kernel(squeezed);
@@ -178,6 +234,21 @@ Problem arbitrary_problem(Random& random) {
   return problem;
 }
 
+// Any record that the grammar has words for, sensible or not.
+Compute arbitrary_compute(Random& random) {
+  const int64_t widen = random.coin() ? 0 : random.coin() ? random.pick(-5, 100) : int64_t{1} << 62;
+  const Unpacking unpacking{static_cast<int>(random.pick(-3, 3)), static_cast<Unpack>(random.pick(0, 2))};
+  switch (random.choose(std::vector(all_strategies.begin(), all_strategies.end()))) {
+    case Strategy::dot: return DotCompute{unpacking, widen, static_cast<int>(random.pick(-3, 5))};
+    case Strategy::lookup: return LookupCompute{random.coin(), widen};
+    case Strategy::tile:
+      return TileCompute{static_cast<TileInstruction>(random.pick(0, 2)), unpacking, widen};
+    case Strategy::addsub: return AddsubCompute{widen};
+    case Strategy::madd: break;
+  }
+  return MaddCompute{};
+}
+
 // Any kernel that the grammar has words for, sensible or not.
 Kernel arbitrary_kernel(Random& random) {
   const auto number = [&] { return random.coin() ? random.pick(-5, 100) : random.pick(0, int64_t{1} << 62); };
@@ -198,9 +269,7 @@ Kernel arbitrary_kernel(Random& random) {
     kernel.schedule.loops.push_back(
         {static_cast<LoopKind>(random.pick(0, 3)), static_cast<Axis>(random.pick(0, 2)), number()});
   kernel.schedule.prefetch_bytes = random.coin() ? 0 : number();
-  kernel.compute = random.coin() ? Compute{Strategy::madd, 0, 0}
-                                 : Compute{Strategy::dot, static_cast<int>(random.pick(-3, 3)),
-                                           random.coin() ? 0 : number()};
+  kernel.compute = arbitrary_compute(random);
   kernel.epilogue = static_cast<Epilogue>(random.pick(0, 2));
   kernel.quantizes_rows = random.coin();
   return kernel;
@@ -238,7 +307,7 @@ TEST(KernelText, EachSyntaxErrorHasItsPlace) {
       {"W: trit", "W: [", "f:4:8: expected the element type of W but found '['"},
       {"per tensor", "per row", "f:4:33: expected 'n' but found 'row'"},
       {"per tensor", "per k", "f:5:5: expected the inputs per scale, a whole number, but found 'C'"},
-      {"  scale f32", "  zero one", "f:4:24: expected a zero point, a whole number, but found 'one'"},
+      {"  scale f32", "  zero point one", "f:4:30: expected a zero point, a whole number, but found 'one'"},
       {"scale f32", "scale u", "f:4:25: 'u' is no element type"},
       {"per tensor", "per k 32", "f:6:3: expected 'per' but found '}'"},
       {"accumulate i32", "accumulate i31", "f:5:29: 'i31' is no element type"},
@@ -256,9 +325,10 @@ TEST(KernelText, EachSyntaxErrorHasItsPlace) {
       {"4096 bytes", "4 KiB", "f:15:18: expected 'bytes' but found 'KiB'"},
       {"prefetch W", "prefetch A", "f:15:14: expected 'W' but found 'A'"},
       {"dot W*A", "dots W*A", "f:17:11: 'dots' is no strategy"},
-      {"offset 1", "offset one", "f:17:28: expected an offset, a whole number, but found 'one'"},
-      {", correct -sum_k A", "", "f:17:31: expected 'correct' but found 'partial'"},
-      {"partial i16", "partial i32", "f:17:57: expected 'i16' but found 'i32'"},
+      {"zero point 1", "offset 1", "f:17:21: expected 'zero' but found 'offset'"},
+      {"zero point 1", "zero point one", "f:17:32: expected a zero point, a whole number, but found 'one'"},
+      {", correct -sum_k A", "", "f:17:35: expected 'correct' but found 'partial'"},
+      {"partial i16", "partial i32", "f:17:61: expected 'i16' but found 'i32'"},
       {"f32(acc) / sa[m] * sw", "acc", "f:18:16: expected 'f32' but found 'acc'"},
       {"sa[m] * sw\n", "sa[m] * sw then C", "f:18:43: expected 'Q' but found 'C'"},
       {"sa[m] * sw\n", "sa[m] * sw then Q = C quantize i4", "f:18:58: expected 'i8' but found 'i4'"},
@@ -314,7 +384,7 @@ TEST(KernelHash, DependsOnEverythingButTheName) {
       {"parallel n by 16", "parallel n by 32"},
       {"    unroll k by 16\n", ""},
       {"W 4096", "W 4032"},
-      {"offset 1,", "offset 2,"},
+      {"zero point 1,", "zero point 2,"},
       {"widen every k 64", "widen every k 16"},
       {"/ sa[m] * sw", "/ sa[m] * sw then Q = C quantize i8 absmax per m"},
   };
@@ -325,7 +395,7 @@ TEST(KernelHash, DependsOnEverythingButTheName) {
 
 TEST(KernelHash, IsTheSameOnEveryMachineAndInEveryVersion) {
   // Records of tuned kernels are kept under it: change this number only together with the kernel's text.
-  EXPECT_EQ(hash(parse_kernel(decode)->kernel), 12876103694030674793u);
+  EXPECT_EQ(hash(parse_kernel(decode)->kernel), 1283723201357275612u);
 }
 
 }  // namespace

@@ -89,12 +89,12 @@ TEST(Packing, CodesAreTheFormats) {
 
 TEST(Packing, TheHighestBitOfAMirroredCodeNegates) {
   for (const PackingRow& packing : packings) {
-    if (!packing.mirrored) continue;
+    if (!packing.half_table) continue;
     EXPECT_EQ(packing.table_entries(), 1 << 7) << "the sign is the highest bit of a byte";
     for (int code = 0; code < packing.table_entries(); ++code) {
-      const int mirrored = code + packing.table_entries();
+      const int negated = code + packing.table_entries();
       for (int digit = 0; digit < packing.weights_per_code; ++digit) {
-        EXPECT_EQ(trit_of_code(packing.packing, mirrored, digit), -trit_of_code(packing.packing, code, digit))
+        EXPECT_EQ(trit_of_code(packing.packing, negated, digit), -trit_of_code(packing.packing, code, digit))
             << packing.name << " " << code;
       }
     }

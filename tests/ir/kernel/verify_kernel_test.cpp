@@ -31,7 +31,7 @@ constexpr std::string_view ternary = R"(kernel @ternary {
     vector n by 8
     prefetch W 4096 bytes ahead
   }
-  compute dot W*A { offset 1, correct -sum_k A, partial i16, widen every k 64 }
+  compute dot W*A { zero point 1, correct -sum_k A, partial i16, widen every k 64 }
   epilogue C = f32(acc) / sa[m] * sw
 }
 )";
@@ -95,7 +95,7 @@ constexpr std::string_view groups = R"(kernel @groups {
     unroll k by 16
     vector n by 16
   }
-  compute dot W*A { offset 1, correct -sum_k A, partial i16, widen every k 32 }
+  compute dot W*A { zero point 1, correct -sum_k A, partial i16, widen every k 32 }
   epilogue C = sum_g(f32(acc) * S[n,g] * da[m,g])
 }
 )";
@@ -125,24 +125,24 @@ void expect_refused(std::string_view right, const std::vector<Mistake>& mistakes
 
 TEST(VerifyKernel, Problems) {
   expect_refused(
-      ternary,
-      {
-          {{{"m=4", "m=0"}}, "f:2:3: m must be between 1 and 65536, not 0"},
-          {{{"m=4", "m=65537"}}, "f:2:3: m must be between 1 and 65536, not 65537"},
-          {{{"n=64", "n=-1"}}, "f:2:3: n must be between 1 and 16777216, not -1"},
-          {{{"n=64", "n=16777217"}}, "f:2:3: n must be between 1 and 16777216, not 16777217"},
-          {{{"k=256", "k=0"}}, "f:2:3: k must be between 1 and 1048576, not 0"},
-          {{{"k=256", "k=1048577"}}, "f:2:3: k must be between 1 and 1048576, not 1048577"},
-          {{{"  scale f32 per tensor", ""}, {" * sw", ""}},
-           "f:2:3: trit weights need a scale: per tensor, per n, or per group of k"},
-          {{{"accumulate i32", "accumulate f32"}, {"f32(acc) / sa[m] * sw", "acc"}},
-           "f:2:3: products with trit weights are summed in i32"},
-          {{{"  quantize i8 absmax per m", ""}, {" / sa[m]", ""}},
-           "f:2:3: activations are quantised exactly when sums are i32"},
-          {{{"scale f32", "scale f16"}}, "f:2:3: scales are f32, or f16 if there is one per group"},
-          {{{"scale f32", "scale bf16"}}, "f:2:3: scales are f32, or f16 if there is one per group"},
-          {{{"  scale f32", "  zero 16  scale f32"}}, "f:2:3: the zero point must be between -15 and 15"},
-      });
+      ternary, {
+                   {{{"m=4", "m=0"}}, "f:2:3: m must be between 1 and 65536, not 0"},
+                   {{{"m=4", "m=65537"}}, "f:2:3: m must be between 1 and 65536, not 65537"},
+                   {{{"n=64", "n=-1"}}, "f:2:3: n must be between 1 and 16777216, not -1"},
+                   {{{"n=64", "n=16777217"}}, "f:2:3: n must be between 1 and 16777216, not 16777217"},
+                   {{{"k=256", "k=0"}}, "f:2:3: k must be between 1 and 1048576, not 0"},
+                   {{{"k=256", "k=1048577"}}, "f:2:3: k must be between 1 and 1048576, not 1048577"},
+                   {{{"  scale f32 per tensor", ""}, {" * sw", ""}},
+                    "f:2:3: trit weights need a scale: per tensor, per n, or per group of k"},
+                   {{{"accumulate i32", "accumulate f32"}, {"f32(acc) / sa[m] * sw", "acc"}},
+                    "f:2:3: products with trit weights are summed in i32"},
+                   {{{"  quantize i8 absmax per m", ""}, {" / sa[m]", ""}},
+                    "f:2:3: activations are quantised exactly when sums are i32"},
+                   {{{"scale f32", "scale f16"}}, "f:2:3: scales are f32, or f16 if there is one per group"},
+                   {{{"scale f32", "scale bf16"}}, "f:2:3: scales are f32, or f16 if there is one per group"},
+                   {{{"  scale f32", "  zero point 16  scale f32"}},
+                    "f:2:3: the zero point must be between -15 and 15"},
+               });
   expect_refused(
       grouped,
       {
@@ -260,9 +260,9 @@ TEST(VerifyKernel, Loops) {
            "f:15:5: loops over k must follow each other: the tile of accumulators is inside them all"},
           {{{"    for k by 64\n", ""}, {"    unroll k by 16\n", ""}},
            "f:2:3: the schedule has no loop over k"},
-          {{{"    unroll m by 1\n", ""}}, "f:2:3: the innermost tile of m must be 1"},
+          {{{"    unroll m by 1\n", ""}}, "f:2:3: the innermost tile of m must be 1, not 2"},
           {{{"    unroll m by 1\n", ""}, {"    for m by 2\n", ""}},
-           "f:2:3: the innermost tile of m must be 1"},
+           "f:2:3: the innermost tile of m must be 1, not 4"},
           {{{"for k by 64", many}}, "f:2:3: a schedule has 1 to 16 loops"},
           {{{"prefetch W 4096", "prefetch W -64"}},
            "f:18:5: the prefetch distance must be between 0 and 1 MiB"},
@@ -342,22 +342,23 @@ TEST(VerifyKernel, ScalesLieAsTheLoopsWalk) {
 }
 
 TEST(VerifyKernel, Compute) {
-  expect_refused(ternary,
-                 {
-                     {{{"offset 1,", "offset 2,"}}, "f:20:3: the offset must be 0 or 1"},
-                     {{{"offset 1, correct -sum_k A,", "offset 0,"}},
-                      "f:20:3: partial sums in i16 need unsigned codes: offset 1"},
-                     {{{"widen every k 64", "widen every k 128"}},
-                      "f:20:3: widening every 128 inputs needs a loop 'k by 128'"},
-                     {{{"widen every k 64", "widen every k -1"}},
-                      "f:20:3: widening every -1 inputs needs a loop 'k by -1'"},
-                     {{{"dot W*A { offset 1, correct -sum_k A, partial i16, widen every k 64 }", "madd W*A"}},
-                      "f:20:3: madd needs dense weights"},
-                 });
+  expect_refused(
+      ternary,
+      {
+          {{{"zero point 1,", "zero point 2,"}}, "f:20:3: the zero point must be 0 or 1"},
+          {{{"zero point 1, correct -sum_k A,", "zero point 0,"}},
+           "f:20:3: partial sums in i16 need unsigned codes: zero point 1"},
+          {{{"widen every k 64", "widen every k 128"}},
+           "f:20:3: widening every 128 inputs needs a loop 'k by 128'"},
+          {{{"widen every k 64", "widen every k -1"}},
+           "f:20:3: widening every -1 inputs needs a loop 'k by -1'"},
+          {{{"dot W*A { zero point 1, correct -sum_k A, partial i16, widen every k 64 }", "madd W*A"}},
+           "f:20:3: madd needs dense weights"},
+      });
   expect_refused(
       grouped,
       {
-          {{{"madd W*A", "dot W*A { offset 1, correct -sum_k A }"}}, "f:17:3: dot needs ternary weights"},
+          {{{"madd W*A", "dot W*A { zero point 1, correct -sum_k A }"}}, "f:17:3: dot needs ternary weights"},
           {{{"for k by 32", "for k by 96"}}, "f:17:3: a scale every 32 inputs needs a loop 'k by 32'"},
       });
 }
@@ -384,8 +385,8 @@ TEST(VerifyKernel, RowsAreQuantisedWhole) {
 
 TEST(VerifyKernel, LookUps) {
   expect_refused(mirrored, {
-                               {{{"partial i8, widen every k 30", "quads"}},
-                                "f:16:3: there are no tables of quads for the codes of g5b8s"},
+                               {{{"partial i8, widen every k 30", "by dot4"}},
+                                "f:16:3: there are no tables by dot4 for the codes of g5b8s"},
                                {{{"g5b8s", "g5b8"}, {"partial i8", "partial i16"}},
                                 "f:16:3: there are no tables for the codes of g5b8"},
                                {{{" { partial i8, widen every k 30 }", ""}},

@@ -270,11 +270,11 @@ TEST(Engine, SameBitsWithEveryRecipe) {
 // Decoding may look up what prompts multiply, with the same packed weights.
 TEST(Engine, StrategiesMayDifferByTheNumberOfRows) {
   const targets::Target host = targets::find_runnable_target("host").take();
-  const kernels::Recipe dots{ir::Packing::g2b4, ir::Strategy::dot, ir::Unpack::table};
-  const kernels::Recipe look_ups{ir::Packing::g2b4, ir::Strategy::lookup, ir::Unpack::fields, 0, 1, true};
+  const kernels::Recipe dots{ir::Packing::g2b4, ir::DotCompute{{1, ir::Unpack::table}}};
+  const kernels::Recipe look_ups{ir::Packing::g2b4, ir::LookupCompute{true}};
   const ir::Problem problem = ir::matmul(1, 256, 256, {ir::Element::trit, ir::Scaling::tensor});
   if (!targets::legality_errors(make_kernel(look_ups, problem, host), host).empty())
-    GTEST_SKIP() << "no look-ups of quads here";
+    GTEST_SKIP() << "no look-ups by dot4 here";
   const std::vector<uint32_t> tokens = some_tokens(24);
   const std::vector<double> expected = scores(*load(oracle + ".gguf"), tokens);
   for (const int64_t most_rows_looked_up : {1, 4}) {

@@ -51,7 +51,7 @@ class MadeUpBundle {
   void add(const ir::Problem& problem) {
     const targets::Target generic = targets::load_target("generic").take();
     // One row looks sums up, several multiply.
-    const kernels::Recipe recipe{ir::Packing::g2b4, ir::Strategy::lookup, ir::Unpack::fields, 0};
+    const kernels::Recipe recipe{ir::Packing::g2b4, ir::LookupCompute{}};
     const ir::Kernel kernel =
         problem.m == 1 ? make_kernel(recipe, problem, generic) : kernels::default_kernel(problem, generic);
     const std::string& text = texts_.emplace_back(print(kernel));

@@ -236,11 +236,11 @@ TEST_F(KernelTrialsTest, NoKernelForMoreRowsThanThereIsMemoryFor) {
 }
 
 TEST_F(KernelTrialsTest, NoKernelThatLooksUp) {
-  const kernels::Recipe look_ups{ir::Packing::g2b4, ir::Strategy::lookup, ir::Unpack::fields, 0, 1, true};
-  const kernels::Recipe dots{ir::Packing::g2b4, ir::Strategy::dot, ir::Unpack::table};
+  const kernels::Recipe look_ups{ir::Packing::g2b4, ir::LookupCompute{true}};
+  const kernels::Recipe dots{ir::Packing::g2b4, ir::DotCompute{{1, ir::Unpack::table}}};
   const Expected<codegen::CompiledKernel> code =
       jit_.compile(residual(kernels::make_kernel(look_ups, problem(1), target_)));
-  if (!code) GTEST_SKIP() << "no look-ups of quads here";
+  if (!code) GTEST_SKIP() << "no look-ups by dot4 here";
   EngineOptions options;
   options.model = model;
   options.buckets = kernels::RowBuckets::up_to(max_rows);

@@ -1,0 +1,55 @@
+#include "ir/kernel/compute.h"
+
+namespace tern::ir {
+
+Unpack plain_unpack(Packing packing) {
+  return row(packing).weights_per_code == 1 ? Unpack::fields : Unpack::table;
+}
+
+bool can_unpack(Packing packing, Unpack unpack) {
+  const PackingRow& codes = row(packing);
+  if (!codes.holds.trits && !codes.holds.signs) return false;
+  switch (unpack) {
+    case Unpack::fields: return codes.weights_per_code == 1;
+    case Unpack::table: return packing != Packing::i8;
+    case Unpack::multiply: return packing == Packing::g5b8_fixed;
+  }
+  return false;
+}
+
+int64_t widen_every_k(const Compute& compute) {
+  return std::visit(
+      [](const auto& record) -> int64_t {
+        if constexpr (requires { record.widen_every_k; }) return record.widen_every_k;
+        return 0;
+      },
+      compute);
+}
+
+void set_widen_every_k(Compute& compute, int64_t inputs) {
+  std::visit(
+      [inputs](auto& record) {
+        if constexpr (requires { record.widen_every_k; }) record.widen_every_k = inputs;
+      },
+      compute);
+}
+
+const Unpacking* unpacking_of(const Compute& compute) {
+  return std::visit(
+      [](const auto& record) -> const Unpacking* {
+        if constexpr (requires { record.unpacking; }) return &record.unpacking;
+        return nullptr;
+      },
+      compute);
+}
+
+Unpacking* unpacking_of(Compute& compute) {
+  return std::visit(
+      [](auto& record) -> Unpacking* {
+        if constexpr (requires { record.unpacking; }) return &record.unpacking;
+        return nullptr;
+      },
+      compute);
+}
+
+}  // namespace tern::ir
