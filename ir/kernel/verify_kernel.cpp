@@ -107,9 +107,8 @@ class KernelVerifier {
 
   void check_layout(const Layout& layout, const Location& where) {
     for (std::string& problem : check(layout)) report(where, std::move(problem));
-    for (const Factor& factor : layout.factors) {
-      if (factor.axis == Axis::e) report(where, "a kernel's layout has axes n and k, not the flattened e");
-    }
+    if (std::ranges::find(layout.factors, Axis::e, &Factor::axis) != layout.factors.end())
+      report(where, "a kernel's layout has axes n and k, not the flattened e");
   }
 
   void check_layouts() {
