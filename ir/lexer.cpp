@@ -75,7 +75,7 @@ void Lexer::advance() {
     else
       break;
   }
-  place_ = {file_, line_, column_};
+  location_ = {file_, line_, column_};
   size_t length = rest_.empty() ? 0 : 1;
   if (length == 1 && starts_word(rest_[0])) {
     while (length < rest_.size() && continues_word(rest_[length])) ++length;

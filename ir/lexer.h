@@ -1,4 +1,4 @@
-// The words and symbols of Tern's textual forms, with the place of each.
+// The words and symbols of Tern's textual forms, with the location of each.
 #pragma once
 
 #include <cstdint>
@@ -13,20 +13,20 @@ namespace tern::ir {
 bool is_word(std::string_view text);
 
 // Walks a text token by token: words ([A-Za-z_][A-Za-z0-9_]*), numbers (12, 0.5, 1e-05), ".." and single
-// symbols;
-// "//" starts a comment. The first mistake is kept; after it every call returns at once.
+// symbols. "//" starts a comment, which ends with the line. The first mistake is kept; after it every call
+// returns at once.
 class Lexer {
  public:
   Lexer(std::string_view text, std::string_view file);
 
   bool failed() const { return failed_; }
   const Error& error() const { return error_; }
-  // Records `message` at the place `where`, if it is the first mistake.
+  // Records `message` at the location `where`, if it is the first mistake.
   void fail(std::string message, Location where);
   void fail(std::string message) { fail(std::move(message), here()); }
 
-  // The place of the next token.
-  Location here() const { return place_; }
+  // The location of the next token.
+  Location here() const { return location_; }
   bool at_end() const { return token_.empty(); }
   std::string_view peek() const { return token_; }
 
@@ -48,7 +48,7 @@ class Lexer {
   std::string_view rest_;
   std::string_view token_;
   std::string file_;
-  Location place_;
+  Location location_;
   int line_ = 1;
   int column_ = 1;
   bool failed_ = false;

@@ -7,7 +7,7 @@
 namespace tern::ir {
 namespace {
 
-struct ElementRow {
+struct ElementInfo {
   Element element;
   std::string_view name;
   int bytes;
@@ -15,7 +15,7 @@ struct ElementRow {
   int64_t lowest, highest;  // of the integers
 };
 
-constexpr std::array<ElementRow, 11> elements = {{
+constexpr std::array<ElementInfo, 11> elements = {{
     {Element::trit, "trit", 0, false, -1, 1},
     {Element::sign, "sign", 0, false, -1, 1},
     {Element::i2, "i2", 0, false, -1, 2},
@@ -29,30 +29,30 @@ constexpr std::array<ElementRow, 11> elements = {{
     {Element::f32, "f32", 4, true, 0, 0},
 }};
 
-constexpr const ElementRow& row(Element element) {
+constexpr const ElementInfo& info(Element element) {
   return elements[static_cast<size_t>(element)];
 }
 
 }  // namespace
 
 std::string_view name(Element element) {
-  return row(element).name;
+  return info(element).name;
 }
 int size_in_bytes(Element element) {
-  return row(element).bytes;
+  return info(element).bytes;
 }
 bool is_float(Element element) {
-  return row(element).is_float;
+  return info(element).is_float;
 }
 int64_t lowest(Element element) {
-  return row(element).lowest;
+  return info(element).lowest;
 }
 int64_t highest(Element element) {
-  return row(element).highest;
+  return info(element).highest;
 }
 
 std::optional<Element> element_named(std::string_view text) {
-  for (const ElementRow& candidate : elements) {
+  for (const ElementInfo& candidate : elements) {
     if (candidate.name == text) return candidate.element;
   }
   return std::nullopt;

@@ -16,7 +16,7 @@ enum class Element : uint8_t { trit, sign, i2, i4, i8, u8, i16, i32, f16, bf16, 
 std::string_view name(Element element);
 std::optional<Element> element_named(std::string_view name);
 
-// Bytes of one stored element; 0 for those without storage of their own.
+// Bytes of one stored element; 0 for elements without storage of their own.
 int size_in_bytes(Element element);
 inline bool has_storage(Element element) {
   return size_in_bytes(element) != 0;

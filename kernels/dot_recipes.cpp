@@ -30,7 +30,7 @@ std::string print_knobs(const Recipe& recipe) {
 
 Tiling tiling(const Recipe& recipe, const targets::Target& target) {
   const ir::DotCompute& dot = dot_of(recipe);
-  const bool wide_codes = row(recipe.packing).high_bits || dot.unpacking.unpack != ir::Unpack::fields;
+  const bool wide_codes = info(recipe.packing).high_bits || dot.unpacking.unpack != ir::Unpack::fields;
   Tiling tiling = dot_tiling(recipe.packing, wide_codes, target);
   if (dot.fields_per_shift == 1) return tiling;
   tiling.row_tile = std::max<int64_t>(tiling.row_tile / dot.fields_per_shift, 1);

@@ -13,12 +13,12 @@ namespace {
 
 // As far ahead as is best for most kernels. Groups of several vectors are read in larger steps, and several
 // rows take longer for each. Many rows hardly wait for weights, if the CPU's own prefetchers see them coming:
-// whether they do hangs on the addresses that the code happens to have. (Compared on Zen 5: by kernels_bench
+// whether they do depends on the addresses of the code. (Compared on Zen 5: by kernels_bench
 // for one row; for 64, one in six copies of the same code took 20 % longer without.)
 int64_t prefetch_distance(const Recipe& recipe, const ir::Problem& problem) {
-  const bool planes = problem.is_quantized() && row(recipe.packing).bytes_per_group > 1;
+  const bool planes = problem.is_quantized() && info(recipe.packing).bytes_per_group > 1;
   if (planes || problem.m > 1) return 8192;
-  return row(recipe.packing).half_table ? 6144 : 4096;
+  return info(recipe.packing).half_table ? 6144 : 4096;
 }
 
 // Tiles of equal height: 9 rows are 5 and 4, not 8 and 1, which would cost twice 8.

@@ -13,7 +13,7 @@
 
 namespace tern::kernels {
 
-// Outputs and inputs are those of the weights, rows are those of the activations. A size that is too large
+// Outputs and inputs are the weights' (n and k), rows are the activations' (m). A size that is too large
 // for a problem is made smaller by make_kernel.
 struct Knobs {
   // Of the layout: kernels share packed weights only where these are equal.
@@ -47,8 +47,8 @@ Knobs default_knobs(const Recipe& recipe, const ir::Problem& problem, const targ
 ir::Kernel make_kernel(const Recipe& recipe, const Knobs& knobs, const ir::Problem& problem);
 
 // The same with the default knobs. It is right, but may not be legal on the target: see targets/legal.h.
-// Kernels of one recipe have one layout, whatever m is, and so have those of strategies dot, tile and lookup
-// by dot4 with the same packing.
+// Kernels of one recipe have one layout, whatever m is. The recipes of strategies dot, tile and lookup by
+// dot4 with the same packing share it.
 ir::Kernel make_kernel(const Recipe& recipe, const ir::Problem& problem, const targets::Target& target);
 
 }  // namespace tern::kernels

@@ -24,15 +24,15 @@ std::string print_knobs(const Recipe& recipe) {
 // -1..0 for pairs, with any low byte in 16 bits; or, of half tables for codes of five, parts of up to 20 in 8
 // bits.
 int64_t lookup_limit(ir::Packing packing) {
-  const int weights = row(packing).weights_per_code;
-  if (row(packing).half_table) return weights * 6;
+  const int weights = info(packing).weights_per_code;
+  if (info(packing).half_table) return weights * 6;
   return weights * (weights == 2 ? 127 : 63);
 }
 
 Tiling tiling(const Recipe& recipe, const targets::Target& target) {
   const bool many_registers = target.vector_registers >= 32;
   if (by_dot4(recipe)) {
-    Tiling tiling = dot_tiling(recipe.packing, row(recipe.packing).high_bits, target);
+    Tiling tiling = dot_tiling(recipe.packing, info(recipe.packing).high_bits, target);
     tiling.row_tile = many_registers ? 2 : 1;
     tiling.one_row_vectors = 2;  // two sums each, and the tables
     return tiling;
@@ -40,7 +40,7 @@ Tiling tiling(const Recipe& recipe, const targets::Target& target) {
   const int64_t lanes = std::max<int64_t>(target.vector_bits / 8, 16);
   // Tables of 256 bytes for each code come from the second level of caches: as many outputs as there are
   // registers for share them.
-  if (row(recipe.packing).half_table) return {lanes, many_registers ? 4 : 1, 1, many_registers ? 4 : 1};
+  if (info(recipe.packing).half_table) return {lanes, many_registers ? 4 : 1, 1, many_registers ? 4 : 1};
   return {lanes, many_registers ? 2 : 1, 2, 1};
 }
 

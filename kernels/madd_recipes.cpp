@@ -6,7 +6,7 @@ namespace tern::kernels {
 namespace {
 
 void add(std::vector<Recipe>& all, ir::Packing packing) {
-  if (row(packing).holds.dense) all.push_back({packing, ir::MaddCompute{}});
+  if (info(packing).holds.dense) all.push_back({packing, ir::MaddCompute{}});
 }
 
 std::string print_knobs(const Recipe&) {

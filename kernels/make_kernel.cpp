@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "ir/kernel/kernel_shape.h"
-#include "ir/kernel/strategies/strategy_row.h"
+#include "ir/kernel/strategies/strategy_info.h"
 #include "kernels/knobs.h"
 
 namespace tern::kernels {
@@ -77,7 +77,7 @@ void set_layouts(ir::Kernel& kernel, const Knobs& knobs, const ir::WeightVector&
   factors.insert(factors.end(), vector.factors.begin(), vector.factors.end());
   if (kernel.problem.w.scaling != ir::Scaling::group) return;
   const ir::Packing scale = kernel.problem.w.scale == ir::Element::f16 ? ir::Packing::f16 : ir::Packing::f32;
-  // Loops run through whole groups of A, where those are larger.
+  // Loops run through whole groups of A, where these are larger than W's.
   const int64_t group = kernel.problem.w.group,
                 together = group > 0 ? kernel.problem.outer_group() / group : 1;
   kernel.scales = ir::Layout{scale, {{Axis::n, 0, block}, {Axis::k, 0, together}}, 64};
@@ -170,7 +170,7 @@ ir::Kernel make_kernel(const Recipe& recipe, const Knobs& knobs, const ir::Probl
   set_layouts(kernel, fitting, vector);
   set_widen_every_k(kernel.compute, fitting.widen_every);
   Loops loops(kernel, fitting);
-  if (row(recipe.strategy()).walks_panel)
+  if (info(recipe.strategy()).walks_panel)
     loops.add_panels(tile);
   else
     loops.add_plain(tile.k);

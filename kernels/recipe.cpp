@@ -2,25 +2,25 @@
 
 #include <fmt/format.h>
 
-#include "ir/kernel/strategies/strategy_row.h"
+#include "ir/kernel/strategies/strategy_info.h"
 #include "kernels/strategy_recipes.h"
 
 namespace tern::kernels {
 
 std::string print(const Recipe& recipe) {
-  return fmt::format("{} {}{}", row(recipe.packing).name, ir::name(recipe.strategy()),
+  return fmt::format("{} {}{}", info(recipe.packing).name, ir::name(recipe.strategy()),
                      recipes_of(recipe.strategy()).print_knobs(recipe));
 }
 
 std::vector<Recipe> recipes(ir::Element weight) {
   std::vector<Recipe> all;
   const bool quantized = ir::matmul(1, 1, 1, ir::weights_of(weight)).is_quantized();
-  for (const ir::PackingRow& packing : ir::packings) {
+  for (const ir::PackingInfo& packing : ir::packings) {
     if (!can_hold(packing.packing, weight)) continue;
     // Signs can be packed as trits too; only what is made for them is worth it.
     if (weight == ir::Element::sign && !packing.holds.signs) continue;
     for (const ir::Strategy strategy : ir::all_strategies) {
-      if (row(strategy).multiplies_quantized == quantized) recipes_of(strategy).add(all, packing.packing);
+      if (info(strategy).multiplies_quantized == quantized) recipes_of(strategy).add(all, packing.packing);
     }
   }
   return all;

@@ -21,7 +21,7 @@ std::string print(const Recipe& recipe);  // "g3b5 dot table", "b2 tile mma_16x6
 
 // Every recipe for weights of that element, whatever the CPU.
 std::vector<Recipe> recipes(ir::Element weight);
-// Those for a problem: with groups of inputs, only those whose steps of inputs make up whole groups.
+// The recipes for a problem: with groups of inputs, the recipes whose step_inputs divide a group.
 std::vector<Recipe> recipes(const ir::Problem& problem);
 
 // Inputs of one vector of packed weights, whatever its lanes.

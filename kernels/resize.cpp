@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "ir/kernel/strategies/strategy_row.h"
+#include "ir/kernel/strategies/strategy_info.h"
 
 namespace tern::kernels {
 namespace {
@@ -36,7 +36,7 @@ void shrink(std::vector<ScheduledLoop>& loops, int64_t m) {
 
 // One row needs no loops, but for those around a panel.
 void drop_loops(ir::Kernel& kernel) {
-  const bool has_panel = row(kernel.strategy()).walks_panel;
+  const bool has_panel = info(kernel.strategy()).walks_panel;
   std::erase_if(kernel.schedule.loops, [&](const ScheduledLoop& loop) {
     return over_rows(loop) && (!has_panel || (loop.kind == LoopKind::unroll && loop.step == 1));
   });

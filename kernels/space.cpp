@@ -16,10 +16,10 @@
 namespace tern::kernels {
 namespace {
 
-// unit, 2 * unit, 4 * unit, ... up to `most`.
-std::vector<int64_t> doubles(int64_t unit, int64_t most) {
+// unit, 2 * unit, 4 * unit, ... up to `max`.
+std::vector<int64_t> doubles(int64_t unit, int64_t max) {
   std::vector<int64_t> values;
-  for (int64_t value = unit; value <= most; value *= 2) values.push_back(value);
+  for (int64_t value = unit; value <= max; value *= 2) values.push_back(value);
   return values;
 }
 
@@ -177,7 +177,8 @@ KnobValues knob_values(const Recipe& recipe, const ir::Problem& problem, const t
   if (panels && !one_row) values.panel_rows = {64, 128, 256, 512};
   values.rows_outside = {0};
   if (!one_row) values.rows_outside.push_back(1);
-  // Without prefetching, how fast a kernel is hangs on where its code lies: that cannot be measured.
+  // Without prefetching, the time of a kernel depends on the address of its code, so that times cannot be
+  // compared.
   values.prefetch_bytes = {usual.prefetch_bytes};
   if (usual.prefetch_bytes > 0 && is_decode(problem.m) && !panels) {
     if (one_row) insert(values.prefetch_bytes, 2048);
@@ -204,7 +205,7 @@ std::vector<Candidate> sample_space(const ir::Problem& problem, const targets::T
   std::vector<Candidate> candidates = make_space(problem, target).candidates;
   count = std::min(count, candidates.size());
   std::mt19937_64 random(seed);
-  // Each of those that are left may be next; how std::shuffle does that, libraries do not agree.
+  // Each candidate that is left may be next. std::shuffle differs between standard libraries.
   for (size_t i = 0; i < count; ++i)
     std::swap(candidates[i], candidates[i + random() % (candidates.size() - i)]);
   candidates.erase(candidates.begin() + static_cast<ptrdiff_t>(count), candidates.end());

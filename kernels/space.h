@@ -44,15 +44,15 @@ KnobValues knob_values(const Recipe& recipe, const ir::Problem& problem, const t
 // All of them. What only lowering shows (a sum that may overflow) is not refused here but by compiling.
 Space make_space(const ir::Problem& problem, const targets::Target& target);
 
-// So many of them, drawn at random: the same for the same seed. All if there are fewer.
+// `count` candidates of the space, drawn at random: the same for the same seed. All if there are fewer.
 std::vector<Candidate> sample_space(const ir::Problem& problem, const targets::Target& target, size_t count,
                                     uint64_t seed);
 
 // Each recipe with its default knobs.
 Space default_space(const ir::Problem& problem, const targets::Target& target);
 
-// What one knob more or less makes of a candidate. With `keep_layout`, only those that can share its packed
-// weights.
+// What one knob more or less makes of a candidate. With `keep_layout`, only candidates that can
+// share its packed weights.
 std::vector<Candidate> neighbours(const Candidate& candidate, const targets::Target& target,
                                   bool keep_layout);
 
@@ -66,7 +66,7 @@ std::vector<Candidate> sharing_layout(const Candidate& candidate, const ir::Prob
                                       const targets::Target& target);
 
 bool same_layouts(const ir::Kernel& a, const ir::Kernel& b);
-// Equal for those that are.
+// Equal for two kernels exactly if same_layouts() is true of them.
 std::string layout_key(const ir::Kernel& kernel);
 
 }  // namespace tern::kernels

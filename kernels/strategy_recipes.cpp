@@ -37,7 +37,7 @@ Tiling dot_tiling(ir::Packing packing, bool wide_codes, const targets::Target& t
   Tiling tiling = dot4_tiling(target);
   if (!has_dot4(target, tiling.lanes * 32)) tiling = widening_tiling(target);
   // The layout is the same for every strategy and way to unpack that can share it.
-  if (row(packing).weights_per_code > 1 || row(packing).high_bits)
+  if (info(packing).weights_per_code > 1 || info(packing).high_bits)
     tiling.block_vectors = std::min<int64_t>(tiling.block_vectors, many_registers ? 4 : 2);
   if (wide_codes) {
     const bool x86 = target.architecture == targets::Architecture::x86_64;
@@ -50,7 +50,7 @@ Tiling dot_tiling(ir::Packing packing, bool wide_codes, const targets::Target& t
 // them in each of the i16 lanes for every four inputs.
 int64_t widening_limit(ir::Packing packing, ir::Unpack unpack, int fields_per_shift, ir::Element weight) {
   if (fields_per_shift > 1) return 64;
-  const bool two_bits = row(packing).code_bits == 2 && unpack == ir::Unpack::fields;
+  const bool two_bits = info(packing).code_bits == 2 && unpack == ir::Unpack::fields;
   return two_bits || weight == ir::Element::i2 ? 128 : 252;
 }
 

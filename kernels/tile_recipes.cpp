@@ -15,12 +15,12 @@ const ir::TileCompute& tile_of(const Recipe& recipe) {
 
 // Panels are laid out for mma_2x8x2 by two weights of a group at a time.
 bool can_lay_out(ir::Packing packing, TileInstruction instruction) {
-  return instruction != TileInstruction::mma_2x8x2 || row(packing).weights_per_group % 2 == 0;
+  return instruction != TileInstruction::mma_2x8x2 || info(packing).weights_per_group % 2 == 0;
 }
 
 void add(std::vector<Recipe>& all, ir::Packing packing) {
   for_each_unpack(packing, [&](ir::Unpack unpack) {
-    for (const ir::TileInstructionRow& one : ir::tile_instructions) {
+    for (const ir::TileInstructionInfo& one : ir::tile_instructions) {
       if (can_lay_out(packing, one.instruction))
         all.push_back({packing, ir::TileCompute{one.instruction, {1, unpack}}});
     }
@@ -29,15 +29,15 @@ void add(std::vector<Recipe>& all, ir::Packing packing) {
 
 std::string print_knobs(const Recipe& recipe) {
   const ir::TileCompute& tile = tile_of(recipe);
-  return fmt::format(" {}{}{}", row(tile.instruction).name, print_unpack(tile.unpacking),
+  return fmt::format(" {}{}{}", info(tile.instruction).name, print_unpack(tile.unpacking),
                      print_sign(tile.unpacking));
 }
 
 Tiling tiling(const Recipe& recipe, const targets::Target& target) {
   const ir::TileCompute& tile = tile_of(recipe);
-  const bool wide_codes = row(recipe.packing).high_bits || tile.unpacking.unpack != ir::Unpack::fields;
+  const bool wide_codes = info(recipe.packing).high_bits || tile.unpacking.unpack != ir::Unpack::fields;
   Tiling tiling = dot_tiling(recipe.packing, wide_codes, target);
-  if (row(tile.instruction).tile_registers != 0) tiling.lanes = row(tile.instruction).outputs;
+  if (info(tile.instruction).tile_registers != 0) tiling.lanes = info(tile.instruction).outputs;
   return tiling;
 }
 
@@ -70,7 +70,7 @@ void set_knobs(Knobs& knobs, const Recipe& recipe, const ir::Problem& problem, c
 }
 
 SumRegisters sum_registers(const Recipe& recipe, const Knobs& knobs, const targets::Target& target) {
-  const ir::TileInstructionRow& instruction = row(tile_of(recipe).instruction);
+  const ir::TileInstructionInfo& instruction = info(tile_of(recipe).instruction);
   if (instruction.tile_registers == 0) return vector_sums(knobs, 1, target);
   const int64_t vectors = knobs.tile_vectors == 0 ? knobs.block_vectors : knobs.tile_vectors;
   // One register holds activations and one weights.

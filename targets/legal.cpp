@@ -42,7 +42,7 @@ int64_t tile_registers(const ir::Kernel& kernel) {
 void check_instruction(const ir::Kernel& kernel, const FeatureSet& features, Reasons& reasons) {
   const ir::TileCompute* tile = std::get_if<ir::TileCompute>(&kernel.compute);
   if (!tile) return;
-  const ir::TileInstructionRow& instruction = row(tile->instruction);
+  const ir::TileInstructionInfo& instruction = info(tile->instruction);
   if (!instruction.feature.empty()) {
     const std::optional<Feature> feature = find_feature(instruction.feature);
     if (!feature || !features.contains(*feature))

@@ -96,7 +96,7 @@ void CheckCase::choose_dense() {
 // Once, not for each layout.
 void CheckCase::encode_dense_weights() {
   const ir::Packing packing = *ir::packing_named(name(problem_.w.element));
-  const auto bytes = static_cast<size_t>(row(packing).bytes_per_group);
+  const auto bytes = static_cast<size_t>(info(packing).bytes_per_group);
   dense_.resize(inputs_.dense.size() * bytes);
   for (size_t i = 0; i < inputs_.dense.size(); ++i) {
     if (packing == ir::Packing::i4)
@@ -130,7 +130,7 @@ void CheckCase::pack_weights(const ir::Layout& layout, std::byte* destination) c
     }
     return;
   }
-  switch (row(layout.packing).bytes_per_group) {
+  switch (info(layout.packing).bytes_per_group) {
     case 1: return pack_dense_weights<int8_t>(layout, destination);
     case 2: return pack_dense_weights<uint16_t>(layout, destination);
     default: return pack_dense_weights<float>(layout, destination);

@@ -43,7 +43,7 @@ class Definitions {
 
 // `base`: values of a weight of codes for trits or i2; 0: weights are stored as their values say.
 std::string packing_text(Definitions& definitions, ir::Packing packing, int base) {
-  const ir::PackingRow& row = ir::row(packing);
+  const ir::PackingInfo& row = ir::info(packing);
   std::string codes = "nullptr";
   if (base > 0) {
     std::string body = "{";
@@ -68,7 +68,7 @@ std::string packing_text(Definitions& definitions, ir::Packing packing, int base
 
 std::string layout_text(Definitions& definitions, const ir::Layout& layout, int64_t n, int64_t k, int base) {
   const ir::LayoutMap map(layout, n, k);
-  const ir::PackingRow& row = ir::row(layout.packing);
+  const ir::PackingInfo& row = ir::info(layout.packing);
   std::string factors = "{";
   int count = 0;
   for (const ir::Factor& factor : layout.factors) {

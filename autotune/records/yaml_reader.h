@@ -129,7 +129,7 @@ class YamlReader {
       within(parsed.error());
       return {};
     }
-    if (const std::vector<Error> errors = ir::verify(parsed->kernel, parsed->places); !errors.empty())
+    if (const std::vector<Error> errors = ir::verify(parsed->kernel, parsed->locations); !errors.empty())
       within(errors[0]);
     return parsed->kernel;
   }

@@ -76,7 +76,7 @@ class Walk {
     std::map<std::vector<int64_t>, Use> uses;
     for (const ir::Statement& statement : body) {
       const ir::Instruction* instruction = std::get_if<ir::Instruction>(&statement);
-      if (!instruction || !row(instruction->op).has_address || instruction->op == ir::Op::prefetch) continue;
+      if (!instruction || !info(instruction->op).has_address || instruction->op == ir::Op::prefetch) continue;
       const int64_t element = size_in_bytes(program_.buffers[instruction->buffer].element);
       std::vector<int64_t> key = {instruction->buffer};
       for (const ir::Affine::Term& term : instruction->address.terms)
@@ -112,7 +112,7 @@ class Walk {
     if (pieces(instruction) > 1) return line;
     if (instruction.op == ir::Op::splat) return instruction.immediate * element;
     const ir::RegisterUse& vector =
-        row(instruction.op).has_result ? instruction.result : instruction.operands[0];
+        info(instruction.op).has_result ? instruction.result : instruction.operands[0];
     return program_.registers[vector.array].type.bits() / 8;
   }
 

@@ -61,8 +61,8 @@ std::string symbol_of(const Bundle& bundle, const targets::Target& target, const
 // A text as a C identifier: every other character becomes '_'.
 std::string identifier(std::string_view text);
 
-// Equal for equal programs on every machine; whoever uses a bundle knows by it that its own lowering is that
-// of the bundle's maker.
+// Equal for equal programs on every machine; a program that uses a bundle compares it, to know that its own
+// lowering is that of the bundle's maker.
 uint64_t hash(const ir::Program& program);
 
 }  // namespace tern::codegen

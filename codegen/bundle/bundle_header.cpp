@@ -41,7 +41,7 @@ constexpr std::string_view introduction =
 std::string buffer_lines() {
   constexpr size_t width = 112;
   std::string text;
-  for (const ir::BufferRoleRow& row : ir::buffer_roles) {
+  for (const ir::BufferRoleInfo& row : ir::buffer_roles) {
     if (row.role == ir::BufferRole::none) continue;
     std::string line = fmt::format(" *   {:<5}", row.name);
     std::istringstream words{std::string(row.meaning)};

@@ -7,14 +7,15 @@
 namespace tern::codegen {
 namespace {
 
-// Names that begin so have the costs of those that begin otherwise but go on alike.
+// LLVM's name of an instruction is a stem and a form: VPDPBUSDZ + rm. Each form of the stem `name` gets the
+// costs of the same form of the stem `stand_in`.
 struct StandIn {
   llvm::StringRef name, stand_in;
 };
 
-// Zen 4 and 5 multiply for dot products on the pipes that multiply and add floats. LLVM 19 says so of those
-// that read memory, or have VEX encoding, and gives four times the cost to the others. It lets broadcasts
-// from memory take a pipe, but the load is all there is.
+// Zen 4 and 5 execute dot products of bytes on the pipes of floating-point multiply-add. LLVM 19 has that for
+// the forms that read memory and for the VEX-encoded ones, and gives the other forms four times that cost.
+// Broadcasts from memory take a vector pipe in LLVM 19; on the processor they are a load and nothing else.
 const StandIn on_zen[] = {
     {"VPDPBUSDZ", "VFMADD231PSZ"},         {"VPDPWSSDZ", "VFMADD231PSZ"},
     {"VPBROADCASTDYrm", "VMOVDQAYrm"},     {"VPBROADCASTDZ256rm", "VMOVDQA64Z256rm"},
@@ -22,9 +23,9 @@ const StandIn on_zen[] = {
     {"VBROADCASTI32X4rm", "VMOVDQA64Zrm"}, {"VBROADCASTI64X4rm", "VMOVDQA64Zrm"},
 };
 
-// Zen 5 shifts on the pipes that add floats, interleaves and blends on all four, and shifts bytes out of
-// words where it multiplies. Where it multiplies and adds it reads three registers, and so it does to choose
-// bytes from two: these get in each other's way.
+// Zen 5, where it differs from the model of Zen 4: shifts run on the pipes of floating-point addition,
+// interleaves and blends on all four vector pipes, vpmultishiftqb on the pipes of integer multiplication. The
+// VEX forms of vpdpbusd read three registers, so they compete for register reads with two-table permutes.
 const StandIn on_zen5[] = {
     {"VPSRLWYri", "VADDPSYrr"},       {"VPSRLWZ256ri", "VADDPSZ256rr"}, {"VPSRLWZri", "VADDPSZrr"},
     {"VPSLLWYri", "VADDPSYrr"},       {"VPSLLWZ256ri", "VADDPSZ256rr"}, {"VPSLLWZri", "VADDPSZrr"},
@@ -33,8 +34,8 @@ const StandIn on_zen5[] = {
     {"VPDPBUSDrr", "VFMADD231PSr"},   {"VPDPBUSDrm", "VFMADD231PSm"},
 };
 
-// Zen 5 has two pipes for whatever moves bytes about, widens them, or has to do with masks: what shuffles of
-// 128 bits take on Zen 4. Names that begin so have the costs of these, with a load if they have one.
+// Zen 5 has two pipes for permutes, extensions and masks, like the 128-bit shuffles of the model of Zen 4.
+// Instructions with these prefixes get the cost of VPSHUFBrr, or of VPSHUFBrm if they read memory.
 const llvm::StringRef shuffles_on_zen5[] = {"VPERMB",   "VPERMDY", "VPERMDZ",  "VPSHUFBY",
                                             "VPSHUFBZ", "VPMOVSX", "VPMOVZX",  "VPMOVB2M",
                                             "VPCMPUB",  "VPCMPB",  "VPTESTMB", "VPTESTNMB"};
@@ -101,12 +102,13 @@ unsigned CorrectedSchedule::getSchedClassID(const llvm::MCInstrInfo& instruction
 }
 
 void CorrectedSchedule::correct(const llvm::MCInst& instruction, llvm::mca::Instruction& made) const {
-  // Of loads only the load counts: what comes after it is no part of a chain.
+  // An instruction that reads memory keeps its latency: it begins a chain of dependencies, it is not part of
+  // one.
   if (!is_zen5_ || MCII.get(instruction.getOpcode()).mayLoad()) return;
   const std::optional<unsigned> latency =
       latency_on_zen5(MCII.getName(instruction.getOpcode()), made.getDesc().MaxLatency);
   if (!latency) return;
-  // LLVM makes this for the instruction, then promises itself not to change it.
+  // LLVM made the description for this instruction alone; it is const only by its accessor.
   auto& costs = const_cast<llvm::mca::InstrDesc&>(made.getDesc());
   costs.MaxLatency = *latency;
   for (llvm::mca::WriteDescriptor& write : costs.Writes) write.Latency = *latency;
@@ -115,7 +117,8 @@ void CorrectedSchedule::correct(const llvm::MCInst& instruction, llvm::mca::Inst
 std::string_view known_difference(std::string_view model, std::string_view processor) {
   if (model == "znver4" && processor == "znver5")
     return "512 bits cost what 256 bits cost there; shuffles and latencies are its own";
-  if (model == "znver4") return "dot products of registers cost what those of memory do, unlike in LLVM";
+  if (model == "znver4")
+    return "dot products of registers cost what dot products of memory do, unlike in LLVM";
   if (model == "sapphirerapids") return "it multiplies 512 bits on one port, and servers on two";
   if (model == "apple-a7") return "it has 3 vector pipes, and cores since the A14 have 4";
   return {};

@@ -54,9 +54,9 @@ double heaviest(const std::vector<Section>& sections) {
 }
 
 // Enough for a steady state where it matters, few enough for milliseconds.
-int iterations_for(const Section& section, double largest_weight) {
+int iterations_for(const Section& section, double max_weight) {
   if (section.executions == 1) return 1;
-  if (weight(section) < 0.02 * largest_weight) return 2;
+  if (weight(section) < 0.02 * max_weight) return 2;
   constexpr int instructions = 1500, fewest = 4, most = 40;
   return std::clamp(instructions / std::max(1, static_cast<int>(section.instructions.size())), fewest, most);
 }
@@ -167,11 +167,11 @@ Expected<CycleEstimate> CycleModel::estimate(const ir::Program& program) {
   estimate.model_note = known_difference(estimate.model, state_->pipeline.processor());
   estimate.loops_known = all_found(program, program.body, labels_of(*code));
   const std::vector<Section> sections = sections_of(*code, estimate.loops_known);
-  const double largest_weight = heaviest(sections);
+  const double max_weight = heaviest(sections);
   double most = -1;
   for (const Section& section : sections) {
     const Simulation simulation =
-        state_->pipeline.simulate(section.instructions, iterations_for(section, largest_weight));
+        state_->pipeline.simulate(section.instructions, iterations_for(section, max_weight));
     const double cycles = simulation.cycles * static_cast<double>(section.executions);
     estimate.cycles += cycles;
     estimate.not_modelled += simulation.not_modelled;

@@ -66,7 +66,7 @@ bool Emitter::waits(const Instruction& instruction) {
   return true;
 }
 
-llvm::Value* Emitter::arm_join(const Instruction& instruction) {
+llvm::Value* Emitter::arm_bytes_to_i16(const Instruction& instruction) {
   llvm::Value* bytes = arm::interleave(builder_, target_, read(instruction.operands[0]),
                                        read(instruction.operands[1]), 1, instruction.immediate == 1);
   return bytes ? builder_.CreateBitCast(bytes, type_of(ir_type(instruction.result))) : nullptr;
@@ -75,9 +75,9 @@ llvm::Value* Emitter::arm_join(const Instruction& instruction) {
 llvm::Value* Emitter::arm_value(const Instruction& instruction) {
   const auto operand = [&](int i) { return read(instruction.operands[i]); };
   if (instruction.op == Op::splat) return arm_splat(instruction);
-  if (instruction.op == Op::widen) return arm::widen(builder_, operand(0), operand(1));
+  if (instruction.op == Op::add_pairs) return arm::add_pairs(builder_, operand(0), operand(1));
   if (instruction.op == Op::lookup) return arm::lookup(builder_, target_, operand(0), operand(1));
-  if (instruction.op == Op::join) return arm_join(instruction);
+  if (instruction.op == Op::bytes_to_i16) return arm_bytes_to_i16(instruction);
   if (instruction.op == Op::interleave_low || instruction.op == Op::interleave_high)
     return arm::interleave(builder_, target_, operand(0), operand(1), instruction.immediate,
                            instruction.op == Op::interleave_high);
@@ -92,7 +92,7 @@ llvm::Value* Emitter::arm_value(const Instruction& instruction) {
 }
 
 bool Emitter::emit_arm(const Instruction& instruction) {
-  if (!is_arm() || !row(instruction.op).has_result) return false;
+  if (!is_arm() || !info(instruction.op).has_result) return false;
   if (waits(instruction)) return true;
   finish_pending(key_of(instruction.result));
   lanes_.erase(key_of(instruction.result));

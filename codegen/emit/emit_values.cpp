@@ -92,7 +92,7 @@ llvm::Value* Emitter::bit_and(const Instruction& instruction) {
   return builder_.CreateAnd(value, llvm::ConstantInt::get(value->getType(), mask));
 }
 
-llvm::Value* Emitter::blend(const Instruction& instruction) {
+llvm::Value* Emitter::bit_select(const Instruction& instruction) {
   const auto mask = static_cast<uint8_t>(instruction.immediate);
   const auto inverse = static_cast<uint8_t>(~mask);
   const auto blended = [&](llvm::Value* x, llvm::Value* y) {
@@ -151,10 +151,10 @@ llvm::Value* Emitter::byte_of(llvm::Value* value, int64_t shift, llvm::Type* typ
                               type);
 }
 
-llvm::Value* Emitter::widen(llvm::Value* x, llvm::Value* y) {
+llvm::Value* Emitter::add_pairs(llvm::Value* x, llvm::Value* y) {
   llvm::Value* value = nullptr;
-  if (target_.architecture == Architecture::x86_64) value = x86::widen(builder_, target_, x, y);
-  return value ? value : portable::widen(builder_, x, y);
+  if (target_.architecture == Architecture::x86_64) value = x86::add_pairs(builder_, target_, x, y);
+  return value ? value : portable::add_pairs(builder_, x, y);
 }
 
 llvm::Value* Emitter::value_of(const Instruction& instruction) {
@@ -173,7 +173,7 @@ llvm::Value* Emitter::value_of(const Instruction& instruction) {
     case Op::table: return table(instruction);
     case Op::splat: return splat(instruction);
     case Op::bit_and: return bit_and(instruction);
-    case Op::blend: return blend(instruction);
+    case Op::bit_select: return bit_select(instruction);
     case Op::shift_left:
     case Op::shift_right: return shift(instruction);
     case Op::multiply_low: return portable::multiply_low(builder_, operand(0), immediate);
@@ -182,7 +182,7 @@ llvm::Value* Emitter::value_of(const Instruction& instruction) {
       const auto index_bits = static_cast<uint8_t>(ir_type(instruction.operands[0]).lanes - 1);
       return lookup(operand(0), read_bits(instruction.operands[1], index_bits).value);
     }
-    case Op::join: return portable::join(builder_, operand(0), operand(1), immediate);
+    case Op::bytes_to_i16: return portable::bytes_to_i16(builder_, operand(0), operand(1), immediate);
     case Op::interleave_low:
     case Op::interleave_high:
       return portable::interleave(builder_, operand(0), operand(1), immediate,
@@ -207,14 +207,14 @@ llvm::Value* Emitter::value_of(const Instruction& instruction) {
     case Op::absmax: return portable::absmax(builder_, operand(0), operand(1));
     case Op::absmax_across: return portable::absmax_across(builder_, operand(0), type);
     case Op::add_across: return portable::add_across(builder_, operand(0), type);
-    case Op::round: return portable::round(builder_, operand(0), immediate, type);
+    case Op::round_clamp: return portable::round_clamp(builder_, operand(0), immediate, type);
     case Op::convert: return convert(instruction);
     case Op::low_byte: return byte_of(operand(0), 0, type);
     case Op::high_byte: return byte_of(operand(0), 8, type);
     case Op::dot8: return portable::dot8(builder_, {operand(0), operand(1), operand(2), true, 128});
     case Op::dot4:
     case Op::dot2: return dot(instruction);
-    case Op::widen: return widen(operand(0), operand(1));
+    case Op::add_pairs: return add_pairs(operand(0), operand(1));
     case Op::store:
     case Op::prefetch:
     case Op::tile_load:

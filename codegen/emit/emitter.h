@@ -68,7 +68,7 @@ class Emitter {
   // The register's value, of which only `bits` will be looked at.
   Unmasked read_bits(const ir::RegisterUse& use, uint8_t bits);
   llvm::Value* bit_and(const ir::Instruction& instruction);
-  llvm::Value* blend(const ir::Instruction& instruction);
+  llvm::Value* bit_select(const ir::Instruction& instruction);
   llvm::Value* shift(const ir::Instruction& instruction);
 
   llvm::Value* table(const ir::Instruction& instruction);
@@ -76,7 +76,7 @@ class Emitter {
   llvm::Value* multiply_high(llvm::Value* bytes, int64_t factor);
   // A byte of each lane, the low one or the next.
   llvm::Value* byte_of(llvm::Value* value, int64_t shift, llvm::Type* type);
-  llvm::Value* widen(llvm::Value* x, llvm::Value* y);
+  llvm::Value* add_pairs(llvm::Value* x, llvm::Value* y);
 
   // What is known of a register of AArch64's between two borders of loops.
   using RegisterKey = std::pair<int, int64_t>;
@@ -92,7 +92,7 @@ class Emitter {
   // True if this dot4 now waits with others to be added to its register.
   bool waits(const ir::Instruction& instruction);
   // Bytes of the two operands side by side are i16.
-  llvm::Value* arm_join(const ir::Instruction& instruction);
+  llvm::Value* arm_bytes_to_i16(const ir::Instruction& instruction);
   llvm::Value* arm_value(const ir::Instruction& instruction);
   // True if AArch64 has a way of its own for the instruction.
   bool emit_arm(const ir::Instruction& instruction);

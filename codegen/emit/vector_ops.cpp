@@ -6,7 +6,7 @@ unsigned lane_count(llvm::Value* vector) {
   return llvm::cast<llvm::FixedVectorType>(vector->getType())->getNumElements();
 }
 
-llvm::Value* every(llvm::IRBuilderBase& builder, llvm::Value* vector, int first, int step) {
+llvm::Value* strided_lanes(llvm::IRBuilderBase& builder, llvm::Value* vector, int first, int step) {
   llvm::SmallVector<int, 64> chosen;
   for (int lane = first; lane < static_cast<int>(lane_count(vector)); lane += step) chosen.push_back(lane);
   return builder.CreateShuffleVector(vector, chosen);
@@ -66,7 +66,7 @@ llvm::Value* dot(llvm::IRBuilderBase& builder, const DotOperands& operands, int 
   llvm::Type* element = llvm::cast<llvm::FixedVectorType>(operands.x->getType())->getElementType();
   llvm::Value* sum = operands.x;
   for (int i = 0; i < width; ++i) {
-    llvm::Value* part = every(builder, products, i, width);
+    llvm::Value* part = strided_lanes(builder, products, i, width);
     sum = builder.CreateAdd(
         sum, builder.CreateSExtOrTrunc(part, llvm::FixedVectorType::get(element, lanes(part))));
   }
@@ -114,9 +114,9 @@ llvm::Value* dot2(llvm::IRBuilderBase& builder, const DotOperands& operands) {
   return dot(builder, operands, 2);
 }
 
-llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y) {
+llvm::Value* add_pairs(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y) {
   llvm::Value* wide = extended(builder, y, true, builder.getInt32Ty());
-  return builder.CreateAdd(builder.CreateAdd(x, every(builder, wide, 0, 2)), every(builder, wide, 1, 2));
+  return builder.CreateAdd(builder.CreateAdd(x, strided_lanes(builder, wide, 0, 2)), strided_lanes(builder, wide, 1, 2));
 }
 
 llvm::Value* dot8(llvm::IRBuilderBase& builder, const DotOperands& operands) {
@@ -140,7 +140,7 @@ llvm::Value* lookup(llvm::IRBuilderBase& builder, llvm::Value* table, llvm::Valu
                           [&](llvm::Value* entry) { return repeated(builder, entry, lanes(index)); });
 }
 
-llvm::Value* join(llvm::IRBuilderBase& builder, llvm::Value* low, llvm::Value* high, int64_t half) {
+llvm::Value* bytes_to_i16(llvm::IRBuilderBase& builder, llvm::Value* low, llvm::Value* high, int64_t half) {
   llvm::SmallVector<int, 64> order;
   for (unsigned lane = 0; lane < lanes(low) / 2; ++lane) {
     const unsigned from = lane / 8 * 16 + static_cast<unsigned>(half) * 8 + lane % 8;
@@ -208,7 +208,7 @@ llvm::Value* add_across(llvm::IRBuilderBase& builder, llvm::Value* vector, llvm:
   return in_every_lane(builder, builder.CreateAddReduce(vector), type);
 }
 
-llvm::Value* round(llvm::IRBuilderBase& builder, llvm::Value* vector, int64_t bound, llvm::Type* type) {
+llvm::Value* round_clamp(llvm::IRBuilderBase& builder, llvm::Value* vector, int64_t bound, llvm::Type* type) {
   const auto real = [&](double value) { return llvm::ConstantFP::get(vector->getType(), value); };
   const auto limit = static_cast<double>(bound);
   llvm::Value* value = builder.CreateSelect(builder.CreateFCmpORD(vector, vector), vector, real(0));

@@ -17,7 +17,7 @@ struct LaneOfBlock {
   int lane = 0;
 };
 
-// The operands of dot4, dot2 and widen; see ir/program/op.h. A null `z` for widen.
+// The operands of dot4, dot2 and add_pairs; see ir/program/op.h. A null `z` for add_pairs.
 struct DotOperands {
   llvm::Value* x;
   llvm::Value* y;
@@ -28,7 +28,7 @@ struct DotOperands {
 };
 
 // Lanes first, first + step, ... of a vector; a vector's lanes again and again up to a number of them.
-llvm::Value* every(llvm::IRBuilderBase& builder, llvm::Value* vector, int first, int step);
+llvm::Value* strided_lanes(llvm::IRBuilderBase& builder, llvm::Value* vector, int first, int step);
 llvm::Value* repeated(llvm::IRBuilderBase& builder, llvm::Value* vector, unsigned lanes);
 unsigned lane_count(llvm::Value* vector);
 
@@ -42,10 +42,10 @@ llvm::Value* lookup_in_pieces(llvm::IRBuilderBase& builder, llvm::Value* table, 
 namespace portable {
 llvm::Value* dot4(llvm::IRBuilderBase& builder, const DotOperands& operands);
 llvm::Value* dot2(llvm::IRBuilderBase& builder, const DotOperands& operands);
-llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y);
+llvm::Value* add_pairs(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y);
 llvm::Value* dot8(llvm::IRBuilderBase& builder, const DotOperands& operands);
 llvm::Value* lookup(llvm::IRBuilderBase& builder, llvm::Value* table, llvm::Value* index);
-llvm::Value* join(llvm::IRBuilderBase& builder, llvm::Value* low, llvm::Value* high, int64_t half);
+llvm::Value* bytes_to_i16(llvm::IRBuilderBase& builder, llvm::Value* low, llvm::Value* high, int64_t half);
 llvm::Value* interleave(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y, int64_t unit,
                         bool high);
 llvm::Value* add_where(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y, llvm::Value* mask,
@@ -58,7 +58,7 @@ llvm::Value* absmax(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y
 llvm::Value* absmax_across(llvm::IRBuilderBase& builder, llvm::Value* vector, llvm::Type* type);
 llvm::Value* add_across(llvm::IRBuilderBase& builder, llvm::Value* vector, llvm::Type* type);
 // <L x float> to integers of `type`; `bound` is 2^22 at most.
-llvm::Value* round(llvm::IRBuilderBase& builder, llvm::Value* vector, int64_t bound, llvm::Type* type);
+llvm::Value* round_clamp(llvm::IRBuilderBase& builder, llvm::Value* vector, int64_t bound, llvm::Type* type);
 // <L x i16>, the bits of f16, to <L x float>, by integer operations and one multiplication.
 llvm::Value* f16_to_f32(llvm::IRBuilderBase& builder, llvm::Value* bits);
 }  // namespace portable
@@ -70,8 +70,8 @@ namespace x86 {
 llvm::Value* shift_words_of_bytes(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t right);
 llvm::Value* dot4(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands);
 llvm::Value* dot2(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands);
-llvm::Value* widen(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* x,
-                   llvm::Value* y);
+llvm::Value* add_pairs(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* x,
+                       llvm::Value* y);
 llvm::Value* lookup(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* table,
                     llvm::Value* index);
 llvm::Value* multiply_high(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t factor);
@@ -82,7 +82,7 @@ namespace arm {
 llvm::Value* dot4(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands);
 llvm::Value* dot2(llvm::IRBuilderBase& builder, const DotOperands& operands);
 llvm::Value* dot8(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands);
-llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y);
+llvm::Value* add_pairs(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y);
 llvm::Value* lookup(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* table,
                     llvm::Value* index);
 llvm::Value* interleave(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* x,
@@ -91,7 +91,7 @@ llvm::Value* add_where(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value
                        bool subtract);
 
 // Several dot4 in a row that add to the same register, where NEON has no dot product of bytes: smlal adds up
-// products in 16 bits, and as long as those hold them the neighbours are summed once, not for each dot4.
+// products in 16 bits, and as long as 16 bits hold them the neighbours are summed once, not for each dot4.
 class PendingDot {
  public:
   // True if 16 bits are sure to hold the sum with these products too, and the target has nothing better.

@@ -59,7 +59,7 @@ fs::path ObjectCache::default_folder() {
   return fs::temp_directory_path() / fmt::format("tern-{}", getuid());
 }
 
-Expected<ObjectCache> ObjectCache::open(fs::path folder, int64_t largest_size) {
+Expected<ObjectCache> ObjectCache::open(fs::path folder, int64_t max_size) {
   const auto fail = [&](const std::string& what, ErrorKind kind) {
     return Error{what + " (choose another with TERN_CACHE, or none with --no-cache)",
                  {"cache folder " + folder.string(), 0, 0},
@@ -76,7 +76,7 @@ Expected<ObjectCache> ObjectCache::open(fs::path folder, int64_t largest_size) {
   if ((state.st_mode & 0022) != 0)
     return fail("can be written by other users: run chmod 700 on it", ErrorKind::machine);
   if (access(folder.c_str(), R_OK | W_OK | X_OK) != 0) return fail_by_errno();
-  return ObjectCache(std::move(folder), largest_size);
+  return ObjectCache(std::move(folder), max_size);
 }
 
 fs::path ObjectCache::file_of(std::string_view key) const {
@@ -135,10 +135,10 @@ void ObjectCache::shrink() const {
     entries.push_back({used, size, entry->path()});
     total += size;
   }
-  if (total <= largest_size_) return;
+  if (total <= max_size_) return;
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.used < b.used; });
   for (const Entry& entry : entries) {
-    if (total <= largest_size_) return;
+    if (total <= max_size_) return;
     fs::remove(entry.file, problem);
     total -= entry.size;
   }

@@ -20,7 +20,7 @@ using ir::Scaling;
 namespace {
 
 // i32 sums of other parts of k are this large at most, so that adding them to a sum cannot overflow.
-constexpr int64_t largest_partial_sum = int64_t{1} << 30;
+constexpr int64_t max_partial_sum = int64_t{1} << 30;
 
 }  // namespace
 
@@ -82,7 +82,7 @@ void Epilogue::declare_output(int64_t rows) {
     case ir::Epilogue::sums: output = Element::i32; break;
     case ir::Epilogue::add_sums:
       other_ = add_buffer(program_, BufferRole::partial_sums, Element::i32, size, 64, BufferKind::input,
-                          -largest_partial_sum, largest_partial_sum);
+                          -max_partial_sum, max_partial_sum);
       other_value_ = add_register(program_, "other", {Element::i32, sums_.lanes});
       break;
   }

@@ -15,7 +15,8 @@ struct SumVector {
   ir::Affine m, n;   // its row, and its first output
   ir::Affine index;  // its number among the accumulator's
   int part = 0;      // which of the accumulator's vectors of outputs it belongs to
-  // Emits what gives its sums, i32, where those of the accumulator are complete; they may be overwritten.
+  // Emits what gives the vector's sums, i32, once the accumulator's sums are complete. The result may be
+  // overwritten.
   std::function<ir::RegisterUse(ir::Body&)> sum;
 };
 
@@ -24,9 +25,9 @@ struct ExactSums {
   int lanes = 0;           // of a vector
   int vectors = 1;         // of an accumulator
   int parts = 1;           // of these, how many have other outputs
-  int64_t zero_point = 0;  // what is taken off the codes that weights are multiplied as
+  int64_t zero_point = 0;  // of the bytes that were multiplied: weight + zero_point
   bool in_loop = false;   // whether vectors are visited in a loop, so that their number is none of a register
-  LoopNest::Emit clear;   // clears those of the present accumulator
+  LoopNest::Emit clear;   // clears the vectors of the present accumulator
   LoopNest::Emit gather;  // what comes before the vectors of complete sums are visited, if anything
   // Visits the vectors of the present accumulator.
   std::function<void(ir::Body&, const std::function<void(ir::Body&, const SumVector&)>&)> each_vector;
@@ -40,11 +41,11 @@ class Epilogue {
   Epilogue(const ir::Kernel& kernel, ir::Program& program, LoopNest& nest)
       : kernel_(kernel), problem_(kernel.problem), program_(program), nest_(nest), rows_(kernel, program) {}
 
-  // Declares the buffers after A (see lower.h), those of QuantizeRows, and registers.
+  // Declares the buffers after A (see lower.h), the buffers of QuantizeRows, and registers.
   void declare(ExactSums sums);
 
-  // What happens at places of the nest that are no strategy's: to begin a strategy's own steps with. Blocks
-  // of a strategy lie within those of groups.
+  // What the epilogue does at each point of the nest. A strategy adds its own steps to these; its blocks lie
+  // within the blocks of groups.
   LoopNest::Steps steps();
 
  private:

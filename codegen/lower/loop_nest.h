@@ -21,10 +21,10 @@ namespace tern::codegen {
 //   end of the rows, inside the loops that callers share out
 //
 // A strategy adds its instructions to the body it is given; addresses and register indices come from the
-// loops around that place.
+// loops around that point.
 class LoopNest {
  public:
-  // Adds instructions at the present place of the nest.
+  // Adds instructions at the present point of the nest.
   using Emit = std::function<void(ir::Body&)>;
   using EmitRow = std::function<void(ir::Body&, const ir::Affine& row)>;
 
@@ -36,7 +36,7 @@ class LoopNest {
     bool each_output = false;
   };
 
-  // What a strategy does at each place.
+  // What a strategy does at each point of the nest.
   struct Steps {
     Emit start;                 // for each accumulator of the tile, before the loops over k
     Emit tile;                  // in the innermost loop over k
@@ -61,12 +61,13 @@ class LoopNest {
   // its outputs where the schedule has rows outside outputs, else before each accumulator.
   void each_accumulator(ir::Body& body, const Emit& emit, const Emit& row_start = {});
 
-  // The place of the present tile along an axis, in elements.
+  // Where the present tile begins along an axis, in elements.
   ir::Affine coordinate(ir::Axis axis) const { return coordinate(axis, 0); }
-  // The present place along an axis in the present row of a matrix with rows m, so many elements apart.
+  // The element at the present coordinate of `axis` in the present row m of a matrix whose rows are `stride`
+  // elements apart.
   ir::Affine row_address(ir::Axis axis, int64_t stride) const;
-  // The number of the present tile of k among those of `group` inputs. Precondition: loops over k have steps
-  // that `group` divides, or lie within one such tile.
+  // The number of the group of `group` inputs that the present tile of k lies in. Precondition: loops over k
+  // have steps that `group` divides, or lie within one such tile.
   ir::Affine group_of_k(int64_t group) const;
   // Where the present vector of weights starts, in positions of the layout; of a layout whose k counts units
   // of `k_unit` inputs, with the same precondition.
@@ -74,10 +75,10 @@ class LoopNest {
   // Index of the present accumulator, or of the present vector of outputs, in its register array.
   ir::Affine accumulator() const { return tile_index(true); }
   ir::Affine output() const { return tile_index(false); }
-  // Number of the present row among those of the tile.
+  // Number of the present row within the tile.
   ir::Affine row() const;
 
-  // The place of the present vector of outputs within its panel, in elements.
+  // Where the present vector of outputs begins within its panel, in elements.
   ir::Affine output_in_panel() const { return coordinate(ir::Axis::n, panel_level_); }
 
   // How many accumulators, and how many vectors of outputs, the tile has.

@@ -90,7 +90,7 @@ class AddsubLowering {
   // Masks are loaded where they are used: CPUs have few registers for them.
   void add_masked(Body& body) {
     const RegisterUse activation{activation_, {}}, plus{plus_, {}}, minus{minus_, {}};
-    const ir::PackingRow& packing = row(kernel_.weights.packing);
+    const ir::PackingInfo& packing = info(kernel_.weights.packing);
     Affine address = nest_.position(map_);
     for (Affine::Term& term : address.terms)
       term.factor = term.factor / packing.weights_per_group * packing.bytes_per_group;

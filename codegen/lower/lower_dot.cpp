@@ -24,7 +24,8 @@ class DotLowering {
         vector_(weight_vector(kernel)),
         map_(kernel.weights, kernel.problem.n, kernel.problem.k),
         nest_(kernel, program_),
-        weights_(kernel, compute_.unpacking, compute_.fields_per_shift, place_in(nest_, map_), program_),
+        weights_(kernel, compute_.unpacking, compute_.fields_per_shift, weights_of_tile(nest_, map_),
+                 program_),
         epilogue_(kernel, program_, nest_) {}
 
   ir::Program run() {
@@ -37,7 +38,7 @@ class DotLowering {
       };
       const auto finish = [&](Body& body) {
         add_heights(body, [&](int height) { return partial(height); });
-        body.push_back(Instruction{Op::widen, sum(0), {sum(0), partial(0)}});
+        body.push_back(Instruction{Op::add_pairs, sum(0), {sum(0), partial(0)}});
       };
       steps.blocks.push_back({compute_.widen_every_k, start, finish});
     }
@@ -72,21 +73,21 @@ class DotLowering {
 
   void tile(Body& body) {
     nest_.each_output(body, [&](Body& inner) { weights_.start(inner); });
-    for (int digit = 0; digit < weights_.digits(); ++digit) {
-      nest_.each_output(body, [&](Body& inner) { weights_.digit(inner, digit); });
+    for (int index = 0; index < weights_.count(); ++index) {
+      nest_.each_output(body, [&](Body& inner) { weights_.unpack(inner, index); });
       nest_.each_accumulator(
-          body, [&](Body& inner) { multiply(inner, digit); },
+          body, [&](Body& inner) { multiply(inner, index); },
           [&](Body& row) {
             Affine address = nest_.row_address(ir::Axis::k, activation_stride(kernel_.problem));
-            address.constant += 4 * digit;
+            address.constant += 4 * index;
             row.push_back(Instruction{Op::splat, {activation_, {}}, {}, a_, address, 4});
           });
     }
   }
 
-  void multiply(Body& body, int digit) {
+  void multiply(Body& body, int index) {
     const RegisterUse activation{activation_, {}};
-    const int height = weights_.height(digit);
+    const int height = weights_.height(index);
     if (widens())
       body.push_back(
           Instruction{Op::dot2, partial(height), {partial(height), weights_.weight(), activation}});
@@ -96,7 +97,7 @@ class DotLowering {
                                  {sum(height), weights_.weight(), activation},
                                  0,
                                  {},
-                                 weights_.largest(digit)});
+                                 weights_.max_magnitude(index)});
   }
 
   // Sum number h is of fields that were multiplied as field * 4^h: see DotCompute.

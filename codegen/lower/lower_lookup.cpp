@@ -6,9 +6,9 @@
 // looked-up values to the lane. Otherwise each byte belongs to another output: low and high bytes are
 // combined to i16 and added there.
 //
-// With half tables (PackingRow::half_table) both parts of a sum (see TableShape) are negated where the code's
-// highest bit is set, and added in i8 for as many inputs as Verify can prove to fit. Then low and high parts
-// are interleaved, and a dot4 with (1, radix) adds low + radix * high to an i32.
+// With half tables (PackingInfo::half_table) both parts of a sum (see TableShape) are negated where the
+// code's highest bit is set, and added in i8 for as many inputs as Verify can prove to fit. Then low and high
+// parts are interleaved, and a dot4 with (1, radix) adds low + radix * high to an i32.
 #include "codegen/lower/epilogue.h"
 #include "codegen/lower/lower.h"
 #include "codegen/lower/read_codes.h"
@@ -32,7 +32,7 @@ class LookupLowering {
         tables_(table_shape(kernel)),
         map_(kernel.weights, kernel.problem.n, kernel.problem.k),
         nest_(kernel, program_),
-        codes_(kernel, place_in(nest_, map_), program_),
+        codes_(kernel, weights_of_tile(nest_, map_), program_),
         epilogue_(kernel, program_, nest_) {}
 
   ir::Program run() {
@@ -121,7 +121,7 @@ class LookupLowering {
   void load_tables(Body& body, int code) {
     Affine address{code * tables_.code_bytes(), {}};
     for (const Affine::Term& term : nest_.coordinate(ir::Axis::k).terms)
-      address.add(term.variable, term.factor / tables_.word_k * tables_.codes * tables_.code_bytes());
+      address.add(term.variable, term.factor / tables_.vector_k * tables_.codes * tables_.code_bytes());
     for (const Affine::Term& term : nest_.coordinate(ir::Axis::m).terms)
       address.add(term.variable, term.factor * tables_.row_bytes());
     body.push_back(Instruction{Op::load, {low_table_, {}}, {}, t_, address});
@@ -135,7 +135,7 @@ class LookupLowering {
       const RegisterUse lane{lane_, {}};
       body.push_back(
           Instruction{Op::table, lane, {}, 0, {}, static_cast<int64_t>(program_.tables.size()) - 1});
-      body.push_back(Instruction{Op::blend, index, {code, lane}, 0, {}, tables_.entries - 1});
+      body.push_back(Instruction{Op::bit_select, index, {code, lane}, 0, {}, tables_.entries - 1});
       code = index;
     }
     body.push_back(Instruction{Op::lookup, low, {{low_table_, {}}, code}});
@@ -163,7 +163,7 @@ class LookupLowering {
   void add_joined(Body& body) {
     const RegisterUse joined{joined_, {}};
     for (int half = 0; half < partials; ++half) {
-      body.push_back(Instruction{Op::join, joined, {{low_, {}}, {high_, {}}}, 0, {}, half});
+      body.push_back(Instruction{Op::bytes_to_i16, joined, {{low_, {}}, {high_, {}}}, 0, {}, half});
       body.push_back(Instruction{Op::add, partial(half), {partial(half), joined}});
     }
   }

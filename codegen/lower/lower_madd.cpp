@@ -20,7 +20,7 @@ class MaddLowering {
   explicit MaddLowering(const ir::Kernel& kernel)
       : kernel_(kernel),
         lanes_(weight_vector(kernel).lanes),
-        digits_(weight_vector(kernel).weights_per_group),
+        weights_per_byte_(weight_vector(kernel).weights_per_group),
         map_(kernel.weights, kernel.problem.n, kernel.problem.k),
         nest_(kernel, program_) {}
 
@@ -52,8 +52,8 @@ class MaddLowering {
     const ir::Problem& problem = kernel_.problem;
     const int64_t rows = padded_rows(kernel_);
     program_.name = kernel_.name;
-    const Element stored = digits_ == 1 ? problem.w.element : Element::u8;
-    w_ = add_buffer(program_, ir::BufferRole::weights, stored, map_.positions() / digits_,
+    const Element stored = weights_per_byte_ == 1 ? problem.w.element : Element::u8;
+    w_ = add_buffer(program_, ir::BufferRole::weights, stored, map_.positions() / weights_per_byte_,
                     kernel_.weights.alignment);
     if (kernel_.scales) {
       const ir::LayoutMap scales(*kernel_.scales, problem.n, groups());
@@ -68,9 +68,9 @@ class MaddLowering {
     sum_ = add_register(program_, "sum", {Element::f32, lanes_}, nest_.accumulators());
     if (problem.w.element != Element::f32)
       stored_ = add_register(program_, "stored", {stored, lanes_}, nest_.outputs());
-    if (digits_ > 1) {
-      digit_ = add_register(program_, "digit", {Element::u8, lanes_});
-      offset_ = add_register(program_, "offset", {Element::f32, lanes_});
+    if (weights_per_byte_ > 1) {
+      field_ = add_register(program_, "field", {Element::u8, lanes_});
+      zero_point_ = add_register(program_, "zero_point", {Element::f32, lanes_});
     }
     weight_ = add_register(program_, "weight", {Element::f32, lanes_}, nest_.outputs());
     if (kernel_.scales) scale_ = add_register(program_, "scale", {Element::f32, lanes_}, nest_.outputs());
@@ -83,12 +83,12 @@ class MaddLowering {
   RegisterUse scale() const { return {scale_, nest_.output()}; }
 
   void tile(Body& body) {
-    for (int digit = 0; digit < digits_; ++digit) tile(body, digit);
+    for (int index = 0; index < weights_per_byte_; ++index) tile(body, index);
   }
 
-  // The input in place `digit` of each group of weights.
-  void tile(Body& body, int digit) {
-    nest_.each_output(body, [&](Body& inner) { widen_weight(inner, digit); });
+  // Weight number `index` of each group.
+  void tile(Body& body, int index) {
+    nest_.each_output(body, [&](Body& inner) { widen_weight(inner, index); });
     const RegisterUse activation{activation_, {}}, product{product_, {}};
     nest_.each_accumulator(
         body,
@@ -98,43 +98,43 @@ class MaddLowering {
         },
         [&](Body& row) {
           Affine address = nest_.row_address(ir::Axis::k, activation_stride(kernel_.problem));
-          address.constant += digit;
+          address.constant += index;
           row.push_back(Instruction{Op::splat, activation, {}, a_, address, 1});
         });
   }
 
-  void widen_weight(Body& body, int digit) {
+  void widen_weight(Body& body, int index) {
     const bool converts = kernel_.problem.w.element != Element::f32;
     const RegisterUse stored = converts ? RegisterUse{stored_, nest_.output()} : weight();
     Affine address = nest_.position(map_);
-    for (Affine::Term& term : address.terms) term.factor /= digits_;
-    if (digit == 0) body.push_back(Instruction{Op::load, stored, {}, w_, address});
-    if (digits_ > 1)
-      read_digit(body, stored, digit);
+    for (Affine::Term& term : address.terms) term.factor /= weights_per_byte_;
+    if (index == 0) body.push_back(Instruction{Op::load, stored, {}, w_, address});
+    if (weights_per_byte_ > 1)
+      read_field(body, stored, index);
     else if (converts)
       body.push_back(Instruction{Op::convert, weight(), {stored}});
     if (kernel_.scales) body.push_back(Instruction{Op::multiply, weight(), {weight(), scale()}});
   }
 
-  // A whole number that shares its byte: a field of bits, less an offset.
-  void read_digit(Body& body, const RegisterUse& stored, int digit) {
-    const ir::PackingRow& packing = row(kernel_.weights.packing);
-    const RegisterUse field{digit_, {}}, offset{offset_, {}};
-    const int shift = packing.first_bit + packing.bit_step * digit;
+  // A whole number that shares its byte: a field of bits, less the zero point of its packing.
+  void read_field(Body& body, const RegisterUse& stored, int index) {
+    const ir::PackingInfo& packing = info(kernel_.weights.packing);
+    const RegisterUse field{field_, {}}, zero_point{zero_point_, {}};
+    const int shift = packing.first_bit + packing.bit_step * index;
     body.push_back(Instruction{Op::shift_right, field, {stored}, 0, {}, shift});
     body.push_back(Instruction{Op::bit_and, field, {field}, 0, {}, (1 << packing.code_bits) - 1});
     body.push_back(Instruction{Op::convert, weight(), {field}});
-    body.push_back(Instruction{Op::constant, offset, {}, 0, {}, -lowest(kernel_.problem.w.element)});
-    body.push_back(Instruction{Op::subtract, weight(), {weight(), offset}});
+    body.push_back(Instruction{Op::constant, zero_point, {}, 0, {}, -lowest(kernel_.problem.w.element)});
+    body.push_back(Instruction{Op::subtract, weight(), {weight(), zero_point}});
   }
 
   const ir::Kernel& kernel_;
-  const int lanes_, digits_;
+  const int lanes_, weights_per_byte_;
   const ir::LayoutMap map_;
   ir::Program program_;
   LoopNest nest_;
   int w_, s_, a_, c_;
-  int sum_, stored_, weight_, scale_, activation_, product_, digit_, offset_;
+  int sum_, stored_, weight_, scale_, activation_, product_, field_, zero_point_;
 };
 
 ir::Program lower_madd(const ir::Kernel& kernel) {

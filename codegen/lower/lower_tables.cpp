@@ -21,9 +21,10 @@ class TablesLowering {
   ir::Program run() {
     declare();
     ir::Loop rows{ir::LoopKind::parallel, add_variable("m0"), padded_rows(kernel_), {}};
-    ir::Loop words{ir::LoopKind::sequential, add_variable("k0"), shape_.words, {}};
-    for (int code = 0; code < shape_.codes; ++code) add_code(words.body, code, rows.variable, words.variable);
-    rows.body.push_back(std::move(words));
+    ir::Loop vectors{ir::LoopKind::sequential, add_variable("k0"), shape_.vectors, {}};
+    for (int code = 0; code < shape_.codes; ++code)
+      add_code(vectors.body, code, rows.variable, vectors.variable);
+    rows.body.push_back(std::move(vectors));
     program_.body.push_back(std::move(rows));
     return std::move(program_);
   }
@@ -60,9 +61,9 @@ class TablesLowering {
       for (int i = 0; i < lanes_; ++i) lanes.values.push_back(i / shape_.entries);
       lane_table_ = add_table(std::move(lanes));
     }
-    for (int digit = 0; digit < shape_.weights_per_code; ++digit) {
-      plus_.push_back(add_mask("plus", digit, 1));
-      minus_.push_back(add_mask("minus", digit, -1));
+    for (int index = 0; index < shape_.weights_per_code; ++index) {
+      plus_.push_back(add_mask("plus", index, 1));
+      minus_.push_back(add_mask("minus", index, -1));
     }
   }
 
@@ -71,29 +72,29 @@ class TablesLowering {
     return static_cast<int>(program_.tables.size()) - 1;
   }
 
-  // A bit for each entry of a code's tables: whether the digit is `trit` there.
-  int add_mask(const char* name, int digit, int trit) {
-    ir::Table mask{name + std::to_string(digit), Element::u8, std::vector<int64_t>(lanes_ / 8)};
+  // A bit for each entry of a code's tables: whether weight number `index` of the code is `trit` there.
+  int add_mask(const char* name, int index, int trit) {
+    ir::Table mask{name + std::to_string(index), Element::u8, std::vector<int64_t>(lanes_ / 8)};
     for (int i = 0; i < lanes_; ++i) {
-      if (trit_of_code(shape_.packing, i % shape_.entries, digit) == trit)
+      if (trit_of_code(shape_.packing, i % shape_.entries, index) == trit)
         mask.values[i / 8] |= int64_t{1} << i % 8;
     }
     return add_table(std::move(mask));
   }
 
-  void add_code(Body& body, int code, int row, int word) {
+  void add_code(Body& body, int code, int row, int vector) {
     const RegisterUse sum{sum_, {}}, narrow{narrow_, {}}, wide{wide_, {}}, mask{mask_, {}};
     body.push_back(Instruction{Op::constant, sum, {}, 0, {}, -shape_.lowest_low()});
-    for (int digit = 0; digit < shape_.weights_per_code; ++digit) {
-      read_activation(body, code * shape_.weights_per_code + digit, row, word);
+    for (int index = 0; index < shape_.weights_per_code; ++index) {
+      read_activation(body, code * shape_.weights_per_code + index, row, vector);
       body.push_back(Instruction{Op::convert, wide, {narrow}});
-      body.push_back(Instruction{Op::table, mask, {}, 0, {}, plus_[digit]});
+      body.push_back(Instruction{Op::table, mask, {}, 0, {}, plus_[index]});
       body.push_back(Instruction{Op::add_where, sum, {sum, wide, mask}});
-      body.push_back(Instruction{Op::table, mask, {}, 0, {}, minus_[digit]});
+      body.push_back(Instruction{Op::table, mask, {}, 0, {}, minus_[index]});
       body.push_back(Instruction{Op::subtract_where, sum, {sum, wide, mask}});
     }
     Affine address{code * shape_.code_bytes(), {}};
-    address.add(word, shape_.codes * shape_.code_bytes());
+    address.add(vector, shape_.codes * shape_.code_bytes());
     address.add(row, shape_.row_bytes());
     if (shape_.half_table())
       body.push_back(Instruction{Op::shift_left, sum, {sum}, 0, {}, 8 - shape_.radix_bits()});
@@ -115,11 +116,11 @@ class TablesLowering {
     return signed_low;
   }
 
-  // The activation that weight number `weight` of a word's groups stands for, in each entry's lane.
-  void read_activation(Body& body, int weight, int row, int word) {
+  // The activation that weight number `weight` of a vector's groups stands for, in each entry's lane.
+  void read_activation(Body& body, int weight, int row, int vector) {
     const RegisterUse narrow{narrow_, {}};
     Affine address{int64_t{weight} * shape_.tables_per_code(), {}};
-    address.add(word, shape_.word_k);
+    address.add(vector, shape_.vector_k);
     address.add(row, activation_stride(kernel_.problem));
     if (!shape_.by_dot4) {
       body.push_back(Instruction{Op::splat, narrow, {}, a_, address, 1});

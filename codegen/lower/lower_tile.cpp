@@ -25,7 +25,7 @@ class TileLowering {
   explicit TileLowering(const ir::Kernel& kernel)
       : kernel_(kernel),
         compute_(std::get<ir::TileCompute>(kernel.compute)),
-        instruction_(row(compute_.instruction)),
+        instruction_(info(compute_.instruction)),
         vector_(weight_vector(kernel)),
         panel_shape_(panel_shape(kernel)),
         map_(kernel.weights, kernel.problem.n, kernel.problem.k),
@@ -42,7 +42,7 @@ class TileLowering {
     if (widens()) {
       const auto start = [&](Body& body) { body.push_back(Instruction{Op::constant, partial()}); };
       const auto finish = [&](Body& body) {
-        body.push_back(Instruction{Op::widen, sum(0), {sum(0), partial()}});
+        body.push_back(Instruction{Op::add_pairs, sum(0), {sum(0), partial()}});
       };
       steps.blocks.push_back({compute_.widen_every_k, start, finish});
     }
@@ -74,8 +74,8 @@ class TileLowering {
                     rows * activation_stride(kernel_.problem), 64);
     epilogue_.declare(exact_sums());
     int64_t largest = 0;
-    for (int digit = 0; digit < weights_.digits(); ++digit)
-      largest = std::max(largest, weights_.largest(digit));
+    for (int index = 0; index < weights_.count(); ++index)
+      largest = std::max(largest, weights_.max_magnitude(index));
     panel_ = add_buffer(program_, {"panel", panel_element(), panel_vectors() * panel_vector_bytes(), 64,
                                    ir::BufferKind::scratch, codes() ? 0 : -largest, largest});
     const ir::VectorType sums =
@@ -153,16 +153,16 @@ class TileLowering {
 
   void unpack_vector(Body& body) {
     weights_.start(body);
-    for (int digit = 0; digit < weights_.digits(); ++digit) {
-      weights_.digit(body, digit);
+    for (int index = 0; index < weights_.count(); ++index) {
+      weights_.unpack(body, index);
       if (is(TileInstruction::mma_2x8x2))
-        store_paired(body, digit);
+        store_paired(body, index);
       else
-        store_panel(body, in_panel_element(body, 0), digit);
+        store_panel(body, in_panel_element(body, 0), index);
     }
   }
 
-  // The unpacked digit in the panel's element type.
+  // The unpacked weights in the panel's element type.
   RegisterUse in_panel_element(Body& body, int which) {
     if (is(TileInstruction::dot4) || !codes()) {
       if (!is(TileInstruction::mma_2x8x2)) return weights_.weight();
@@ -178,16 +178,17 @@ class TileLowering {
     body.push_back(Instruction{Op::store, {}, {bytes}, panel_, address});
   }
 
-  // Two digits are eight inputs of four outputs in a block; they become two blocks of two outputs each.
-  void store_paired(Body& body, int digit) {
-    in_panel_element(body, digit % 2);
-    if (digit % 2 == 0) return;
+  // Two weights of each group are eight inputs of four outputs in a block of 16 bytes; they become two blocks
+  // of eight inputs of two outputs each.
+  void store_paired(Body& body, int index) {
+    in_panel_element(body, index % 2);
+    if (index % 2 == 0) return;
     const RegisterUse even{converted_, {0, {}}}, odd{converted_, {1, {}}};
     for (int half = 0; half < 2; ++half) {
       const RegisterUse paired{converted_, {2 + half, {}}};
       const Op op = half == 0 ? Op::interleave_low : Op::interleave_high;
       body.push_back(Instruction{op, paired, {even, odd}, 0, {}, 4});
-      store_panel(body, paired, digit - 1 + half);
+      store_panel(body, paired, index - 1 + half);
     }
   }
 
@@ -330,7 +331,7 @@ class TileLowering {
 
   const ir::Kernel& kernel_;
   const ir::TileCompute& compute_;
-  const ir::TileInstructionRow& instruction_;
+  const ir::TileInstructionInfo& instruction_;
   const ir::WeightVector vector_;
   const ir::PanelShape panel_shape_;
   const ir::LayoutMap map_;

@@ -120,7 +120,7 @@ void QuantizeRows::round(Body& body, const Affine& row) {
     walk(body, in_row(row, part.first), part.vectors, part.lanes, [&](Body& inner, const Affine& address) {
       inner.push_back(Instruction{Op::load, value, {}, c_, address});
       inner.push_back(Instruction{Op::multiply, value, {value, scale}});
-      inner.push_back(Instruction{Op::round, rounded, {value}, 0, {}, 127});
+      inner.push_back(Instruction{Op::round_clamp, rounded, {value}, 0, {}, 127});
       inner.push_back(Instruction{Op::store, {}, {rounded}, q_, address});
       inner.push_back(Instruction{Op::convert, widened, {rounded}});
       inner.push_back(Instruction{Op::add, sum, {sum, widened}});

@@ -10,14 +10,14 @@ using ir::Instruction;
 using ir::Op;
 using ir::RegisterUse;
 
-WeightPlace place_in(const LoopNest& nest, const ir::LayoutMap& map) {
+WeightVectors weights_of_tile(const LoopNest& nest, const ir::LayoutMap& map) {
   return {nest.outputs(), [&nest, &map] { return nest.position(map); }, [&nest] { return nest.output(); }};
 }
 
-ReadCodes::ReadCodes(const ir::Kernel& kernel, WeightPlace place, ir::Program& program)
-    : place_(std::move(place)),
+ReadCodes::ReadCodes(const ir::Kernel& kernel, WeightVectors vectors, ir::Program& program)
+    : vectors_(std::move(vectors)),
       program_(program),
-      packing_(row(kernel.weights.packing)),
+      packing_(info(kernel.weights.packing)),
       map_(kernel.weights, kernel.problem.n, kernel.problem.k),
       alignment_(kernel.weights.alignment),
       element_(kernel.problem.w.element) {}
@@ -28,15 +28,15 @@ void ReadCodes::declare(int bytes, bool reads_codes) {
   const Element stored = is_signed ? Element::i8 : Element::u8;
   w_ = add_buffer(program_, ir::BufferRole::weights, stored, map_.size_in_bytes(), alignment_,
                   ir::BufferKind::input, is_signed ? lowest(element_) : 0, is_signed ? highest(element_) : 0);
-  packed_ = add_register(program_, "packed", {stored, bytes}, place_.outputs);
-  if (reads_codes) code_ = add_register(program_, "code", {Element::u8, bytes}, place_.outputs);
+  packed_ = add_register(program_, "packed", {stored, bytes}, vectors_.outputs);
+  if (reads_codes) code_ = add_register(program_, "code", {Element::u8, bytes}, vectors_.outputs);
   if (!packing_.high_bits) return;
-  high_ = add_register(program_, "high", {Element::u8, bytes}, place_.outputs);
+  high_ = add_register(program_, "high", {Element::u8, bytes}, vectors_.outputs);
   if (reads_codes) shifted_ = add_register(program_, "high_bits", {Element::u8, bytes});
 }
 
 void ReadCodes::load(Body& body, RegisterUse into, int byte) {
-  ir::Affine address = place_.position();
+  ir::Affine address = vectors_.position();
   for (ir::Affine::Term& term : address.terms)
     term.factor = term.factor / packing_.weights_per_group * packing_.bytes_per_group;
   address.constant += byte * map_.byte_stride();
@@ -69,7 +69,7 @@ void ReadCodes::read(Body& body, int number) {
     shift(body, shifted, bits, number - packing_.code_bits);
     bits = shifted;
   }
-  body.push_back(Instruction{Op::blend, code(), {low, bits}, 0, {}, (1 << packing_.code_bits) - 1});
+  body.push_back(Instruction{Op::bit_select, code(), {low, bits}, 0, {}, (1 << packing_.code_bits) - 1});
 }
 
 }  // namespace tern::codegen

@@ -11,36 +11,36 @@
 
 namespace tern::codegen {
 
-// Which vector of weights is read: its place in the layout, in positions, and the number of its registers.
-struct WeightPlace {
+// The vectors of weights that are read: where each lies, and which registers it has.
+struct WeightVectors {
   int64_t outputs = 1;                   // vectors that have registers of their own
-  std::function<ir::Affine()> position;  // of the present vector
-  std::function<ir::Affine()> output;    // its number
+  std::function<ir::Affine()> position;  // of the present vector in the layout, see LayoutMap
+  std::function<ir::Affine()> output;    // index of its registers
 };
 
 // The vectors of outputs of a nest's tile. `nest` and `map` must outlive the result.
-WeightPlace place_in(const LoopNest& nest, const ir::LayoutMap& map);
+WeightVectors weights_of_tile(const LoopNest& nest, const ir::LayoutMap& map);
 
 class ReadCodes {
  public:
   // `program` must outlive this.
-  ReadCodes(const ir::Kernel& kernel, WeightPlace place, ir::Program& program);
+  ReadCodes(const ir::Kernel& kernel, WeightVectors vectors, ir::Program& program);
 
-  // Declares the buffer W and registers of so many bytes, those of codes only if codes are read. To be called
-  // once, in the place where W belongs in the order of the buffers.
+  // Declares the buffer W and registers of `bytes` bytes; registers of codes only if `reads_codes`. To be
+  // called once, when W is the next buffer in order.
   void declare(int bytes, bool reads_codes);
 
   // Loads the first byte of each group, and the last if codes have high bits there.
   void start(ir::Body& body);
-  // Reads code number 0 .. codes()-1, in this order. Bits above those of a code are any: what looks it up
-  // must not see them.
+  // Reads code number 0 .. codes()-1, in this order. Bits above the code's own are not cleared:
+  // a look-up must ignore them.
   void read(ir::Body& body, int number);
 
   int codes() const { return packing_.codes_per_group(); }
-  ir::RegisterUse packed() const { return {packed_, place_.output()}; }
-  ir::RegisterUse high() const { return {high_, place_.output()}; }
+  ir::RegisterUse packed() const { return {packed_, vectors_.output()}; }
+  ir::RegisterUse high() const { return {high_, vectors_.output()}; }
   // The code that was read last.
-  ir::RegisterUse code() const { return {is_packed_ ? packed_ : code_, place_.output()}; }
+  ir::RegisterUse code() const { return {is_packed_ ? packed_ : code_, vectors_.output()}; }
 
   // Appends a shift to the right, or to the left by a negative count.
   static void shift(ir::Body& body, ir::RegisterUse into, ir::RegisterUse from, int right);
@@ -48,9 +48,9 @@ class ReadCodes {
  private:
   void load(ir::Body& body, ir::RegisterUse into, int byte);
 
-  const WeightPlace place_;
+  const WeightVectors vectors_;
   ir::Program& program_;
-  const ir::PackingRow& packing_;
+  const ir::PackingInfo& packing_;
   const ir::LayoutMap map_;
   const int64_t alignment_;
   const ir::Element element_;

@@ -12,15 +12,15 @@ using ir::RegisterUse;
 using ir::Unpack;
 
 UnpackWeights::UnpackWeights(const ir::Kernel& kernel, const ir::Unpacking& unpacking, int fields_per_shift,
-                             WeightPlace place, ir::Program& program)
+                             WeightVectors vectors, ir::Program& program)
     : kernel_(kernel),
       unpacking_(unpacking),
       fields_per_shift_(fields_per_shift),
-      place_(place),
+      vectors_(vectors),
       program_(program),
-      packing_(row(kernel.weights.packing)),
+      packing_(info(kernel.weights.packing)),
       vector_(weight_vector(kernel)),
-      read_(kernel, std::move(place), program) {}
+      read_(kernel, std::move(vectors), program) {}
 
 int UnpackWeights::add(const char* name, Element element, int64_t count) {
   return add_register(program_, name, {element, 4 * vector_.lanes}, count);
@@ -29,8 +29,8 @@ int UnpackWeights::add(const char* name, Element element, int64_t count) {
 void UnpackWeights::declare() {
   read_.declare(4 * vector_.lanes, unpacking_.unpack != Unpack::fields);
   if (is_signed_bytes() && !codes()) return;
-  weight_ = add("weight", codes() ? Element::u8 : Element::i8, place_.outputs);
-  if (unpacking_.unpack == Unpack::table) return add_digit_tables();
+  weight_ = add("weight", codes() ? Element::u8 : Element::i8, vectors_.outputs);
+  if (unpacking_.unpack == Unpack::table) return add_weight_tables();
   // Codes of fields are trits plus one; trits are codes less one.
   if (is_signed_bytes() || packing_.high_bits || !codes()) {
     one_ = add("one", Element::i8, 1);
@@ -39,15 +39,15 @@ void UnpackWeights::declare() {
   if (packing_.high_bits || !codes()) shifted_ = add("shifted", Element::u8, 1);
 }
 
-// One table a digit of a code: what the digit is in every code that the bits can hold.
-void UnpackWeights::add_digit_tables() {
+// One table for each weight of a code: what that weight is in every code that the bits can hold.
+void UnpackWeights::add_weight_tables() {
   const int entries = std::max(packing_.code_count(), 16);
-  for (int digit = 0; digit < packing_.weights_per_code; ++digit) {
-    const std::string number = std::to_string(digit);
-    ir::Table table{"digit" + number, codes() ? Element::u8 : Element::i8, {}};
+  for (int index = 0; index < packing_.weights_per_code; ++index) {
+    const std::string number = std::to_string(index);
+    ir::Table table{"weight" + number, codes() ? Element::u8 : Element::i8, {}};
     for (int code = 0; code < entries; ++code) {
       // Codes of no trits are read as anything that fits.
-      const int trit = std::clamp(trit_of_code(packing_.packing, code % packing_.code_count(), digit), -1,
+      const int trit = std::clamp(trit_of_code(packing_.packing, code % packing_.code_count(), index), -1,
                                   static_cast<int>(highest(kernel_.problem.w.element)));
       table.values.push_back(codes() ? trit + 1 : trit);
     }
@@ -57,19 +57,19 @@ void UnpackWeights::add_digit_tables() {
   }
 }
 
-int UnpackWeights::digit_of_byte(int digit) const {
+int UnpackWeights::field_of_byte(int index) const {
   const int per_byte = packing_.codes_per_byte();
-  const int field = digit % per_byte;
+  const int field = index % per_byte;
   return packing_.bit_step < 0 ? per_byte - 1 - field : field;
 }
 
-int64_t UnpackWeights::largest(int digit) const {
+int64_t UnpackWeights::max_magnitude(int index) const {
   if (is_signed_bytes() || unpacking_.unpack != Unpack::fields || packing_.high_bits || !codes()) {
     // A field of two bits may hold 3, which is no trit: then it is +2.
     const bool may_hold_3 = packing_.code_bits == 2 && unpacking_.unpack == Unpack::fields;
     return may_hold_3 || kernel_.problem.w.element == Element::i2 ? 3 : 2;
   }
-  return (packing_.code_bits == 1 ? 2 : 3) << 2 * height(digit);
+  return (packing_.code_bits == 1 ? 2 : 3) << 2 * height(index);
 }
 
 // weight = from - 1, from codes to trits.
@@ -80,12 +80,12 @@ void UnpackWeights::less_one(Body& body, RegisterUse from) {
   body.push_back(Instruction{Op::subtract, weight(), {as_signed, one}});
 }
 
-void UnpackWeights::digit(Body& body, int digit) {
+void UnpackWeights::unpack(Body& body, int index) {
   switch (unpacking_.unpack) {
-    case Unpack::fields: return packing_.high_bits ? plane(body, digit) : field(body, digit);
+    case Unpack::fields: return packing_.high_bits ? plane(body, index) : field(body, index);
     case Unpack::table: {
-      const int within = digit % packing_.weights_per_code;
-      if (within == 0) read_.read(body, digit / packing_.weights_per_code);
+      const int within = index % packing_.weights_per_code;
+      if (within == 0) read_.read(body, index / packing_.weights_per_code);
       const RegisterUse table{table_registers_[within], {}};
       body.push_back(Instruction{Op::table, table, {}, 0, {}, tables_[within]});
       body.push_back(Instruction{Op::lookup, weight(), {table, read_.code()}});
@@ -93,10 +93,10 @@ void UnpackWeights::digit(Body& body, int digit) {
     }
     case Unpack::multiply: {
       // The code is what is left of the fraction.
-      const RegisterUse rest = digit == 0 ? read_.packed() : read_.code();
+      const RegisterUse rest = index == 0 ? read_.packed() : read_.code();
       const RegisterUse high = codes() ? weight() : RegisterUse{shifted_, {}};
       body.push_back(Instruction{Op::multiply_high, high, {rest}, 0, {}, 3});
-      if (digit + 1 < vector_.weights_per_group)
+      if (index + 1 < vector_.weights_per_group)
         body.push_back(Instruction{Op::multiply_low, read_.code(), {rest}, 0, {}, 3});
       if (!codes()) less_one(body, high);
       return;
@@ -104,8 +104,8 @@ void UnpackWeights::digit(Body& body, int digit) {
   }
 }
 
-// A digit that is a field of bits, code = trit + 1; or a signed byte.
-void UnpackWeights::field(Body& body, int digit) {
+// A weight that is a field of bits, code = trit + 1; or a signed byte.
+void UnpackWeights::field(Body& body, int index) {
   if (is_signed_bytes()) {
     if (!codes()) return;
     const RegisterUse one{one_, {}}, as_signed{signed_, {}};
@@ -116,30 +116,30 @@ void UnpackWeights::field(Body& body, int digit) {
   }
   // A sign's only bit becomes bit 1 of the code, 0 or 2.
   const int bits = packing_.code_bits, at = bits == 1 ? 1 : 0;
-  const int first = packing_.first_bit + packing_.bit_step * digit;
-  const int kept = bits * height(digit) + at;  // where in the byte the field stays
+  const int first = packing_.first_bit + packing_.bit_step * index;
+  const int kept = bits * height(index) + at;  // where in the byte the field stays
   const RegisterUse code = codes() ? weight() : RegisterUse{shifted_, {}};
   RegisterUse from = read_.packed();
   if (first != kept) {
     ReadCodes::shift(body, code, from, first - kept);
     from = code;
   }
-  // Above the highest digit nothing is left to mask after a shift to the bottom.
+  // Above the highest field nothing is left to mask after a shift to the bottom.
   if (first + bits != 8 || kept != 0)
     body.push_back(Instruction{Op::bit_and, code, {from}, 0, {}, ((1 << bits) - 1) << kept});
   if (!codes()) less_one(body, code);
 }
 
 // A bit of either plane: trit = plus - minus.
-void UnpackWeights::plane(Body& body, int digit) {
+void UnpackWeights::plane(Body& body, int index) {
   const RegisterUse shifted{shifted_, {}}, plus{signed_, {0, {}}}, minus{signed_, {1, {}}}, one{one_, {}};
   for (const auto& [from, into] : {std::pair{read_.packed(), plus}, std::pair{read_.high(), minus}}) {
     RegisterUse bits = from;
-    if (digit != 0) {
-      ReadCodes::shift(body, shifted, from, digit);
+    if (index != 0) {
+      ReadCodes::shift(body, shifted, from, index);
       bits = shifted;
     }
-    if (digit != 7 || digit == 0) {
+    if (index != 7 || index == 0) {
       body.push_back(Instruction{Op::bit_and, shifted, {bits}, 0, {}, 1});
       bits = shifted;
     }

@@ -3,11 +3,11 @@
 namespace tern::ir {
 
 Unpack plain_unpack(Packing packing) {
-  return row(packing).weights_per_code == 1 ? Unpack::fields : Unpack::table;
+  return info(packing).weights_per_code == 1 ? Unpack::fields : Unpack::table;
 }
 
 bool can_unpack(Packing packing, Unpack unpack) {
-  const PackingRow& codes = row(packing);
+  const PackingInfo& codes = info(packing);
   if (!codes.holds.trits && !codes.holds.signs) return false;
   switch (unpack) {
     case Unpack::fields: return codes.weights_per_code == 1;

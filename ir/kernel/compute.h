@@ -66,7 +66,7 @@ enum class TileInstruction : uint8_t {
 };
 
 // One instruction of tiles. An mma_MxKxN multiplies M rows of K activations with K rows of N outputs.
-struct TileInstructionRow {
+struct TileInstructionInfo {
   TileInstruction instruction;
   std::string_view name;
   int rows;                  // of activations, M
@@ -75,12 +75,12 @@ struct TileInstructionRow {
   std::string_view feature;  // that the CPU must have (targets/feature.h); empty: see targets/legal.cpp
   int tile_registers;        // of its own, which hold activations, weights and sums; 0: it takes vectors
 };
-inline constexpr std::array<TileInstructionRow, 3> tile_instructions = {{
+inline constexpr std::array<TileInstructionInfo, 3> tile_instructions = {{
     {TileInstruction::dot4, "dot4", 1, 4, 1, "", 0},
     {TileInstruction::mma_2x8x2, "mma_2x8x2", 2, 8, 2, "i8mm", 0},
     {TileInstruction::mma_16x64x16, "mma_16x64x16", 16, 64, 16, "amx-int8", 8},
 }};
-constexpr const TileInstructionRow& row(TileInstruction instruction) {
+constexpr const TileInstructionInfo& info(TileInstruction instruction) {
   return tile_instructions[static_cast<size_t>(instruction)];
 }
 

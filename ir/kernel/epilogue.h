@@ -11,7 +11,8 @@ enum class Epilogue : uint8_t {
   plain,     // C = S
   residual,  // C = R + S; R may be C itself
   gate,      // C = relu(G) * relu(G) * S
-  // Parts of k on several machines: their sums, added up, are those of one. Neither has groups.
+  // For a product whose k is divided between machines: each leaves the exact sums of its inputs, and the last
+  // adds the others' sums P to its own. Not for problems with groups.
   sums,      // C = acc, i32
   add_sums,  // C = S of acc + P; P within -2^30 ... 2^30
 };

@@ -33,14 +33,14 @@ struct Kernel {
 std::string print(const Kernel& kernel);
 
 // Where the parts of a parsed kernel stood, for messages of later checks.
-struct KernelPlaces {
+struct KernelLocations {
   Location problem, weights, scales, compute, epilogue, prefetch;
   std::vector<Location> loops;
 };
 
 struct ParsedKernel {
   Kernel kernel;
-  KernelPlaces places;
+  KernelLocations locations;
 };
 
 // Reads one kernel. `file` names the text in messages. Only the grammar is checked here: see verify_kernel.h.

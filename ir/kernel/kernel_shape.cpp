@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "ir/kernel/strategies/strategy_row.h"
+#include "ir/kernel/strategies/strategy_info.h"
 
 namespace tern::ir {
 
@@ -20,9 +20,9 @@ std::vector<LoopExtent> loop_extents(const Kernel& kernel) {
 }
 
 WeightVector weight_vector(const Kernel& kernel, int64_t lanes) {
-  const PackingRow& packing = row(kernel.weights.packing);
+  const PackingInfo& packing = info(kernel.weights.packing);
   const bool apart = packing.bytes_per_group > 1 && !packing.holds.dense;
-  auto [k, factors] = row(kernel.strategy()).weights_of_vector(kernel, lanes);
+  auto [k, factors] = info(kernel.strategy()).weights_of_vector(kernel, lanes);
   std::erase_if(factors, [](const Factor& factor) { return factor.modulus == factor.divisor; });
   if (apart) factors.insert(factors.begin(), Factor{Axis::b, 0, 1});
   return {static_cast<int>(lanes), k, packing.weights_per_group, apart ? packing.bytes_per_group : 1,
@@ -36,7 +36,7 @@ WeightVector weight_vector(const Kernel& kernel) {
 
 InnermostTile innermost_tile(const Kernel& kernel) {
   if (const TileCompute* tile = std::get_if<TileCompute>(&kernel.compute))
-    return {row(tile->instruction).rows, row(tile->instruction).inputs};
+    return {info(tile->instruction).rows, info(tile->instruction).inputs};
   return {1, weight_vector(kernel).k};
 }
 
@@ -63,22 +63,22 @@ PanelShape panel_shape(const Kernel& kernel) {
 }
 
 TableShape table_shape(const Kernel& kernel) {
-  const PackingRow& packing = row(kernel.weights.packing);
-  const int64_t word_k = weight_vector(kernel).k;
+  const PackingInfo& packing = info(kernel.weights.packing);
+  const int64_t vector_k = weight_vector(kernel).k;
   const LayoutMap map(kernel.weights, kernel.problem.n, kernel.problem.k);
   return {packing.packing,           std::get<LookupCompute>(kernel.compute).by_dot4,
           packing.table_entries(),   packing.weights_per_code,
-          packing.codes_per_group(), word_k,
-          map.padded_k() / word_k};
+          packing.codes_per_group(), vector_k,
+          map.padded_k() / vector_k};
 }
 
 Element partial_element(const Kernel& kernel) {
   const bool looks_up = std::holds_alternative<LookupCompute>(kernel.compute);
-  return looks_up && row(kernel.weights.packing).half_table ? Element::i8 : Element::i16;
+  return looks_up && info(kernel.weights.packing).half_table ? Element::i8 : Element::i16;
 }
 
 bool can_look_up(Packing packing, bool by_dot4) {
-  const PackingRow& codes = row(packing);
+  const PackingInfo& codes = info(packing);
   return codes.weights_per_code > 1 && codes.table_entries() <= (by_dot4 ? 64 : 128);
 }
 

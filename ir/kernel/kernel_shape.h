@@ -55,36 +55,36 @@ PanelShape panel_shape(const Kernel& kernel);
 // that is not parallel or, if there is none, inside the loops over n; always outside the loops over k.
 size_t panel_level(const Kernel& kernel);
 
-// The look-up tables of a row of activations, for kernels of strategy lookup. A word is the inputs of one
-// vector of weights (weight_vector(kernel).k). For every code of a word's groups (see LayoutMap), in the
-// order of k, the sum of activations that each value of the code stands for is stored in two parts, each in a
-// table of `entries` bytes:
+// The look-up tables of a row of activations, for kernels of strategy lookup. Inputs are taken
+// vector_k at a time, those of one vector of weights. For every code of the groups of these inputs (see
+// LayoutMap), in the order of k, the sum of activations that each value of the code stands for is stored in
+// two parts, each in a table of `entries` bytes:
 //
 //   sum = low + 2^radix_bits * high,  lowest_low <= low < lowest_low + 2^radix_bits
 //
 // With half_table the parts are such that both can be negated, and small enough to be added in bytes.
-// With by_dot4 there are four pairs of tables, one for each byte of a lane. Weight d of code c in word w is
-// that of input
-//   by_dot4:    w * word_k + 4 * (c * weights_per_code + d) + byte of the lane
-//   otherwise:  w * word_k + c * weights_per_code + d
+// With by_dot4 there are four pairs of tables, one for each byte of a lane. Weight d of code c of
+// vector v is that of input
+//   by_dot4:    v * vector_k + 4 * (c * weights_per_code + d) + byte of the lane
+//   otherwise:  v * vector_k + c * weights_per_code + d
 struct TableShape {
   Packing packing;
   bool by_dot4;
-  int entries;  // of one table: PackingRow::table_entries
+  int entries;  // of one table: PackingInfo::table_entries
   int weights_per_code;
-  int codes;       // of a group
-  int64_t word_k;  // inputs of a word
-  int64_t words;   // of a row, padding included
+  int codes;         // of a group
+  int64_t vector_k;  // inputs of a vector of weights
+  int64_t vectors;   // of a row of activations, padding included
   bool operator==(const TableShape&) const = default;
 
-  bool half_table() const { return row(packing).half_table; }
+  bool half_table() const { return info(packing).half_table; }
   int radix_bits() const { return half_table() ? 5 : 8; }
   int lowest_low() const { return half_table() ? -16 : 0; }
   Element low_element() const { return half_table() ? Element::i8 : Element::u8; }
   int tables_per_code() const { return by_dot4 ? 4 : 1; }
   // Bytes of the low parts of one code, and of a row. The high parts have as many.
   int64_t code_bytes() const { return int64_t{entries} * tables_per_code(); }
-  int64_t row_bytes() const { return words * codes * code_bytes(); }
+  int64_t row_bytes() const { return vectors * codes * code_bytes(); }
 };
 // Precondition: the strategy is lookup.
 TableShape table_shape(const Kernel& kernel);

@@ -6,14 +6,14 @@
 #include "base/hash.h"
 #include "ir/kernel/kernel.h"
 #include "ir/kernel/problem_text.h"
-#include "ir/kernel/strategies/strategy_row.h"
+#include "ir/kernel/strategies/strategy_info.h"
 #include "ir/lexer.h"
 
 namespace tern::ir {
 namespace {
 
 std::string print_compute(const Kernel& kernel) {
-  const StrategyRow& strategy = row(kernel.strategy());
+  const StrategyInfo& strategy = info(kernel.strategy());
   const std::vector<std::string> knobs = strategy.print_knobs(kernel);
   const std::string all = knobs.empty() ? "" : fmt::format(" {{ {} }}", fmt::join(knobs, ", "));
   return fmt::format("  compute {} {}{}\n", strategy.name, strategy.operands, all);
@@ -51,21 +51,21 @@ void expect_text(Lexer& in, std::string_view text) {
 }
 
 Axis parse_axis(Lexer& in, std::string_view allowed) {
-  const Location place = in.here();
+  const Location where = in.here();
   const std::string text = in.word("an axis");
   for (Axis axis : {Axis::m, Axis::n, Axis::k, Axis::e, Axis::b}) {
     if (text == std::string(1, name(axis)) && allowed.find(name(axis)) != std::string_view::npos) return axis;
   }
-  in.fail(fmt::format("expected an axis, one of the letters {}", allowed), place);
+  in.fail(fmt::format("expected an axis, one of the letters {}", allowed), where);
   return Axis::n;
 }
 
 Layout parse_layout(Lexer& in) {
   Layout layout;
-  const Location place = in.here();
+  const Location where = in.here();
   const std::string packing = in.word("a packing");
   layout.packing = packing_named(packing).value_or(Packing::b2);
-  if (!packing_named(packing)) in.fail(fmt::format("'{}' is no packing", packing), place);
+  if (!packing_named(packing)) in.fail(fmt::format("'{}' is no packing", packing), where);
   in.expect("[");
   do {
     Factor factor;
@@ -79,16 +79,16 @@ Layout parse_layout(Lexer& in) {
   return layout;
 }
 
-void parse_schedule(Lexer& in, Schedule& schedule, KernelPlaces& places) {
+void parse_schedule(Lexer& in, Schedule& schedule, KernelLocations& locations) {
   in.expect("{");
   while (!in.failed() && !in.accept("}")) {
-    const Location place = in.here();
+    const Location where = in.here();
     const std::string word = in.word("a loop or 'prefetch'");
     if (word == "prefetch") {
       in.expect("W");
       schedule.prefetch_bytes = in.integer("a distance in bytes");
       in.expect_all("bytes ahead");
-      places.prefetch = place;
+      locations.prefetch = where;
       continue;
     }
     ScheduledLoop loop;
@@ -98,28 +98,28 @@ void parse_schedule(Lexer& in, Schedule& schedule, KernelPlaces& places) {
       loop.kind = kind;
       known = true;
     }
-    if (!known) in.fail("expected 'parallel', 'for', 'unroll', 'vector' or 'prefetch'", place);
+    if (!known) in.fail("expected 'parallel', 'for', 'unroll', 'vector' or 'prefetch'", where);
     loop.axis = parse_axis(in, "mnk");
     in.expect("by");
     loop.step = in.integer("a step");
     schedule.loops.push_back(loop);
-    places.loops.push_back(place);
+    locations.loops.push_back(where);
   }
 }
 
 void parse_compute(Lexer& in, Kernel& kernel) {
-  const Location place = in.here();
+  const Location where = in.here();
   const std::string word = in.word("a strategy");
   const std::optional<Strategy> strategy = strategy_named(word);
-  if (!strategy) return in.fail(fmt::format("'{}' is no strategy", word), place);
-  kernel.compute = row(*strategy).compute;
-  expect_text(in, row(*strategy).operands);
-  row(*strategy).parse_knobs(in, kernel);
+  if (!strategy) return in.fail(fmt::format("'{}' is no strategy", word), where);
+  kernel.compute = info(*strategy).compute;
+  expect_text(in, info(*strategy).operands);
+  info(*strategy).parse_knobs(in, kernel);
 }
 
 void parse_epilogue(Lexer& in, Kernel& kernel) {
-  // The first tokens after "C =" tell which it is; those of a plain one and of one that adds sums differ
-  // later.
+  // The first token after "C =" tells the epilogues apart, but for plain and add_sums, which differ after
+  // "acc".
   in.expect_all("C =");
   if (in.peek() == "R") kernel.epilogue = Epilogue::residual;
   if (in.peek() == "relu") kernel.epilogue = Epilogue::gate;
@@ -170,28 +170,28 @@ std::string print(const Kernel& kernel) {
 
 Expected<ParsedKernel> parse_kernel(std::string_view text, std::string_view file) {
   ParsedKernel parsed;
-  auto& [kernel, places] = parsed;
+  auto& [kernel, locations] = parsed;
   Lexer in(text, file);
   in.expect_all("kernel @");
   kernel.name = in.word("the kernel's name");
   in.expect("{");
-  places.problem = in.here();
+  locations.problem = in.here();
   kernel.problem = parse_problem(in);
   in.expect_all("layout {");
-  places.weights = in.here();
+  locations.weights = in.here();
   in.expect_all("W :");
   kernel.weights = parse_layout(in);
-  places.scales = in.here();
+  locations.scales = in.here();
   if (in.accept("S")) {
     in.expect(":");
     kernel.scales = parse_layout(in);
   }
   in.expect_all("} schedule");
-  parse_schedule(in, kernel.schedule, places);
-  places.compute = in.here();
+  parse_schedule(in, kernel.schedule, locations);
+  locations.compute = in.here();
   in.expect("compute");
   parse_compute(in, kernel);
-  places.epilogue = in.here();
+  locations.epilogue = in.here();
   in.expect("epilogue");
   parse_epilogue(in, kernel);
   in.expect("}");

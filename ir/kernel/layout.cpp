@@ -19,7 +19,7 @@ int64_t axis_size(Axis axis, int64_t n, int64_t k) {
 
 // The largest divisor or modulus that is accepted: a padded axis of n and one of k then have a product, in
 // bytes, that int64_t holds.
-constexpr int64_t largest_factor = int64_t{1} << 30;
+constexpr int64_t max_factor = int64_t{1} << 30;
 
 void check_axis(const Layout& layout, Axis axis, std::vector<std::string>& problems) {
   std::vector<Factor> chain;
@@ -47,7 +47,7 @@ void check_axis(const Layout& layout, Axis axis, std::vector<std::string>& probl
 
 // The factor b: there is one, plain, outside a whole number of groups.
 void check_bytes(const Layout& layout, std::vector<std::string>& problems) {
-  const PackingRow& packing = row(layout.packing);
+  const PackingInfo& packing = info(layout.packing);
   int64_t inside = 1;
   int count = 0;
   for (auto factor = layout.factors.rbegin(); factor != layout.factors.rend(); ++factor) {
@@ -57,7 +57,7 @@ void check_bytes(const Layout& layout, std::vector<std::string>& problems) {
     } else if (count == 0) {
       inside = factor->modulus == 0 || factor->divisor == 0
                    ? 0
-                   : std::min(inside * (factor->modulus / factor->divisor), largest_factor);
+                   : std::min(inside * (factor->modulus / factor->divisor), max_factor);
     }
   }
   if (count > 1) problems.push_back("b stands in a layout once");
@@ -82,7 +82,7 @@ std::string print(const Factor& factor) {
 }
 
 std::string print(const Layout& layout) {
-  std::string text = fmt::format("{} [", row(layout.packing).name);
+  std::string text = fmt::format("{} [", info(layout.packing).name);
   for (size_t i = 0; i < layout.factors.size(); ++i) text += (i ? ", " : "") + print(layout.factors[i]);
   return text + fmt::format("] align {}", layout.alignment);
 }
@@ -92,9 +92,9 @@ std::vector<std::string> check(const Layout& layout) {
   bool has[5] = {};
   for (const Factor& factor : layout.factors) {
     has[static_cast<int>(factor.axis)] = true;
-    if (factor.divisor < 1 || factor.divisor > largest_factor || factor.modulus < 0 ||
-        factor.modulus > largest_factor) {
-      problems.push_back(fmt::format("{}: numbers must be between 1 and {}", print(factor), largest_factor));
+    if (factor.divisor < 1 || factor.divisor > max_factor || factor.modulus < 0 ||
+        factor.modulus > max_factor) {
+      problems.push_back(fmt::format("{}: numbers must be between 1 and {}", print(factor), max_factor));
       return problems;
     }
   }
@@ -108,14 +108,14 @@ std::vector<std::string> check(const Layout& layout) {
   for (Axis axis : {Axis::n, Axis::k, Axis::e}) check_axis(layout, axis, problems);
 
   int64_t inner = 1;
-  const int group = row(layout.packing).weights_per_group;
+  const int group = info(layout.packing).weights_per_group;
   for (auto factor = layout.factors.rbegin(); factor != layout.factors.rend() && inner < group; ++factor) {
     if (factor->modulus == 0 || factor->axis == Axis::b) break;
     inner *= extent(*factor, 1);
   }
   if (problems.empty() && inner % group != 0)
     problems.push_back(fmt::format("the innermost factors must make up whole groups of {} weights for {}",
-                                   group, row(layout.packing).name));
+                                   group, info(layout.packing).name));
   if (layout.alignment < 1 || layout.alignment > 4096 || (layout.alignment & (layout.alignment - 1)) != 0)
     problems.push_back("the alignment must be a power of two of at most 4096");
   return problems;
@@ -199,16 +199,16 @@ int64_t LayoutMap::position(int64_t n, int64_t k) const {
 
 int64_t LayoutMap::byte_offset(int64_t position) const {
   const int64_t plane = plane_positions_ / weights_per_group();
-  return position / plane_positions_ * plane * row(packing_).bytes_per_group +
+  return position / plane_positions_ * plane * info(packing_).bytes_per_group +
          position % plane_positions_ / weights_per_group();
 }
 
-int LayoutMap::digit(int64_t n, int64_t k) const {
+int LayoutMap::index_in_group(int64_t n, int64_t k) const {
   return static_cast<int>(position(n, k) % weights_per_group());
 }
 
 int64_t LayoutMap::size_in_bytes() const {
-  return ceil_divide(positions_, weights_per_group()) * row(packing_).bytes_per_group;
+  return ceil_divide(positions_, weights_per_group()) * info(packing_).bytes_per_group;
 }
 
 Layout i2s_layout() {
@@ -220,7 +220,7 @@ Layout i2s_64_layout() {
 }
 
 Layout plain_layout(Packing packing) {
-  const int64_t group = row(packing).weights_per_group;
+  const int64_t group = info(packing).weights_per_group;
   if (group == 1) return {packing, {{Axis::n, 0, 1}, {Axis::k, 0, 1}}, 64};
   return {packing, {{Axis::n, 0, 1}, {Axis::k, 0, group}, {Axis::k, group, 1}}, 64};
 }

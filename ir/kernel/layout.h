@@ -25,10 +25,10 @@ struct Factor {
 };
 
 // The weights W[n,k] as a nest of factors, outermost first. The innermost weights_per_group positions share a
-// group of the packing, first digit first. The bytes of a group follow each other, unless the factor b says
-// where they are: in "g3b5 [n/16, k/96, b, n%16, k%4, k%96/4]" the first bytes of 64 groups lie together,
-// then their second bytes. The outermost factor of an axis rounds up: padding belongs to the layout and its
-// bytes are 0, whatever weights these are.
+// group of the packing, the first weight first. The bytes of a group follow each other, unless the factor b
+// says where they are: in "g3b5 [n/16, k/96, b, n%16, k%4, k%96/4]" the first bytes of 64 groups lie
+// together, then their second bytes. The outermost factor of an axis rounds up: padding belongs to the layout
+// and its bytes are 0, whatever weights these are.
 struct Layout {
   Packing packing = Packing::b2;
   std::vector<Factor> factors;
@@ -40,14 +40,14 @@ std::string print(const Factor& factor);
 std::string print(const Layout& layout);  // "b2 [n/16, k/16, n%16, k%4, k%16/4] align 64"
 
 // A layout of a matrix of given size, with the strides worked out. Positions are counted in weights; the
-// group of position p is p / weights_per_group, its digit p % weights_per_group.
+// group of position p is p / weights_per_group, where it is number p % weights_per_group.
 class LayoutMap {
  public:
   // Precondition: check(layout) found nothing.
   LayoutMap(const Layout& layout, int64_t n, int64_t k);
 
   int64_t position(int64_t n, int64_t k) const;
-  int digit(int64_t n, int64_t k) const;
+  int index_in_group(int64_t n, int64_t k) const;
   // Where the first byte of a weight's group is, and how far apart the group's bytes are.
   int64_t byte_offset(int64_t n, int64_t k) const { return byte_offset(position(n, k)); }
   int64_t byte_offset(int64_t position) const;
@@ -78,7 +78,7 @@ class LayoutMap {
     Factor factor;
     int64_t stride;
   };
-  int64_t weights_per_group() const { return row(packing_).weights_per_group; }
+  int64_t weights_per_group() const { return info(packing_).weights_per_group; }
 
   Packing packing_;
   std::vector<Digit> digits_;

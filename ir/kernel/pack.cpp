@@ -22,7 +22,7 @@ class RowReader {
   void read(int64_t n, InputRange inputs, uint8_t* codes) const {
     if (block_ != 0 && inputs.first % block_ == 0 && inputs.last % block_ == 0)
       return read_blocks(n, inputs, codes);
-    const int64_t group = row(layout_.packing).weights_per_group;
+    const int64_t group = info(layout_.packing).weights_per_group;
     for (int64_t k = inputs.first; k < inputs.last; ++k) {
       const int64_t position = map_.position(n, k);
       const uint8_t* bytes = bytes_.data() + map_.byte_offset(position);
@@ -36,7 +36,7 @@ class RowReader {
   // straddle rows, as files have it; else 0.
   static int64_t flat_block(const Layout& layout, int64_t k) {
     const std::vector<Factor>& factors = layout.factors;
-    const PackingRow& packing = row(layout.packing);
+    const PackingInfo& packing = info(layout.packing);
     if (packing.code_bits != 2 || packing.weights_per_code != 1 || factors.size() != 3) return 0;
     const int64_t block = factors[0].divisor, bytes = block / 4;
     const std::vector<Factor> wanted = {{Axis::e, 0, block}, {Axis::e, bytes, 1}, {Axis::e, block, bytes}};
@@ -44,13 +44,13 @@ class RowReader {
   }
 
   void read_blocks(int64_t n, InputRange inputs, uint8_t* codes) const {
-    const PackingRow& packing = row(layout_.packing);
+    const PackingInfo& packing = info(layout_.packing);
     const int64_t bytes = block_ / 4;
     const uint8_t* source = bytes_.data() + (n * k_ + inputs.first) / 4;
     for (int64_t k = 0; k < inputs.last - inputs.first; k += block_, source += bytes) {
-      for (int digit = 0; digit < 4; ++digit) {
-        const int shift = packing.first_bit + packing.bit_step * digit;
-        uint8_t* out = codes + k + digit * bytes;
+      for (int index = 0; index < 4; ++index) {
+        const int shift = packing.first_bit + packing.bit_step * index;
+        uint8_t* out = codes + k + index * bytes;
         for (int64_t i = 0; i < bytes; ++i) out[i] = source[i] >> shift & 3;
       }
     }
@@ -68,9 +68,9 @@ template <class ReadRow>
 void write_rows(const Layout& to, std::span<uint8_t> destination, int64_t n, int64_t k, int64_t n_begin,
                 int64_t n_end, const ReadRow& read_row) {
   const TritWriter writer(to, destination, n, k);
-  std::vector<uint8_t> codes(TritWriter::most_rows * writer.stride());
-  for (int64_t first = n_begin; first < n_end; first += TritWriter::most_rows) {
-    const int64_t rows = std::min(TritWriter::most_rows, n_end - first);
+  std::vector<uint8_t> codes(TritWriter::max_rows * writer.stride());
+  for (int64_t first = n_begin; first < n_end; first += TritWriter::max_rows) {
+    const int64_t rows = std::min(TritWriter::max_rows, n_end - first);
     for (int64_t i = 0; i < rows; ++i) read_row(first + i, codes.data() + i * writer.stride());
     writer.write(first, rows, codes.data());
   }
@@ -133,11 +133,11 @@ template <class T>
 void pack_dense(const Layout& to, std::span<T> destination, int64_t n, int64_t k, int64_t n_begin,
                 int64_t n_end, const std::function<void(int64_t n, T* row)>& read_row) {
   const LayoutMap map(to, n, k);
-  assert(row(to.packing).bytes_per_group == sizeof(T));
+  assert(info(to.packing).bytes_per_group == sizeof(T));
   assert(static_cast<int64_t>(destination.size() * sizeof(T)) >= map.size_in_bytes());
   std::vector<int64_t> along_k(k);
   for (int64_t j = 0; j < k; ++j) along_k[j] = map.along_k(j);
-  const int64_t group = row(to.packing).weights_per_group;
+  const int64_t group = info(to.packing).weights_per_group;
   const auto put = [&](int64_t position, T value) {
     if (group == 1)
       destination[position] = value;

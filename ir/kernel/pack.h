@@ -43,8 +43,8 @@ void repack_trits(const Layout& from, std::span<const uint8_t> source, const Lay
 // Packs weights -1, 0, +1 (of i2 +2) that lie row by row, and unpacks to that form. Padding is cleared.
 void pack_trits(const Layout& to, std::span<const int8_t> trits, std::span<uint8_t> destination, int64_t n,
                 int64_t k);
-// Packs rows n_begin..n_end-1 alone, those that `trits` holds. Threads may share a matrix as above; padding
-// is not written.
+// Packs rows n_begin..n_end-1 alone; `trits` holds no other rows. Threads may share a matrix as above;
+// padding is not written.
 void pack_trit_rows(const Layout& to, std::span<const int8_t> trits, std::span<uint8_t> destination,
                     int64_t n, int64_t k, int64_t n_begin, int64_t n_end);
 // The same of a part of the inputs: rows of `trits` have k, the destination is the matrix of these alone.

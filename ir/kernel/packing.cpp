@@ -18,22 +18,22 @@ T read(const uint8_t* bytes) {
 }
 
 // Where a group holds code number i.
-struct CodePlace {
+struct CodeBits {
   int byte, shift;
   int high_byte, high_shift;
 };
 
-CodePlace place_of(const PackingRow& packing, int i) {
+CodeBits bits_of(const PackingInfo& packing, int i) {
   const int per_byte = packing.codes_per_byte();
   return {i / per_byte, packing.first_bit + packing.bit_step * (i % per_byte), packing.bytes_per_group - 1,
           i};
 }
 
-int read_code(const PackingRow& packing, const uint8_t* group, int64_t byte_stride, int i) {
-  const CodePlace place = place_of(packing, i);
-  int code = group[place.byte * byte_stride] >> place.shift & ((1 << packing.code_bits) - 1);
+int read_code(const PackingInfo& packing, const uint8_t* group, int64_t byte_stride, int i) {
+  const CodeBits bits = bits_of(packing, i);
+  int code = group[bits.byte * byte_stride] >> bits.shift & ((1 << packing.code_bits) - 1);
   if (packing.high_bits)
-    code |= (group[place.high_byte * byte_stride] >> place.high_shift & 1) << packing.code_bits;
+    code |= (group[bits.high_byte * byte_stride] >> bits.high_shift & 1) << packing.code_bits;
   return code;
 }
 
@@ -42,11 +42,11 @@ void put_bits(uint8_t& byte, int shift, int bits, int value) {
   byte = static_cast<uint8_t>((byte & ~mask) | (value << shift & mask));
 }
 
-void write_code(const PackingRow& packing, uint8_t* group, int64_t byte_stride, int i, int code) {
-  const CodePlace place = place_of(packing, i);
-  put_bits(group[place.byte * byte_stride], place.shift, packing.code_bits, code);
+void write_code(const PackingInfo& packing, uint8_t* group, int64_t byte_stride, int i, int code) {
+  const CodeBits bits = bits_of(packing, i);
+  put_bits(group[bits.byte * byte_stride], bits.shift, packing.code_bits, code);
   if (packing.high_bits)
-    put_bits(group[place.high_byte * byte_stride], place.high_shift, 1, code >> packing.code_bits);
+    put_bits(group[bits.high_byte * byte_stride], bits.high_shift, 1, code >> packing.code_bits);
 }
 
 // Trits as a base-3 number of their codes, the first trit most significant; and one of its digits.
@@ -76,26 +76,26 @@ constexpr int triples = 27, fives = 243;
 }  // namespace
 
 std::optional<Packing> packing_named(std::string_view name) {
-  for (const PackingRow& candidate : packings) {
+  for (const PackingInfo& candidate : packings) {
     if (candidate.name == name) return candidate.packing;
   }
   return std::nullopt;
 }
 
 bool can_hold(Packing packing, Element weight) {
-  const Holds& holds = row(packing).holds;
+  const Holds& holds = info(packing).holds;
   if (weight == Element::trit) return holds.trits;
   if (weight == Element::i2) return holds.i2;
   if (weight == Element::sign) return holds.signs || holds.trits;
-  return holds.dense && row(packing).name == name(weight);
+  return holds.dense && info(packing).name == name(weight);
 }
 
 double bits_per_weight(Packing packing) {
-  return 8.0 * row(packing).bytes_per_group / row(packing).weights_per_group;
+  return 8.0 * info(packing).bytes_per_group / info(packing).weights_per_group;
 }
 
 int code_of_trits(Packing packing, std::span<const int8_t> trits) {
-  assert(static_cast<int>(trits.size()) == row(packing).weights_per_code);
+  assert(static_cast<int>(trits.size()) == info(packing).weights_per_code);
   switch (packing) {
     case Packing::b2:
     case Packing::b2_high_first: return trits[0] + 1;
@@ -117,16 +117,16 @@ int code_of_trits(Packing packing, std::span<const int8_t> trits) {
   return 0;
 }
 
-int trit_of_code(Packing packing, int code, int digit) {
+int trit_of_code(Packing packing, int code, int index) {
   switch (packing) {
     case Packing::b2:
     case Packing::b2_high_first: return code - 1;
-    case Packing::g2b4: return base_3_digit(code, 2, digit);
-    case Packing::g3b5: return base_3_digit(code, 3, digit);
-    case Packing::g3b5_signed: return base_3_digit(from_signed(code, triples, 4), 3, digit);
-    case Packing::g5b8: return base_3_digit(code, 5, digit);
-    case Packing::g5b8_signed: return base_3_digit(from_signed(code, fives, 7), 5, digit);
-    case Packing::g5b8_fixed: return base_3_digit(code * 243 >> 8, 5, digit);
+    case Packing::g2b4: return base_3_digit(code, 2, index);
+    case Packing::g3b5: return base_3_digit(code, 3, index);
+    case Packing::g3b5_signed: return base_3_digit(from_signed(code, triples, 4), 3, index);
+    case Packing::g5b8: return base_3_digit(code, 5, index);
+    case Packing::g5b8_signed: return base_3_digit(from_signed(code, fives, 7), 5, index);
+    case Packing::g5b8_fixed: return base_3_digit(code * 243 >> 8, 5, index);
     case Packing::planes: return (code & 1) - (code >> 1);
     case Packing::b1: return 2 * code - 1;
     case Packing::i8: return static_cast<int8_t>(code);
@@ -139,42 +139,42 @@ int trit_of_code(Packing packing, int code, int digit) {
   return 0;
 }
 
-int decode_trit(Packing packing, const uint8_t* group, int64_t byte_stride, int digit) {
-  const PackingRow& fields = row(packing);
-  assert(digit < fields.weights_per_group);
-  const int code = read_code(fields, group, byte_stride, digit / fields.weights_per_code);
-  return trit_of_code(packing, code, digit % fields.weights_per_code);
+int decode_trit(Packing packing, const uint8_t* group, int64_t byte_stride, int index) {
+  const PackingInfo& fields = info(packing);
+  assert(index < fields.weights_per_group);
+  const int code = read_code(fields, group, byte_stride, index / fields.weights_per_code);
+  return trit_of_code(packing, code, index % fields.weights_per_code);
 }
 
-void encode_trit(Packing packing, uint8_t* group, int64_t byte_stride, int digit, int trit) {
-  const PackingRow& fields = row(packing);
-  assert(digit < fields.weights_per_group && trit >= -1 && trit <= (fields.holds.i2 ? 2 : 1));
-  const int place = digit / fields.weights_per_code;
-  const int before = read_code(fields, group, byte_stride, place);
+void encode_trit(Packing packing, uint8_t* group, int64_t byte_stride, int index, int trit) {
+  const PackingInfo& fields = info(packing);
+  assert(index < fields.weights_per_group && trit >= -1 && trit <= (fields.holds.i2 ? 2 : 1));
+  const int code = index / fields.weights_per_code;
+  const int before = read_code(fields, group, byte_stride, code);
   int8_t trits[8] = {};
   for (int i = 0; i < fields.weights_per_code; ++i)
     trits[i] = static_cast<int8_t>(trit_of_code(packing, before, i));
-  trits[digit % fields.weights_per_code] = static_cast<int8_t>(trit);
+  trits[index % fields.weights_per_code] = static_cast<int8_t>(trit);
   const std::span<const int8_t> run(trits, static_cast<size_t>(fields.weights_per_code));
-  write_code(fields, group, byte_stride, place, code_of_trits(packing, run));
+  write_code(fields, group, byte_stride, code, code_of_trits(packing, run));
 }
 
-float decode_dense(Packing packing, const uint8_t* group, int digit) {
-  assert(row(packing).holds.dense && digit < row(packing).weights_per_group);
+float decode_dense(Packing packing, const uint8_t* group, int index) {
+  assert(info(packing).holds.dense && index < info(packing).weights_per_group);
   if (packing == Packing::i4)
-    return static_cast<float>(read_code(row(packing), group, 1, digit) + lowest(Element::i4));
+    return static_cast<float>(read_code(info(packing), group, 1, index) + lowest(Element::i4));
   if (packing == Packing::i8) return static_cast<int8_t>(group[0]);
   if (packing == Packing::f16) return f16_to_f32(read<uint16_t>(group));
   if (packing == Packing::bf16) return bf16_to_f32(read<uint16_t>(group));
   return read<float>(group);
 }
 
-void encode_dense(Packing packing, uint8_t* group, float value, int digit) {
-  assert(row(packing).holds.dense && digit < row(packing).weights_per_group);
+void encode_dense(Packing packing, uint8_t* group, float value, int index) {
+  assert(info(packing).holds.dense && index < info(packing).weights_per_group);
   const auto write = [group](auto stored) { std::memcpy(group, &stored, sizeof stored); };
   if (packing == Packing::i4) {
     assert(value == std::nearbyint(value) && value >= -8 && value <= 7);
-    return write_code(row(packing), group, 1, digit, static_cast<int>(value) + 8);
+    return write_code(info(packing), group, 1, index, static_cast<int>(value) + 8);
   }
   if (packing == Packing::i8) {
     assert(value == std::nearbyint(value) && value >= -128 && value <= 127);

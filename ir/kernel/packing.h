@@ -35,15 +35,15 @@ struct Holds {
   bool i2 = false;  // trits and +2
 };
 
-// A group of weights is a run of codes, each for `weights_per_code` weights. Code i has its low `code_bits`
-// bits in byte i * code_bits / 8, at `first_bit` + `bit_step` times its place there; with `high_bits`, its
-// highest bit is bit i of the group's last byte.
+// A group of weights is a run of codes, each for `weights_per_code` weights. With c codes a byte
+// (codes_per_byte), code i has its low `code_bits` bits in byte i / c, from bit first_bit + bit_step * (i %
+// c) upwards; with `high_bits`, its highest bit is bit i of the group's last byte.
 //
 // With `half_table`, a code c with its highest bit s set stands for the negated trits of the code c - s. So
 // look-up tables hold the codes without that bit alone, and what they give is negated where the bit is set.
 // (g3b5s has such codes too, but its tables hold all of them: sums of activations that are negated after the
 // look-up are added in bytes, and those of the eight codes of a group do not fit.)
-struct PackingRow {
+struct PackingInfo {
   Packing packing;
   std::string_view name;
   int weights_per_group;
@@ -62,7 +62,7 @@ struct PackingRow {
   int table_entries() const { return half_table ? code_count() / 2 : code_count(); }  // of a look-up table
 };
 
-inline constexpr std::array<PackingRow, 15> packings = {{
+inline constexpr std::array<PackingInfo, 15> packings = {{
     {Packing::b2,
      "b2",
      4,
@@ -151,7 +151,7 @@ inline constexpr std::array<PackingRow, 15> packings = {{
     {Packing::f32, "f32", 1, 4, {.dense = true}, 1, 0, 0, 0, false, "IEEE binary32"},
 }};
 
-constexpr const PackingRow& row(Packing packing) {
+constexpr const PackingInfo& info(Packing packing) {
   return packings[static_cast<size_t>(packing)];
 }
 std::optional<Packing> packing_named(std::string_view name);
@@ -162,24 +162,25 @@ bool can_hold(Packing packing, Element weight);
 // Bits that one weight takes, without padding or scales.
 double bits_per_weight(Packing packing);
 
-// The code of a run of weights_per_code trits, and trit number `digit` of a code. A code that stands for no
-// trits gives any value between -1 and +2: readers of files must refuse it before. Preconditions: the packing
-// holds trits or signs; signs are not 0. A packing that holds
-// i2 has a code for +2 as for a trit.
+// The code of a run of weights_per_code trits, and trit number `index` of the run that a code stands for. A
+// code that stands for no trits gives any value between -1 and +2: readers of files must refuse it before.
+// Preconditions: the packing holds trits or signs; signs are not 0. A packing that holds i2 has a code for +2
+// as for a trit.
 int code_of_trits(Packing packing, std::span<const int8_t> trits);
-int trit_of_code(Packing packing, int code, int digit);
+int trit_of_code(Packing packing, int code, int index);
 
-// The trit (-1, 0, +1; of i2 +2 too) in place `digit` of a group whose bytes lie `byte_stride` apart.
-int decode_trit(Packing packing, const uint8_t* group, int64_t byte_stride, int digit);
+// Weight number `index` of a group, a trit (-1, 0, +1; of i2 +2 too); the group's bytes lie `byte_stride`
+// apart.
+int decode_trit(Packing packing, const uint8_t* group, int64_t byte_stride, int index);
 
-// Puts a trit into place `digit` of a group, leaving the other digits alone.
-void encode_trit(Packing packing, uint8_t* group, int64_t byte_stride, int digit, int trit);
+// Sets weight number `index` of a group, leaving the others alone.
+void encode_trit(Packing packing, uint8_t* group, int64_t byte_stride, int index, int trit);
 
-// The value of a dense weight before its scale: the one in place `digit` of its group.
-float decode_dense(Packing packing, const uint8_t* group, int digit = 0);
+// Weight number `index` of a group of dense weights, before its scale.
+float decode_dense(Packing packing, const uint8_t* group, int index = 0);
 
 // Stores a dense weight, rounding to nearest even, leaving the others of its group alone. Whole numbers must
 // be in range: -128..127 for i8, -8..7 for i4.
-void encode_dense(Packing packing, uint8_t* group, float value, int digit = 0);
+void encode_dense(Packing packing, uint8_t* group, float value, int index = 0);
 
 }  // namespace tern::ir

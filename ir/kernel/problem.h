@@ -28,31 +28,31 @@ struct Operand {
 
 // One matrix product. m: tokens (rows of A), n: outputs (rows of W), k: inputs (the axis summed over).
 //
-// Two kinds exist, told apart by the accumulator:
+// Two kinds exist, told apart by the accumulator.
 //
-// - quantized: A is i8, W holds small whole numbers (trit, sign, i2), both scaled; products are summed
-// exactly in
-//   i32, the accumulator. If neither operand is scaled by group, there is one such sum acc for all of k;
-//   otherwise one sum acc[g] for each group of sum_group() inputs (the smaller of the two groups, which
-//   divides the other). Then, in f32, each operation rounded once and none fused:
+// Quantized: A is i8, W holds small whole numbers (trit, sign, i2), both scaled. Sums of products are exact,
+// in i32, the accumulator: one sum acc for all of k if neither operand is scaled by group, otherwise one sum
+// acc[g] for each group of sum_group() inputs (the smaller of the two groups, which divides the other). Then,
+// in f32, each operation rounded once and none fused:
 //
-//     total = 0;  for g ascending: total = total + f32(acc[g]) * S[n,g] * da[m,g]
-//     C = total / sa[m] * sw
+//   total = 0;  for g ascending: total = total + f32(acc[g]) * S[n,g] * da[m,g]
+//   C = total / sa[m] * sw
 //
-//   where S[n,g] is there if W is scaled by group, da[m,g] if A is; "/ sa[m]" if A is scaled by row; and "*
-//   sw", or
-//   "* sw[n]", if W is scaled by tensor or by row. Factors are multiplied from left to right. Without groups
-//   this is C = f32(acc) / sa[m] * sw.
+// Factors are multiplied from left to right, and are there only with the scaling that has them:
+//   S[n,g]         W is scaled by group
+//   da[m,g]        A is scaled by group
+//   / sa[m]        A is scaled by row
+//   * sw, * sw[n]  W is scaled by tensor, by row
+// Without groups this is C = f32(acc) / sa[m] * sw.
 //
-//   A is quantised from f32 a, row by row: s = 127 / max(|a|, 1e-5) over the row, Q = a * s rounded half to
-//   even; sa[m] = s. By group the maximum is over the group, and da[m,g] = max(|a|, 1e-5) / 127 is multiplied
-//   with, so that groups cost no divisions. Source of the formula without groups: BitNet b1.58 (arXiv
-//   2402.17764), BitNet (2310.11453).
+// A is quantised from f32 values a, row by row: sa[m] = 127 / max(|a|, 1e-5) over the row, and the i8 value
+// is a * sa[m] rounded half to even. By group the maximum is over the group, and da[m,g] = max(|a|, 1e-5) /
+// 127 is multiplied with, so that a group costs no division. Source of the formula without groups: BitNet
+// b1.58 (arXiv 2402.17764), BitNet (2310.11453).
 //
-// - dense: W holds f16, bf16, f32, i8 or i4 (whole numbers: with a scale per group), A is f32 as it is, and
-// so is the
-//   accumulator: the sum runs over k in ascending order, one rounding for each product and one for each sum,
-//   never fused. A scaled weight is rounded before it is multiplied with A.
+// Dense: W holds f16, bf16, f32, or i8 or i4 (whole numbers with a scale per group); A is f32 as it is, and
+// so is the accumulator. The sum runs over k in ascending order, one rounding for each product and one for
+// each sum, never fused. A scaled weight is rounded before it is multiplied with A.
 struct Problem {
   int64_t m = 1;
   int64_t n = 1;

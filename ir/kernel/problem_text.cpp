@@ -35,9 +35,9 @@ std::string print_sums(const Problem& problem) {
 }
 
 Element parse_element(Lexer& in, std::string_view what) {
-  const Location place = in.here();
+  const Location where = in.here();
   const std::string word = in.word(what);
-  if (!in.failed() && !element_named(word)) in.fail(fmt::format("'{}' is no element type", word), place);
+  if (!in.failed() && !element_named(word)) in.fail(fmt::format("'{}' is no element type", word), where);
   return element_named(word).value_or(Element::i32);
 }
 
@@ -103,11 +103,11 @@ Problem parse_problem(Lexer& in) {
   in.expect_all("C : f32 [ m , n ] accumulate");
   problem.accumulator = parse_element(in, "the element type of sums");
   if (problem.is_quantized() && problem.is_grouped()) {
-    const Location place = in.here();
+    const Location where = in.here();
     in.expect_all("per k");
     const int64_t inputs = in.integer("the inputs of an exact sum");
     if (!in.failed() && inputs != problem.sum_group())
-      in.fail(fmt::format("sums are exact for {} inputs, the smaller group", problem.sum_group()), place);
+      in.fail(fmt::format("sums are exact for {} inputs, the smaller group", problem.sum_group()), where);
     in.expect_all(", then f32 ascending");
   }
   in.expect("}");

@@ -8,8 +8,8 @@
 
 namespace tern::ir {
 
-// All that is wrong with a kernel on any CPU; empty if nothing is. `places` gives the messages their line and
-// column. (What a CPU cannot execute is Legal's to say.)
-std::vector<Error> verify(const Kernel& kernel, const KernelPlaces& places = {});
+// All that is wrong with a kernel on any CPU; empty if nothing is. `locations` gives the messages their line
+// and column. (What a CPU cannot execute is Legal's to say.)
+std::vector<Error> verify(const Kernel& kernel, const KernelLocations& locations = {});
 
 }  // namespace tern::ir

@@ -3,7 +3,7 @@
 namespace tern::ir {
 
 BufferRole role_named(std::string_view name) {
-  for (const BufferRoleRow& row : buffer_roles) {
+  for (const BufferRoleInfo& row : buffer_roles) {
     if (row.name == name) return row.role;
   }
   return BufferRole::none;

@@ -32,7 +32,7 @@ enum class BufferRole : uint8_t {
   output_scales,
 };
 
-struct BufferRoleRow {
+struct BufferRoleInfo {
   BufferRole role;
   std::string_view name;     // of such a buffer: in texts, and in a bundle's C interface
   std::string_view meaning;  // as the C header of a bundle explains it
@@ -40,7 +40,7 @@ struct BufferRoleRow {
 
 // The names are those of the formula C[m,n] = sum over k of A[m,k] * W[n,k]. A buffer has one of these names
 // exactly when it has that role.
-inline constexpr std::array<BufferRoleRow, 17> buffer_roles = {{
+inline constexpr std::array<BufferRoleInfo, 17> buffer_roles = {{
     {BufferRole::none, "", ""},
     {BufferRole::weights, "W",
      "the weights, packed as the W line of the layout says: a packing, then the digits of a mixed-radix "
@@ -75,11 +75,11 @@ inline constexpr std::array<BufferRoleRow, 17> buffer_roles = {{
 }};
 static_assert(buffer_roles.back().role == BufferRole::output_scales);
 
-constexpr const BufferRoleRow& row(BufferRole role) {
+constexpr const BufferRoleInfo& info(BufferRole role) {
   return buffer_roles[static_cast<size_t>(role)];
 }
 constexpr std::string_view name(BufferRole role) {
-  return row(role).name;
+  return info(role).name;
 }
 // The role of buffers that have this name; `none` of all other names.
 BufferRole role_named(std::string_view name);

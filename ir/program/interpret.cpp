@@ -227,7 +227,7 @@ class Interpreter {
     return std::bit_cast<float>(std::max(x_bits, y_bits));
   }
 
-  static int64_t round(float x, int64_t bound) {
+  static int64_t round_clamp(float x, int64_t bound) {
     if (std::isnan(x)) return 0;
     const auto limit = static_cast<float>(bound);
     return static_cast<int64_t>(std::nearbyint(std::clamp(x, -limit, limit)));
@@ -240,7 +240,7 @@ class Interpreter {
   }
 
   void execute(const Instruction& instruction) {
-    const OpRow& op = row(instruction.op);
+    const OpInfo& op = info(instruction.op);
     const Value result = op.has_result ? value(instruction.result) : Value{};
     Value operands[3] = {};
     for (int i = 0; i < op.operands; ++i) operands[i] = value(instruction.operands[i]);
@@ -270,7 +270,7 @@ class Interpreter {
       case Op::store: std::memcpy(address(instruction), x.bytes, register_size(x.type)); return;
       case Op::prefetch: return;
       case Op::bit_and: return each_lane(result, [&](int i) { return x.integer(i) & immediate; });
-      case Op::blend:
+      case Op::bit_select:
         return each_lane(result,
                          [&](int i) { return (x.integer(i) & immediate) | (y.integer(i) & ~immediate); });
       case Op::shift_left:
@@ -284,7 +284,7 @@ class Interpreter {
       case Op::lookup:
         return each_lane(result,
                          [&](int i) { return x.integer(static_cast<int>(y.integer(i) % x.type.lanes)); });
-      case Op::join:
+      case Op::bytes_to_i16:
         return each_lane(result, [&](int i) {
           const int from = i / 8 * 16 + static_cast<int>(immediate) * 8 + i % 8;
           return x.integer(from) + 256 * y.integer(from);
@@ -328,7 +328,8 @@ class Interpreter {
         for (int i = 0; i < x.type.lanes; ++i) sum += x.integer(i);
         return each_lane(result, [&](int) { return sum; });
       }
-      case Op::round: return each_lane(result, [&](int i) { return round(x.real(i), immediate); });
+      case Op::round_clamp:
+        return each_lane(result, [&](int i) { return round_clamp(x.real(i), immediate); });
       case Op::convert:
         for (int i = 0; i < lanes; ++i) {
           if (result.type.element == Element::f32)
@@ -351,7 +352,7 @@ class Interpreter {
           std::memcpy(address(instruction) + i * immediate * 4, x.lane(16 * i), 64);
         return;
       case Op::tile_dot: return tile_dot(result, x, y, z);
-      case Op::widen:
+      case Op::add_pairs:
         for (int i = 0; i < lanes; ++i)
           write_integer(result.type.element, result.lane(i),
                         x.integer(i) + y.integer(2 * i) + y.integer(2 * i + 1));

@@ -3,7 +3,7 @@
 namespace tern::ir {
 
 std::optional<Op> op_named(std::string_view name) {
-  for (const OpRow& candidate : ops) {
+  for (const OpInfo& candidate : ops) {
     if (candidate.name == name) return candidate.op;
   }
   return std::nullopt;

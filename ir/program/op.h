@@ -16,13 +16,13 @@ enum class Op : uint8_t {
   store,
   prefetch,
   bit_and,
-  blend,
+  bit_select,
   shift_left,
   shift_right,
   multiply_low,
   multiply_high,
   lookup,
-  join,
+  bytes_to_i16,
   interleave_low,
   interleave_high,
   add,
@@ -36,25 +36,25 @@ enum class Op : uint8_t {
   absmax,
   absmax_across,
   add_across,
-  round,
+  round_clamp,
   convert,
   low_byte,
   high_byte,
   dot4,
   dot2,
   dot8,
-  widen,
+  add_pairs,
   tile_load,
   tile_store,
   tile_dot,
 };
 
-struct OpRow {
+struct OpInfo {
   Op op;
   std::string_view name;
   int operands;        // registers read
   bool has_result;     // a register written
-  bool has_address;    // names a place in a buffer
+  bool has_address;    // names an element of a buffer
   bool has_immediate;  // a whole number
   std::string_view meaning;
 };
@@ -64,7 +64,7 @@ struct OpRow {
 //
 // Tiles are matrices of 16 rows of 64 bytes: registers i8x1024, and i32x256 for sums. tile_dot takes the rows
 // of y, and of z four rows of bytes in one: byte 4j + l of row p of z is row 4p + l, column j.
-inline constexpr std::array<OpRow, 38> ops = {{
+inline constexpr std::array<OpInfo, 38> ops = {{
     {Op::constant, "constant", 0, true, false, true, "r[i] = c"},
     {Op::table, "table", 0, true, false, false, "r[i] = value i % size of a table of the program"},
     {Op::load, "load", 0, true, true, false, "r[i] = buffer[address + i]"},
@@ -72,13 +72,14 @@ inline constexpr std::array<OpRow, 38> ops = {{
     {Op::store, "store", 1, false, true, false, "buffer[address + i] = x[i]"},
     {Op::prefetch, "prefetch", 0, false, true, true, "no effect: asks for buffer[address] + c bytes"},
     {Op::bit_and, "and", 1, true, false, true, "r[i] = x[i] & c"},
-    {Op::blend, "blend", 2, true, false, true, "r[i] = x[i] & c | y[i] & ~c"},
+    {Op::bit_select, "bit_select", 2, true, false, true, "r[i] = x[i] & c | y[i] & ~c"},
     {Op::shift_left, "shift_left", 1, true, false, true, "r[i] = x[i] << c; u8 loses what leaves it"},
     {Op::shift_right, "shift_right", 1, true, false, true, "r[i] = x[i] >> c"},
     {Op::multiply_low, "multiply_low", 1, true, false, true, "r[i] = x[i] * c % 256, u8"},
     {Op::multiply_high, "multiply_high", 1, true, false, true, "r[i] = x[i] * c / 256, u8"},
     {Op::lookup, "lookup", 2, true, false, false, "r[i] = x[y[i] % lanes of x]"},
-    {Op::join, "join", 2, true, false, true, "r = x + 256 * y of the bytes in half c of each block"},
+    {Op::bytes_to_i16, "bytes_to_i16", 2, true, false, true,
+     "r = x + 256 * y of the bytes in half c of each block"},
     {Op::interleave_low, "interleave_low", 2, true, false, true,
      "from the low halves of each block: c bytes of x, c of y, ..."},
     {Op::interleave_high, "interleave_high", 2, true, false, true,
@@ -95,7 +96,7 @@ inline constexpr std::array<OpRow, 38> ops = {{
      "r[i] = the larger of |x[i]| and |y[i]|, f32; NaN tops all"},
     {Op::absmax_across, "absmax_across", 1, true, false, false, "r[i] = absmax of all lanes of x, f32"},
     {Op::add_across, "add_across", 1, true, false, false, "r[i] = sum of all lanes of x, i32"},
-    {Op::round, "round", 1, true, false, true,
+    {Op::round_clamp, "round_clamp", 1, true, false, true,
      "r[i] = x[i], f32, as a whole number: half to even, no further than c from 0; NaN gives 0"},
     {Op::convert, "convert", 1, true, false, false, "r[i] = x[i] in r's type"},
     {Op::low_byte, "low_byte", 1, true, false, false, "r[i] = x[i] modulo 256, u8"},
@@ -105,13 +106,13 @@ inline constexpr std::array<OpRow, 38> ops = {{
      "r[i] = x[i] + (y[2i] * z[2i] + y[2i+1] * z[2i+1]), the pair in i16"},
     {Op::dot8, "dot8", 3, true, false, false,
      "in each block r[2i+j] = x[2i+j] + sum of y[8i+l] * z[8j+l] over l = 0..7, for i, j in 0, 1"},
-    {Op::widen, "widen", 2, true, false, false, "r[i] = x[i] + y[2i] + y[2i+1]"},
+    {Op::add_pairs, "add_pairs", 2, true, false, false, "r[i] = x[i] + y[2i] + y[2i+1]"},
     {Op::tile_load, "tile_load", 0, true, true, true, "rows of 64 bytes, c bytes apart"},
     {Op::tile_store, "tile_store", 1, false, true, true, "rows of 16 sums, c elements apart"},
     {Op::tile_dot, "tile_dot", 3, true, false, false, "r = x + y * z, 16 by 64 by 16"},
 }};
 
-constexpr const OpRow& row(Op op) {
+constexpr const OpInfo& info(Op op) {
   return ops[static_cast<size_t>(op)];
 }
 std::optional<Op> op_named(std::string_view name);

@@ -72,7 +72,7 @@ class Printer {
 };
 
 std::string Printer::print(const Instruction& instruction) {
-  const OpRow& op = row(instruction.op);
+  const OpInfo& op = info(instruction.op);
   std::string text = op.has_result ? print(instruction.result) + " = " : "";
   text += op.name;
   const char* separator = " ";
@@ -106,17 +106,17 @@ class Parser {
   }
 
  private:
-  void define(std::map<std::string, int>& names, const std::string& text, int id, Location place) {
+  void define(std::map<std::string, int>& names, const std::string& text, int id, Location where) {
     if (!in_.failed() && !names.emplace(text, id).second)
-      in_.fail(fmt::format("'{}' is defined twice", text), place);
+      in_.fail(fmt::format("'{}' is defined twice", text), where);
   }
 
   int find(const std::map<std::string, int>& names, std::string_view what) {
-    const Location place = in_.here();
+    const Location where = in_.here();
     const std::string text = in_.word(what);
     const auto found = names.find(text);
     if (found != names.end()) return found->second;
-    in_.fail(fmt::format("'{}' is not {} that was defined before", text, what), place);
+    in_.fail(fmt::format("'{}' is not {} that was defined before", text, what), where);
     return 0;
   }
 
@@ -131,10 +131,10 @@ class Parser {
       Buffer buffer;
       buffer.kind = *kind();
       in_.accept(in_.peek());
-      const Location place = in_.here();
+      const Location where = in_.here();
       buffer.name = in_.word("a buffer's name");
       buffer.role = role_named(buffer.name);
-      define(buffers_, buffer.name, static_cast<int>(program_.buffers.size()), place);
+      define(buffers_, buffer.name, static_cast<int>(program_.buffers.size()), where);
       in_.expect(":");
       const Location type_place = in_.here();
       const std::optional<Element> element = element_named(in_.word("an element type"));
@@ -155,9 +155,9 @@ class Parser {
 
   void parse_table() {
     Table table;
-    const Location place = in_.here();
+    const Location where = in_.here();
     table.name = in_.word("a table's name");
-    define(tables_, table.name, static_cast<int>(program_.tables.size()), place);
+    define(tables_, table.name, static_cast<int>(program_.tables.size()), where);
     in_.expect(":");
     const Location type_place = in_.here();
     const std::optional<Element> element = element_named(in_.word("an element type"));
@@ -173,9 +173,9 @@ class Parser {
 
   void parse_register() {
     RegisterArray array;
-    const Location place = in_.here();
+    const Location where = in_.here();
     array.name = in_.word("a register's name");
-    define(registers_, array.name, static_cast<int>(program_.registers.size()), place);
+    define(registers_, array.name, static_cast<int>(program_.registers.size()), where);
     in_.expect(":");
     const Location type_place = in_.here();
     const std::optional<VectorType> type = parse_vector_type(in_.word("a vector type"));
@@ -188,14 +188,14 @@ class Parser {
     program_.registers.push_back(std::move(array));
   }
 
-  void add(int64_t& sum, int64_t number, Location place) {
-    if (__builtin_add_overflow(sum, number, &sum)) in_.fail("the sum is too large", place);
+  void add(int64_t& sum, int64_t number, Location where) {
+    if (__builtin_add_overflow(sum, number, &sum)) in_.fail("the sum is too large", where);
   }
 
-  void add_term(Affine& affine, int variable, int64_t factor, Location place) {
+  void add_term(Affine& affine, int variable, int64_t factor, Location where) {
     for (const Affine::Term& term : affine.terms) {
       int64_t sum = term.factor;
-      if (term.variable == variable) add(sum, factor, place);
+      if (term.variable == variable) add(sum, factor, where);
     }
     if (!in_.failed()) affine.add(variable, factor);
   }
@@ -203,15 +203,15 @@ class Parser {
   Affine parse_affine() {
     Affine affine;
     do {
-      const Location place = in_.here();
+      const Location where = in_.here();
       if (!in_.peek().empty() && (in_.peek()[0] == '-' || (in_.peek()[0] >= '0' && in_.peek()[0] <= '9'))) {
         const int64_t number = in_.integer("a number");
         if (in_.accept("*"))
-          add_term(affine, find(variables_, "a loop variable"), number, place);
+          add_term(affine, find(variables_, "a loop variable"), number, where);
         else
-          add(affine.constant, number, place);
+          add(affine.constant, number, where);
       } else {
-        add_term(affine, find(variables_, "a loop variable"), 1, place);
+        add_term(affine, find(variables_, "a loop variable"), 1, where);
       }
     } while (in_.accept("+"));
     return affine;
@@ -230,16 +230,16 @@ class Parser {
   Instruction parse_instruction() {
     Instruction instruction;
     const std::optional<Op> storeless = op_named(in_.peek());
-    const bool has_result = !storeless || row(*storeless).has_result;
+    const bool has_result = !storeless || info(*storeless).has_result;
     if (has_result) {
       instruction.result = parse_use();
       in_.expect("=");
     }
-    const Location place = in_.here();
+    const Location where = in_.here();
     const std::string word = in_.word("an operation");
     const std::optional<Op> op = op_named(word);
-    if (!op || row(*op).has_result != has_result) {
-      in_.fail(fmt::format("'{}' is no operation that fits here", word), place);
+    if (!op || info(*op).has_result != has_result) {
+      in_.fail(fmt::format("'{}' is no operation that fits here", word), where);
       return instruction;
     }
     instruction.op = *op;
@@ -248,7 +248,7 @@ class Parser {
       if (!first) in_.expect(",");
       first = false;
     };
-    if (row(*op).has_address) {
+    if (info(*op).has_address) {
       separate();
       instruction.buffer = find(buffers_, "a buffer");
       in_.expect("[");
@@ -256,11 +256,11 @@ class Parser {
       in_.expect("]");
     }
     if (*op == Op::table) instruction.immediate = find(tables_, "a table");
-    for (int i = 0; i < row(*op).operands; ++i) {
+    for (int i = 0; i < info(*op).operands; ++i) {
       separate();
       instruction.operands.push_back(parse_use());
     }
-    if (row(*op).has_immediate) {
+    if (info(*op).has_immediate) {
       separate();
       instruction.immediate = in_.integer("an immediate");
     }
@@ -270,10 +270,10 @@ class Parser {
   Loop parse_loop(LoopKind kind, int depth) {
     Loop loop;
     loop.kind = kind;
-    const Location place = in_.here();
+    const Location where = in_.here();
     const std::string variable = in_.word("a loop variable");
     loop.variable = static_cast<int>(program_.variables.size());
-    define(variables_, variable, loop.variable, place);
+    define(variables_, variable, loop.variable, where);
     program_.variables.push_back(variable);
     in_.expect_all("in 0 ..");
     loop.trips = in_.integer("a number of iterations");

@@ -12,16 +12,16 @@
 namespace tern::ir {
 namespace {
 
-constexpr int64_t largest_size = int64_t{1} << 40;
+constexpr int64_t max_size = int64_t{1} << 40;
 
 // Scratch lives on the stack of whatever thread calls.
-constexpr int64_t largest_scratch = 1 << 20;
+constexpr int64_t max_scratch = 1 << 20;
 
 // Whole numbers up to this are f32 values.
-constexpr int64_t largest_exact_f32 = 1 << 24;
+constexpr int64_t max_exact_f32 = 1 << 24;
 
 // f32 rounds whole numbers up to this by an addition.
-constexpr int64_t largest_rounded = 1 << 22;
+constexpr int64_t max_rounded = 1 << 22;
 
 // Words that begin something else than an operation's result.
 bool starts_a_statement(std::string_view word) {
@@ -68,8 +68,8 @@ class ProgramVerifier {
       check_name(buffer.name, names);
       if (buffer.role != role_named(buffer.name))
         report(fmt::format("'{}' is not the name of buffers with its role", buffer.name));
-      if (buffer.size < 1 || buffer.size > largest_size)
-        report(fmt::format("a buffer holds between 1 and {} elements", largest_size));
+      if (buffer.size < 1 || buffer.size > max_size)
+        report(fmt::format("a buffer holds between 1 and {} elements", max_size));
       if (buffer.alignment < 1 || buffer.alignment > 4096 || (buffer.alignment & (buffer.alignment - 1)) != 0)
         report("an alignment is a power of two of at most 4096");
       if (buffer.has_promise() &&
@@ -82,8 +82,8 @@ class ProgramVerifier {
         scratch += buffer.size * size_in_bytes(buffer.element);
       else if (scratch > 0)
         report("scratch comes after the buffers that a caller hands over");
-      if (scratch > largest_scratch)
-        report(fmt::format("scratch takes more than the {} bytes that fit a stack", largest_scratch));
+      if (scratch > max_scratch)
+        report(fmt::format("scratch takes more than the {} bytes that fit a stack", max_scratch));
     }
     for (const Table& table : program_.tables) {
       ++line_;
@@ -108,13 +108,13 @@ class ProgramVerifier {
   // variable of no such loop or its numbers are absurd.
   bool bounds(const Affine& affine, int64_t& low, int64_t& high) {
     low = high = affine.constant;
-    if (affine.constant > largest_size || affine.constant < -largest_size) return false;
+    if (affine.constant > max_size || affine.constant < -max_size) return false;
     for (const Affine::Term& term : affine.terms) {
       if (term.variable < 0 || term.variable >= static_cast<int>(trips_.size()) || trips_[term.variable] == 0)
         return false;
       int64_t reach = 0;
-      if (__builtin_mul_overflow(term.factor, trips_[term.variable] - 1, &reach) || reach > largest_size ||
-          reach < -largest_size)
+      if (__builtin_mul_overflow(term.factor, trips_[term.variable] - 1, &reach) || reach > max_size ||
+          reach < -max_size)
         return false;
       (reach < 0 ? low : high) += reach;
     }
@@ -149,7 +149,7 @@ class ProgramVerifier {
   }
 
   void check_address(const Instruction& instruction, int64_t lanes) {
-    const OpRow& op = row(instruction.op);
+    const OpInfo& op = info(instruction.op);
     const Buffer& buffer = program_.buffers[instruction.buffer];
     int64_t low, high;
     bounds(instruction.address, low, high);
@@ -166,7 +166,7 @@ class ProgramVerifier {
   }
 
   void check_instruction(const Instruction& instruction) {
-    const OpRow& op = row(instruction.op);
+    const OpInfo& op = info(instruction.op);
     if (static_cast<int>(instruction.operands.size()) != op.operands)
       return report(fmt::format("{} takes {} operands", op.name, op.operands));
     for (const RegisterUse& operand : instruction.operands) {
@@ -180,7 +180,7 @@ class ProgramVerifier {
   // Registers of 1 KiB are tiles: zeroed, and used by their own operations.
   bool check_tiles(const Instruction& instruction) {
     const auto is_tile = [&](const RegisterUse& use) { return type(use).bits() == 8 * 1024; };
-    const bool uses = (row(instruction.op).has_result && is_tile(instruction.result)) ||
+    const bool uses = (info(instruction.op).has_result && is_tile(instruction.result)) ||
                       std::any_of(instruction.operands.begin(), instruction.operands.end(), is_tile);
     const Op op = instruction.op;
     if (!uses || op == Op::tile_load || op == Op::tile_store || op == Op::tile_dot) return true;
@@ -190,7 +190,7 @@ class ProgramVerifier {
   }
 
   void check_types(const Instruction& instruction) {
-    const VectorType result = row(instruction.op).has_result ? type(instruction.result) : VectorType{};
+    const VectorType result = info(instruction.op).has_result ? type(instruction.result) : VectorType{};
     const auto operand = [&](int i) { return type(instruction.operands[i]); };
     const auto require_here = [&](bool holds, std::string_view rule) { require(holds, instruction, rule); };
     const int64_t immediate = instruction.immediate;
@@ -200,7 +200,7 @@ class ProgramVerifier {
         require_here(result.element == Element::f32 || is_integer(result.element),
                      "the type has no constants");
         if (result.element == Element::f32)
-          require_here(std::abs(immediate) <= largest_exact_f32, "f32 may not hold the constant exactly");
+          require_here(std::abs(immediate) <= max_exact_f32, "f32 may not hold the constant exactly");
         if (is_integer(result.element))
           require_here(immediate >= lowest(result.element) && immediate <= highest(result.element),
                        "the constant does not fit its type");
@@ -218,7 +218,7 @@ class ProgramVerifier {
         return require_here(program_.buffers[instruction.buffer].element == operand(0).element,
                             "the buffer's elements are of another type");
       case Op::prefetch:
-        return require_here(immediate >= 0 && immediate <= largest_size, "the distance is out of range");
+        return require_here(immediate >= 0 && immediate <= max_size, "the distance is out of range");
       case Op::table: {
         const bool exists = immediate >= 0 && immediate < static_cast<int64_t>(program_.tables.size());
         require_here(exists, "there is no such table");
@@ -229,7 +229,7 @@ class ProgramVerifier {
             "the lanes must hold the table's elements a whole number of times");
       }
       case Op::bit_and:
-      case Op::blend:
+      case Op::bit_select:
         require_here(operand(0) == result && result.element == Element::u8 &&
                          (instruction.op == Op::bit_and || operand(1) == result),
                      "masks work on u8");
@@ -255,11 +255,11 @@ class ProgramVerifier {
             operand(1) == VectorType{Element::u8, result.lanes} && table.element == result.element,
             "the index must be u8, as many lanes as the result, which is of the table's type");
       }
-      case Op::join:
+      case Op::bytes_to_i16:
         require_here(operand(0) == VectorType{Element::u8, 2 * result.lanes} &&
                          operand(1) == VectorType{Element::i8, 2 * result.lanes} &&
                          result.element == Element::i16 && result.lanes % 8 == 0,
-                     "join makes i16 of half of the bytes of whole blocks, u8 and i8");
+                     "bytes_to_i16 makes i16 of half of the bytes of whole blocks, u8 and i8");
         return require_here(immediate == 0 || immediate == 1, "a block has halves 0 and 1");
       case Op::interleave_low:
       case Op::interleave_high:
@@ -300,12 +300,12 @@ class ProgramVerifier {
       case Op::add_across:
         return require_here(operand(0).element == Element::i32 && result.element == Element::i32,
                             "both types must be i32");
-      case Op::round:
+      case Op::round_clamp:
         require_here(operand(0) == VectorType{Element::f32, result.lanes} &&
                          (result.element == Element::i8 || result.element == Element::i32),
                      "f32 is rounded to i8 or i32 of the same lanes");
-        return require_here(immediate >= 1 && immediate <= largest_rounded,
-                            fmt::format("the bound must be between 1 and {}", largest_rounded));
+        return require_here(immediate >= 1 && immediate <= max_rounded,
+                            fmt::format("the bound must be between 1 and {}", max_rounded));
       case Op::convert: {
         const Element from = operand(0).element;
         require_here(operand(0).lanes == result.lanes, "the lanes must be as many");
@@ -328,13 +328,13 @@ class ProgramVerifier {
             operand(1) == VectorType{Element::i8, 4 * result.lanes} && operand(2) == operand(1),
             "the factors must be i8, as many bytes as the accumulator");
       case Op::tile_load:
-        check_address(instruction, 15 * std::clamp<int64_t>(immediate, 0, largest_size) + 64);
+        check_address(instruction, 15 * std::clamp<int64_t>(immediate, 0, max_size) + 64);
         require_here(result == VectorType{Element::i8, 1024}, "a tile is i8x1024");
         require_here(immediate >= 64 && immediate <= (1 << 24), "rows are 64 bytes or more apart");
         return require_here(program_.buffers[instruction.buffer].element == result.element,
                             "the buffer's elements are of another type");
       case Op::tile_store:
-        check_address(instruction, 15 * std::clamp<int64_t>(immediate, 0, largest_size) + 16);
+        check_address(instruction, 15 * std::clamp<int64_t>(immediate, 0, max_size) + 16);
         require_here(operand(0) == VectorType{Element::i32, 256}, "a tile of sums is i32x256");
         require_here(immediate >= 16 && immediate <= (1 << 24), "rows are 16 elements or more apart");
         return require_here(program_.buffers[instruction.buffer].element == Element::i32,
@@ -358,10 +358,10 @@ class ProgramVerifier {
         return require_here(operand(1).lanes == width * result.lanes && operand(2).lanes == operand(1).lanes,
                             "the factors must have 4 (dot4) or 2 (dot2) lanes for one of the sum");
       }
-      case Op::widen:
+      case Op::add_pairs:
         return require_here(operand(0) == result && result.element == Element::i32 &&
                                 operand(1) == VectorType{Element::i16, 2 * result.lanes},
-                            "widen adds pairs of i16 lanes to half as many i32 lanes");
+                            "add_pairs adds pairs of i16 lanes to half as many i32 lanes");
     }
   }
 
@@ -379,8 +379,7 @@ class ProgramVerifier {
         report("a loop needs a variable of its own");
         return;
       }
-      if (loop.trips < 1 || loop.trips > largest_size)
-        report(fmt::format("a loop runs 1 to {} times", largest_size));
+      if (loop.trips < 1 || loop.trips > max_size) report(fmt::format("a loop runs 1 to {} times", max_size));
       if (loop.kind == LoopKind::vector) report("vector loops belong to schedules");
       if (loop.kind == LoopKind::parallel && depth > 1 && !inside_parallel_only_)
         report("a parallel loop may stand only inside parallel loops");

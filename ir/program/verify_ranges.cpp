@@ -102,7 +102,7 @@ class RangeVerifier {
     }
     const auto& [x, y, z] = operands;
     const int64_t immediate = instruction.immediate;
-    if (row(instruction.op).has_result && element(instruction.result) == Element::f32) return Interval{};
+    if (info(instruction.op).has_result && element(instruction.result) == Element::f32) return Interval{};
     switch (instruction.op) {
       case Op::constant: return Interval{immediate, immediate};
       case Op::load:
@@ -114,7 +114,8 @@ class RangeVerifier {
       }
       case Op::tile_load: return promised(program_.buffers[instruction.buffer]);
       case Op::bit_and: return Interval{0, std::min(x.high, immediate)};
-      case Op::blend: return Interval{0, std::min(x.high, immediate) + std::min(y.high, 255 - immediate)};
+      case Op::bit_select:
+        return Interval{0, std::min(x.high, immediate) + std::min(y.high, 255 - immediate)};
       case Op::shift_left: {
         const Interval shifted = times(x, int64_t{1} << immediate);
         const bool wraps = element(instruction.result) == Element::u8 && shifted.high > 255;
@@ -126,7 +127,7 @@ class RangeVerifier {
       }
       case Op::multiply_high: return Interval{x.low * immediate >> 8, x.high * immediate >> 8};
       case Op::lookup: return x;
-      case Op::join: return plus(x, times(y, 256));
+      case Op::bytes_to_i16: return plus(x, times(y, 256));
       case Op::interleave_low:
       case Op::interleave_high: return hull(x, y);
       case Op::add_where: return plus(x, hull(y, {0, 0}));
@@ -138,7 +139,7 @@ class RangeVerifier {
       case Op::add: return plus(x, y);
       case Op::subtract: return minus(x, y);
       case Op::add_across: return times(x, program_.registers[instruction.operands[0].array].type.lanes);
-      case Op::round: return Interval{-immediate, immediate};
+      case Op::round_clamp: return Interval{-immediate, immediate};
       case Op::convert: return x;
       case Op::dot4:
         if (!within(y, {-immediate, immediate}))
@@ -152,7 +153,7 @@ class RangeVerifier {
         const Interval sum = plus(x, pair);
         return within(pair, of(Element::i16)) ? sum : hull(sum, pair);
       }
-      case Op::widen: return plus(x, times(y, 2));
+      case Op::add_pairs: return plus(x, times(y, 2));
       case Op::dot8: return plus(x, times(times(y, z), 8));
       case Op::tile_dot: return plus(x, times(times(y, z), 64));
       case Op::multiply:
@@ -176,7 +177,7 @@ class RangeVerifier {
 
   void run(const Instruction& instruction, int column) {
     const std::optional<Interval> result = result_of(instruction, column);
-    if (!row(instruction.op).has_result) return;
+    if (!info(instruction.op).has_result) return;
     const Element type = element(instruction.result);
     const bool is_integer = !is_float(type);
     if (result && is_integer && !within(*result, of(type))) {
@@ -222,13 +223,13 @@ class RangeVerifier {
         continue;
       }
       const Instruction& instruction = std::get<Instruction>(statement);
-      const bool writes = row(instruction.op).has_result && slot(instruction.result) == wanted;
+      const bool writes = info(instruction.op).has_result && slot(instruction.result) == wanted;
       for (size_t i = 0; i < instruction.operands.size(); ++i) {
         if ((slot(instruction.operands[i]) == wanted) != (writes && i == 0)) return false;
       }
       const bool adds = instruction.op == Op::add || instruction.op == Op::subtract ||
                         instruction.op == Op::dot4 || instruction.op == Op::dot2 ||
-                        instruction.op == Op::widen || instruction.op == Op::add_where ||
+                        instruction.op == Op::add_pairs || instruction.op == Op::add_where ||
                         instruction.op == Op::subtract_where || instruction.op == Op::dot8 ||
                         instruction.op == Op::tile_dot;
       if (writes && !adds) return false;

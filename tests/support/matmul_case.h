@@ -174,9 +174,9 @@ class KernelCall {
                      problem.k);
       return;
     }
-    if (row(kernel_.weights.packing).bytes_per_group == 1) fill_dense<int8_t>(start, inputs);
-    if (row(kernel_.weights.packing).bytes_per_group == 2) fill_dense<uint16_t>(start, inputs);
-    if (row(kernel_.weights.packing).bytes_per_group == 4) fill_dense<float>(start, inputs);
+    if (info(kernel_.weights.packing).bytes_per_group == 1) fill_dense<int8_t>(start, inputs);
+    if (info(kernel_.weights.packing).bytes_per_group == 2) fill_dense<uint16_t>(start, inputs);
+    if (info(kernel_.weights.packing).bytes_per_group == 4) fill_dense<float>(start, inputs);
   }
 
   void fill(const ir::Buffer& buffer, std::byte* start, const ir::MatmulInputs& inputs) {

@@ -8,7 +8,7 @@
 #include "codegen/lower/lower.h"
 #include "ir/kernel/kernel.h"
 #include "ir/kernel/kernel_shape.h"
-#include "ir/kernel/strategies/strategy_row.h"
+#include "ir/kernel/strategies/strategy_info.h"
 #include "ir/kernel/verify_kernel.h"
 #include "ir/program/verify_program.h"
 #include "targets/legal.h"
@@ -77,7 +77,7 @@ class KernelMaker {
     // No codes of several i2 are packed.
     if (kernel_.problem.w.element == ir::Element::i2 && strategy == Strategy::lookup)
       strategy = Strategy::dot;
-    kernel_.compute = row(strategy).compute;
+    kernel_.compute = info(strategy).compute;
     if (ir::LookupCompute* lookup = std::get_if<ir::LookupCompute>(&kernel_.compute))
       lookup->by_dot4 = random_.coin();
   }
@@ -95,7 +95,7 @@ class KernelMaker {
     if (!kernel_.problem.is_quantized()) return *ir::packing_named(name(kernel_.problem.w.element));
     if (kernel_.strategy() == ir::Strategy::addsub) return ir::Packing::planes;
     std::vector<ir::Packing> choices;
-    for (const ir::PackingRow& packing : ir::packings) {
+    for (const ir::PackingInfo& packing : ir::packings) {
       const bool looks_up = kernel_.strategy() == ir::Strategy::lookup;
       if (can_hold(packing.packing, kernel_.problem.w.element) && (!looks_up || packing.weights_per_code > 1))
         choices.push_back(packing.packing);
@@ -143,10 +143,10 @@ class KernelMaker {
       tile->instruction = lanes_ == 16 && random_.coin() ? TileInstruction::mma_16x64x16
                           : random_.coin()               ? TileInstruction::mma_2x8x2
                                                          : TileInstruction::dot4;
-      step_k_ = row(tile->instruction).inputs;
+      step_k_ = info(tile->instruction).inputs;
       k_block_ = step_k_ * up_to(3);
     }
-    const int64_t unit_rows = tile ? row(tile->instruction).rows : 1;
+    const int64_t unit_rows = tile ? info(tile->instruction).rows : 1;
     if (kernel_.problem.is_grouped()) k_block_ = kernel_.problem.outer_group();
     const int64_t row_tile = unit_rows * up_to(std::min<int64_t>(m + 1, unit_rows == 16 ? 2 : 4));
     const int64_t tile_vectors = random_.choose(std::vector<int64_t>{1, 2, n_block_ / lanes_});

@@ -21,7 +21,7 @@ inline void add_random_axis(std::vector<ir::Factor>& factors, ir::Axis axis, Ran
 
 // A layout of trits or dense weights, flattened now and then.
 inline ir::Layout random_layout(ir::Packing packing, Random& random, bool may_be_flat = true) {
-  const int64_t group = row(packing).weights_per_group;
+  const int64_t group = info(packing).weights_per_group;
   for (;;) {
     ir::Layout layout{packing, {}, int64_t{1} << random.pick(0, 7)};
     if (may_be_flat && random.pick(0, 3) == 0) {
@@ -40,7 +40,7 @@ inline ir::Layout random_layout(ir::Packing packing, Random& random, bool may_be
       }
       layout.factors.push_back({axis, group, 1});
     }
-    if (row(packing).bytes_per_group > 1 && !row(packing).holds.dense && random.coin())
+    if (info(packing).bytes_per_group > 1 && !info(packing).holds.dense && random.coin())
       layout.factors.insert(layout.factors.begin() + random.pick(0, layout.factors.size() - 1),
                             {ir::Axis::b});
     if (check(layout).empty()) return layout;

@@ -180,7 +180,7 @@ class ProgramMaker {
         made.result = any(random_.coin() ? u8 : i8);
         made.immediate = random_.pick(0, 2);
         break;
-      case Op::blend:
+      case Op::bit_select:
         made.result = any(u8);
         made.operands = {any(u8), any(u8)};
         made.immediate = random_.pick(0, 255);
@@ -195,7 +195,7 @@ class ProgramMaker {
         made.result = any(random_.coin() ? u8 : i8);
         made.operands = {any(arrays[made.result.array].type), any(u8)};
         break;
-      case Op::join:
+      case Op::bytes_to_i16:
         made.result = any(i16);
         made.operands = {any(u8), any(i8)};
         made.immediate = random_.pick(0, 1);
@@ -250,7 +250,7 @@ class ProgramMaker {
         made.result = any(random_.coin() ? i32 : ir::VectorType{Element::i32, 16});
         made.operands = {any(random_.coin() ? i32 : ir::VectorType{Element::i32, 16})};
         break;
-      case Op::round:
+      case Op::round_clamp:
         made.result = any(random_.coin() ? i8 : ir::VectorType{Element::i32, 16});
         made.operands = {any({Element::f32, 16})};
         made.immediate = random_.pick(1, 127);
@@ -275,7 +275,7 @@ class ProgramMaker {
         made.result = any(i16);
         made.operands = {random_.coin() ? made.result : any(i16), any(u8), any(i8)};
         break;
-      case Op::widen:
+      case Op::add_pairs:
         made.result = any(i32);
         made.operands = {random_.coin() ? made.result : any(i32), any(i16)};
         break;

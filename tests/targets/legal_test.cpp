@@ -125,7 +125,7 @@ TEST(Legal, LookUps) {
 }
 
 TEST(Legal, InstructionsOfTilesNeedFeaturesThatExist) {
-  for (const ir::TileInstructionRow& instruction : ir::tile_instructions)
+  for (const ir::TileInstructionInfo& instruction : ir::tile_instructions)
     EXPECT_TRUE(instruction.feature.empty() || find_feature(instruction.feature)) << instruction.name;
 }
 

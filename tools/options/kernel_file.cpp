@@ -15,15 +15,15 @@ Error joined(const std::vector<Error>& errors) {
   return {fmt::format("{}", fmt::join(lines, "\n")), {}};
 }
 
-Expected<ir::Kernel> checked(ir::Kernel kernel, const ir::KernelPlaces& places) {
-  if (const std::vector<Error> errors = ir::verify(kernel, places); !errors.empty()) return joined(errors);
+Expected<ir::Kernel> checked(ir::Kernel kernel, const ir::KernelLocations& locations) {
+  if (const std::vector<Error> errors = ir::verify(kernel, locations); !errors.empty()) return joined(errors);
   return kernel;
 }
 
 Expected<ir::Kernel> read_kernel(const std::string& file) {
   TERN_ASSIGN(const std::string text, read_text(file));
   TERN_ASSIGN(ir::ParsedKernel parsed, ir::parse_kernel(text, file == "-" ? "standard input" : file));
-  return checked(std::move(parsed.kernel), parsed.places);
+  return checked(std::move(parsed.kernel), parsed.locations);
 }
 
 Status check_legal(const ir::Kernel& kernel, const targets::Target& target) {

@@ -14,7 +14,7 @@ namespace tern::tools {
 Expected<ir::Kernel> read_kernel(const std::string& file);
 
 // The kernel, if ir::verify finds nothing.
-Expected<ir::Kernel> checked(ir::Kernel kernel, const ir::KernelPlaces& places = {});
+Expected<ir::Kernel> checked(ir::Kernel kernel, const ir::KernelLocations& locations = {});
 
 // Fails with the reasons if the target cannot run the kernel.
 Status check_legal(const ir::Kernel& kernel, const targets::Target& target);

@@ -114,7 +114,7 @@ std::string winner_name(const ShapeOutcome& shape, size_t b) {
   if (has_figures(shape))
     return print(shape.search->buckets()[b].trials[shape.options[0].trials[b]].candidate.recipe);
   const ir::Kernel& kernel = shape.choice.kernels[b];
-  return fmt::format("{} {} (known before)", row(kernel.weights.packing).name, name(kernel.strategy()));
+  return fmt::format("{} {} (known before)", info(kernel.weights.packing).name, name(kernel.strategy()));
 }
 
 std::string table_row(const ShapeOutcome& shape, size_t b, double largest_speed_up, const Roofs& roofs) {

@@ -106,7 +106,7 @@ llvm::Value* pair_sums(llvm::IRBuilderBase& builder, llvm::Value* low, llvm::Val
 }
 
 // x + the sums of neighbouring i16 lanes: sadalp.
-llvm::Value* add_pairs(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y) {
+llvm::Value* add_pairs_of_register(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y) {
   llvm::Value* pairs = call(builder, llvm::Intrinsic::aarch64_neon_saddlp, {x->getType(), y->getType()}, {y});
   return builder.CreateAdd(x, pairs);
 }
@@ -192,9 +192,9 @@ llvm::Value* dot2(llvm::IRBuilderBase& builder, const DotOperands& operands) {
   });
 }
 
-llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y) {
+llvm::Value* add_pairs(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y) {
   return each_128_bits(builder, {x, y},
-                       [&](const auto& part) { return add_pairs(builder, part[0], part[1]); });
+                       [&](const auto& part) { return add_pairs_of_register(builder, part[0], part[1]); });
 }
 
 llvm::Value* dot8(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands) {
@@ -273,7 +273,7 @@ void PendingDot::add(llvm::IRBuilderBase& builder, const DotOperands& operands) 
 }
 
 llvm::Value* PendingDot::finish(llvm::IRBuilderBase& builder, llvm::Value* x) const {
-  return add_pairs(builder, x, pair_sums(builder, halves_[0], halves_[1]));
+  return add_pairs_of_register(builder, x, pair_sums(builder, halves_[0], halves_[1]));
 }
 
 }  // namespace tern::codegen::arm

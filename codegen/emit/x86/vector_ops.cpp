@@ -53,7 +53,7 @@ Widths word_pairs(const targets::FeatureSet& features) {
 }
 
 // Four products added to i32, u8 times i8 (vpdpbusd) or i8 times i8 (vpdpbssd).
-Widths quad_dots(const targets::FeatureSet& features, bool both_signed) {
+Widths dot4_intrinsics(const targets::FeatureSet& features, bool both_signed) {
   if (both_signed) {
     const bool has = features.contains(Feature::avxvnniint8);
     return {has ? llvm::Intrinsic::x86_avx2_vpdpbssd_128 : none,
@@ -77,10 +77,10 @@ llvm::Value* shift_words_of_bytes(llvm::IRBuilderBase& builder, llvm::Value* byt
 }
 
 llvm::Value* dot4(llvm::IRBuilderBase& builder, const targets::Target& target, const DotOperands& operands) {
-  const ID quad = of_width(quad_dots(target.features, operands.y_is_signed), operands.y);
-  if (quad != none) {
+  const ID four = of_width(dot4_intrinsics(target.features, operands.y_is_signed), operands.y);
+  if (four != none) {
     llvm::Type* i32 = builder.getInt32Ty();
-    return call(builder, quad,
+    return call(builder, four,
                 {operands.x, as_lanes(builder, operands.y, i32), as_lanes(builder, operands.z, i32)});
   }
   const ID bytes = of_width(byte_pairs(target.features), operands.y);
@@ -99,8 +99,8 @@ llvm::Value* dot2(llvm::IRBuilderBase& builder, const targets::Target& target, c
   return builder.CreateAdd(operands.x, call(builder, bytes, {operands.y, operands.z}));
 }
 
-llvm::Value* widen(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* x,
-                   llvm::Value* y) {
+llvm::Value* add_pairs(llvm::IRBuilderBase& builder, const targets::Target& target, llvm::Value* x,
+                       llvm::Value* y) {
   const ID words = of_width(word_pairs(target.features), y);
   if (words == none) return nullptr;
   return builder.CreateAdd(x, call(builder, words, {y, llvm::ConstantInt::get(y->getType(), 1)}));

@@ -34,24 +34,24 @@ void check_knobs(Findings& findings) {
   const DotCompute& dot = std::get<DotCompute>(findings.kernel.compute);
   check_unpacking(findings, dot.unpacking);
   if (dot.fields_per_shift == 1) return;
-  const bool two_bits = row(findings.kernel.weights.packing).code_bits == 2;
+  const bool two_bits = info(findings.kernel.weights.packing).code_bits == 2;
   const bool fits = dot.fields_per_shift >= 2 && dot.fields_per_shift <= 4;
   if (!fits || !two_bits || dot.unpacking.unpack != Unpack::fields || dot.unpacking.zero_point == 0)
-    findings.report(findings.places.compute,
+    findings.report(findings.locations.compute,
                     "2 to 4 fields per shift need fields of two bits and zero point 1");
 }
 
 }  // namespace
 
-constinit const StrategyRow dot_strategy = {.name = "dot",
-                                            .operands = "W*A",
-                                            .multiplies_quantized = true,
-                                            .walks_panel = false,
-                                            .compute = DotCompute{},
-                                            .weights_of_vector = dot_weights,
-                                            .print_knobs = print_knobs,
-                                            .parse_knobs = parse_knobs,
-                                            .check_packing = accept_packing,
-                                            .check_knobs = check_knobs};
+constinit const StrategyInfo dot_strategy = {.name = "dot",
+                                             .operands = "W*A",
+                                             .multiplies_quantized = true,
+                                             .walks_panel = false,
+                                             .compute = DotCompute{},
+                                             .weights_of_vector = dot_weights,
+                                             .print_knobs = print_knobs,
+                                             .parse_knobs = parse_knobs,
+                                             .check_packing = accept_packing,
+                                             .check_knobs = check_knobs};
 
 }  // namespace tern::ir

@@ -11,7 +11,7 @@ namespace tern::ir {
 
 struct Findings {
   const Kernel& kernel;
-  const KernelPlaces& places;
+  const KernelLocations& locations;
   std::vector<Error> errors;
 
   void report(const Location& where, std::string message) { errors.push_back({std::move(message), where}); }

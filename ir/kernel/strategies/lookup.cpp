@@ -11,7 +11,7 @@ namespace {
 // A byte an output. Partial sums are made by interleaving the low and the high halves of blocks of 16 bytes,
 // so the outputs of the first half of the lanes lie in the low halves.
 VectorWeights byte_weights(const Kernel& kernel, int64_t lanes) {
-  const PackingRow& packing = row(kernel.weights.packing);
+  const PackingInfo& packing = info(kernel.weights.packing);
   const int64_t group = packing.weights_per_group, half = std::max<int64_t>(lanes / 2, 8);
   if (!packing.half_table)
     return {group, {{Axis::n, half, 8}, {Axis::n, lanes, half}, {Axis::n, 8, 1}, {Axis::k, group, 1}}};
@@ -55,15 +55,15 @@ void check_packing(Findings& findings) {
   const LookupCompute& lookup = std::get<LookupCompute>(findings.kernel.compute);
   const Packing packing = findings.kernel.weights.packing;
   if (!can_look_up(packing, lookup.by_dot4))
-    findings.report(findings.places.compute,
+    findings.report(findings.locations.compute,
                     fmt::format("there are no tables{} for the codes of {}", lookup.by_dot4 ? " by dot4" : "",
-                                row(packing).name));
+                                info(packing).name));
 }
 
 void check_knobs(Findings& findings) {
   const LookupCompute& lookup = std::get<LookupCompute>(findings.kernel.compute);
   const auto report = [&](std::string message) {
-    findings.report(findings.places.compute, std::move(message));
+    findings.report(findings.locations.compute, std::move(message));
   };
   if (lookup.by_dot4 && lookup.widen_every_k != 0) report("sums by dot4 are never partial");
   if (!lookup.by_dot4 && lookup.widen_every_k == 0)
@@ -74,15 +74,15 @@ void check_knobs(Findings& findings) {
 
 }  // namespace
 
-constinit const StrategyRow lookup_strategy = {.name = "lookup",
-                                               .operands = "T by W",
-                                               .multiplies_quantized = true,
-                                               .walks_panel = false,
-                                               .compute = LookupCompute{},
-                                               .weights_of_vector = weights_of_vector,
-                                               .print_knobs = print_knobs,
-                                               .parse_knobs = parse_knobs,
-                                               .check_packing = check_packing,
-                                               .check_knobs = check_knobs};
+constinit const StrategyInfo lookup_strategy = {.name = "lookup",
+                                                .operands = "T by W",
+                                                .multiplies_quantized = true,
+                                                .walks_panel = false,
+                                                .compute = LookupCompute{},
+                                                .weights_of_vector = weights_of_vector,
+                                                .print_knobs = print_knobs,
+                                                .parse_knobs = parse_knobs,
+                                                .check_packing = check_packing,
+                                                .check_knobs = check_knobs};
 
 }  // namespace tern::ir

@@ -51,9 +51,9 @@ int small_number(Lexer& in, std::string_view what) {
 
 void check_unpacking(Findings& findings, const Unpacking& unpacking) {
   const auto report = [&](std::string message) {
-    findings.report(findings.places.compute, std::move(message));
+    findings.report(findings.locations.compute, std::move(message));
   };
-  const PackingRow& packing = row(findings.kernel.weights.packing);
+  const PackingInfo& packing = info(findings.kernel.weights.packing);
   if (unpacking.zero_point != 0 && unpacking.zero_point != 1) report("the zero point must be 0 or 1");
   if (widen_every_k(findings.kernel.compute) != 0 && unpacking.zero_point == 0)
     report("partial sums in i16 need unsigned codes: zero point 1");
@@ -64,7 +64,7 @@ void check_unpacking(Findings& findings, const Unpacking& unpacking) {
 void accept_packing(Findings&) {}
 
 VectorWeights dot_weights(const Kernel& kernel, int64_t lanes) {
-  const int64_t k = 4 * row(kernel.weights.packing).weights_per_group;
+  const int64_t k = 4 * info(kernel.weights.packing).weights_per_group;
   return {k, {{Axis::n, lanes, 1}, {Axis::k, 4, 1}, {Axis::k, k, 4}}};
 }
 

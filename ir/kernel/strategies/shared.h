@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "ir/kernel/strategies/strategy_row.h"
+#include "ir/kernel/strategies/strategy_info.h"
 
 namespace tern::ir {
 

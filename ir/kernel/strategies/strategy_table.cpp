@@ -1,27 +1,27 @@
 #include <array>
 
-#include "ir/kernel/strategies/strategy_row.h"
+#include "ir/kernel/strategies/strategy_info.h"
 
 namespace tern::ir {
 namespace {
 
 // In the order of the enumeration.
-constexpr std::array<const StrategyRow*, all_strategies.size()> table = {
+constexpr std::array<const StrategyInfo*, all_strategies.size()> table = {
     &dot_strategy, &lookup_strategy, &tile_strategy, &addsub_strategy, &madd_strategy};
 
 }  // namespace
 
-const StrategyRow& row(Strategy strategy) {
+const StrategyInfo& info(Strategy strategy) {
   return *table[static_cast<size_t>(strategy)];
 }
 
 std::string_view name(Strategy strategy) {
-  return row(strategy).name;
+  return info(strategy).name;
 }
 
 std::optional<Strategy> strategy_named(std::string_view name) {
   for (const Strategy strategy : all_strategies) {
-    if (row(strategy).name == name) return strategy;
+    if (info(strategy).name == name) return strategy;
   }
   return std::nullopt;
 }

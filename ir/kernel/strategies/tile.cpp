@@ -10,7 +10,7 @@ namespace {
 
 std::vector<std::string> print_knobs(const Kernel& kernel) {
   const TileCompute& tile = std::get<TileCompute>(kernel.compute);
-  std::vector<std::string> parts = {fmt::format("instruction {}", row(tile.instruction).name)};
+  std::vector<std::string> parts = {fmt::format("instruction {}", info(tile.instruction).name)};
   print_unpacking(parts, tile.unpacking);
   print_widening(parts, kernel);
   return parts;
@@ -20,7 +20,7 @@ void parse_instruction(Lexer& in, TileCompute& tile) {
   in.expect("instruction");
   const Location where = in.here();
   const std::string word = in.word("an instruction");
-  const auto known = std::ranges::find(tile_instructions, word, &TileInstructionRow::name);
+  const auto known = std::ranges::find(tile_instructions, word, &TileInstructionInfo::name);
   if (known != tile_instructions.end())
     tile.instruction = known->instruction;
   else
@@ -41,20 +41,20 @@ void parse_knobs(Lexer& in, Kernel& kernel) {
 
 // Lanes that the instruction takes, and packings that can be laid out for it.
 void check_vectors(Findings& findings, const WeightVector& vector, TileInstruction instruction) {
-  const std::string_view name = row(instruction).name;
+  const std::string_view name = info(instruction).name;
   switch (instruction) {
     case TileInstruction::dot4: return;
     case TileInstruction::mma_2x8x2:
       if (vector.lanes % 4 != 0 || vector.weights_per_group % 2 != 0)
-        findings.report(findings.places.problem,
+        findings.report(findings.locations.problem,
                         fmt::format("{} needs vectors of whole blocks of 4 outputs, and groups of an even "
                                     "number of weights",
                                     name));
       return;
     case TileInstruction::mma_16x64x16:
-      if (vector.lanes != row(instruction).outputs)
-        findings.report(findings.places.problem, fmt::format("{0} has {1} outputs: 'vector n by {1}'", name,
-                                                             row(instruction).outputs));
+      if (vector.lanes != info(instruction).outputs)
+        findings.report(findings.locations.problem, fmt::format("{0} has {1} outputs: 'vector n by {1}'",
+                                                                name, info(instruction).outputs));
       return;
   }
 }
@@ -65,11 +65,11 @@ void check_panel(Findings& findings, const WeightVector& vector) {
   const PanelShape panel = panel_shape(kernel);
   const LayoutMap map(kernel.weights, kernel.problem.n, kernel.problem.k);
   if (panel.outputs % vector.lanes != 0 || !map.stride(Axis::n, vector.lanes, panel.outputs / vector.lanes))
-    findings.report(findings.places.problem,
+    findings.report(findings.locations.problem,
                     fmt::format("a panel of {} outputs is not whole vectors, evenly spaced in the layout",
                                 panel.outputs));
   if (panel.inputs > activation_stride(kernel.problem))
-    findings.report(findings.places.problem,
+    findings.report(findings.locations.problem,
                     fmt::format("a panel of {} inputs is past the row of A", panel.inputs));
 }
 
@@ -77,7 +77,7 @@ void check_knobs(Findings& findings) {
   const TileCompute& tile = std::get<TileCompute>(findings.kernel.compute);
   check_unpacking(findings, tile.unpacking);
   if (tile.widen_every_k != 0 && tile.instruction != TileInstruction::dot4)
-    findings.report(findings.places.compute, "only instruction dot4 has partial sums");
+    findings.report(findings.locations.compute, "only instruction dot4 has partial sums");
   const WeightVector vector = weight_vector(findings.kernel);
   check_panel(findings, vector);
   check_vectors(findings, vector, tile.instruction);
@@ -85,15 +85,15 @@ void check_knobs(Findings& findings) {
 
 }  // namespace
 
-constinit const StrategyRow tile_strategy = {.name = "tile",
-                                             .operands = "W*A",
-                                             .multiplies_quantized = true,
-                                             .walks_panel = true,
-                                             .compute = TileCompute{},
-                                             .weights_of_vector = dot_weights,
-                                             .print_knobs = print_knobs,
-                                             .parse_knobs = parse_knobs,
-                                             .check_packing = accept_packing,
-                                             .check_knobs = check_knobs};
+constinit const StrategyInfo tile_strategy = {.name = "tile",
+                                              .operands = "W*A",
+                                              .multiplies_quantized = true,
+                                              .walks_panel = true,
+                                              .compute = TileCompute{},
+                                              .weights_of_vector = dot_weights,
+                                              .print_knobs = print_knobs,
+                                              .parse_knobs = parse_knobs,
+                                              .check_packing = accept_packing,
+                                              .check_knobs = check_knobs};
 
 }  // namespace tern::ir

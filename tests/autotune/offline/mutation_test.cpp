@@ -49,7 +49,7 @@ void find_places(ir::Body& body, std::vector<Place>& places) {
       continue;
     }
     ir::Instruction& instruction = std::get<ir::Instruction>(statement);
-    const ir::OpRow& op = row(instruction.op);
+    const ir::OpInfo& op = info(instruction.op);
     if (op.has_immediate) places.push_back({Part::immediate, &instruction, nullptr, &instruction.immediate});
     if (op.has_address) find_affine(instruction.address, instruction, places);
     if (op.has_result) find_affine(instruction.result.index, instruction, places);
@@ -59,7 +59,7 @@ void find_places(ir::Body& body, std::vector<Place>& places) {
 
 // Values of tables, but for those of codes that stand for no trits, or for zeros where weights are signs.
 void find_table_values(const ir::Kernel& kernel, ir::Program& program, std::vector<Place>& places) {
-  const ir::PackingRow& packing = row(kernel.weights.packing);
+  const ir::PackingInfo& packing = info(kernel.weights.packing);
   std::set<int> codes;
   int runs = 1;
   for (int i = 0; i < packing.weights_per_code; ++i) runs *= 3;
@@ -121,17 +121,18 @@ bool is_harmless(const ir::Program& program, const Place& place, int64_t before,
   const ir::Instruction& instruction = *place.instruction;
   // A prefetch has no effect but on time.
   if (instruction.op == ir::Op::prefetch) return true;
-  const bool masks = instruction.op == ir::Op::bit_and || instruction.op == ir::Op::blend;
+  const bool masks = instruction.op == ir::Op::bit_and || instruction.op == ir::Op::bit_select;
   if (masks && place.part == Part::immediate && is_above_indices(program, before ^ *place.number))
     return true;
-  // Sums of digits in place are multiples of a power of four, and what a shift drops is not theirs.
+  // Sums of fields with fields_per_shift > 1 are multiples of 4^height: a final shift drops lower bits.
   if (instruction.op == ir::Op::constant && before == 0 && *place.number > 0 &&
       *place.number >> largest_sum_shift(program.body, program) == 0)
     return true;
   // The bound of dot4 is a promise: verify refuses one that is too small, and any other is as true.
   if (instruction.op == ir::Op::dot4 && place.part == Part::immediate) return true;
   // Rows are scaled so that nothing is further from 0 than the bound.
-  if (instruction.op == ir::Op::round && place.part == Part::immediate && *place.number > before) return true;
+  if (instruction.op == ir::Op::round_clamp && place.part == Part::immediate && *place.number > before)
+    return true;
   // The variable of a loop of one iteration is always 0.
   if (place.part == Part::factor) {
     for (const ir::Affine::Term& term : place.affine->terms) {
@@ -232,7 +233,7 @@ std::optional<ir::Kernel> kernel_without_padding(const kernels::Recipe& recipe, 
   for (int64_t k = 384; k <= 1920; k += 4) {
     for (const int64_t n : {32, 64, 128}) {
       const ir::TileCompute* tile = std::get_if<ir::TileCompute>(&recipe.compute);
-      const int64_t m = tile ? std::max(row(tile->instruction).rows, 2) : 2;
+      const int64_t m = tile ? std::max(info(tile->instruction).rows, 2) : 2;
       const ir::Kernel kernel =
           kernels::make_kernel(recipe, ir::matmul(m, n, k, ir::weights_of(weight)), target);
       if (!has_padding(kernel) && (!tile || panel_shape(kernel).inputs == k)) return kernel;

@@ -84,7 +84,7 @@ std::vector<Case> cases_of(int lanes) {
     cases.push_back({{{"u8", 1}}, fmt::format("multiply_low {{}}, {}", factor), Element::u8});
     cases.push_back({{{"u8", 1}}, fmt::format("multiply_high {{}}, {}", factor), Element::u8});
   }
-  cases.push_back({{{"u8", 1}, {"u8_too", 1}}, "blend {}, {}, 204", Element::u8});
+  cases.push_back({{{"u8", 1}, {"u8_too", 1}}, "bit_select {}, {}, 204", Element::u8});
   cases.push_back({{}, "table numbers", Element::u8});
   for (const int entries : {16, 32, 64, 128, 256}) {
     cases.push_back({{{"u8", -entries}, {"u8_too", 1}}, "lookup {}, {}", Element::u8});
@@ -93,8 +93,8 @@ std::vector<Case> cases_of(int lanes) {
   cases.push_back({{{"i8_low", 1}, {"u8_too", 1}}, "apply_sign {}, {}", Element::i8});
   cases.push_back({{{"i16_small", 1}}, "shift_left {}, 7", Element::i16});
   if (lanes % 8 == 0) {
-    cases.push_back({{{"u8", 2}, {"i8", 2}}, "join {}, {}, 0", Element::i16});
-    cases.push_back({{{"u8", 2}, {"i8", 2}}, "join {}, {}, 1", Element::i16});
+    cases.push_back({{{"u8", 2}, {"i8", 2}}, "bytes_to_i16 {}, {}, 0", Element::i16});
+    cases.push_back({{{"u8", 2}, {"i8", 2}}, "bytes_to_i16 {}, {}, 1", Element::i16});
     for (const std::string op : {"add_where", "subtract_where"}) {
       cases.push_back({{{"i8_low", 1}, {"i8_low", 1}, {"u8", -lanes / 8}}, op + " {}, {}, {}", Element::i8});
       cases.push_back(
@@ -155,9 +155,9 @@ std::vector<Case> cases_of(int lanes) {
     cases.push_back({{{source, 1}}, "absmax_across {}", Element::f32});
     cases.push_back({{{source, -7}}, "absmax_across {}", Element::f32});
     for (const int bound : {127, 1, 100})
-      cases.push_back({{{source, 1}}, fmt::format("round {{}}, {}", bound), Element::i8});
+      cases.push_back({{{source, 1}}, fmt::format("round_clamp {{}}, {}", bound), Element::i8});
     for (const int bound : {200, 5000, 1 << 22})
-      cases.push_back({{{source, 1}}, fmt::format("round {{}}, {}", bound), Element::i32});
+      cases.push_back({{{source, 1}}, fmt::format("round_clamp {{}}, {}", bound), Element::i32});
   }
   cases.push_back({{{"i32_small", 1}}, "add_across {}", Element::i32});
   cases.push_back({{{"i32_small", -7}}, "add_across {}", Element::i32});
@@ -185,7 +185,7 @@ std::vector<Case> cases_of(int lanes) {
         {{{"i32_low", 1}, {y, 4}, {"i8", 4}}, fmt::format("dot4 {{}}, {{}}, {{}}, {}", bound), Element::i32});
   for (const std::string y : {"u8_low", "u8_code"})
     cases.push_back({{{"i16_small", 1}, {y, 2}, {"i8", 2}}, "dot2 {}, {}, {}", Element::i16});
-  cases.push_back({{{"i32_low", 1}, {"i16", 2}}, "widen {}, {}", Element::i32});
+  cases.push_back({{{"i32_low", 1}, {"i16", 2}}, "add_pairs {}, {}", Element::i32});
   return cases;
 }
 

@@ -27,8 +27,8 @@ class ObjectCacheTest : public ::testing::Test {
   }
   ~ObjectCacheTest() override { fs::remove_all(root_); }
 
-  ObjectCache open(int64_t largest_size = ObjectCache::default_largest_size) {
-    Expected<ObjectCache> cache = ObjectCache::open(folder_, largest_size);
+  ObjectCache open(int64_t max_size = ObjectCache::default_max_size) {
+    Expected<ObjectCache> cache = ObjectCache::open(folder_, max_size);
     EXPECT_TRUE(cache) << cache.error().text();
     return cache.take();
   }

@@ -18,7 +18,7 @@ TEST_P(GoldenProgram, IsWhatTheKernelIsLoweredTo) {
   const Expected<ir::ParsedKernel> parsed = ir::parse_kernel(text, file);
   ASSERT_TRUE(parsed) << parsed.error().text();
   EXPECT_EQ(print(parsed->kernel), text);
-  for (const Error& error : ir::verify(parsed->kernel, parsed->places)) ADD_FAILURE() << error.text();
+  for (const Error& error : ir::verify(parsed->kernel, parsed->locations)) ADD_FAILURE() << error.text();
 
   const ir::Program program = lower(parsed->kernel);
   for (const Error& error : ir::verify(program)) ADD_FAILURE() << error.text();

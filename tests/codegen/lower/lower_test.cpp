@@ -72,7 +72,7 @@ TEST(Lower, ManyRandomKernelsAgreeWithTheReference) {
     ASSERT_TRUE(testing::same_bits(testing::run_interpreted(kernel, lower(kernel), inputs),
                                    testing::expected_result(kernel, inputs)))
         << print(kernel);
-    ++seen[std::string(row(kernel.weights.packing).name) + (kernel.problem.is_quantized() ? "" : " dense")];
+    ++seen[std::string(info(kernel.weights.packing).name) + (kernel.problem.is_quantized() ? "" : " dense")];
     ++seen[std::string(name(kernel.strategy()))];
     if (const ir::Unpacking* unpacking = unpacking_of(kernel.compute)) {
       ++seen["zero point " + std::to_string(unpacking->zero_point)];
@@ -82,7 +82,7 @@ TEST(Lower, ManyRandomKernelsAgreeWithTheReference) {
       if (dot->fields_per_shift != 1) ++seen["fields per shift"];
     }
     if (const ir::TileCompute* tile = std::get_if<ir::TileCompute>(&kernel.compute))
-      ++seen[std::string(row(tile->instruction).name)];
+      ++seen[std::string(info(tile->instruction).name)];
     if (const ir::LookupCompute* lookup = std::get_if<ir::LookupCompute>(&kernel.compute))
       ++seen[lookup->by_dot4 ? "by dot4" : "by bytes"];
     if (kernel.problem.w.scaling == ir::Scaling::row) ++seen["a scale an output"];
@@ -224,9 +224,9 @@ TEST(Lower, AStepOfKMayBeRepeated) {
 }
 
 // Six codes of five trits fit the bytes that they are added in, and verify can prove it of no more.
-TEST(Lower, SumsOfMirroredCodesAreWidenedBeforeTheyOverflow) {
+TEST(Lower, SumsOfHalfTablesAreWidenedBeforeTheyOverflow) {
   const auto overflows = [](int64_t inputs) {
-    const Expected<ir::ParsedKernel> parsed = ir::parse_kernel(fmt::format(R"(kernel @mirrored {{
+    const Expected<ir::ParsedKernel> parsed = ir::parse_kernel(fmt::format(R"(kernel @half_table {{
   problem matmul m=1 n=16 k=210 {{
     A: f32[m,k]  quantize i8 absmax per m
     W: trit[n,k]  scale f32 per tensor

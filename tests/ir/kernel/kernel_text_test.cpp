@@ -5,7 +5,7 @@
 
 #include "ir/kernel/kernel.h"
 #include "ir/kernel/problem_text.h"
-#include "ir/kernel/strategies/strategy_row.h"
+#include "ir/kernel/strategies/strategy_info.h"
 #include "tests/support/random_layout.h"
 #include "tests/support/text_edit.h"
 
@@ -81,12 +81,12 @@ TEST(KernelText, SaysWhatTheKernelIs) {
                         DotCompute{{}, 64}};
   EXPECT_EQ(parsed->kernel, expected);
   EXPECT_EQ(print(expected), decode);
-  EXPECT_EQ(parsed->places.problem, (Location{"kernel", 2, 3}));
-  EXPECT_EQ(parsed->places.weights, (Location{"kernel", 8, 5}));
-  EXPECT_EQ(parsed->places.compute, (Location{"kernel", 17, 3}));
-  EXPECT_EQ(parsed->places.prefetch, (Location{"kernel", 15, 5}));
-  ASSERT_EQ(parsed->places.loops.size(), 4u);
-  EXPECT_EQ(parsed->places.loops[2], (Location{"kernel", 13, 5}));
+  EXPECT_EQ(parsed->locations.problem, (Location{"kernel", 2, 3}));
+  EXPECT_EQ(parsed->locations.weights, (Location{"kernel", 8, 5}));
+  EXPECT_EQ(parsed->locations.compute, (Location{"kernel", 17, 3}));
+  EXPECT_EQ(parsed->locations.prefetch, (Location{"kernel", 15, 5}));
+  ASSERT_EQ(parsed->locations.loops.size(), 4u);
+  EXPECT_EQ(parsed->locations.loops[2], (Location{"kernel", 13, 5}));
 }
 
 TEST(KernelText, ScalesOfGroupsHaveALayout) {
@@ -95,7 +95,7 @@ TEST(KernelText, ScalesOfGroupsHaveALayout) {
   EXPECT_EQ(parsed->kernel.problem, (matmul(4, 100, 64, {Element::i8, Scaling::group, 32})));
   ASSERT_TRUE(parsed->kernel.scales);
   EXPECT_EQ(parsed->kernel.scales->packing, Packing::f32);
-  EXPECT_EQ(parsed->places.scales, (Location{"head.kernel", 9, 5}));
+  EXPECT_EQ(parsed->locations.scales, (Location{"head.kernel", 9, 5}));
   EXPECT_EQ(print(parsed->kernel), grouped);
 }
 
@@ -145,7 +145,7 @@ TEST(KernelText, KnobsAreThoseOfTheStrategy) {
 TEST(KernelText, EveryStrategyHasARowWithItsRecord) {
   for (const Strategy strategy : all_strategies) {
     EXPECT_EQ(strategy_named(name(strategy)), strategy);
-    EXPECT_EQ(strategy_of(row(strategy).compute), strategy);
+    EXPECT_EQ(strategy_of(info(strategy).compute), strategy);
   }
   for (size_t i = 0; i < tile_instructions.size(); ++i)
     EXPECT_EQ(tile_instructions[i].instruction, static_cast<TileInstruction>(i));
@@ -260,7 +260,7 @@ TEST(KernelText, EveryKernelPrintedParsesBackToItself) {
     const Expected<ParsedKernel> parsed = parse_kernel(print(kernel));
     ASSERT_TRUE(parsed) << parsed.error().text() << "\n" << print(kernel);
     ASSERT_EQ(parsed->kernel, kernel) << print(kernel);
-    ASSERT_EQ(parsed->places.loops.size(), kernel.schedule.loops.size());
+    ASSERT_EQ(parsed->locations.loops.size(), kernel.schedule.loops.size());
   }
 }
 

@@ -37,7 +37,7 @@ TEST(Layout, EveryPositionBelongsToOneWeight) {
       for (int64_t j = 0; j < map.padded_k(); ++j) positions.push_back(map.position(i, j));
     }
     expect_injective(positions, map.positions());
-    EXPECT_EQ(map.positions() % row(layout.packing).weights_per_group, 0);
+    EXPECT_EQ(map.positions() % info(layout.packing).weights_per_group, 0);
     if (!map.flattened()) {
       EXPECT_EQ(static_cast<int64_t>(positions.size()), map.positions());
     }
@@ -54,7 +54,7 @@ TEST(Layout, BytesAndDigitsFollowFromPositions) {
   // n = 2 = block 1, row 0; k = 9 = block 1, digit 1: 1 * 32 + 1 * 16 + 0 * 8 + 1.
   EXPECT_EQ(map.position(2, 9), 49);
   EXPECT_EQ(map.byte_offset(2, 9), 12);
-  EXPECT_EQ(map.digit(2, 9), 1);
+  EXPECT_EQ(map.index_in_group(2, 9), 1);
   EXPECT_EQ(map.along_n(2) + map.along_k(9), 49);
 
   const LayoutMap halves(plain_layout(Packing::f16), 3, 5);
@@ -100,14 +100,14 @@ TEST(Layout, I2SBlocksKeepEveryFourthOf128WeightsInAByte) {
   const LayoutMap map(i2s_layout(), 2, 256);
   // Weight 33 of a block: byte 1, second pair of bits from the top.
   EXPECT_EQ(map.byte_offset(0, 33), 1);
-  EXPECT_EQ(map.digit(0, 33), 1);
+  EXPECT_EQ(map.index_in_group(0, 33), 1);
   EXPECT_EQ(map.byte_offset(1, 128 + 127), 64 + 32 + 31);
-  EXPECT_EQ(map.digit(1, 128 + 127), 3);
+  EXPECT_EQ(map.index_in_group(1, 128 + 127), 3);
   EXPECT_EQ(map.size_in_bytes(), 128);
 
   const LayoutMap narrow(i2s_64_layout(), 2, 64);
   EXPECT_EQ(narrow.byte_offset(0, 17), 1);
-  EXPECT_EQ(narrow.digit(0, 17), 1);
+  EXPECT_EQ(narrow.index_in_group(0, 17), 1);
   EXPECT_EQ(narrow.byte_offset(1, 63), 31);
 }
 
@@ -122,7 +122,7 @@ TEST(Layout, PlainLayoutsPadEachRowToWholeGroups) {
   for (const Packing packing : every_packing) {
     EXPECT_THAT(check(plain_layout(packing)), IsEmpty());
     const LayoutMap map(plain_layout(packing), 2, 5);
-    const int64_t group = row(packing).weights_per_group;
+    const int64_t group = info(packing).weights_per_group;
     EXPECT_EQ(map.position(1, 0), round_up(5, group));
   }
   EXPECT_THAT(check(i2s_layout()), IsEmpty());

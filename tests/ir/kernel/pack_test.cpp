@@ -23,7 +23,7 @@ Bytes packed_one_by_one(const Layout& layout, const std::vector<int8_t>& trits, 
   Bytes bytes(map.size_in_bytes());
   for (int64_t i = 0; i < n; ++i) {
     for (int64_t j = 0; j < k; ++j)
-      encode_trit(layout.packing, &bytes[map.byte_offset(i, j)], map.byte_stride(), map.digit(i, j),
+      encode_trit(layout.packing, &bytes[map.byte_offset(i, j)], map.byte_stride(), map.index_in_group(i, j),
                   trits[i * k + j]);
   }
   return bytes;
@@ -85,7 +85,7 @@ TEST(Pack, I2STestVectorOfSmallBlocks) {
 TEST(Pack, RandomLayoutsAgreeWithPackingOneByOne) {
   Random random(1);
   std::vector<Packing> holding_trits;
-  for (const PackingRow& packing : packings) {
+  for (const PackingInfo& packing : packings) {
     if (packing.holds.trits) holding_trits.push_back(packing.packing);
   }
   for (int round = 0; round < 400; ++round) {
@@ -125,7 +125,7 @@ TEST(Pack, FilesToKernelsByTheFastPathsAndTheSlow) {
 
 TEST(Pack, WordsOfEveryPackingByTheFastPath) {
   Random random(5);
-  for (const PackingRow& packing : packings) {
+  for (const PackingInfo& packing : packings) {
     if (!packing.holds.trits && !packing.holds.signs) continue;
     Layout kernel{packing.packing, {{Axis::n, 0, 8}, {Axis::k, 0, 4 * packing.weights_per_group}}, 64};
     if (packing.bytes_per_group > 1) kernel.factors.push_back({Axis::b});
@@ -145,10 +145,10 @@ TEST(Pack, WordsOfEveryPackingByTheFastPath) {
   }
 }
 
-// What look-ups without quads and masks read: groups of one output, and groups of several.
+// What look-ups by bytes and masks read: groups of one output, and groups of several.
 TEST(Pack, GroupsOfOneOutputAndOfSeveral) {
   Random random(6);
-  for (const PackingRow& packing : packings) {
+  for (const PackingInfo& packing : packings) {
     const int64_t group = packing.weights_per_group;
     if (!packing.holds.trits || group == 1) continue;
     for (const bool split_bytes : {false, true}) {
@@ -205,7 +205,7 @@ TEST(Pack, APartOfTheRowsLeavesTheOthersAlone) {
 TEST(Pack, RowsOfSeveralMatricesBecomeOne) {
   Random random(29);
   std::vector<Packing> holding_trits;
-  for (const PackingRow& packing : packings) {
+  for (const PackingInfo& packing : packings) {
     if (packing.holds.trits) holding_trits.push_back(packing.packing);
   }
   for (int round = 0; round < 200; ++round) {
@@ -252,7 +252,7 @@ TEST(Pack, SomeRowsOfTrits) {
 TEST(Pack, I2HasAFourthCode) {
   Random random(8);
   int count = 0;
-  for (const PackingRow& packing : packings) {
+  for (const PackingInfo& packing : packings) {
     if (!can_hold(packing.packing, Element::i2)) continue;
     ++count;
     for (int round = 0; round < 30; ++round) {

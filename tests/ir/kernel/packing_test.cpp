@@ -33,7 +33,7 @@ TEST(Packing, BitsPerWeight) {
 }
 
 TEST(Packing, EveryRunOfTritsOfACodeComesBackWhateverWasThereBefore) {
-  for (const PackingRow& packing : packings) {
+  for (const PackingInfo& packing : packings) {
     if (!packing.holds.trits) continue;
     const int weights = packing.weights_per_code;
     const int runs = static_cast<int>(std::pow(3, weights));
@@ -56,7 +56,7 @@ TEST(Packing, EveryRunOfTritsOfACodeComesBackWhateverWasThereBefore) {
 
 TEST(Packing, WholeGroupsOfRandomTritsComeBack) {
   testing::Random random(1);
-  for (const PackingRow& packing : packings) {
+  for (const PackingInfo& packing : packings) {
     if (!packing.holds.trits && !packing.holds.signs) continue;
     for (int round = 0; round < 1000; ++round) {
       std::vector<uint8_t> group(packing.bytes_per_group, static_cast<uint8_t>(random.pick(0, 255)));
@@ -87,8 +87,8 @@ TEST(Packing, CodesAreTheFormats) {
   EXPECT_EQ(code(Packing::b1, {1}), 1);
 }
 
-TEST(Packing, TheHighestBitOfAMirroredCodeNegates) {
-  for (const PackingRow& packing : packings) {
+TEST(Packing, TheHighestBitOfCodesWithHalfATableNegates) {
+  for (const PackingInfo& packing : packings) {
     if (!packing.half_table) continue;
     EXPECT_EQ(packing.table_entries(), 1 << 7) << "the sign is the highest bit of a byte";
     for (int code = 0; code < packing.table_entries(); ++code) {
@@ -149,7 +149,7 @@ TEST(Packing, DenseWeightsComeBack) {
     for (const Packing packing : {Packing::f16, Packing::f32}) {
       encode_dense(packing, bytes, value);
       const float back = decode_dense(packing, bytes);
-      EXPECT_EQ(std::memcmp(&back, &value, 4), 0) << row(packing).name << " " << value;
+      EXPECT_EQ(std::memcmp(&back, &value, 4), 0) << info(packing).name << " " << value;
     }
   }
   encode_dense(Packing::bf16, bytes, 1.00390625f);  // 1 + 2^-8: half a step, to even

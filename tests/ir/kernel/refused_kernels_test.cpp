@@ -67,7 +67,7 @@ std::vector<std::string> found_in(const Refused& kernel) {
   const Expected<ParsedKernel> parsed = parse_kernel(kernel.text, "f");
   std::vector<Error> errors;
   if (parsed)
-    errors = verify(parsed->kernel, parsed->places);
+    errors = verify(parsed->kernel, parsed->locations);
   else
     errors = {parsed.error()};
   std::vector<std::string> found;

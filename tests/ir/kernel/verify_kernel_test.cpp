@@ -106,7 +106,7 @@ std::vector<std::string> found_in(const std::string& text) {
   EXPECT_TRUE(parsed) << parsed.error().text();
   std::vector<std::string> messages;
   if (!parsed) return messages;
-  for (const Error& error : verify(parsed->kernel, parsed->places)) messages.push_back(error.text());
+  for (const Error& error : verify(parsed->kernel, parsed->locations)) messages.push_back(error.text());
   return messages;
 }
 

@@ -125,10 +125,10 @@ TEST(Interpret, Dot4) {
 }
 
 TEST(Interpret, Dot2AndWiden) {
-  EXPECT_THAT(result_of("r = widen i, h"), ElementsAre(1 - 65536, -2 + 65534, 30, -140));
+  EXPECT_THAT(result_of("r = add_pairs i, h"), ElementsAre(1 - 65536, -2 + 65534, 30, -140));
   // h[i] = u[2i] * b[2i] + u[2i+1] * b[2i+1] with two bits of u, then neighbours added.
   EXPECT_THAT(
-      result_of("u = and u, 3 h = constant 5 h = dot2 h, u, b r = widen i, h"),
+      result_of("u = and u, 3 h = constant 5 h = dot2 h, u, b r = add_pairs i, h"),
       ElementsAre(1 + (5 + 0 + 3 * 127) + (5 + 0 + 0), -2 + (5 + 1 + 4) + (5 + 9 + 0),
                   30 + (5 + 1 * 5 + 1 * 6) + (5 + 1 * 7 + 2 * 8), -40 + (5 + 9 + 10) + (5 + 11 + 12)));
 }
@@ -204,9 +204,9 @@ TEST(Interpret, Round) {
   register b: i8x8
   register i: i32x8
   x = load X[0]
-  b = round x, {0}
+  b = round_clamp x, {0}
   store B[0], b
-  i = round x, {0}
+  i = round_clamp x, {0}
   i = add_across i
   store S[0], i
 }}

@@ -26,7 +26,7 @@ constexpr std::string_view example = R"(program @example {
       packed = and packed, 3
       unroll m0 in 0..2 {
         sum[m0] = constant 0
-        sum[-1 * m0 + 1] = widen sum[0], packed
+        sum[-1 * m0 + 1] = add_pairs sum[0], packed
       }
     }
     store C[4 * n0], sum[0]

@@ -39,7 +39,7 @@ constexpr std::string_view right = R"(program @right {
       sum[0] = dot4 sum[0], code, byte, 3
       pair = dot2 pair, code, byte
     }
-    sum[0] = widen sum[0], pair
+    sum[0] = add_pairs sum[0], pair
     sum[1] = subtract sum[1], sum[1]
     store C[4 * n0], sum[0]
     real = convert sum[1]
@@ -157,10 +157,10 @@ TEST(VerifyProgram, Types) {
        "line 31:5: `real = absmax_across sum[1]`: both types must be f32"},
       {"real = convert sum[1]", "sum[1] = add_across pair",
        "line 31:5: `sum[1] = add_across pair`: both types must be i32"},
-      {"real = convert sum[1]", "byte = round other, 127",
-       "line 31:5: `byte = round other, 127`: f32 is rounded to i8 or i32 of the same lanes"},
-      {"real = convert sum[1]", "real = round other, 127",
-       "line 31:5: `real = round other, 127`: f32 is rounded to i8 or i32 of the same lanes"},
+      {"real = convert sum[1]", "byte = round_clamp other, 127",
+       "line 31:5: `byte = round_clamp other, 127`: f32 is rounded to i8 or i32 of the same lanes"},
+      {"real = convert sum[1]", "real = round_clamp other, 127",
+       "line 31:5: `real = round_clamp other, 127`: f32 is rounded to i8 or i32 of the same lanes"},
       {"sum[0] = dot4 sum[0], code", "sum[0] = dot4 pair, code",
        "line 25:7: `sum[0] = dot4 pair, code, byte, 3`: the accumulator must be i32 for dot4, i16 for dot2"},
       {"dot4 sum[0], code, byte", "dot4 sum[0], real, byte",
@@ -171,8 +171,8 @@ TEST(VerifyProgram, Types) {
        "line 26:7: `pair = dot2 pair, byte, byte`: the second operand must be u8, or i8 for dot4"},
       {"pair = dot2 pair, code, byte", "sum[0] = dot2 sum[0], code, byte",
        "line 26:7: `sum[0] = dot2 sum[0], code, byte`: the accumulator must be i32 for dot4, i16 for dot2"},
-      {"widen sum[0], pair", "widen sum[0], sum[1]",
-       "line 28:5: `sum[0] = widen sum[0], sum[1]`: widen adds pairs of i16 lanes to half as many i32 lanes"},
+      {"add_pairs sum[0], pair", "add_pairs sum[0], sum[1]",
+       "line 28:5: `sum[0] = add_pairs sum[0], sum[1]`: add_pairs adds pairs of i16 lanes to half as many i32 lanes"},
   });
 }
 
@@ -202,10 +202,10 @@ TEST(VerifyProgram, ImmediatesOutOfRange) {
        "line 25:7: `sum[0] = dot4 sum[0], code, byte, 0`: the bound must be between 1 and 255"},
       {"byte, 3\n", "byte, 256\n",
        "line 25:7: `sum[0] = dot4 sum[0], code, byte, 256`: the bound must be between 1 and 255"},
-      {"real = convert sum[1]", "sum[1] = round real, 0",
-       "line 31:5: `sum[1] = round real, 0`: the bound must be between 1 and 4194304"},
-      {"real = convert sum[1]", "sum[1] = round real, 4194305",
-       "line 31:5: `sum[1] = round real, 4194305`: the bound must be between 1 and 4194304"},
+      {"real = convert sum[1]", "sum[1] = round_clamp real, 0",
+       "line 31:5: `sum[1] = round_clamp real, 0`: the bound must be between 1 and 4194304"},
+      {"real = convert sum[1]", "sum[1] = round_clamp real, 4194305",
+       "line 31:5: `sum[1] = round_clamp real, 4194305`: the bound must be between 1 and 4194304"},
       {"k0], 4096", "k0], -1",
        "line 20:7: `prefetch W[64 * n0 + 16 * k0], -1`: the distance is out of range"},
   });

@@ -177,17 +177,17 @@ TEST(VerifyRanges, EachOperation) {
               ElementsAre("line 20:3: `v = convert b` may overflow u8: its values reach -128..127"));
   EXPECT_THAT(verdict("c = constant 127 b = add c, c"), ::testing::SizeIs(1));
   EXPECT_THAT(verdict("c = constant 63 b = add c, c"), IsEmpty());
-  EXPECT_THAT(verdict("j = widen i, h"), IsEmpty());
+  EXPECT_THAT(verdict("j = add_pairs i, h"), IsEmpty());
   EXPECT_THAT(
-      verdict("j = constant 2147483647 i = widen j, h"),
-      ElementsAre("line 21:3: `i = widen j, h` may overflow i32: its values reach 2147418111..2147549181"));
+      verdict("j = constant 2147483647 i = add_pairs j, h"),
+      ElementsAre("line 21:3: `i = add_pairs j, h` may overflow i32: its values reach 2147418111..2147549181"));
   EXPECT_THAT(verdict("c = splat B[0], 4 c = add c, b"), ::testing::SizeIs(1));
   EXPECT_THAT(verdict("j = constant 536870911 i = add_across j"), IsEmpty());
   EXPECT_THAT(verdict("j = constant -536870913 i = add_across j"),
               ElementsAre("line 21:3: `i = add_across j` may overflow i32: its values reach "
                           "-2147483652..-2147483652"));
-  EXPECT_THAT(verdict("c = round x, 63 c = add c, c"), IsEmpty());
-  EXPECT_THAT(verdict("c = round x, 64 b = add c, c"), ::testing::SizeIs(1));
+  EXPECT_THAT(verdict("c = round_clamp x, 63 c = add c, c"), IsEmpty());
+  EXPECT_THAT(verdict("c = round_clamp x, 64 b = add c, c"), ::testing::SizeIs(1));
 }
 
 TEST(VerifyRanges, OneOverflowIsReportedOnce) {

@@ -18,7 +18,7 @@ struct VectorWeights {
   std::vector<Factor> factors;
 };
 
-struct StrategyRow {
+struct StrategyInfo {
   std::string_view name;
   std::string_view operands;  // what is multiplied, as printed after the name
   bool multiplies_quantized;  // problems with exact sums; otherwise dense ones
@@ -39,8 +39,8 @@ struct StrategyRow {
 };
 
 // The strategies' rows, each in the file of its name.
-extern const StrategyRow dot_strategy, lookup_strategy, tile_strategy, addsub_strategy, madd_strategy;
+extern const StrategyInfo dot_strategy, lookup_strategy, tile_strategy, addsub_strategy, madd_strategy;
 
-const StrategyRow& row(Strategy strategy);
+const StrategyInfo& info(Strategy strategy);
 
 }  // namespace tern::ir
