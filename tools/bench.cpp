@@ -10,6 +10,7 @@
 #include "base/counter_random.h"
 #include "runtime/execute/bandwidth.h"
 #include "runtime/model/model_cost.h"
+#include "tools/bench_profile.h"
 #include "tools/commands.h"
 #include "tools/options/engine_options.h"
 #include "tools/options/output_file.h"
@@ -23,6 +24,7 @@ struct BenchFlags {
   std::vector<size_t> prompts = {512}, generates = {128}, threads;
   size_t depth = 0;
   size_t repetitions = 3;
+  bool profile = false;
   std::string output = "md";
 };
 
@@ -34,6 +36,7 @@ struct Result {
   double bandwidth;            // bytes a second, measured in this run on as many threads
   double roofline_fraction;    // of decoding; of prefill, what reading the weights once a step would allow
   runtime::Meetings meetings;  // of the threads, to decode a token
+  std::optional<ProfiledTest> profiled;
 };
 
 // Any ids do: the time does not depend on them.
@@ -43,17 +46,22 @@ std::vector<uint32_t> random_ids(size_t count, uint32_t vocabulary) {
   return ids;
 }
 
-// Tokens a second of one run.
-Expected<double> time_once(runtime::Engine& engine, bool prefill, size_t count, size_t depth) {
+// Tokens a second of one run. Its steps are profiled if there is a profile, those that fill the sequence
+// before it are not.
+Expected<double> time_once(runtime::Engine& engine, bool prefill, size_t count, size_t depth,
+                           runtime::StepProfile* profile = nullptr) {
   TERN_ASSIGN(runtime::Sequence sequence, engine.make_sequence(depth + count));
   const std::vector<uint32_t> ids = random_ids(depth + count, engine.model().hyperparameters.vocabulary_size);
   const std::span<const uint32_t> all(ids);
   if (depth > 0) {
     TERN_TRY(engine.append(sequence, all.first(depth)));
   }
+  engine.profile(profile);
   const auto start = std::chrono::steady_clock::now();
-  TERN_TRY(engine.append(sequence, all.subspan(depth), prefill ? 0 : 1));
+  const Expected<runtime::Logits> logits = engine.append(sequence, all.subspan(depth), prefill ? 0 : 1);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  engine.profile(nullptr);
+  TERN_TRY(logits);
   return static_cast<double>(count) / seconds.count();
 }
 
@@ -74,6 +82,11 @@ Expected<Result> measure(runtime::Engine& engine, bool prefill, size_t count, co
     ++runs;
   }
   if (runs == 0) return Error{"interrupted", {}, ErrorKind::interrupted};
+  // A run of its own: what the clock costs is not in the figure.
+  if (flags.profile) {
+    result.profiled = ProfiledTest{result.test, result.threads, count, {}};
+    TERN_TRY(time_once(engine, prefill, count, flags.depth, &result.profiled->profile));
+  }
   const auto n = static_cast<double>(runs);
   result.tokens_per_second = sum / n;
   result.stddev = runs > 1 ? std::sqrt(std::max(0.0, (squares - sum * sum / n) / (n - 1))) : 0;
@@ -111,6 +124,7 @@ std::string print_json(const std::vector<Result>& results, const std::string& mo
                      {"roofline_fraction", result.roofline_fraction},
                      {"meetings_per_layer", result.meetings.layer},
                      {"meetings_per_token", result.meetings.step}});
+    if (result.profiled) array.back()["profile"] = profile_json(*result.profiled);
   }
   return array.dump(2) + "\n";
 }
@@ -135,6 +149,9 @@ std::string print_markdown(const std::vector<Result>& results, const std::string
                         result.test, result.threads, result.tokens_per_second, result.stddev,
                         static_cast<double>(result.bytes_per_token) / 1e6, result.bandwidth / 1e9,
                         100 * result.roofline_fraction);
+  for (const Result& result : results) {
+    if (result.profiled) text += print_profile(*result.profiled);
+  }
   return text;
 }
 
@@ -143,6 +160,8 @@ Expected<int> bench(BenchFlags flags) {
     if (threads < 1 || threads > 1024) return Error{"-t: threads must be between 1 and 1024", {}};
     flags.engine.threads = std::max(flags.engine.threads, threads);
   }
+  if (flags.profile && flags.output == "csv")
+    return Error{"--profile: its tables are in md and json, not in csv", {}};
   if (flags.repetitions < 1) return Error{"-r: at least one run is needed", {}};
   TERN_ASSIGN(runtime::Session loaded, load_engine(flags.engine));
   runtime::Engine& engine = *loaded.engine;
@@ -194,6 +213,8 @@ void add_bench(CLI::App& app, int& exit_code) {
   command->add_option("-d,--depth", flags->depth, "Tokens in the sequence before each run")
       ->capture_default_str();
   command->add_option("-r,--repetitions", flags->repetitions, "Runs of each test")->capture_default_str();
+  command->add_flag("--profile", flags->profile,
+                    "Show what each step costs a token, and how long threads wait for each other");
   command->add_option("-o,--output", flags->output, "Form of the table")
       ->check(CLI::IsMember({"md", "json", "csv"}))
       ->capture_default_str();

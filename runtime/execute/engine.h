@@ -88,6 +88,9 @@ class Engine {
   // How often the threads wait for each other to decode one token.
   Expected<Meetings> meetings() { return executor_->meetings(); }
 
+  // Times the steps from now on; see Executor::profile.
+  void profile(StepProfile* profile) { executor_->profile(profile); }
+
   // From now on another thread may submit better kernels to the result, which the engine owns and destroys
   // with itself. No token and no logit changes. Precondition: not called before.
   KernelTrials& try_kernels(TrialOptions options = {});

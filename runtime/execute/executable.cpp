@@ -7,6 +7,7 @@
 
 #include "codegen/lower/lower.h"
 #include "runtime/execute/kernel_trials.h"
+#include "runtime/execute/step_profile.h"
 #include "runtime/graph/families.h"
 #include "runtime/graph/passes.h"
 
@@ -14,12 +15,41 @@ namespace tern::runtime {
 
 void Executable::run(const StepRun& run, ThreadPool& pool, Barrier& barrier) {
   if (run.trials) begin_trial(run);
+  if (run.profile) return run_profiled(run, pool, barrier);
   pool.run([&](size_t thread) {
     for (const BoundStep& bound : steps_) {
       std::visit([&](const auto& step) { step.run(run, thread); }, bound.step);
       if (bound.meet_after) barrier.wait();
     }
   });
+}
+
+// The same, with the clock read around each step. What the last thread to end a run leaves the others to wait
+// for is the wait of the last step.
+void Executable::run_profiled(const StepRun& run, ThreadPool& pool, Barrier& barrier) {
+  using Clock = StepProfile::Clock;
+  struct alignas(64) LastStep {
+    Clock::time_point began, worked;
+  };
+  std::vector<LastStep> last(pool.threads());
+  pool.run([&](size_t thread) {
+    for (const BoundStep& bound : steps_) {
+      const Clock::time_point began = Clock::now();
+      std::visit([&](const auto& step) { step.run(run, thread); }, bound.step);
+      const Clock::time_point worked = Clock::now();
+      if (&bound == &steps_.back()) {
+        last[thread] = {began, worked};
+      } else if (bound.meet_after) {
+        barrier.wait();
+        run.profile->add(thread, bound.label, began, worked, Clock::now());
+      } else {
+        run.profile->add(thread, bound.label, began, worked, worked);
+      }
+    }
+  });
+  const Clock::time_point met = Clock::now();
+  for (size_t thread = 0; thread < last.size(); ++thread)
+    run.profile->add(thread, steps_.back().label, last[thread].began, last[thread].worked, met);
 }
 
 // A candidate's loop over n may have another step than that of the kernel in use.
@@ -149,7 +179,9 @@ class Binder {
 
   template <class Step>
   void push(const Operation& operation, Step step) {
-    executable_.steps_.push_back({std::move(step), operation.meet_after, layer_});
+    std::string label(name(operation.op));
+    for (const WeightRole role : operation.weights) label.append(" ").append(name(role));
+    executable_.steps_.push_back({std::move(step), operation.meet_after, layer_, std::move(label)});
   }
 
   Status add(const Operation& operation) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct BoundStep {
       step;
   bool meet_after = false;
   int64_t layer = -1;
+  std::string label;  // the operation and its weights: "matmul gate up"
 };
 
 class Executable {
@@ -41,6 +43,7 @@ class Executable {
  private:
   friend class Binder;
   void begin_trial(const StepRun& run);
+  void run_profiled(const StepRun& run, ThreadPool& pool, Barrier& barrier);
 
   std::vector<BoundStep> steps_;
   std::vector<std::unique_ptr<SharedColumns>> shared_columns_;

@@ -85,7 +85,7 @@ Expected<Logits> Executor::step(std::span<const SequenceTokens> batch) {
   const auto all = static_cast<int64_t>(rows_.size()), asked = static_cast<int64_t>(selected_.size());
   TERN_ASSIGN(Executable * layers, executable_for(GraphPart::layers, all));
   TERN_ASSIGN(Executable * head, executable_for(GraphPart::head, asked));
-  StepRun run{ops_, batch, rows_, first_rows_, selected_, all, 1, nullptr, 0, {}, trials_};
+  StepRun run{ops_, batch, rows_, first_rows_, selected_, all, 1, nullptr, 0, {}, trials_, profile_};
   Team& layers_team = team_for(all);
   run.threads = layers_team.pool.threads();
   prepare_attention(*layers, run);
@@ -98,6 +98,11 @@ Expected<Logits> Executor::step(std::span<const SequenceTokens> batch) {
   const FloatRows logits = head->output();
   return Logits(logits.data, selected_.size(), static_cast<size_t>(logits.width),
                 static_cast<size_t>(logits.stride));
+}
+
+void Executor::profile(StepProfile* profile) {
+  profile_ = profile;
+  if (profile) profile->begin(std::max(decode_->pool.threads(), prefill_->pool.threads()));
 }
 
 Expected<Meetings> Executor::meetings() {

@@ -14,6 +14,7 @@
 #include "runtime/execute/executable.h"
 #include "runtime/execute/kernel_trials.h"
 #include "runtime/execute/plan.h"
+#include "runtime/execute/step_profile.h"
 #include "runtime/execute/step_run.h"
 #include "runtime/math/rope.h"
 #include "runtime/math/vector_ops.h"
@@ -68,6 +69,10 @@ class Executor {
   // for the step, no sequence twice, room reserved in every sequence.
   Expected<Logits> step(std::span<const SequenceTokens> batch);
 
+  // Times the steps from now on, on threads of the pools in use; null: no longer. The profile must outlive
+  // its use.
+  void profile(StepProfile* profile);
+
   // How often the threads meet in a step of one token.
   Expected<Meetings> meetings();
 
@@ -95,6 +100,7 @@ class Executor {
   std::map<Key, Executable> executables_;
   int64_t bound_version_ = 0;       // Plan::version() when executables_ were bound
   KernelTrials* trials_ = nullptr;  // null: none
+  StepProfile* profile_ = nullptr;  // if steps are timed
 
   // Of the present step.
   std::vector<StepRow> rows_;

@@ -12,6 +12,7 @@
 namespace tern::runtime {
 
 class KernelTrials;
+class StepProfile;
 
 // Tokens that a step appends to a sequence.
 struct SequenceTokens {
@@ -41,6 +42,7 @@ struct StepRun {
   size_t max_blocks = 0;
   std::span<std::vector<float>> scratch;  // by thread: attention_scratch_size() floats
   KernelTrials* trials = nullptr;         // null: none
+  StepProfile* profile = nullptr;         // if the steps are to be timed
 };
 
 }  // namespace tern::runtime

@@ -97,6 +97,8 @@ TEST_F(RecordsTest, EvalBenchAsmAndCompileTakeThemToo) {
   EXPECT_EQ(tuned.output, untuned.output);
   const Outcome bench = run("bench -p 8 -n 2 -r 1 -t 2");
   EXPECT_THAT(bench.output, HasSubstr("kernels: 27 tuned ("));
+  const Outcome profile = run("bench -p 0 -n 2 -r 1 -t 2 --profile");
+  EXPECT_THAT(profile.output, AllOf(HasSubstr("tg2 on 2 threads: "), HasSubstr("| matmul query key value ")));
   EXPECT_THAT(run("asm -m 3 -n 1024 -k 384 --emit kernel").output, HasSubstr("W: g5b8 ["));
   EXPECT_THAT(run("asm -m 3 -n 1024 -k 384 --emit kernel --untuned").output, Not(HasSubstr("W: g5b8 [")));
   const std::string model = std::string(TERN_SOURCE_DIR) + "/models/tern-small.gguf";

@@ -173,6 +173,35 @@ TEST(Engine, ATokenTakesSixMeetingsALayer) {
   }
 }
 
+TEST(Engine, AProfileCountsEachStepAndChangesNoBit) {
+  const std::vector<uint32_t> tokens = some_tokens(40);
+  const auto engine = load(oracle + ".gguf", "host", 2);
+  const std::vector<double> expected = scores(*engine, tokens, 1);
+  StepProfile profile;
+  engine->profile(&profile);
+  EXPECT_EQ(scores(*engine, tokens, 1), expected);
+  engine->profile(nullptr);
+  EXPECT_EQ(profile.threads(), 2u);
+  const std::vector<StepProfile::Row> rows = profile.rows();
+  const auto steps_of = [&](std::string_view label) {
+    const auto found = std::ranges::find(rows, label, &StepProfile::Row::label);
+    return found == rows.end() ? int64_t{0} : found->steps;
+  };
+  const auto tokens_run = static_cast<int64_t>(tokens.size()) - 1;  // nothing is asked of the last
+  const int64_t layers = engine->model().hyperparameters.block_count;
+  EXPECT_EQ(steps_of("embed token_embedding"), tokens_run);
+  EXPECT_EQ(steps_of("matmul query key value"), tokens_run * layers);
+  EXPECT_EQ(steps_of("attend"), tokens_run * layers);
+  EXPECT_EQ(steps_of("matmul output"), tokens_run);
+  for (const StepProfile::Row& row : rows) {
+    EXPECT_GE(row.work_seconds, 0) << row.label;
+    EXPECT_GE(row.wait_seconds, 0) << row.label;
+  }
+  // Nothing is added any more.
+  scores(*engine, tokens, 1);
+  EXPECT_EQ(profile.rows().front().steps, rows.front().steps);
+}
+
 TEST(Engine, DecodingAndPromptsMayHaveThreadsOfTheirOwn) {
   const std::vector<uint32_t> tokens = some_tokens(70);
   const auto engine = load(oracle + ".gguf");
