@@ -299,6 +299,9 @@ class Binder {
         if (parameter.kind != ir::BufferKind::output) continue;
         TERN_ASSIGN(memory.prepared[parameter.role],
                     options_.memory.prepared(graph_, value, preparation.key, parameter));
+        // A preparation has one parallel loop: over rows.
+        memory.prepared[parameter.role].row_stride =
+            parameter.bytes() / ir::parallel_loops(preparation.program.program())[0]->trips;
       }
     }
     return memory;

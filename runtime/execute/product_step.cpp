@@ -7,35 +7,40 @@
 namespace tern::runtime {
 namespace {
 
-void* address(const FloatRows& rows, size_t thread) {
-  return rows.row(0, thread);
+void* address(const FloatRows& rows, int64_t row, size_t thread) {
+  return rows.row(row, thread);
 }
 
 }  // namespace
 
-ir::Arguments ProductMemory::arguments(const ir::Program& program, size_t thread) const {
+ir::Arguments ProductMemory::arguments(const ir::Program& program, size_t thread,
+                                       const FirstRows& first) const {
   const auto copy = static_cast<int64_t>(thread);
   return {program, [&](const ir::Buffer& buffer) -> void* {
             switch (buffer.role) {
               case ir::BufferRole::weights: return packed->weights.data();
               case ir::BufferRole::group_scales: return packed->scales.data();
               case ir::BufferRole::activations:
-                return quantized.data ? quantized.data + copy * quantized.thread_stride
-                                      : address(dense, thread);
+                return quantized.data
+                           ? quantized.data + copy * quantized.thread_stride + first.input * quantized.stride
+                           : address(dense, first.input, thread);
               case ir::BufferRole::tables_low:
               case ir::BufferRole::tables_high: {
                 const PreparedBytes& bytes = prepared.at(buffer.role);
-                return bytes.data + copy * bytes.thread_stride;
+                return bytes.data + copy * bytes.thread_stride + first.input * bytes.row_stride;
               }
-              case ir::BufferRole::activation_sums: return quantized.sums + copy * quantized.thread_rows;
-              case ir::BufferRole::activation_scales: return quantized.scales + copy * quantized.thread_rows;
+              case ir::BufferRole::activation_sums:
+                return quantized.sums + copy * quantized.thread_rows + first.input;
+              case ir::BufferRole::activation_scales:
+                return quantized.scales + copy * quantized.thread_rows + first.input;
               case ir::BufferRole::weight_scales: return const_cast<float*>(packed->scale.data());
               case ir::BufferRole::residual:
-              case ir::BufferRole::gate: return address(other, thread);
-              case ir::BufferRole::output: return address(output, thread);
-              case ir::BufferRole::quantized_output: return quantized_output.data;
-              case ir::BufferRole::output_sums: return quantized_output.sums;
-              case ir::BufferRole::output_scales: return quantized_output.scales;
+              case ir::BufferRole::gate: return address(other, first.output, thread);
+              case ir::BufferRole::output: return address(output, first.output, thread);
+              case ir::BufferRole::quantized_output:
+                return quantized_output.data + first.output * quantized_output.stride;
+              case ir::BufferRole::output_sums: return quantized_output.sums + first.output;
+              case ir::BufferRole::output_scales: return quantized_output.scales + first.output;
               case ir::BufferRole::none:
               case ir::BufferRole::partial_sums:
               case ir::BufferRole::activation_factors: break;

@@ -14,10 +14,17 @@
 
 namespace tern::runtime {
 
-// What a preparation writes: one copy for all threads, or one for each thread.
+// What a preparation writes, row by row: one copy for all threads, or one for each thread.
 struct PreparedBytes {
   std::byte* data = nullptr;
   int64_t thread_stride = 0;
+  int64_t row_stride = 0;
+};
+
+// The rows that a call begins with: of its activations and what is prepared of them, and of its results and
+// what an epilogue reads beside them.
+struct FirstRows {
+  int64_t input = 0, output = 0;
 };
 
 // The memory that a kernel of the product reads and writes.
@@ -31,7 +38,7 @@ struct ProductMemory {
   std::map<ir::BufferRole, PreparedBytes> prepared;
 
   // The buffers of the program, in the order of its parameters, for one thread.
-  ir::Arguments arguments(const ir::Program& program, size_t thread) const;
+  ir::Arguments arguments(const ir::Program& program, size_t thread, const FirstRows& first = {}) const;
   // Whether each thread has copies of its own of what the product reads.
   bool is_per_thread() const { return quantized.thread_stride != 0 || dense.thread_stride != 0; }
 };
