@@ -5,7 +5,7 @@
 namespace tern::kernels {
 namespace {
 
-void add(std::vector<Recipe>& all, ir::Packing packing) {
+void add(std::vector<Recipe>& all, ir::Packing packing, ir::Element) {
   if (packing == ir::Packing::planes) all.push_back({packing, ir::AddsubCompute{}});
 }
 

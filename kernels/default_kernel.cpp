@@ -31,6 +31,10 @@ Recipe default_recipe(const ir::Problem& problem, const targets::Target& target)
   if (unpacks_triples_quickly(target) && problem.w.element == ir::Element::trit && !problem.is_grouped())
     return {ir::Packing::g3b5, ir::DotCompute{{1, ir::Unpack::table}}};
   ir::DotCompute dot;
+  // ARM multiplies signed bytes as well as others; its instruction for unsigned ones is not on every CPU.
+  const bool is_signed =
+      target.architecture == targets::Architecture::aarch64 && problem.w.element == ir::Element::i8;
+  dot.unpacking.zero_point = is_signed ? 0 : ir::code_zero_point(problem.w.element);
   if (problem.m == 1 && default_packing(problem) == ir::Packing::b2)
     dot.fields_per_shift = fields_per_shift(target);
   // mma_16x64x16 is no default before a machine that has it has run and measured it.

@@ -11,11 +11,13 @@ const ir::DotCompute& dot_of(const Recipe& recipe) {
   return std::get<ir::DotCompute>(recipe.compute);
 }
 
-void add(std::vector<Recipe>& all, ir::Packing packing) {
+void add(std::vector<Recipe>& all, ir::Packing packing, ir::Element weight) {
+  const int zero_point = ir::code_zero_point(weight);
   for_each_unpack(packing, [&](ir::Unpack unpack) {
-    all.push_back({packing, ir::DotCompute{{1, unpack}}});
+    all.push_back({packing, ir::DotCompute{{zero_point, unpack}}});
     if (packing == ir::Packing::b2 && unpack == ir::Unpack::fields) {
-      for (const int fields : {2, 3, 4}) all.push_back({packing, ir::DotCompute{{1, unpack}, 0, fields}});
+      for (const int fields : {2, 3, 4})
+        all.push_back({packing, ir::DotCompute{{zero_point, unpack}, 0, fields}});
     }
     all.push_back({packing, ir::DotCompute{{0, unpack}}});
   });
@@ -46,7 +48,8 @@ void set_knobs(Knobs& knobs, const Recipe& recipe, const ir::Problem& problem, c
                const Tiling& tiling) {
   const ir::DotCompute& dot = dot_of(recipe);
   set_dot_inputs(knobs, recipe, problem, target, tiling);
-  // Sums of three fields, the highest of them times 16, are too large for 16 bits.
+  // Sums of three fields, the highest of them times 16, are too large for 16 bits, and so are products of i4
+  // and i8.
   if (!has_dot4(target, knobs.lanes * 32) && dot.unpacking.zero_point == 1 && dot.fields_per_shift < 3) {
     // A block may be wider than what the sums hold.
     const int64_t limit =

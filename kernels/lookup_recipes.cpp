@@ -10,7 +10,7 @@ bool by_dot4(const Recipe& recipe) {
   return std::get<ir::LookupCompute>(recipe.compute).by_dot4;
 }
 
-void add(std::vector<Recipe>& all, ir::Packing packing) {
+void add(std::vector<Recipe>& all, ir::Packing packing, ir::Element) {
   for (const bool dot4 : {false, true}) {
     if (can_look_up(packing, dot4)) all.push_back({packing, ir::LookupCompute{dot4}});
   }

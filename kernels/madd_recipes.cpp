@@ -5,7 +5,7 @@
 namespace tern::kernels {
 namespace {
 
-void add(std::vector<Recipe>& all, ir::Packing packing) {
+void add(std::vector<Recipe>& all, ir::Packing packing, ir::Element) {
   if (info(packing).holds.dense) all.push_back({packing, ir::MaddCompute{}});
 }
 

@@ -12,22 +12,31 @@ std::string print(const Recipe& recipe) {
                      recipes_of(recipe.strategy()).print_knobs(recipe));
 }
 
-std::vector<Recipe> recipes(ir::Element weight) {
+namespace {
+
+// The recipes for weights of an element, with exact sums or with f32 ones.
+std::vector<Recipe> recipes(ir::Element weight, bool quantized) {
   std::vector<Recipe> all;
-  const bool quantized = ir::matmul(1, 1, 1, ir::weights_of(weight)).is_quantized();
   for (const ir::PackingInfo& packing : ir::packings) {
     if (!can_hold(packing.packing, weight)) continue;
     // Signs can be packed as trits too; only what is made for them is worth it.
     if (weight == ir::Element::sign && !packing.holds.signs) continue;
     for (const ir::Strategy strategy : ir::all_strategies) {
-      if (info(strategy).multiplies_quantized == quantized) recipes_of(strategy).add(all, packing.packing);
+      if (info(strategy).multiplies_quantized == quantized)
+        recipes_of(strategy).add(all, packing.packing, weight);
     }
   }
   return all;
 }
 
+}  // namespace
+
+std::vector<Recipe> recipes(ir::Element weight) {
+  return recipes(weight, ir::matmul(1, 1, 1, ir::weights_of(weight)).is_quantized());
+}
+
 std::vector<Recipe> recipes(const ir::Problem& problem) {
-  std::vector<Recipe> all = recipes(problem.w.element);
+  std::vector<Recipe> all = recipes(problem.w.element, problem.is_quantized());
   if (!problem.is_quantized() || !problem.is_grouped()) return all;
   std::erase_if(all, [&](const Recipe& recipe) { return problem.sum_group() % step_inputs(recipe) != 0; });
   return all;

@@ -16,8 +16,8 @@ struct SumRegisters {
 };
 
 struct StrategyRecipes {
-  // Appends the strategy's recipes for a packing that holds the weights of a problem.
-  void (*add)(std::vector<Recipe>& all, ir::Packing packing);
+  // Appends the strategy's recipes for a packing that holds weights of the element.
+  void (*add)(std::vector<Recipe>& all, ir::Packing packing, ir::Element weight);
   // What a recipe's text says after the name of the strategy, each word after a space.
   std::string (*print_knobs)(const Recipe& recipe);
 

@@ -18,11 +18,14 @@ bool can_lay_out(ir::Packing packing, TileInstruction instruction) {
   return instruction != TileInstruction::mma_2x8x2 || info(packing).weights_per_group % 2 == 0;
 }
 
-void add(std::vector<Recipe>& all, ir::Packing packing) {
+void add(std::vector<Recipe>& all, ir::Packing packing, ir::Element weight) {
   for_each_unpack(packing, [&](ir::Unpack unpack) {
     for (const ir::TileInstructionInfo& one : ir::tile_instructions) {
+      // Instructions that multiply matrices take signed bytes, which codes of i8 are not.
+      const bool is_signed = weight == ir::Element::i8 && one.instruction != TileInstruction::dot4;
+      const int zero_point = is_signed ? 0 : ir::code_zero_point(weight);
       if (can_lay_out(packing, one.instruction))
-        all.push_back({packing, ir::TileCompute{one.instruction, {1, unpack}}});
+        all.push_back({packing, ir::TileCompute{one.instruction, {zero_point, unpack}}});
     }
   });
 }

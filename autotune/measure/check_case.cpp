@@ -46,11 +46,12 @@ CheckCase::CheckCase(const ir::Problem& problem) : problem_(problem), small_(pro
 
 void CheckCase::choose_trits() {
   const bool signs = problem_.w.element == ir::Element::sign;
-  const uint64_t values = problem_.w.element == ir::Element::i2 ? 4 : 3;
+  const int64_t low = lowest(problem_.w.element);
+  const auto values = static_cast<uint64_t>(highest(problem_.w.element) - low + 1);
   inputs_.trits.resize(small_.n * small_.k);
   for (size_t i = 0; i < inputs_.trits.size(); ++i)
-    inputs_.trits[i] = static_cast<int8_t>(signs ? static_cast<int>(split_mix(i) % 2) * 2 - 1
-                                                 : static_cast<int>(split_mix(i) % values) - 1);
+    inputs_.trits[i] = static_cast<int8_t>(signs ? static_cast<int64_t>(split_mix(i) % 2) * 2 - 1
+                                                 : static_cast<int64_t>(split_mix(i) % values) + low);
   inputs_.quantized.resize(small_.m * small_.k);
   for (size_t i = 0; i < inputs_.quantized.size(); ++i)
     inputs_.quantized[i] = static_cast<int8_t>(static_cast<int>(split_mix(~i) % 255) - 127);
@@ -126,7 +127,7 @@ void CheckCase::pack_weights(const ir::Layout& layout, std::byte* destination) c
     const std::span<uint8_t> whole(reinterpret_cast<uint8_t*>(destination), map.size_in_bytes());
     for (const Known& part : known_) {
       const auto rows = std::span(inputs_.trits).subspan(part.before * problem_.k);
-      ir::pack_trit_rows(layout, rows, whole, problem_.n, problem_.k, part.begin, part.end);
+      ir::pack_number_rows(layout, rows, whole, problem_.n, problem_.k, part.begin, part.end);
     }
     return;
   }

@@ -85,6 +85,13 @@ std::string layout_text(Definitions& definitions, const ir::Layout& layout, int6
                                        definitions.array("Factor", "factors", factors + "}"), count));
 }
 
+// Whether weights are stored as codes of trits, signs or i2, not as the numbers that they are.
+bool has_codes(const ir::Problem& problem) {
+  using ir::Element;
+  const Element element = problem.w.element;
+  return element == Element::trit || element == Element::sign || element == Element::i2;
+}
+
 // What the weights of a problem may be, and how each is stored.
 std::string values_text(Definitions& definitions, const ir::Problem& problem, size_t& count) {
   struct Value {
@@ -92,7 +99,7 @@ std::string values_text(Definitions& definitions, const ir::Problem& problem, si
     uint32_t stored;
   };
   std::vector<Value> values;
-  if (problem.is_quantized()) {
+  if (has_codes(problem)) {
     for (int trit = -1; trit <= highest(problem.w.element); ++trit) {
       if (trit != 0 || problem.w.element != ir::Element::sign)
         values.push_back({static_cast<float>(trit), static_cast<uint32_t>(trit + 1)});
@@ -182,7 +189,7 @@ std::string runner_table(const Job& job) {
   for (const JobShape& shape : job.shapes) {
     for (const JobBucket& bucket : shape.buckets) {
       const ir::Problem& problem = bucket.candidates[0].kernel.problem;
-      const int base = !problem.is_quantized() ? 0 : problem.w.element == ir::Element::i2 ? 4 : 3;
+      const int base = !has_codes(problem) ? 0 : problem.w.element == ir::Element::i2 ? 4 : 3;
       lists += fmt::format("constexpr Candidate list_{}[] = {{\n", list);
       for (const Record& record : bucket.candidates) {
         const ir::Kernel& kernel = record.kernel;

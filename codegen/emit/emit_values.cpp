@@ -209,6 +209,8 @@ llvm::Value* Emitter::value_of(const Instruction& instruction) {
     case Op::add_across: return portable::add_across(builder_, operand(0), type);
     case Op::round_clamp: return portable::round_clamp(builder_, operand(0), immediate, type);
     case Op::convert: return convert(instruction);
+    case Op::flip_sign:
+      return builder_.CreateXor(operand(0), llvm::ConstantInt::get(operand(0)->getType(), 0x80));
     case Op::low_byte: return byte_of(operand(0), 0, type);
     case Op::high_byte: return byte_of(operand(0), 8, type);
     case Op::dot8: return portable::dot8(builder_, {operand(0), operand(1), operand(2), true, 128});

@@ -76,8 +76,10 @@ class TileLowering {
     int64_t largest = 0;
     for (int index = 0; index < weights_.count(); ++index)
       largest = std::max(largest, weights_.max_magnitude(index));
+    const int64_t lowest = codes() ? 0 : -largest;
+    largest = std::min(largest, highest(panel_element()));
     panel_ = add_buffer(program_, {"panel", panel_element(), panel_vectors() * panel_vector_bytes(), 64,
-                                   ir::BufferKind::scratch, codes() ? 0 : -largest, largest});
+                                   ir::BufferKind::scratch, lowest, largest});
     const ir::VectorType sums =
         tiles ? ir::VectorType{Element::i32, 256} : ir::VectorType{Element::i32, lanes};
     const ir::VectorType bytes =

@@ -31,9 +31,10 @@ void UnpackWeights::declare() {
   if (is_signed_bytes() && !codes()) return;
   weight_ = add("weight", codes() ? Element::u8 : Element::i8, vectors_.outputs);
   if (unpacking_.unpack == Unpack::table) return add_weight_tables();
-  // Codes of fields are trits plus one; trits are codes less one.
+  if (is_any_byte()) return;
+  // Codes of fields are weights plus code_zero_point.
   if (is_signed_bytes() || packing_.high_bits || !codes()) {
-    one_ = add("one", Element::i8, 1);
+    zero_point_ = add("one", Element::i8, 1);
     signed_ = add("signed", Element::i8, 2);
   }
   if (packing_.high_bits || !codes()) shifted_ = add("shifted", Element::u8, 1);
@@ -64,20 +65,24 @@ int UnpackWeights::field_of_byte(int index) const {
 }
 
 int64_t UnpackWeights::max_magnitude(int index) const {
+  const Element element = kernel_.problem.w.element;
+  if (element == Element::i4 || element == Element::i8)
+    return codes() ? highest(element) - lowest(element) : -lowest(element);
   if (is_signed_bytes() || unpacking_.unpack != Unpack::fields || packing_.high_bits || !codes()) {
     // A field of two bits may hold 3, which is no trit: then it is +2.
     const bool may_hold_3 = packing_.code_bits == 2 && unpacking_.unpack == Unpack::fields;
-    return may_hold_3 || kernel_.problem.w.element == Element::i2 ? 3 : 2;
+    return may_hold_3 || element == Element::i2 ? 3 : 2;
   }
   return (packing_.code_bits == 1 ? 2 : 3) << 2 * height(index);
 }
 
-// weight = from - 1, from codes to trits.
-void UnpackWeights::less_one(Body& body, RegisterUse from) {
-  const RegisterUse one{one_, {}}, as_signed{signed_, {}};
-  body.push_back(Instruction{Op::constant, one, {}, 0, {}, 1});
-  body.push_back(Instruction{Op::convert, as_signed, {from}});
-  body.push_back(Instruction{Op::subtract, weight(), {as_signed, one}});
+// weight = code - zero point.
+void UnpackWeights::subtract_zero_point(Body& body, RegisterUse codes) {
+  const RegisterUse zero_point{zero_point_, {}}, as_signed{signed_, {}};
+  body.push_back(
+      Instruction{Op::constant, zero_point, {}, 0, {}, ir::code_zero_point(kernel_.problem.w.element)});
+  body.push_back(Instruction{Op::convert, as_signed, {codes}});
+  body.push_back(Instruction{Op::subtract, weight(), {as_signed, zero_point}});
 }
 
 void UnpackWeights::unpack(Body& body, int index) {
@@ -98,17 +103,18 @@ void UnpackWeights::unpack(Body& body, int index) {
       body.push_back(Instruction{Op::multiply_high, high, {rest}, 0, {}, 3});
       if (index + 1 < vector_.weights_per_group)
         body.push_back(Instruction{Op::multiply_low, read_.code(), {rest}, 0, {}, 3});
-      if (!codes()) less_one(body, high);
+      if (!codes()) subtract_zero_point(body, high);
       return;
     }
   }
 }
 
-// A weight that is a field of bits, code = trit + 1; or a signed byte.
+// A weight that is a field of bits, code = weight + code_zero_point; or a signed byte.
 void UnpackWeights::field(Body& body, int index) {
   if (is_signed_bytes()) {
     if (!codes()) return;
-    const RegisterUse one{one_, {}}, as_signed{signed_, {}};
+    if (is_any_byte()) return body.push_back(Instruction{Op::flip_sign, weight(), {read_.packed()}});
+    const RegisterUse one{zero_point_, {}}, as_signed{signed_, {}};
     body.push_back(Instruction{Op::constant, one, {}, 0, {}, 1});
     body.push_back(Instruction{Op::add, as_signed, {read_.packed(), one}});
     body.push_back(Instruction{Op::convert, weight(), {as_signed}});
@@ -127,12 +133,13 @@ void UnpackWeights::field(Body& body, int index) {
   // Above the highest field nothing is left to mask after a shift to the bottom.
   if (first + bits != 8 || kept != 0)
     body.push_back(Instruction{Op::bit_and, code, {from}, 0, {}, ((1 << bits) - 1) << kept});
-  if (!codes()) less_one(body, code);
+  if (!codes()) subtract_zero_point(body, code);
 }
 
 // A bit of either plane: trit = plus - minus.
 void UnpackWeights::plane(Body& body, int index) {
-  const RegisterUse shifted{shifted_, {}}, plus{signed_, {0, {}}}, minus{signed_, {1, {}}}, one{one_, {}};
+  const RegisterUse shifted{shifted_, {}}, plus{signed_, {0, {}}}, minus{signed_, {1, {}}},
+      one{zero_point_, {}};
   for (const auto& [from, into] : {std::pair{read_.packed(), plus}, std::pair{read_.high(), minus}}) {
     RegisterUse bits = from;
     if (index != 0) {

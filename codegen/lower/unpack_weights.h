@@ -27,8 +27,8 @@ class UnpackWeights {
   void unpack(ir::Body& body, int index);
 
   int count() const { return vector_.weights_per_group; }
-  // The unpacked bytes: (weight + zero_point) * 4^height(index). With a zero point of 1 they are u8 and codes
-  // 0, 1, 2 (of i2 also 3), otherwise i8.
+  // The unpacked bytes: (weight + zero_point) * 4^height(index). With a zero point they are u8 and codes,
+  // such as 0, 1, 2 of trits, otherwise i8.
   ir::RegisterUse weight() const {
     return is_signed_bytes() && !codes() ? read_.packed() : ir::RegisterUse{weight_, vectors_.output()};
   }
@@ -45,7 +45,9 @@ class UnpackWeights {
   void add_weight_tables();
   void field(ir::Body& body, int index);
   void plane(ir::Body& body, int index);
-  void less_one(ir::Body& body, ir::RegisterUse from);
+  void subtract_zero_point(ir::Body& body, ir::RegisterUse codes);
+  // Whether the weights are whole bytes of element i8, not trits in bytes.
+  bool is_any_byte() const { return kernel_.problem.w.element == ir::Element::i8; }
 
   const ir::Kernel& kernel_;
   const ir::Unpacking unpacking_;
@@ -55,7 +57,7 @@ class UnpackWeights {
   const ir::PackingInfo& packing_;
   const ir::WeightVector vector_;
   ReadCodes read_;
-  int shifted_ = 0, weight_ = 0, one_ = 0, signed_ = 0;
+  int shifted_ = 0, weight_ = 0, zero_point_ = 0, signed_ = 0;
   std::vector<int> tables_, table_registers_;  // one for each weight of a code
 };
 

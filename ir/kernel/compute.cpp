@@ -2,16 +2,34 @@
 
 namespace tern::ir {
 
+int code_zero_point(Element weight) {
+  switch (weight) {
+    case Element::i4: return 8;
+    case Element::i8: return 128;
+    case Element::trit:
+    case Element::sign:
+    case Element::i2:
+    case Element::u8:
+    case Element::i16:
+    case Element::i32:
+    case Element::f16:
+    case Element::bf16:
+    case Element::f32: break;
+  }
+  return 1;
+}
+
 Unpack plain_unpack(Packing packing) {
   return info(packing).weights_per_code == 1 ? Unpack::fields : Unpack::table;
 }
 
 bool can_unpack(Packing packing, Unpack unpack) {
   const PackingInfo& codes = info(packing);
-  if (!codes.holds.trits && !codes.holds.signs) return false;
+  // Floating-point weights have no codes.
+  if (codes.code_bits == 0) return false;
   switch (unpack) {
     case Unpack::fields: return codes.weights_per_code == 1;
-    case Unpack::table: return packing != Packing::i8;
+    case Unpack::table: return packing != Packing::i8 && packing != Packing::i4;
     case Unpack::multiply: return packing == Packing::g5b8_fixed;
   }
   return false;

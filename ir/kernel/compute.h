@@ -25,10 +25,15 @@ constexpr std::string_view name(Unpack unpack) {
 Unpack plain_unpack(Packing packing);
 bool can_unpack(Packing packing, Unpack unpack);
 
+// The zero point that makes weights of an element codes from 0 on: 1 of trits, signs and i2, 8 of i4, 128 of
+// i8.
+int code_zero_point(Element weight);
+
 // What strategies multiply when they unpack weights to bytes first.
 struct Unpacking {
-  // The bytes are weight + zero_point. With 1 they are the codes 0, 1, 2 (of i2 also 3), u8, and the sum of
-  // the activations is subtracted from each sum of products; with 0 they are the weights themselves, i8.
+  // The bytes are weight + zero_point. With 0 they are the weights themselves, i8. With code_zero_point they
+  // are codes from 0 on, u8, and zero_point times the sum of the activations is subtracted from each sum of
+  // products.
   int zero_point = 1;
   Unpack unpack = Unpack::fields;
   bool operator==(const Unpacking&) const = default;

@@ -168,4 +168,14 @@ template void pack_dense(const Layout&, std::span<uint16_t>, int64_t, int64_t, i
 template void pack_dense(const Layout&, std::span<float>, int64_t, int64_t, int64_t, int64_t,
                          const std::function<void(int64_t, float*)>&);
 
+void pack_number_rows(const Layout& to, std::span<const int8_t> numbers, std::span<uint8_t> destination,
+                      int64_t n, int64_t k, int64_t n_begin, int64_t n_end) {
+  if (to.packing != Packing::i4 && to.packing != Packing::i8)
+    return pack_trit_rows(to, numbers, destination, n, k, n_begin, n_end);
+  const std::span<int8_t> bytes(reinterpret_cast<int8_t*>(destination.data()), destination.size());
+  pack_dense<int8_t>(to, bytes, n, k, n_begin, n_end, [&](int64_t row, int8_t* into) {
+    std::copy_n(&numbers[static_cast<size_t>((row - n_begin) * k)], k, into);
+  });
+}
+
 }  // namespace tern::ir

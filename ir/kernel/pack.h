@@ -60,4 +60,10 @@ template <class T>
 void pack_dense(const Layout& to, std::span<T> destination, int64_t n, int64_t k, int64_t n_begin,
                 int64_t n_end, const std::function<void(int64_t n, T* row)>& read_row);
 
+// Packs rows n_begin..n_end-1 of weights of quantized problems, whole numbers that lie row by row: trits,
+// signs or i2 as pack_trit_rows does, i4 and i8 as pack_dense. `numbers` holds these rows alone; padding is
+// not written.
+void pack_number_rows(const Layout& to, std::span<const int8_t> numbers, std::span<uint8_t> destination,
+                      int64_t n, int64_t k, int64_t n_begin, int64_t n_end);
+
 }  // namespace tern::ir

@@ -30,10 +30,10 @@ struct Operand {
 //
 // Two kinds exist, told apart by the accumulator.
 //
-// Quantized: A is i8, W holds small whole numbers (trit, sign, i2), both scaled. Sums of products are exact,
-// in i32, the accumulator: one sum acc for all of k if neither operand is scaled by group, otherwise one sum
-// acc[g] for each group of sum_group() inputs (the smaller of the two groups, which divides the other). Then,
-// in f32, each operation rounded once and none fused:
+// Quantized: A is i8, W holds whole numbers (trit, sign, i2; i4 and i8 with a scale per group), both scaled.
+// Sums of products are exact, in i32, the accumulator: one sum acc for all of k if neither operand is scaled
+// by group, otherwise one sum acc[g] for each group of sum_group() inputs (the smaller of the two groups,
+// which divides the other). Then, in f32, each operation rounded once and none fused:
 //
 //   total = 0;  for g ascending: total = total + f32(acc[g]) * S[n,g] * da[m,g]
 //   C = total / sa[m] * sw
@@ -82,6 +82,14 @@ constexpr Problem matmul(int64_t m, int64_t n, int64_t k, const Operand& w) {
   const bool quantized = w.element == Element::trit || w.element == Element::sign || w.element == Element::i2;
   if (quantized) return {m, n, k, {Element::i8, Scaling::row}, w, Element::i32};
   return {m, n, k, {Element::f32, Scaling::none}, w, Element::f32};
+}
+
+// The same with exact sums for any weights that are whole numbers: A is i8, scaled by row, or by group of
+// `activation_group` inputs unless that is 0.
+constexpr Problem quantized_matmul(int64_t m, int64_t n, int64_t k, const Operand& w,
+                                   int64_t activation_group = 0) {
+  const Operand a = {Element::i8, activation_group == 0 ? Scaling::row : Scaling::group, activation_group};
+  return {m, n, k, a, w, Element::i32};
 }
 
 // Weights of an element as models mostly have them: trits, signs and i2 with one scale, i8 and i4 with one

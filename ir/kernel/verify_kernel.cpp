@@ -58,12 +58,12 @@ class KernelVerifier {
 
   void check_weights(const Problem& problem) {
     const Operand& w = problem.w;
-    bool quantized = false;
+    bool exact = true, rounded = true;  // whether products may be summed in i32, and in f32
     switch (w.element) {
       case Element::trit:
       case Element::sign:
       case Element::i2:
-        quantized = true;
+        rounded = false;
         if (w.scaling == Scaling::none)
           report(
               locations_.problem,
@@ -77,22 +77,24 @@ class KernelVerifier {
       case Element::f16:
       case Element::bf16:
       case Element::f32:
+        exact = false;
         if (w.scaling != Scaling::none) report(locations_.problem, "floating-point weights have no scale");
         break;
       case Element::u8:
       case Element::i16:
       case Element::i32: return report(locations_.problem, fmt::format("W cannot be {}", name(w.element)));
     }
-    const Element wanted = quantized ? Element::i32 : Element::f32;
-    if (problem.accumulator != wanted)
-      report(locations_.problem,
-             fmt::format("products with {} weights are summed in {}", name(w.element), name(wanted)));
+    if (!(exact && problem.accumulator == Element::i32) && !(rounded && problem.accumulator == Element::f32))
+      report(locations_.problem, fmt::format("products with {} weights are summed in {}", name(w.element),
+                                             !exact     ? "f32"
+                                             : !rounded ? "i32"
+                                                        : "i32 or f32"));
     if (w.scale != Element::f32 && (w.scale != Element::f16 || w.scaling != Scaling::group))
       report(locations_.problem, "scales are f32, or f16 if there is one per group");
     if (w.zero_point < -max_zero_point || w.zero_point > max_zero_point)
       report(locations_.problem,
              fmt::format("the zero point must be between {} and {}", -max_zero_point, max_zero_point));
-    if (w.zero_point != 0 && !quantized)
+    if (w.zero_point != 0 && !problem.is_quantized())
       report(locations_.problem, "only weights of exact sums have a zero point");
   }
 
@@ -281,8 +283,8 @@ class KernelVerifier {
   // Whether the strategy fits the problem and the packing, which decide what its innermost tile is.
   void check_strategy() {
     if (kernel_.problem.is_quantized() != strategy_.multiplies_quantized)
-      return report(locations_.compute, fmt::format("{} needs {} weights", strategy_.name,
-                                                    strategy_.multiplies_quantized ? "ternary" : "dense"));
+      return report(locations_.compute, fmt::format("{} needs sums in {}", strategy_.name,
+                                                    strategy_.multiplies_quantized ? "i32" : "f32"));
     check_group_of_vectors();
     strategy_.check_packing(findings_);
   }

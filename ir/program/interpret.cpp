@@ -338,6 +338,7 @@ class Interpreter {
             write_integer(result.type.element, result.lane(i), x.integer(i));
         }
         return;
+      case Op::flip_sign: return each_lane(result, [&](int i) { return x.integer(i) + 128; });
       case Op::low_byte: return each_lane(result, [&](int i) { return x.integer(i) & 255; });
       case Op::high_byte: return each_lane(result, [&](int i) { return x.integer(i) >> 8; });
       case Op::dot4: return dot4(result, x, y, z, immediate);

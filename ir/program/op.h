@@ -38,6 +38,7 @@ enum class Op : uint8_t {
   add_across,
   round_clamp,
   convert,
+  flip_sign,
   low_byte,
   high_byte,
   dot4,
@@ -64,7 +65,7 @@ struct OpInfo {
 //
 // Tiles are matrices of 16 rows of 64 bytes: registers i8x1024, and i32x256 for sums. tile_dot takes the rows
 // of y, and of z four rows of bytes in one: byte 4j + l of row p of z is row 4p + l, column j.
-inline constexpr std::array<OpInfo, 38> ops = {{
+inline constexpr std::array<OpInfo, 39> ops = {{
     {Op::constant, "constant", 0, true, false, true, "r[i] = c"},
     {Op::table, "table", 0, true, false, false, "r[i] = value i % size of a table of the program"},
     {Op::load, "load", 0, true, true, false, "r[i] = buffer[address + i]"},
@@ -99,6 +100,8 @@ inline constexpr std::array<OpInfo, 38> ops = {{
     {Op::round_clamp, "round_clamp", 1, true, false, true,
      "r[i] = x[i], f32, as a whole number: half to even, no further than c from 0; NaN gives 0"},
     {Op::convert, "convert", 1, true, false, false, "r[i] = x[i] in r's type"},
+    {Op::flip_sign, "flip_sign", 1, true, false, false,
+     "r[i] = x[i] + 128, of i8 as u8: its highest bit flipped"},
     {Op::low_byte, "low_byte", 1, true, false, false, "r[i] = x[i] modulo 256, u8"},
     {Op::high_byte, "high_byte", 1, true, false, false, "r[i] = x[i] / 256 rounded down, i8"},
     {Op::dot4, "dot4", 3, true, false, true, "r[i] = x[i] + sum of y[j] * z[j] over j = 4i..4i+3, |y| <= c"},

@@ -314,6 +314,10 @@ class ProgramVerifier {
         return require_here(result.element == Element::f32 ? from != Element::f32 : widens,
                             "a conversion goes to f32, or from an integer to one at least as wide");
       }
+      case Op::flip_sign:
+        return require_here(
+            operand(0) == VectorType{Element::i8, result.lanes} && result.element == Element::u8,
+            "the sign is flipped of i8, as u8 of as many lanes");
       case Op::low_byte:
       case Op::high_byte: {
         const Element wanted = instruction.op == Op::low_byte ? Element::u8 : Element::i8;

@@ -133,6 +133,7 @@ class RangeVerifier {
       case Op::add_where: return plus(x, hull(y, {0, 0}));
       case Op::subtract_where: return minus(x, hull(y, {0, 0}));
       case Op::apply_sign: return hull(y.low < 128 ? x : times(x, -1), y.high < 128 ? x : times(x, -1));
+      case Op::flip_sign: return Interval{x.low + 128, x.high + 128};
       case Op::low_byte: return x.low >= 0 && x.high <= 255 ? x : of(Element::u8);
       case Op::high_byte: return Interval{x.low >> 8, x.high >> 8};
       case Op::shift_right: return Interval{x.low >> immediate, x.high >> immediate};

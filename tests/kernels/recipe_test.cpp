@@ -1,6 +1,7 @@
 // Every recipe, on every target that this machine can run: what is legal is right, bit for bit; and no recipe
 // is illegal everywhere.
 #include "kernels/recipe.h"
+#include "kernels/default_kernel.h"
 #include "kernels/knobs.h"
 
 #include <gtest/gtest.h>
@@ -119,6 +120,49 @@ TEST(Recipe, EveryLegalOneGivesTheBitsOfTheReferenceWithGroups) {
         EXPECT_EQ(executed.count(key(recipe, group)), 1u) << print(recipe) << ", groups of " << group;
     }
   }
+}
+
+// Heads and embeddings of i8 and i4 with scales for 16 or 32 inputs, whose activations are quantised by row
+// or by group: every recipe on every target, for one token and for several.
+TEST(Recipe, EveryLegalOneGivesTheBitsOfTheReferenceForWholeNumbers) {
+  Random random(6);
+  std::set<std::string> executed;
+  std::set<std::string> listed;
+  for (const targets::Target& target : testing::runnable_targets()) {
+    const Expected<codegen::Jit> jit = codegen::Jit::make(target, std::nullopt);
+    ASSERT_TRUE(jit) << jit.error().text();
+    for (const ir::Element weight : {ir::Element::i4, ir::Element::i8}) {
+      for (const int64_t group : {16, 32}) {
+        for (const int64_t activation_group : {0, 32}) {
+          const int64_t m = random.coin() ? 1 : random.pick(2, 40);
+          const ir::Problem problem =
+              ir::quantized_matmul(m, random.pick(1, 150), random.pick(1, 400),
+                                   {weight, ir::Scaling::group, group}, activation_group);
+          const ir::MatmulInputs inputs = testing::random_inputs(problem, random.engine());
+          const std::vector<float> expected = ir::reference(problem, inputs);
+          std::vector<ir::Kernel> kernels = {default_kernel(problem, target)};
+          EXPECT_TRUE(is_legal(kernels[0], target)) << target.name << print(kernels[0]);
+          for (const Recipe& recipe : recipes(problem)) {
+            listed.insert(print(recipe));
+            kernels.push_back(make_kernel(recipe, problem, target));
+            if (is_legal(kernels.back(), target)) executed.insert(print(recipe));
+          }
+          for (const ir::Kernel& kernel : kernels) {
+            SCOPED_TRACE(target.name + "\n" + print(kernel));
+            for (const Error& error : ir::verify(kernel)) FAIL() << error.text();
+            if (!is_legal(kernel, target)) continue;
+            const Expected<codegen::CompiledKernel> compiled = jit->compile(kernel);
+            ASSERT_TRUE(compiled) << compiled.error().text();
+            ASSERT_TRUE(testing::same_bits(testing::run_compiled(*compiled, kernel, inputs), expected));
+          }
+        }
+      }
+    }
+  }
+  EXPECT_EQ(executed, listed);
+  for (const char* recipe :
+       {"i8 dot", "i8 dot signed", "i4 dot", "i4 dot signed", "i8 tile dot4", "i4 tile mma_2x8x2"})
+    EXPECT_TRUE(listed.contains(recipe)) << recipe;
 }
 
 // Recipes that no problem with such groups lists are refused with a reason, and the others verify and

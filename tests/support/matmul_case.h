@@ -46,13 +46,14 @@ inline ir::MatmulInputs random_inputs(const ir::Problem& problem, std::mt19937& 
   if (problem.is_quantized()) {
     // Now and then everything is as large as it can be: sums that overflow somewhere would show.
     const int kind = uniform(0, 5);
-    const auto largest = static_cast<int>(highest(problem.w.element));
+    const auto largest = static_cast<int>(highest(problem.w.element)),
+               smallest = static_cast<int>(lowest(problem.w.element));
     for (int64_t i = 0; i < problem.n * problem.k; ++i)
       inputs.trits.push_back(static_cast<int8_t>(kind == 0   ? largest
-                                                 : kind == 1 ? -1
+                                                 : kind == 1 ? smallest
                                                  : problem.w.element == ir::Element::sign
                                                      ? 2 * uniform(0, 1) - 1
-                                                     : uniform(-1, largest)));
+                                                     : uniform(smallest, largest)));
     for (int64_t i = 0; i < problem.m * problem.k; ++i)
       inputs.quantized.push_back(
           static_cast<int8_t>(kind < 2 ? (i / problem.k % 2 ? 127 : -128) : uniform(-128, 127)));
@@ -169,9 +170,9 @@ class KernelCall {
     const ir::Problem& problem = kernel_.problem;
     if (problem.is_quantized()) {
       const ir::LayoutMap map(kernel_.weights, problem.n, problem.k);
-      ir::pack_trits(kernel_.weights, inputs.trits,
-                     {reinterpret_cast<uint8_t*>(start), static_cast<size_t>(map.size_in_bytes())}, problem.n,
-                     problem.k);
+      ir::pack_number_rows(kernel_.weights, inputs.trits,
+                           {reinterpret_cast<uint8_t*>(start), static_cast<size_t>(map.size_in_bytes())},
+                           problem.n, problem.k, 0, problem.n);
       return;
     }
     if (info(kernel_.weights.packing).bytes_per_group == 1) fill_dense<int8_t>(start, inputs);

@@ -216,6 +216,10 @@ class ProgramMaker {
         made.result = any(i8);
         made.operands = {any(i8), any(u8)};
         break;
+      case Op::flip_sign:
+        made.result = any(u8);
+        made.operands = {any(i8)};
+        break;
       case Op::low_byte:
       case Op::high_byte:
         made.result = any(made.op == Op::low_byte ? u8 : i8);

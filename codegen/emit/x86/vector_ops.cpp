@@ -66,6 +66,19 @@ Widths dot4_intrinsics(const targets::FeatureSet& features, bool both_signed) {
           wide ? llvm::Intrinsic::x86_avx512_vpdpbusd_512 : none};
 }
 
+// x + products of u8 y and i8 z that do not fit i16: those of even and of odd bytes apart, as i16 each.
+llvm::Value* dot4_by_words(llvm::IRBuilderBase& builder, ID words, const DotOperands& operands) {
+  llvm::Value* y = as_lanes(builder, operands.y, builder.getInt16Ty());
+  llvm::Value* z = as_lanes(builder, operands.z, builder.getInt16Ty());
+  llvm::Value* eight = llvm::ConstantInt::get(y->getType(), 8);
+  llvm::Value* even_y = builder.CreateAnd(y, llvm::ConstantInt::get(y->getType(), 0xff));
+  llvm::Value* odd_y = builder.CreateLShr(y, eight);
+  llvm::Value* even_z = builder.CreateAShr(builder.CreateShl(z, eight), eight);
+  llvm::Value* odd_z = builder.CreateAShr(z, eight);
+  llvm::Value* sum = builder.CreateAdd(operands.x, call(builder, words, {even_y, even_z}));
+  return builder.CreateAdd(sum, call(builder, words, {odd_y, odd_z}));
+}
+
 }  // namespace
 
 llvm::Value* shift_words_of_bytes(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t right) {
@@ -85,9 +98,10 @@ llvm::Value* dot4(llvm::IRBuilderBase& builder, const targets::Target& target, c
   }
   const ID bytes = of_width(byte_pairs(target.features), operands.y);
   const ID words = of_width(word_pairs(target.features), operands.y);
+  if (operands.y_is_signed || words == none) return nullptr;
   // Two products must not saturate.
-  if (operands.y_is_signed || bytes == none || words == none || 2 * operands.bound * 128 > 32767)
-    return nullptr;
+  if (2 * operands.bound * 128 > 32767) return dot4_by_words(builder, words, operands);
+  if (bytes == none) return nullptr;
   llvm::Value* pairs = call(builder, bytes, {operands.y, operands.z});
   llvm::Value* ones = llvm::ConstantInt::get(pairs->getType(), 1);
   return builder.CreateAdd(operands.x, call(builder, words, {pairs, ones}));

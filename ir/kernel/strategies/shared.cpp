@@ -23,14 +23,19 @@ void parse_widening(Lexer& in, Kernel& kernel) {
 
 void print_unpacking(std::vector<std::string>& parts, const Unpacking& unpacking) {
   parts.push_back(fmt::format("zero point {}", unpacking.zero_point));
-  if (unpacking.zero_point != 0) parts.push_back("correct -sum_k A");
+  if (unpacking.zero_point != 0)
+    parts.push_back(fmt::format("correct -{}sum_k A",
+                                unpacking.zero_point > 1 ? fmt::format("{} ", unpacking.zero_point) : ""));
   if (unpacking.unpack != Unpack::fields) parts.push_back(fmt::format("unpack {}", name(unpacking.unpack)));
 }
 
 void parse_zero_point(Lexer& in, Unpacking& unpacking) {
   in.expect_all("zero point");
   unpacking.zero_point = small_number(in, "a zero point");
-  if (unpacking.zero_point != 0) in.expect_all(", correct - sum_k A");
+  if (unpacking.zero_point == 0) return;
+  in.expect_all(", correct -");
+  in.accept(std::to_string(unpacking.zero_point));  // the factor, which may be left out
+  in.expect_all("sum_k A");
 }
 
 bool parse_unpack(Lexer& in, Unpacking& unpacking) {
@@ -54,9 +59,11 @@ void check_unpacking(Findings& findings, const Unpacking& unpacking) {
     findings.report(findings.locations.compute, std::move(message));
   };
   const PackingInfo& packing = info(findings.kernel.weights.packing);
-  if (unpacking.zero_point != 0 && unpacking.zero_point != 1) report("the zero point must be 0 or 1");
+  const int zero_point = code_zero_point(findings.kernel.problem.w.element);
+  if (unpacking.zero_point != 0 && unpacking.zero_point != zero_point)
+    report(fmt::format("the zero point must be 0 or {}", zero_point));
   if (widen_every_k(findings.kernel.compute) != 0 && unpacking.zero_point == 0)
-    report("partial sums in i16 need unsigned codes: zero point 1");
+    report(fmt::format("partial sums in i16 need unsigned codes: zero point {}", zero_point));
   if (!can_unpack(packing.packing, unpacking.unpack))
     report(fmt::format("{} cannot be unpacked by {}", packing.name, name(unpacking.unpack)));
 }

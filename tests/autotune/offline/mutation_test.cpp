@@ -106,6 +106,17 @@ int64_t largest_sum_shift(const ir::Body& body, const ir::Program& program) {
   return largest;
 }
 
+// The variable of the loop whose trips lie there; empty if there is none.
+std::string variable_of(const ir::Body& body, const int64_t* trips, const ir::Program& program) {
+  for (const ir::Statement& statement : body) {
+    const ir::Loop* loop = std::get_if<ir::Loop>(&statement);
+    if (!loop) continue;
+    if (&loop->trips == trips) return program.variables[static_cast<size_t>(loop->variable)];
+    if (const std::string inner = variable_of(loop->body, trips, program); !inner.empty()) return inner;
+  }
+  return {};
+}
+
 // What a change may do without being seen, and why.
 bool is_harmless(const ir::Program& program, const Place& place, int64_t before,
                  const std::vector<int64_t>& trips) {
@@ -117,7 +128,10 @@ bool is_harmless(const ir::Program& program, const Place& place, int64_t before,
   }
   // A loop of one iteration that runs again: its weights do not depend on it, and what it computes lies past
   // the outputs, in the part of C that is scratch.
-  if (place.part == Part::trips) return before == 1 && *place.number > before;
+  if (place.part == Part::trips && before == 1 && *place.number > before) return true;
+  // A loop over inputs that goes on: it multiplies weights of other outputs with the zeros past a row of A.
+  if (place.part == Part::trips)
+    return *place.number > before && variable_of(program.body, place.number, program).starts_with('k');
   const ir::Instruction& instruction = *place.instruction;
   // A prefetch has no effect but on time.
   if (instruction.op == ir::Op::prefetch) return true;

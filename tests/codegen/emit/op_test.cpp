@@ -115,6 +115,7 @@ std::vector<Case> cases_of(int lanes) {
     cases.push_back({{{"i32", 1}, {"i32_low", 1}}, "interleave_low {}, {}, 8", Element::i32});
     cases.push_back({{{"i32", 1}, {"i32_low", 1}}, "interleave_high {}, {}, 4", Element::i32});
   }
+  cases.push_back({{{"i8", 1}}, "flip_sign {}", Element::u8});
   for (const std::string from : {"i16", "i32"}) {
     cases.push_back({{{from, 1}}, "low_byte {}", Element::u8});
     cases.push_back({{{from == "i32" ? "i32_small" : from, 1}}, "high_byte {}", Element::i8});
