@@ -47,8 +47,9 @@ Expected<ir::Problem> problem_of(const AsmOptions& options) {
                                    ir::weights_of(*weight, options.scale_group.value_or(32)));
   if (problem.is_quantized() && options.scale_group)
     problem.w = {*weight, ir::Scaling::group, *options.scale_group, Element::f16};
-  if (problem.is_quantized() && options.activation_group)
-    problem.a = {Element::i8, ir::Scaling::group, *options.activation_group};
+  const bool whole = *weight == Element::i4 || *weight == Element::i8;
+  if ((problem.is_quantized() || whole) && options.activation_group)
+    problem = ir::quantized_matmul(problem.m, problem.n, problem.k, problem.w, *options.activation_group);
   return problem;
 }
 
@@ -132,8 +133,9 @@ void add_asm(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--scale-group", options->scale_group,
                       "Inputs that share a scale of W: 32 for i4 and i8; one scale for trit, sign and i2");
-  command->add_option("--activation-group", options->activation_group,
-                      "Inputs that share a scale of A, for trit, sign and i2; one a row if not given");
+  command->add_option(
+      "--activation-group", options->activation_group,
+      "Inputs that share a scale of A, which then is i8 for i4 and i8 too; one a row for the others");
   command->add_option(
       "--recipe", options->recipe,
       "How weights are packed and multiplied, such as \"g3b5 dot table\" (see targets --recipes); "

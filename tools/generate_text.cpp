@@ -56,6 +56,10 @@ void print_stats(const runtime::Session& loaded, const runtime::Generation& resu
   fmt::print(stderr, "memory   {:8.1f} MB at most, {:.1f} MB of packed weights\n",
              static_cast<double>(peak_memory()) / 1e6,
              static_cast<double>(engine.plan().packed_bytes()) / 1e6);
+  const uint32_t group = engine.model().hyperparameters.head_group;
+  fmt::print(stderr, "head     {}, {}\n", name_of(engine.model().head().type),
+             group != 0 ? fmt::format("activations i8 by groups of {}, exact sums a group", group)
+                        : std::string("activations f32, sums in order"));
   if (const Expected<runtime::Meetings> meetings = loaded.engine->meetings())
     fmt::print(stderr, "threads  {:8} times wait for each other to decode a token, {} times in a layer\n",
                meetings->step, meetings->layer);

@@ -66,8 +66,39 @@ void NormStep::run(const StepRun& run, size_t thread) const {
                                 output.row(i, thread));
 }
 
+// A scale for each group, da = max(|x|, 1e-5) / 127, and the sums that kernels ask for; zeros past the row's
+// end.
+void QuantizeStep::quantize_groups(const FloatOps& ops, int64_t row, size_t thread) const {
+  const auto copy = static_cast<int64_t>(thread);
+  const float* from = input.row(row, thread);
+  int8_t* to = output.data + copy * output.thread_stride + row * output.stride;
+  float* scales = output.scales + (copy * output.thread_rows + row) * output.scale_stride;
+  std::fill(to + output.width, to + output.stride, int8_t{0});
+  std::fill_n(scales, output.scale_stride, 0.0f);
+  for (int64_t first = 0; first < output.width; first += output.group) {
+    const auto size = static_cast<size_t>(std::min(output.group, output.width - first));
+    const int32_t bits = ops.max_magnitude_bits(from + first, size);
+    ops.quantize_range(from + first, quantize_scale(bits), size, to + first);
+    scales[first / output.group] = group_scale(bits);
+  }
+  for (const GroupSums& each : group_sums) {
+    int32_t* sums = each.sums + (copy * output.thread_rows + row) * each.stride;
+    std::fill_n(sums, each.stride, 0);
+    for (int64_t first = 0; first < output.width; first += each.group) {
+      int32_t sum = 0;
+      for (int64_t i = first; i < std::min(first + each.group, output.width); ++i) sum += to[i];
+      sums[first / each.group] = sum;
+    }
+  }
+}
+
 void QuantizeStep::run(const StepRun& run, size_t thread) const {
   const Range range = rows_of(sharing, run, thread);
+  if (output.group != 0) {
+    for (auto i = static_cast<int64_t>(range.begin); i < static_cast<int64_t>(range.end); ++i)
+      quantize_groups(run.ops.floats, i, thread);
+    return;
+  }
   const auto copy = static_cast<int64_t>(thread);
   int8_t* data = output.data + copy * output.thread_stride;
   float* scales = output.scales + copy * output.thread_rows;

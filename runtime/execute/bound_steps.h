@@ -28,7 +28,8 @@ struct FloatRows {
   }
 };
 
-// Rows of i8, each with an f32 scale and an i32 sum: one copy for all threads, or one for each.
+// Rows of i8, each with an f32 scale and an i32 sum, or with some for its groups of numbers: one copy for all
+// threads, or one for each.
 struct QuantizedRows {
   int8_t* data = nullptr;
   float* scales = nullptr;
@@ -37,6 +38,9 @@ struct QuantizedRows {
   int64_t thread_stride = 0;  // of data
   int64_t thread_rows = 0;    // of scales and sums
   int64_t width = 0;
+  int64_t group = 0;  // numbers that share a scale, which then is multiplied with; 0: a row, which divides
+  int64_t scale_stride = 1;  // scales from one row to the next
+  int64_t sum_stride = 1;    // sums from one row to the next
 };
 
 // Columns that several operations share out among the threads in the same way, so that a thread reads only
@@ -76,12 +80,21 @@ struct BoundPreparation {
   std::vector<ir::Arguments> arguments;
 };
 
+// Sums of groups of numbers, for kernels that sum up exactly group by group.
+struct GroupSums {
+  int64_t group = 0;
+  int32_t* sums = nullptr;  // [row][stride]
+  int64_t stride = 0;
+};
+
 struct QuantizeStep {
   Sharing sharing;
   FloatRows input;
   QuantizedRows output;
+  std::vector<GroupSums> group_sums;
   std::vector<BoundPreparation> preparations;
   void run(const StepRun& run, size_t thread) const;
+  void quantize_groups(const FloatOps& ops, int64_t row, size_t thread) const;
 };
 
 struct RopeStep {

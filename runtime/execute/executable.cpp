@@ -263,11 +263,12 @@ class Binder {
     const int value = operation.results[0];
     TERN_ASSIGN(const FloatRows input, floats(operation.operands[0]));
     TERN_ASSIGN(const QuantizedRows output, options_.memory.quantized(graph_, value));
-    QuantizeStep step{operation.sharing, input, output, {}};
+    QuantizeStep step{operation.sharing, input, output, {}, {}};
     std::vector<uint64_t> known;
     for (const Block& block : graph_.blocks) {
       for (const Operation& reader : block.operations) {
         if (reader.op != Op::matmul || reader.operands[0] != value) continue;
+        TERN_TRY(add_group_sums(value, kernel_of(reader).kernel->problem, step));
         for (const Preparation& preparation : kernel_of(reader).preparations) {
           if (std::ranges::find(known, preparation.key) != known.end()) continue;
           known.push_back(preparation.key);
@@ -277,6 +278,17 @@ class Binder {
       }
     }
     push(operation, std::move(step));
+    return {};
+  }
+
+  // The sums of groups that a reader of the value needs, unless another reader needed the same.
+  Status add_group_sums(int value, const ir::Problem& problem, QuantizeStep& step) {
+    const int64_t group = problem.sum_group();
+    if (group == 0 || std::ranges::find(step.group_sums, group, &GroupSums::group) != step.group_sums.end())
+      return {};
+    const int64_t stride = group_stride(problem, group);
+    TERN_ASSIGN(int32_t * sums, options_.memory.group_sums(graph_, value, group, stride));
+    step.group_sums.push_back({group, sums, stride});
     return {};
   }
 
@@ -320,6 +332,11 @@ class Binder {
     if (is_quantized(input)) {
       TERN_ASSIGN(const QuantizedRows quantized, options_.memory.quantized(graph_, input));
       TERN_ASSIGN(memory, memory_of_prepared(input, quantized, planned.preparations));
+      if (const int64_t group = planned.kernel->problem.sum_group(); group != 0) {
+        memory.quantized.sum_stride = group_stride(planned.kernel->problem, group);
+        TERN_ASSIGN(memory.quantized.sums,
+                    options_.memory.group_sums(graph_, input, group, memory.quantized.sum_stride));
+      }
     } else {
       TERN_ASSIGN(memory.dense, floats(input));
     }

@@ -18,7 +18,13 @@ std::vector<Product> products_of(const Model& model, const Graph& graph) {
         is_head |= operation.op == Op::select;
         if (operation.op != Op::matmul) continue;
         const int64_t layer = block.layers > 0 ? block.first_layer + i : -1;
-        Product product{layer, operation.weights, {}, operation.epilogue, operation.operands[0], is_head};
+        Product product{layer,
+                        operation.weights,
+                        {},
+                        operation.epilogue,
+                        operation.operands[0],
+                        graph.values[static_cast<size_t>(operation.operands[0])].type,
+                        is_head};
         for (const WeightRole role : operation.weights) product.parts.push_back(&model.matrix(role, layer));
         products.push_back(std::move(product));
       }
@@ -33,6 +39,8 @@ std::vector<Product> products_of(const Model& model) {
 
 ir::Problem problem_of(const Product& product, int64_t m) {
   ir::Problem problem = problem_of(*product.parts[0], m);
+  if (product.activations.group != 0)
+    problem = ir::quantized_matmul(m, problem.n, problem.k, problem.w, product.activations.group);
   if (product.parts.size() == 1) return problem;
   problem.n = 0;
   for (const Tensor* part : product.parts) problem.n += part->n;

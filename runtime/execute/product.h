@@ -19,7 +19,8 @@ struct Product {
   std::vector<WeightRole> roles;
   std::vector<const Tensor*> parts;  // of each role: matrices that are stacked, outputs after outputs
   ir::Epilogue epilogue = ir::Epilogue::plain;
-  int input = -1;  // the graph's value that is multiplied
+  int input = -1;         // the graph's value that is multiplied
+  ValueType activations;  // the type of that value
   bool is_head =
       false;  // whether only rows are multiplied whose logits are asked for, not all rows of a step
 };

@@ -30,9 +30,11 @@ ir::Arguments ProductMemory::arguments(const ir::Program& program, size_t thread
                 return bytes.data + copy * bytes.thread_stride + first.input * bytes.row_stride;
               }
               case ir::BufferRole::activation_sums:
-                return quantized.sums + copy * quantized.thread_rows + first.input;
+                return quantized.sums + (copy * quantized.thread_rows + first.input) * quantized.sum_stride;
+              case ir::BufferRole::activation_factors:
               case ir::BufferRole::activation_scales:
-                return quantized.scales + copy * quantized.thread_rows + first.input;
+                return quantized.scales +
+                       (copy * quantized.thread_rows + first.input) * quantized.scale_stride;
               case ir::BufferRole::weight_scales: return const_cast<float*>(packed->scale.data());
               case ir::BufferRole::residual:
               case ir::BufferRole::gate: return address(other, first.output, thread);
@@ -42,8 +44,7 @@ ir::Arguments ProductMemory::arguments(const ir::Program& program, size_t thread
               case ir::BufferRole::output_sums: return quantized_output.sums + first.output;
               case ir::BufferRole::output_scales: return quantized_output.scales + first.output;
               case ir::BufferRole::none:
-              case ir::BufferRole::partial_sums:
-              case ir::BufferRole::activation_factors: break;
+              case ir::BufferRole::partial_sums: break;
             }
             assert(false && "a kernel's parameters have roles");
             return nullptr;

@@ -17,7 +17,8 @@ const GraphBuffer& buffer_of(const Graph& graph, int value) {
 StepMemory::BufferKey StepMemory::key_of(const Graph& graph, int buffer) {
   const auto form = [&](int index) {
     const GraphBuffer& of = graph.buffers[static_cast<size_t>(index)];
-    return std::tuple(of.type.kind, ir::row_stride(of.type.width), of.per_thread, of.zero_padded);
+    return std::tuple(of.type.kind, ir::row_stride(of.type.width), of.type.group, of.per_thread,
+                      of.zero_padded);
   };
   int before = 0;
   for (int i = 0; i < buffer; ++i) before += form(i) == form(buffer);
@@ -47,9 +48,11 @@ Expected<QuantizedRows> StepMemory::quantized(const Graph& graph, int value) {
   const GraphBuffer& buffer = buffer_of(graph, value);
   const BufferKey key = key_of(graph, at.slot.buffer);
   const int64_t stride = ir::row_stride(buffer.type.width), rows = rows_of(buffer);
-  const int64_t all_rows = copies_of(buffer) * rows;
+  const int64_t all_rows = copies_of(buffer) * rows, group = at.type.group;
+  const int64_t scales_a_row = group != 0 ? ir::ceil_divide(stride, group) : 1;
   TERN_ASSIGN(std::byte * data, find({key, rows_part, 0}, all_rows * stride));
-  TERN_ASSIGN(std::byte * scales, find({key, scales_part, 0}, all_rows * int64_t{sizeof(float)}));
+  TERN_ASSIGN(std::byte * scales,
+              find({key, scales_part, 0}, all_rows * scales_a_row * int64_t{sizeof(float)}));
   TERN_ASSIGN(std::byte * sums, find({key, sums_part, 0}, all_rows * int64_t{sizeof(int32_t)}));
   return QuantizedRows{reinterpret_cast<int8_t*>(data),
                        reinterpret_cast<float*>(scales),
@@ -57,7 +60,18 @@ Expected<QuantizedRows> StepMemory::quantized(const Graph& graph, int value) {
                        stride,
                        buffer.per_thread ? rows * stride : 0,
                        buffer.per_thread ? rows : 0,
-                       at.type.width};
+                       at.type.width,
+                       group,
+                       scales_a_row};
+}
+
+Expected<int32_t*> StepMemory::group_sums(const Graph& graph, int value, int64_t group, int64_t stride) {
+  const GraphBuffer& buffer = buffer_of(graph, value);
+  const BufferKey key = key_of(graph, graph.values[static_cast<size_t>(value)].slot.buffer);
+  TERN_ASSIGN(std::byte * sums,
+              find({key, static_cast<uint64_t>(group), sums_part},
+                   copies_of(buffer) * rows_of(buffer) * stride * int64_t{sizeof(int32_t)}));
+  return reinterpret_cast<int32_t*>(sums);
 }
 
 Expected<PreparedBytes> StepMemory::prepared(const Graph& graph, int value, uint64_t key,

@@ -28,6 +28,8 @@ class StepMemory {
   // The memory of a value of a graph that has passed assign_buffers. Errors: not enough memory.
   Expected<FloatRows> floats(const Graph& graph, int value);
   Expected<QuantizedRows> quantized(const Graph& graph, int value);
+  // Sums of its groups of `group` numbers, `stride` a row.
+  Expected<int32_t*> group_sums(const Graph& graph, int value, int64_t group, int64_t stride);
   // The memory that a preparation writes to, as its parameter `parameter`, when it reads the quantised value
   // `value`. `key` is Preparation::key.
   Expected<PreparedBytes> prepared(const Graph& graph, int value, uint64_t key, const ir::Buffer& parameter);
@@ -36,7 +38,7 @@ class StepMemory {
   // A buffer: kind, stride of rows, per_thread, zero_padded, and how many buffers equal in these four come
   // before it in its graph. Key adds what of the buffer the memory holds: {0, 0} rows, {0, 1} scales, {0, 2}
   // sums, or {key of a preparation, role of its parameter}.
-  using BufferKey = std::tuple<ValueKind, int64_t, bool, bool, int>;
+  using BufferKey = std::tuple<ValueKind, int64_t, int64_t, bool, bool, int>;
   using Key = std::tuple<BufferKey, uint64_t, int>;
 
   static BufferKey key_of(const Graph& graph, int buffer);

@@ -117,7 +117,8 @@ class BufferAssigner {
       if (is_memory(first)) {
         const std::vector<int> together(operation.results.begin() + static_cast<std::ptrdiff_t>(i),
                                         operation.results.begin() + static_cast<std::ptrdiff_t>(end));
-        place_together(operation, together, {{first.kind, width}, per_thread, false}, index, group);
+        place_together(operation, together, {{first.kind, width, first.group}, per_thread, false}, index,
+                       group);
       }
       i = end;
     }
@@ -194,7 +195,8 @@ class BufferAssigner {
     for (size_t i = 0; i < graph_.buffers.size(); ++i) {
       const GraphBuffer& buffer = graph_.buffers[i];
       const Occupant& occupant = occupants_[i];
-      const bool fits = buffer.type.kind == wanted.type.kind && buffer.per_thread == wanted.per_thread &&
+      const bool fits = buffer.type.kind == wanted.type.kind && buffer.type.group == wanted.type.group &&
+                        buffer.per_thread == wanted.per_thread &&
                         ir::row_stride(buffer.type.width) == ir::row_stride(wanted.type.width);
       const bool is_free =
           wanted.per_thread ? occupant.life.last_operation < index : occupant.life.last_group < group;

@@ -8,6 +8,7 @@ bool fuse_one(Graph& graph, Block& block) {
   for (size_t i = 0; i < block.operations.size(); ++i) {
     const Operation quantize = block.operations[i];
     if (quantize.op != Op::quantize) continue;
+    if (graph.values[static_cast<size_t>(quantize.results[0])].type.group != 0) continue;
     const int index = giver_of(block, quantize.operands[0]);
     if (index < 0) continue;
     Operation& product = block.operations[static_cast<size_t>(index)];

@@ -33,6 +33,7 @@ namespace tern::runtime {
 struct ValueType {
   ValueKind kind = ValueKind::f32;
   int64_t width = 0;  // numbers a row
+  int64_t group = 0;  // of i8: consecutive numbers that share a scale; 0: all of a row do
   bool operator==(const ValueType&) const = default;
 };
 

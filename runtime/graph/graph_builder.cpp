@@ -63,8 +63,10 @@ int GraphBuilder::rms_norm(std::string_view name, int input, WeightRole weights)
   return add(std::move(norm), name, ValueKind::f32, width_of(input));
 }
 
-int GraphBuilder::quantize(std::string_view name, int input) {
-  return add({.op = Op::quantize, .operands = {input}}, name, ValueKind::i8, width_of(input));
+int GraphBuilder::quantize(std::string_view name, int input, int64_t group) {
+  const int result = add({.op = Op::quantize, .operands = {input}}, name, ValueKind::i8, width_of(input));
+  graph_.values[static_cast<size_t>(result)].type.group = group;
+  return result;
 }
 
 int GraphBuilder::matmul(std::string_view name, int input, WeightRole weights, int64_t outputs) {
@@ -100,7 +102,8 @@ Graph GraphBuilder::finish() {
   graph_.blocks.emplace_back();
   const int selected =
       add({.op = Op::select, .operands = {hidden_}}, "selected", ValueKind::f32, width_of(hidden_));
-  const int normed = rms_norm("output_norm", selected, WeightRole::output_norm);
+  int normed = rms_norm("output_norm", selected, WeightRole::output_norm);
+  if (shape_.head_group != 0) normed = quantize("head_in", normed, shape_.head_group);
   graph_.logits = matmul("logits", normed, WeightRole::output, shape_.vocabulary_size);
   return std::move(graph_);
 }

@@ -36,7 +36,8 @@ class GraphBuilder {
 
   // Operations. The result's name is `name`, or that with a number if it is taken.
   int rms_norm(std::string_view name, int input, WeightRole weights);
-  int quantize(std::string_view name, int input);
+  // By row, or by group of this many numbers.
+  int quantize(std::string_view name, int input, int64_t group = 0);
   int matmul(std::string_view name, int input, WeightRole weights, int64_t outputs);
   int rope(std::string_view name, int input, int64_t heads);
   int attention(std::string_view name, int query, int key, int value);

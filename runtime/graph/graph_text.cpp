@@ -153,6 +153,7 @@ class Parser {
     type.kind = static_cast<ValueKind>(one_of(value_kinds, "a type of value"));
     in_.expect("[");
     type.width = in_.integer("a width");
+    if (in_.accept("by")) type.group = in_.integer("the numbers of a group");
     in_.expect("]");
     return type;
   }
@@ -320,6 +321,7 @@ class Parser {
 }  // namespace
 
 std::string print(const ValueType& type) {
+  if (type.group != 0) return fmt::format("{}[{} by {}]", name(type.kind), type.width, type.group);
   return fmt::format("{}[{}]", name(type.kind), type.width);
 }
 

@@ -38,6 +38,9 @@ struct Hyperparameters {
   RopeStyle rope_style = RopeStyle::neox;
   bool sub_norms = false;
   bool tied_head = false;  // logits come from token_embedding; there is no output matrix
+  // Activations of the head that share a scale once they are quantised to i8: products with the whole numbers
+  // of the head are then summed exactly. 0: they stay f32, and sums are f32 in the order of the inputs.
+  uint32_t head_group = 0;
 
   uint64_t query_length() const { return uint64_t{head_count} * head_dimension; }
   uint64_t key_value_length() const { return uint64_t{head_count_kv} * head_dimension; }

@@ -12,7 +12,7 @@ namespace tern::runtime {
 // What a value holds, for each row (a token):
 enum class ValueKind : uint8_t {
   f32,       // `width` numbers
-  i8,        // `width` numbers from -127 to 127, with an f32 scale and an i32 sum a row
+  i8,        // `width` numbers from -127 to 127, with an f32 scale a row or a group of numbers
   pages,     // no row, but the keys and values of a layer, each `width` numbers a position, of each sequence
   partials,  // of attention: a result for each block of positions, which `combine` makes `width` numbers of
 };
@@ -135,7 +135,7 @@ inline constexpr std::array<OpInfo, 12> operations = {{
      detail::i8,
      0,
      detail::by_row,
-     "x * s rounded half to even, s = 127 / max(|x|, 1e-5)"},
+     "x * s rounded half to even, s = 127 / max(|x|, 1e-5), the maximum over the row or the group"},
     {Op::matmul,
      "matmul",
      {detail::whole(detail::i8 | detail::f32), detail::own(detail::f32)},

@@ -61,6 +61,9 @@ class Verifier {
     given_[index] = known_[index] = true;
     if (type(value).width < 1 || type(value).width > widest)
       complain(fmt::format("%{} has a width of {}", at(value).name, type(value).width));
+    const int64_t group = type(value).group;
+    if (group < 0 || group > type(value).width || (group != 0 && type(value).kind != ValueKind::i8))
+      complain(fmt::format("%{} has groups of {}", at(value).name, group));
     const Slot& slot = at(value).slot;
     if (slot.buffer < 0) return;
     const bool fits =
@@ -255,6 +258,8 @@ class Verifier {
     for (size_t i = 0; i < products; ++i) {
       if (type(operation.results[i]).kind != ValueKind::f32) complain("only the last result may be i8");
     }
+    if (quantizes && type(operation.results.back()).group != 0)
+      complain("a product quantises whole rows, not groups");
     const bool more = quantizes || operation.epilogue != ir::Epilogue::plain;
     if (more && products != 1) complain("only a product of one matrix has an epilogue or quantises its rows");
     if ((more || products > 1) && !exact) complain("only a product of i8 does more than its sums");

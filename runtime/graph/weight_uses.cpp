@@ -16,7 +16,7 @@ WeightUse use_of(const Graph& graph, const Operation& operation, int64_t layer) 
   if (operation.op == Op::rms_norm) use.n = 1;
   if (operation.op == Op::matmul) {
     const ValueType input = type(operation.operands[0]);
-    use.is_exact = input.kind == ValueKind::i8;
+    use.is_exact = input.kind == ValueKind::i8 && input.group == 0;
     use.n = width;
     use.k = input.width;
   }

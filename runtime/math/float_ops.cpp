@@ -186,6 +186,13 @@ float quantize_scale(int32_t max_bits) {
   return 127.0f / (largest > 1e-5f ? largest : 1e-5f);
 }
 
+float group_scale(int32_t max_bits) {
+  if (max_bits >= std::bit_cast<int32_t>(std::numeric_limits<float>::infinity()))
+    return std::numeric_limits<float>::quiet_NaN();
+  const float largest = std::bit_cast<float>(max_bits);
+  return (largest > 1e-5f ? largest : 1e-5f) / 127.0f;
+}
+
 void FloatOps::rms_norm_row(const float* x, const float* weight, float epsilon, size_t size,
                             float* out) const {
   SumTree tree;

@@ -49,6 +49,10 @@ float rms_norm_factor(float sum_of_squares, size_t size, float epsilon);
 // max_magnitude_bits of the whole row.
 float quantize_scale(int32_t max_bits);
 
+// What a group of quantised numbers is multiplied with: max(max |x[i]|, 1e-5) / 127, or NaN as above.
+// `max_bits` is max_magnitude_bits of the group.
+float group_scale(int32_t max_bits);
+
 // The functions for one set of vector instructions: float_ops() chooses it.
 struct FloatOps {
   const char* instructions;  // their name, such as "AVX2"

@@ -17,7 +17,8 @@
 namespace tern::runtime {
 namespace {
 
-constexpr float max_scale = 1e6f;  // of a weight; trained models stay below 10
+constexpr uint32_t head_activation_group = 32;  // as llama.cpp's Q8_0 activations
+constexpr float max_scale = 1e6f;               // of a weight; trained models stay below 10
 
 // Looks tensors up in the file by name; the first fault stays.
 class Loader {
@@ -38,6 +39,7 @@ class Loader {
   Tensor ternary(const std::string& prefix, uint64_t n, uint64_t k);
   float ternary_scale(const GgufTensor& tensor, const std::string& prefix);
   void load_weights(const WeightUse& use);
+  uint32_t head_group() const;
   void refuse_unused();
   void check_all();
 
@@ -176,8 +178,17 @@ void Loader::check_all() {
   for (const Weights& layer : model_.layers) check(layer);
 }
 
+// Sums of exact products need a head of whole numbers.
+uint32_t Loader::head_group() const {
+  const GgufTensor* head =
+      model_.file.find_tensor(model_.hyperparameters.tied_head ? "token_embd.weight" : "output.weight");
+  const bool whole = head && info(head->type).has_rows() && info(head->type).weights.group != 0;
+  return whole && !options_.exact_head ? head_activation_group : 0;
+}
+
 Expected<Model> Loader::run() {
   TERN_ASSIGN(model_.hyperparameters, read_hyperparameters(model_.file));
+  model_.hyperparameters.head_group = head_group();
   const Hyperparameters& h = model_.hyperparameters;
   TERN_ASSIGN(model_.vocabulary, read_vocabulary(model_.file, h.vocabulary_size));
   model_.layers.resize(h.block_count);

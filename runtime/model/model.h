@@ -66,6 +66,9 @@ std::vector<const Tensor*> matrices(const Model& model);
 struct LoadOptions {
   // Nothing in a file tells which order its I2_S codes have; nearly all have blocks of 128.
   I2sOrder i2s_order = I2sOrder::blocks_of_128;
+  // Whether the head multiplies f32 activations in the order of its inputs, also where its weights are whole
+  // numbers with a scale for each group, as of Q8_0 and Q6_K.
+  bool exact_head = false;
   // Whether to run check_values on every matrix, which reads the whole file. Where it is off, the caller
   // runs it before a matrix is used, say while packing in parallel.
   bool check_values = true;

@@ -20,6 +20,8 @@ void add_model_options(CLI::App& command, ModelFlags& flags, bool with_threads) 
   command.add_option("--i2s-order", flags.i2s_order, "Block size of I2_S weights, which files do not state")
       ->check(CLI::IsMember({"128", "64"}))
       ->capture_default_str();
+  command.add_flag("--exact-head", flags.exact_head,
+                   "Multiply a Q8_0 or Q6_K head with f32 activations, in order, not with quantised ones");
   command.add_option("--pre", flags.pre_tokenizer, "Pre-tokenizer to use instead of the file's");
 }
 
@@ -30,6 +32,7 @@ runtime::ModelOptions model_options(const ModelFlags& flags, kernels::RowBuckets
   options.kv_element = flags.kv == "f16" ? runtime::CacheElement::f16 : runtime::CacheElement::f32;
   options.i2s_order =
       flags.i2s_order == "128" ? runtime::I2sOrder::blocks_of_128 : runtime::I2sOrder::blocks_of_64;
+  options.exact_head = flags.exact_head;
   options.pre_tokenizer = flags.pre_tokenizer;
   return options;
 }

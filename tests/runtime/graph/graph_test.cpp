@@ -20,8 +20,14 @@ Hyperparameters without_sub_norms() {
   return shape;
 }
 
+Hyperparameters with_quantized_head() {
+  Hyperparameters shape = shape_2b4t();
+  shape.head_group = 32;
+  return shape;
+}
+
 std::vector<Hyperparameters> shapes() {
-  return {shape_2b4t(), shape_large(), without_sub_norms()};
+  return {shape_2b4t(), shape_large(), without_sub_norms(), with_quantized_head()};
 }
 
 TEST(Graph, ParsesWhatItPrintsAtEveryStage) {
@@ -38,6 +44,12 @@ TEST(Graph, ParsesWhatItPrintsAtEveryStage) {
       });
     }
   }
+}
+
+TEST(Graph, AQuantisedHeadSaysSo) {
+  const std::string text = print(build_graph(with_quantized_head()));
+  EXPECT_THAT(text, HasSubstr("%head_in = quantize %output_norm : i8[2560 by 32]\n"));
+  EXPECT_THAT(text, HasSubstr("%logits = matmul %head_in { weights output }"));
 }
 
 // Values are numbered by where they stand in a text, so a graph that was built comes back as it was.
