@@ -16,10 +16,11 @@ struct Tiling {
   bool unrolls_rows = true;     // whether that tile's steps of k are laid out, a block at a time
 };
 
-// Where four products of bytes are added to i32 at once.
+// Whether the target adds four products of bytes to an i32 lane with one instruction, on vectors of `bits`
+// bits.
 bool has_dot4(const targets::Target& target, int64_t bits);
 
-// For sums in i32 lanes, with or without a second register of sums in i16 for each.
+// Tiles whose sums are in i32 lanes alone, and tiles that have a second register of i16 sums for each.
 Tiling dot4_tiling(const targets::Target& target);
 Tiling widening_tiling(const targets::Target& target);
 

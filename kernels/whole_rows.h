@@ -1,4 +1,5 @@
-// From a kernel that shares rows of C out to one that ends them, and quantises them for the next product.
+// From a kernel whose calls may compute parts of rows of C to one that computes whole rows and quantises them
+// for the next product.
 #pragma once
 
 #include "ir/kernel/kernel.h"

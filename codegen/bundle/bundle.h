@@ -26,8 +26,9 @@ struct Bundle {
   std::vector<BundleTarget> targets;
 };
 
-// Puts the targets in order (wider vectors first, then more features), and gives those of no architecture in
-// particular that of the others. Fails where architectures differ, or two targets have one name.
+// Puts the targets in order (wider vectors first, then more features). A target of no architecture in
+// particular gets the architecture of the others. Fails where architectures differ, or two targets have one
+// name.
 Status arrange_targets(Bundle& bundle);
 
 // An object file, named as an archive's member.

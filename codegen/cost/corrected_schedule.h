@@ -10,7 +10,8 @@
 
 namespace tern::codegen {
 
-// Gives instructions the costs of others, and corrects what no other has.
+// Gives an instruction whose cost is wrong in LLVM's model the cost of another instruction that is right, and
+// corrects latencies that no instruction of the model has.
 class CorrectedSchedule : public llvm::mca::InstrumentManager {
  public:
   // `model`: the processor that the model was written for; `processor`: the one that it stands for.
@@ -20,7 +21,7 @@ class CorrectedSchedule : public llvm::mca::InstrumentManager {
   unsigned getSchedClassID(const llvm::MCInstrInfo& instructions, const llvm::MCInst& instruction,
                            const llvm::SmallVector<llvm::mca::Instrument*>& instruments) const override;
 
-  // When an instruction's result is there. `made` is what LLVM made of it.
+  // Corrects the latency of an instruction. `made` is LLVM's description of it.
   void correct(const llvm::MCInst& instruction, llvm::mca::Instruction& made) const;
 
   // Micro-operations that the processor starts in a cycle; 0: as the model says.
@@ -28,7 +29,7 @@ class CorrectedSchedule : public llvm::mca::InstrumentManager {
 
  private:
   bool is_zen5_;
-  std::map<unsigned, unsigned> stand_ins_;  // opcodes
+  std::map<unsigned, unsigned> stand_ins_;  // by opcode, the opcode whose cost it has
 };
 
 // What is known of the difference between model and processor, in words, whether it is put right or not.

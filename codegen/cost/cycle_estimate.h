@@ -74,7 +74,7 @@ class CycleModel {
 // For a single program: CycleModel::make(target) and estimate(program).
 Expected<CycleEstimate> estimate_cycles(const ir::Program& program, const targets::Target& target);
 
-// Lines for a person; `weights` are those of one call.
+// Lines for a person; `weights` is the number of weights that one call multiplies.
 std::string print(const CycleEstimate& estimate, double weights);
 
 }  // namespace tern::codegen

@@ -58,14 +58,14 @@ class Emitter {
   llvm::Value* dot(const ir::Instruction& instruction);
   llvm::Value* dot4(const DotOperands& operands);
 
-  // x86 shifts words, not bytes, and has to mask the neighbours' bits away. Where only some bits of a byte
-  // are looked at after that, the value without the mask does.
+  // x86 shifts words, not bytes, so that a shift of bytes needs a mask against bits of the neighbouring byte.
+  // An operation that reads only bits which the shift alone gets right takes the value before the mask.
   struct Unmasked {
     llvm::Value* value;
-    uint8_t valid;  // the bits that are right
+    uint8_t valid;  // the bits that are right without the mask
   };
   void remember(const ir::RegisterUse& use, llvm::Value* value, uint8_t valid);
-  // The register's value, of which only `bits` will be looked at.
+  // The register's value, of which the caller reads only `bits`.
   Unmasked read_bits(const ir::RegisterUse& use, uint8_t bits);
   llvm::Value* bit_and(const ir::Instruction& instruction);
   llvm::Value* bit_select(const ir::Instruction& instruction);
@@ -78,27 +78,28 @@ class Emitter {
   llvm::Value* byte_of(llvm::Value* value, int64_t shift, llvm::Type* type);
   llvm::Value* add_pairs(llvm::Value* x, llvm::Value* y);
 
-  // What is known of a register of AArch64's between two borders of loops.
+  // Names a register for what is known of it (AArch64) until the next loop begins or ends.
   using RegisterKey = std::pair<int, int64_t>;
   static RegisterKey key_of(const ir::RegisterUse& use) { return {use.array, use.index.constant}; }
-  // Adds to a register what waits to be.
+  // Adds the pending dot products of a register to it.
   void finish_pending(RegisterKey key);
   void end_straight_line();
-  // Instructions take one lane of a vector for all. So groups of 32 bits are read by the aligned 16 bytes
-  // around them, which neighbouring groups then share. No block where these may reach past the buffer.
+  // AArch64's dot products can multiply all lanes with one lane of a vector. So a splat of four bytes loads
+  // the aligned 16 bytes around them, which the splats of its neighbours share. No block where these 16 bytes
+  // may reach past the buffer.
   LaneOfBlock lane_of_block(const ir::Instruction& instruction);
   llvm::Value* arm_splat(const ir::Instruction& instruction);
   DotOperands arm_operands(const ir::Instruction& instruction);
-  // True if this dot4 now waits with others to be added to its register.
+  // Makes a dot4 pending, if products of its operands can be; false if it cannot.
   bool waits(const ir::Instruction& instruction);
-  // Bytes of the two operands side by side are i16.
+  // Interleaves the low and the high bytes: side by side they are i16.
   llvm::Value* arm_bytes_to_i16(const ir::Instruction& instruction);
   llvm::Value* arm_value(const ir::Instruction& instruction);
-  // True if AArch64 has a way of its own for the instruction.
+  // Emits an instruction in AArch64's own way; false if it has none.
   bool emit_arm(const ir::Instruction& instruction);
 
   int tile(const ir::RegisterUse& use) const;
-  // True if the instruction was one of tiles.
+  // Emits an instruction on tiles; false if it is none.
   bool emit_tile(const ir::Instruction& instruction);
 
   const ir::Program& program_;
@@ -110,7 +111,7 @@ class Emitter {
   std::vector<std::vector<llvm::AllocaInst*>> registers_;
   std::vector<llvm::Value*> variables_;
   std::map<RegisterKey, LaneOfBlock> lanes_;        // registers that repeat a lane
-  std::map<RegisterKey, arm::PendingDot> pending_;  // what registers have yet to be given
+  std::map<RegisterKey, arm::PendingDot> pending_;  // dot products not yet added to a register
   int parallel_seen_ = 0;
   std::map<llvm::AllocaInst*, Unmasked> unmasked_;  // within a body
   std::pair<llvm::AllocaInst*, Unmasked> unmasked_to_be_ = {};

@@ -116,7 +116,8 @@ llvm::Value* dot2(llvm::IRBuilderBase& builder, const DotOperands& operands) {
 
 llvm::Value* add_pairs(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y) {
   llvm::Value* wide = extended(builder, y, true, builder.getInt32Ty());
-  return builder.CreateAdd(builder.CreateAdd(x, strided_lanes(builder, wide, 0, 2)), strided_lanes(builder, wide, 1, 2));
+  return builder.CreateAdd(builder.CreateAdd(x, strided_lanes(builder, wide, 0, 2)),
+                           strided_lanes(builder, wide, 1, 2));
 }
 
 llvm::Value* dot8(llvm::IRBuilderBase& builder, const DotOperands& operands) {

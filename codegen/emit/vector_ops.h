@@ -11,7 +11,8 @@
 
 namespace tern::codegen {
 
-// A vector may repeat one lane of a block of four, <4 x i32>. A null block: it is not known to.
+// A vector all of whose i32 lanes are lane number `lane` of `block`, <4 x i32>; a null block if that is not
+// known of the vector.
 struct LaneOfBlock {
   llvm::Value* block = nullptr;
   int lane = 0;
@@ -24,10 +25,10 @@ struct DotOperands {
   llvm::Value* z;
   bool y_is_signed;
   int64_t bound;          // of |y|, for dot4
-  LaneOfBlock z_repeats;  // how z came about
+  LaneOfBlock z_repeats;  // if z repeats a lane of a block
 };
 
-// Lanes first, first + step, ... of a vector; a vector's lanes again and again up to a number of them.
+// Lanes first, first + step, ... of a vector; and a vector's lanes repeated until there are `lanes` of them.
 llvm::Value* strided_lanes(llvm::IRBuilderBase& builder, llvm::Value* vector, int first, int step);
 llvm::Value* repeated(llvm::IRBuilderBase& builder, llvm::Value* vector, unsigned lanes);
 unsigned lane_count(llvm::Value* vector);
@@ -54,10 +55,10 @@ llvm::Value* apply_sign(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Valu
 llvm::Value* multiply_low(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t factor);
 llvm::Value* multiply_high(llvm::IRBuilderBase& builder, llvm::Value* bytes, int64_t factor);
 llvm::Value* absmax(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y);
-// Of all lanes of a vector, in every lane of `type`.
+// The largest magnitude, and the sum, of all lanes of a vector, in every lane of `type`.
 llvm::Value* absmax_across(llvm::IRBuilderBase& builder, llvm::Value* vector, llvm::Type* type);
 llvm::Value* add_across(llvm::IRBuilderBase& builder, llvm::Value* vector, llvm::Type* type);
-// <L x float> to integers of `type`; `bound` is 2^22 at most.
+// round_clamp of <L x float> to integers of `type`; `bound` is at most 2^22.
 llvm::Value* round_clamp(llvm::IRBuilderBase& builder, llvm::Value* vector, int64_t bound, llvm::Type* type);
 // <L x i16>, the bits of f16, to <L x float>, by integer operations and one multiplication.
 llvm::Value* f16_to_f32(llvm::IRBuilderBase& builder, llvm::Value* bits);
@@ -90,8 +91,9 @@ llvm::Value* interleave(llvm::IRBuilderBase& builder, const targets::Target& tar
 llvm::Value* add_where(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y, llvm::Value* mask,
                        bool subtract);
 
-// Several dot4 in a row that add to the same register, where NEON has no dot product of bytes: smlal adds up
-// products in 16 bits, and as long as 16 bits hold them the neighbours are summed once, not for each dot4.
+// Consecutive dot4 operations that add to the same register, where NEON has no dot product of bytes. smlal
+// accumulates products in i16 lanes; neighbouring lanes are added to i32 only when the next products could
+// overflow i16, or when the register is read.
 class PendingDot {
  public:
   // True if 16 bits are sure to hold the sum with these products too, and the target has nothing better.

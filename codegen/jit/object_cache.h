@@ -19,8 +19,7 @@ class ObjectCache {
 
   // Opens the folder, making it if need be. Fails, naming the folder, if it cannot be made, read or written,
   // or belongs to or is open to somebody else.
-  static Expected<ObjectCache> open(std::filesystem::path folder,
-                                    int64_t max_size = default_max_size);
+  static Expected<ObjectCache> open(std::filesystem::path folder, int64_t max_size = default_max_size);
 
   // $TERN_CACHE, else $XDG_CACHE_HOME/tern, else ~/.cache/tern.
   static std::filesystem::path default_folder();

@@ -38,8 +38,8 @@ bool is_pattern(const std::string& path) {
   return path.find("NAME") != std::string::npos || path.find("FLOOR") != std::string::npos;
 }
 
-// Whether a file, or a folder with a file in it, has this path. git keeps no folders: an empty one stands in the
-// working tree where its files were moved away, and in no clone.
+// Whether a file, or a folder with a file in it, has this path. git keeps no folders: an empty one stands in
+// the working tree where its files were moved away, and in no clone.
 bool is_in_the_tree(const fs::path& path) {
   if (!fs::is_directory(path)) return fs::exists(path);
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {

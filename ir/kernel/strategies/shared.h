@@ -13,7 +13,8 @@ void print_widening(std::vector<std::string>& parts, const Kernel& kernel);
 // Reads that part and sets the knob.
 void parse_widening(Lexer& in, Kernel& kernel);
 
-// "zero point 1, correct -sum_k A" (or "zero point 8, correct -8 sum_k A"), then "unpack table" unless it is by fields.
+// "zero point 1, correct -sum_k A" (or "zero point 8, correct -8 sum_k A"), then "unpack table" unless it is
+// by fields.
 void print_unpacking(std::vector<std::string>& parts, const Unpacking& unpacking);
 // Reads the zero point, which comes first.
 void parse_zero_point(Lexer& in, Unpacking& unpacking);

@@ -172,7 +172,8 @@ TEST(VerifyProgram, Types) {
       {"pair = dot2 pair, code, byte", "sum[0] = dot2 sum[0], code, byte",
        "line 26:7: `sum[0] = dot2 sum[0], code, byte`: the accumulator must be i32 for dot4, i16 for dot2"},
       {"add_pairs sum[0], pair", "add_pairs sum[0], sum[1]",
-       "line 28:5: `sum[0] = add_pairs sum[0], sum[1]`: add_pairs adds pairs of i16 lanes to half as many i32 lanes"},
+       "line 28:5: `sum[0] = add_pairs sum[0], sum[1]`: add_pairs adds pairs of i16 lanes to half as many "
+       "i32 lanes"},
   });
 }
 

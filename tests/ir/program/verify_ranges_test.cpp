@@ -180,7 +180,8 @@ TEST(VerifyRanges, EachOperation) {
   EXPECT_THAT(verdict("j = add_pairs i, h"), IsEmpty());
   EXPECT_THAT(
       verdict("j = constant 2147483647 i = add_pairs j, h"),
-      ElementsAre("line 21:3: `i = add_pairs j, h` may overflow i32: its values reach 2147418111..2147549181"));
+      ElementsAre(
+          "line 21:3: `i = add_pairs j, h` may overflow i32: its values reach 2147418111..2147549181"));
   EXPECT_THAT(verdict("c = splat B[0], 4 c = add c, b"), ::testing::SizeIs(1));
   EXPECT_THAT(verdict("j = constant 536870911 i = add_across j"), IsEmpty());
   EXPECT_THAT(verdict("j = constant -536870913 i = add_across j"),
