@@ -1,7 +1,8 @@
-// tern bench: how fast a model runs, beside how fast memory lets it.
+// tern bench: how fast a model, or products of one matrix shape, run beside what the machine allows.
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -10,11 +11,15 @@
 #include "base/counter_random.h"
 #include "runtime/execute/bandwidth.h"
 #include "runtime/model/model_cost.h"
-#include "tools/bench_profile.h"
+#include "runtime/session/machine_threads.h"
+#include "tools/bench/profile_text.h"
+#include "tools/bench/shape_bench.h"
+#include "tools/bench/shape_bench_text.h"
 #include "tools/commands.h"
 #include "tools/options/engine_options.h"
 #include "tools/options/output_file.h"
 #include "tools/options/process.h"
+#include "tools/tune/tune_setup.h"
 
 namespace tern::tools {
 namespace {
@@ -26,6 +31,10 @@ struct BenchFlags {
   size_t repetitions = 3;
   bool profile = false;
   std::string output = "md";
+  // Of products of matrices, instead of a model.
+  std::vector<std::string> shapes, weights = {"tuned"};
+  std::vector<int64_t> rows = {1, 2, 4, 8, 16, 32, 64, 128, 256};
+  int rounds = 20;
 };
 
 struct Result {
@@ -155,11 +164,46 @@ std::string print_markdown(const std::vector<Result>& results, const std::string
   return text;
 }
 
+Expected<int> bench_matrices(const BenchFlags& flags) {
+  constexpr int64_t max_rows = 4096;
+  ShapeBenchOptions options;
+  for (const std::string& text : flags.shapes) {
+    const Expected<ir::Problem> shape = parse_shape(text);
+    if (!shape) return Error{fmt::format("-s: {}", shape.error().message), {}};
+    options.shapes.push_back(*shape);
+  }
+  options.rows = flags.rows;
+  if (std::ranges::any_of(flags.rows, [](int64_t rows) { return rows < 1 || rows > max_rows; }))
+    return Error{fmt::format("--rows: numbers of rows must be between 1 and {}", max_rows), {}};
+  TERN_ASSIGN(options.weights, parse_bench_weights(flags.weights));
+  options.threads = flags.threads;
+  if (options.threads.empty()) options.threads = {runtime::default_threads()};
+  options.rounds = flags.rounds;
+  options.target = flags.engine.target;
+  options.records = flags.engine.records;
+  catch_interrupts();
+  const bool show_progress = isatty(STDERR_FILENO) != 0;
+  const auto progress = [&](const ir::Problem& problem, size_t threads) {
+    if (!show_progress) return;
+    fmt::print(stderr, "\r\x1b[K{} x {}, {} rows on {} threads ...", problem.n, problem.k, problem.m,
+               threads);
+    std::fflush(stderr);
+  };
+  const Expected<std::vector<ShapeMeasurement>> all = bench_shapes(options, {progress, interrupted});
+  if (show_progress) fmt::print(stderr, "\r\x1b[K");
+  if (!all) return all.error();
+  const int written = write_output("", flags.output == "json"  ? shape_bench_json(*all, options.target)
+                                       : flags.output == "csv" ? shape_bench_csv(*all)
+                                                               : shape_bench_markdown(*all, options.target));
+  return interrupted() ? exit_interrupted : written;
+}
+
 Expected<int> bench(BenchFlags flags) {
   for (size_t threads : flags.threads) {
     if (threads < 1 || threads > 1024) return Error{"-t: threads must be between 1 and 1024", {}};
     flags.engine.threads = std::max(flags.engine.threads, threads);
   }
+  if (!flags.shapes.empty()) return bench_matrices(flags);
   if (flags.profile && flags.output == "csv")
     return Error{"--profile: its tables are in md and json, not in csv", {}};
   if (flags.repetitions < 1) return Error{"-r: at least one run is needed", {}};
@@ -198,23 +242,58 @@ Expected<int> bench(BenchFlags flags) {
 
 void add_bench(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<BenchFlags>();
-  CLI::App* command = app.add_subcommand("bench", "Measure prefill (pp) and decoding (tg) speed");
+  CLI::App* command = app.add_subcommand(
+      "bench", "Measure prefill (pp) and decoding (tg) speed, or products of a matrix shape");
   add_engine_options(*command, flags->engine, false);
-  command->add_option("-p,--prompt", flags->prompts, "Tokens to prefill; several with commas; 0: none")
-      ->delimiter(',')
-      ->capture_default_str();
-  command->add_option("-n,--generate", flags->generates, "Tokens to decode; several with commas; 0: none")
-      ->delimiter(',')
-      ->capture_default_str();
+  CLI::Option* const prompts =
+      command->add_option("-p,--prompt", flags->prompts, "Tokens to prefill; several with commas; 0: none")
+          ->delimiter(',')
+          ->capture_default_str();
+  CLI::Option* const generates =
+      command->add_option("-n,--generate", flags->generates, "Tokens to decode; several with commas; 0: none")
+          ->delimiter(',')
+          ->capture_default_str();
   command
       ->add_option("-t,--threads", flags->threads,
                    "Threads; several with commas (default: as tuned, else one a core)")
       ->delimiter(',');
-  command->add_option("-d,--depth", flags->depth, "Tokens in the sequence before each run")
-      ->capture_default_str();
-  command->add_option("-r,--repetitions", flags->repetitions, "Runs of each test")->capture_default_str();
-  command->add_flag("--profile", flags->profile,
-                    "Show what each step costs a token, and how long threads wait for each other");
+  CLI::Option* const depth =
+      command->add_option("-d,--depth", flags->depth, "Tokens in the sequence before each run")
+          ->capture_default_str();
+  CLI::Option* const repetitions =
+      command->add_option("-r,--repetitions", flags->repetitions, "Runs of each test")->capture_default_str();
+  CLI::Option* const shapes =
+      command
+          ->add_option("-s,--shape", flags->shapes,
+                       "Instead of a model, products of weights of this shape, outputs by inputs, such as "
+                       "2560x6912; several with commas")
+          ->delimiter(',')
+          ->excludes(prompts)
+          ->excludes(generates)
+          ->excludes(depth)
+          ->excludes(repetitions)
+          ->excludes("--model");
+  command->add_option("--rows", flags->rows, "With -s: rows of activations; several with commas")
+      ->delimiter(',')
+      ->capture_default_str()
+      ->needs(shapes);
+  command
+      ->add_option(
+          "--weights", flags->weights,
+          "With -s: KERNEL[:ELEMENT][:gGROUP], several with commas, timed in turn: a packing (b2), a recipe "
+          "(\"b2 dot\", see targets --recipes) or tuned, which is what a model runs; g128: an f16 scale for "
+          "every 128 inputs. For example b2,b2:g128,b2:i2:g64")
+      ->delimiter(',')
+      ->capture_default_str()
+      ->needs(shapes);
+  command->add_option("--rounds", flags->rounds, "With -s: how often each kernel is timed")
+      ->check(CLI::Range(3, 100000))
+      ->capture_default_str()
+      ->needs(shapes);
+  command
+      ->add_flag("--profile", flags->profile,
+                 "Show what each step costs a token, and how long threads wait for each other")
+      ->excludes(shapes);
   command->add_option("-o,--output", flags->output, "Form of the table")
       ->check(CLI::IsMember({"md", "json", "csv"}))
       ->capture_default_str();

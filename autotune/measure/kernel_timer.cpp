@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <limits>
 
 #include "autotune/measure/rounds.h"
 #include "ir/program/interpret.h"
@@ -45,8 +46,15 @@ size_t bytes_of(const ir::Buffer& buffer) {
   return static_cast<size_t>(buffer.bytes());
 }
 
-bool is_weights(const ir::Buffer& buffer) {
-  return buffer.role == ir::BufferRole::weights;
+// Of the parameters, the matrix itself: its weights and their scales per group, which a model reads from
+// memory. All other buffers are small, and shared by the calls for several matrices.
+bool is_packed(const ir::Buffer& buffer) {
+  return buffer.role == ir::BufferRole::weights || buffer.role == ir::BufferRole::group_scales;
+}
+
+// From one matrix to the next in memory.
+size_t stride_of(const ir::Buffer& buffer) {
+  return static_cast<size_t>(ir::round_up(buffer.bytes(), 64));
 }
 
 const ir::Buffer& weights_of(const ir::Program& program) {
@@ -97,6 +105,14 @@ Slice slice_of(const codegen::CompiledKernel& kernel, int threads, size_t bytes)
   return slice;
 }
 
+size_t packed_bytes(const ir::Program& program) {
+  size_t bytes = 0;
+  for (const ir::Buffer& buffer : parameters(program)) {
+    if (is_packed(buffer)) bytes += bytes_of(buffer);
+  }
+  return bytes;
+}
+
 size_t bytes_from_memory(const targets::Target& target) {
   constexpr size_t least = size_t{1} << 28;  // whatever is known of its caches
   int64_t largest = 0;
@@ -115,16 +131,15 @@ KernelTimer::KernelTimer(ThreadPool& pool, size_t memory_bytes, size_t cache_byt
     : pool_(pool), memory_bytes_(memory_bytes), cache_bytes_(cache_bytes) {}
 
 Memory& KernelTimer::memory_of(const ir::Buffer& buffer) {
-  if (!is_weights(buffer)) return others_[static_cast<size_t>(buffer.role)];
+  if (buffer.role != ir::BufferRole::weights) return others_[static_cast<size_t>(buffer.role)];
   return may_be(buffer, any_weights) ? any_weights_ : zero_weights_;
 }
 
 Status KernelTimer::reserve(const ir::Program& program) {
+  const size_t copies = std::max<size_t>(memory_bytes_ / stride_of(weights_of(program)), 1);
   for (const ir::Buffer& buffer : parameters(program)) {
-    const bool weights = is_weights(buffer);
     Memory& memory = memory_of(buffer);
-    const size_t wanted =
-        (weights ? std::max(memory_bytes_, bytes_of(buffer)) : bytes_of(buffer)) + spare_bytes;
+    const size_t wanted = stride_of(buffer) * (is_packed(buffer) ? copies : 1) + spare_bytes;
     if (memory.size() >= wanted) continue;
     TERN_ASSIGN(Memory larger, Memory::allocate(wanted, {.whole_huge_pages = true}));
     const int value = &memory == &any_weights_ ? any_weights : may_be(buffer, any_value) ? any_value : 0;
@@ -145,16 +160,27 @@ ir::Arguments KernelTimer::arguments_of(const ir::Program& program) {
 void KernelTimer::call(const codegen::CompiledKernel& kernel, int calls) {
   const ir::Program& program = kernel.program();
   const ir::Arguments arguments = arguments_of(program);
-  const size_t weights_index = parameter_index(program, ir::BufferRole::weights);
-  const auto stride = static_cast<size_t>(ir::round_up(weights_of(program).bytes(), 64));
-  const Memory& weights = memory_of(weights_of(program));
-  const size_t copies = std::max<size_t>((weights.size() - spare_bytes) / stride, 1), first = next_;
+  struct Packed {
+    size_t index;      // of the parameter
+    std::byte* first;  // of the copies
+    size_t stride;     // bytes from one copy to the next
+  };
+  std::vector<Packed> packed;
+  size_t copies = std::numeric_limits<size_t>::max();
+  for (size_t i = 0; i < parameters(program).size(); ++i) {
+    const ir::Buffer& buffer = parameters(program)[i];
+    if (!is_packed(buffer)) continue;
+    packed.push_back({i, memory_of(buffer).data(), stride_of(buffer)});
+    copies = std::min(copies, (memory_of(buffer).size() - spare_bytes) / packed.back().stride);
+  }
+  const size_t first = next_;
   next_ += static_cast<size_t>(calls);
   pool_.run([&](size_t thread) {
     ir::Arguments own = arguments;
     const std::vector<ir::Range> ranges = share_of(kernel, static_cast<int>(thread), threads());
     for (int i = 0; i < calls; ++i) {
-      own[weights_index] = weights.data() + (first + static_cast<size_t>(i)) % copies * stride;
+      const size_t copy = (first + static_cast<size_t>(i)) % copies;
+      for (const Packed& matrix : packed) own[matrix.index] = matrix.first + copy * matrix.stride;
       kernel(own, ranges);
     }
   });

@@ -29,9 +29,13 @@ struct Slice {
 // So many blocks of outputs that their weights take `bytes` at most on each thread; one, if that takes more.
 Slice slice_of(const codegen::CompiledKernel& kernel, int threads, size_t bytes);
 
-// So many bytes of weights, read in turn, surely come from memory; and so many does each core's own cache
-// surely keep.
+// Bytes of a matrix as a program reads it: its packed weights and their scales per group.
+size_t packed_bytes(const ir::Program& program);
+
+// Weights of this many bytes, read in turn, come from memory: 4 times the largest cache, and at least 256
+// MiB.
 size_t bytes_from_memory(const targets::Target& target);
+// Weights of this many bytes stay in each core's own cache: a quarter of its second level.
 size_t bytes_from_cache(const targets::Target& target);
 
 // A kernel that is ready to be timed.
@@ -44,8 +48,9 @@ struct TimedKernel {
 
 class KernelTimer {
  public:
-  // Weights from memory are read from `memory_bytes` in turn, see bytes_from_memory; those from cache are
-  // `cache_bytes` for each thread, see bytes_from_cache.
+  // Weights from memory (and their scales per group) are read from copies of the matrix in turn, whose
+  // weights have `memory_bytes` together, see bytes_from_memory; those from cache are `cache_bytes` for each
+  // thread, see bytes_from_cache.
   KernelTimer(ThreadPool& pool, size_t memory_bytes, size_t cache_bytes);
 
   // Makes room for a kernel's buffers, and finds how many calls make a sample. Fails where there is not

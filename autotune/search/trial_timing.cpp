@@ -18,8 +18,7 @@ Status TrialTiming::prepare(Trial& trial, const Code& code, double tables_share)
   if (!timed) return timed.error();
   trial.runner.emplace();
   trial.runner->kernel = timed.take();
-  const ir::Buffer& weights = *find_parameter(code.kernel.program(), ir::BufferRole::weights);
-  trial.weight_bytes = static_cast<double>(weights.bytes());
+  trial.weight_bytes = static_cast<double>(packed_bytes(code.kernel.program()));
   trial.tables_seconds = tables_share * time_preparations(code, tools_.timer.threads());
   return {};
 }

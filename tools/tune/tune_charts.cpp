@@ -83,8 +83,13 @@ double products_of(const ir::Problem& problem) {
 }
 
 double weight_bytes(const ir::Kernel& kernel) {
-  const ir::LayoutMap map(kernel.weights, kernel.problem.n, kernel.problem.k);
-  return static_cast<double>(map.size_in_bytes());
+  const ir::Problem& problem = kernel.problem;
+  int64_t bytes = ir::LayoutMap(kernel.weights, problem.n, problem.k).size_in_bytes();
+  if (kernel.scales) {
+    const int64_t groups = ir::ceil_divide(problem.k, problem.w.group);
+    bytes += ir::LayoutMap(*kernel.scales, problem.n, groups).size_in_bytes();
+  }
+  return static_cast<double>(bytes);
 }
 
 std::vector<size_t> by_ratio(const Bucket& bucket) {

@@ -1,4 +1,4 @@
-#include "tools/bench_profile.h"
+#include "tools/bench/profile_text.h"
 
 #include <fmt/format.h>
 
