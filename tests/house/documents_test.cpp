@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <regex>
@@ -65,13 +67,53 @@ std::vector<std::string> broken_paths(const std::string& text, const fs::path& f
   return broken;
 }
 
+// What GitHub makes of a heading, for links to it: letters, digits, - and _ of it in lower case, a space as
+// -.
+std::string anchor_of(const std::string& heading) {
+  std::string anchor;
+  for (const char c : heading) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) || c == '-' || c == '_') anchor += static_cast<char>(std::tolower(byte));
+    if (c == ' ') anchor += '-';
+  }
+  return anchor;
+}
+
+std::string read(const fs::path& document) {
+  std::ifstream file(document);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Links of a document, FILE#HEADING or #HEADING, whose file has no such heading.
+std::vector<std::string> broken_anchors(const std::string& text, const fs::path& document) {
+  static const std::regex link(R"(\]\(([^)#: ]*#[^) ]+)\))"), heading("(?:^|\n)#+ ([^\n]+)");
+  std::vector<std::string> broken;
+  for (const std::string& target : find_all(text, link)) {
+    const size_t hash = target.find('#');
+    const std::string file = target.substr(0, hash), anchor = target.substr(hash + 1);
+    const std::string page = file.empty() ? text : read(document.parent_path() / file);
+    const std::vector<std::string> headings = find_all(page, heading);
+    const auto is_it = [&](const std::string& one) { return anchor_of(one) == anchor; };
+    if (std::ranges::none_of(headings, is_it)) broken.push_back(target);
+  }
+  return broken;
+}
+
 TEST(Documents, PointAtWhatExists) {
   ASSERT_THAT(documents(), testing::SizeIs(testing::Ge(4u)));
   for (const fs::path& document : documents()) {
-    std::ifstream file(document);
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const std::string text = read(document);
     EXPECT_THAT(broken_paths(text, document.parent_path()), testing::IsEmpty()) << document;
+    EXPECT_THAT(broken_anchors(text, document), testing::IsEmpty()) << document;
   }
+}
+
+TEST(Documents, BrokenAnchorsAreFound) {
+  const std::string text =
+      "# Look here: `--use`\n\n[a](#look-here---use) [b](#elsewhere) [c](docs/design.md#floors-and-rooms)\n";
+  EXPECT_THAT(broken_anchors(text, root / "README.md"), testing::ElementsAre("#elsewhere"));
+  EXPECT_THAT(broken_anchors("[c](docs/design.md#no-floors)", root / "README.md"),
+              testing::ElementsAre("docs/design.md#no-floors"));
 }
 
 TEST(Documents, BrokenPathsAreFound) {
