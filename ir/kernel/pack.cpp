@@ -170,8 +170,7 @@ template void pack_dense(const Layout&, std::span<float>, int64_t, int64_t, int6
 
 void pack_number_rows(const Layout& to, std::span<const int8_t> numbers, std::span<uint8_t> destination,
                       int64_t n, int64_t k, int64_t n_begin, int64_t n_end) {
-  if (to.packing != Packing::i4 && to.packing != Packing::i8)
-    return pack_trit_rows(to, numbers, destination, n, k, n_begin, n_end);
+  if (!info(to.packing).holds.dense) return pack_trit_rows(to, numbers, destination, n, k, n_begin, n_end);
   const std::span<int8_t> bytes(reinterpret_cast<int8_t*>(destination.data()), destination.size());
   pack_dense<int8_t>(to, bytes, n, k, n_begin, n_end, [&](int64_t row, int8_t* into) {
     std::copy_n(&numbers[static_cast<size_t>((row - n_begin) * k)], k, into);
