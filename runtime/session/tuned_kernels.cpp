@@ -71,18 +71,21 @@ KernelChoice kernel_choice(TunedKernels tuned) {
 }
 
 std::string describe(const TunedKernels& tuned, std::span<const ir::Kernel> kernels) {
-  // Records are of kernels with the plain epilogue.
-  const auto is_tuned = [&](ir::Kernel kernel) {
-    kernel.epilogue = ir::Epilogue::plain;
-    const auto found = find_kernel(tuned.database, kernel.problem, tuned.target, tuned.threads);
-    return found && hash(*found) == hash(kernel);
-  };
-  const auto count = std::ranges::count_if(kernels, is_tuned);
+  size_t count = 0, resized = 0;
+  for (ir::Kernel kernel : kernels) {
+    kernel.epilogue = ir::Epilogue::plain;  // kernels are tuned without what the graph lets them end with
+    const auto found = find_choice_kernel(tuned.database, kernel.problem, tuned.target, tuned.threads);
+    if (!found || hash(found->kernel) != hash(kernel)) continue;
+    ++count;
+    resized += found->measured_rows != kernel.problem.m;
+  }
   if (count == 0) return fmt::format("{} default", kernels.size());
   std::string date;
   for (const autotune::Choice& choice : tuned.database.choices) date = std::max(date, choice.date);
-  std::string text = fmt::format("{} tuned ({}, {})", count, tuned.file.string(), date.substr(0, 10));
-  const size_t others = kernels.size() - static_cast<size_t>(count);
+  std::string text = fmt::format("{} tuned ({}, {}", count, tuned.file.string(), date.substr(0, 10));
+  if (resized > 0) text += fmt::format("; {} by the record of another number of rows", resized);
+  text += ")";
+  const size_t others = kernels.size() - count;
   if (others > 0) text += fmt::format(", {} default", others);
   return text;
 }

@@ -47,7 +47,9 @@ Expected<autotune::Provenance> machine_of(std::string_view name, const targets::
 ir::Kernel choose_kernel(const TunedKernels& tuned, const ir::Problem& problem);
 KernelChoice kernel_choice(TunedKernels tuned);
 
-// How many of these kernels were tuned, for people: "12 tuned (FILE, 2026-11-21), 3 default".
+// How many of these kernels were tuned, for people: "12 tuned (FILE, 2026-11-21; 8 by the record of another
+// number of rows), 3 default". find_choice_kernel says which record stands in for a number of rows that has
+// none.
 std::string describe(const TunedKernels& tuned, std::span<const ir::Kernel> kernels);
 
 }  // namespace tern::runtime

@@ -106,6 +106,11 @@ TEST(FindKernel, TakesTheNearestRowsAndResizes) {
   EXPECT_EQ(steps(4), made(4, 4));
   EXPECT_EQ(steps(5), made(64, 5));
   EXPECT_EQ(steps(1000), made(64, 1000));
+  const auto measured_rows = [&](int64_t m) {
+    return find_choice_kernel(database, ternary(m), target())->measured_rows;
+  };
+  const std::vector<std::pair<int64_t, int64_t>> expected = {{1, 1}, {2, 4}, {4, 4}, {5, 64}, {1000, 64}};
+  for (const auto& [m, rows] : expected) EXPECT_EQ(measured_rows(m), rows) << m;
 }
 
 TEST(FindKernel, OnlyWhatTheChoiceIsFor) {
