@@ -49,7 +49,7 @@ bool is_packed(const ir::Buffer& buffer) {
   return buffer.role == ir::BufferRole::weights || buffer.role == ir::BufferRole::group_scales;
 }
 
-// The buffers of a call, with so many copies of the weights and of their scales per group.
+// The buffers of a call, with `copies` of the weights and of their scales per group.
 struct Call {
   std::vector<Memory> memory;
   std::vector<void*> pointers;
@@ -57,7 +57,7 @@ struct Call {
   Call(const ir::Program& program, size_t copies) {
     for (const ir::Buffer& buffer : parameters(program)) {
       const size_t size = bytes_of(buffer) * (is_packed(buffer) ? copies : 1) + 4096;
-      // Any bytes are weights, but for those of which a range is promised.
+      // Any bytes are weights, unless the program promises a range for their values.
       memory.push_back(allocate(size, buffer.has_promise() ? 0 : 0x55));
       pointers.push_back(memory.back().data());
     }
@@ -177,8 +177,8 @@ void add_all(const codegen::Jit& jit) {
   }
 }
 
-// Takes a flag "--name=" with its value out of the arguments.
-std::optional<std::string> take(std::string_view flag, int& argc, char** argv) {
+// Removes a flag "--name=" with its value from the arguments.
+std::optional<std::string> remove_flag(std::string_view flag, int& argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     if (std::string_view(argv[i]).substr(0, flag.size()) != flag) continue;
     const std::string value = argv[i] + flag.size();
@@ -193,8 +193,8 @@ std::optional<std::string> take(std::string_view flag, int& argc, char** argv) {
 
 int main(int argc, char** argv) {
   const Expected<targets::Target> target =
-      targets::find_runnable_target(take("--target=", argc, argv).value_or("host"));
-  if (const auto bytes = take("--prefetch=", argc, argv)) prefetch_bytes = std::atoll(bytes->c_str());
+      targets::find_runnable_target(remove_flag("--target=", argc, argv).value_or("host"));
+  if (const auto bytes = remove_flag("--prefetch=", argc, argv)) prefetch_bytes = std::atoll(bytes->c_str());
   if (!target) return std::cerr << "kernels_bench: " << target.error().text() << "\n", 1;
   const Expected<codegen::Jit> jit = codegen::Jit::make(*target, std::nullopt);
   if (!jit) return std::cerr << "kernels_bench: " << jit.error().text() << "\n", 1;

@@ -18,7 +18,7 @@ namespace {
 
 // One call, in memory that parent and children see. All zeros at first.
 struct Call {
-  std::atomic<int> thread;  // whose child took it, counted from 1; 0: nobody's
+  std::atomic<int> thread;  // whose child has claimed it, counted from 1; 0: none has
   std::atomic<bool> done;
   char message[200];
 };
@@ -44,11 +44,11 @@ class SharedCalls {
   std::span<Call> calls_;
 };
 
-// Takes the next call that nobody has.
-std::optional<size_t> take(std::span<Call> calls, int thread) {
+// Claims the next call that no child has.
+std::optional<size_t> claim(std::span<Call> calls, int thread) {
   for (size_t i = 0; i < calls.size(); ++i) {
-    int nobody = 0;
-    if (calls[i].thread.compare_exchange_strong(nobody, thread)) return i;
+    int unclaimed = 0;
+    if (calls[i].thread.compare_exchange_strong(unclaimed, thread)) return i;
   }
   return std::nullopt;
 }
@@ -61,7 +61,7 @@ void finish(Call& call, const std::string& message) {
 [[noreturn]] void be_child(std::span<Call> calls, int thread, unsigned seconds,
                            const std::function<std::string(size_t)>& function) {
   std::signal(SIGINT, SIG_IGN);  // the parent ends in order, and waits for us
-  while (const std::optional<size_t> next = take(calls, thread)) {
+  while (const std::optional<size_t> next = claim(calls, thread)) {
     alarm(seconds);
     const std::string message = function(*next);
     finish(calls[*next], message);
@@ -84,7 +84,7 @@ void be_parent(std::span<Call> calls, int thread, unsigned seconds,
   while (std::ranges::any_of(calls, is_left)) {
     const pid_t child = fork();
     if (child < 0) {
-      while (const std::optional<size_t> next = take(calls, thread))
+      while (const std::optional<size_t> next = claim(calls, thread))
         finish(calls[*next], "no process to run it in");
       return;
     }

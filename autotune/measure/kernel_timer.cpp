@@ -15,11 +15,12 @@
 namespace tern::autotune {
 namespace {
 
-// Whatever bytes weights have, a kernel takes the same time; but floats must not be tiny, for CPUs handle
-// these slowly. 0x55 is a number of ordinary size in every type, and a code in most packings.
+// A kernel takes the same time for any bytes of weights; but floats must not be tiny (denormal), which CPUs
+// handle slowly. 0x55 is a number of ordinary size in every type, and a code in most packings.
 constexpr int any_weights = 0x55, any_value = 0x3f;
 
-// Samples are long enough for clocks, and those from memory for what prefetchers need to begin with.
+// Samples are long beside the resolution of clocks; from memory, also beside the time that prefetchers take
+// to begin.
 constexpr double sample_seconds = 0.002, slice_sample_seconds = 0.0004;
 
 // What lies behind weights: kernels prefetch past the end, and threads start at lines of their own.
@@ -114,13 +115,13 @@ size_t packed_bytes(const ir::Program& program) {
 }
 
 size_t bytes_from_memory(const targets::Target& target) {
-  constexpr size_t least = size_t{1} << 28;  // whatever is known of its caches
-  int64_t largest = 0;
-  for (const targets::Cache& cache : target.caches) largest = std::max(largest, cache.size_bytes);
-  return std::max(least, static_cast<size_t>(largest) * 4);
+  constexpr size_t min_bytes = size_t{1} << 28;  // also where no caches are known
+  int64_t max_cache = 0;
+  for (const targets::Cache& cache : target.caches) max_cache = std::max(max_cache, cache.size_bytes);
+  return std::max(min_bytes, static_cast<size_t>(max_cache) * 4);
 }
 
-// Activations have room beside them, and whoever shares the cache.
+// The rest of the cache is for activations and for other threads that share it.
 size_t bytes_from_cache(const targets::Target& target) {
   constexpr size_t small = size_t{1} << 17;  // that nearly every second-level cache has twice
   const targets::Cache* cache = find_cache(target, 2);

@@ -1,6 +1,6 @@
 // Calling kernels as a model calls them: by all threads, with weights that come from memory; or with weights
-// that each core has in its cache, so that instructions alone are timed, which nobody else on the machine can
-// disturb.
+// that each core has in its cache, so that instructions alone are timed, which no other program on the
+// machine disturbs.
 #pragma once
 
 #include <array>
@@ -26,7 +26,8 @@ struct Slice {
   std::vector<std::vector<ir::Range>> ranges;  // by thread
   double share = 1;                            // of the largest thread's part of a whole call
 };
-// So many blocks of outputs that their weights take `bytes` at most on each thread; one, if that takes more.
+// The largest number of blocks of outputs whose weights take at most `bytes` on each thread, and at least
+// one.
 Slice slice_of(const codegen::CompiledKernel& kernel, int threads, size_t bytes);
 
 // Bytes of a matrix as a program reads it: its packed weights and their scales per group.
@@ -42,7 +43,7 @@ size_t bytes_from_cache(const targets::Target& target);
 struct TimedKernel {
   codegen::CompiledKernel kernel;
   Slice slice;          // for Weights::cache
-  int slice_calls = 1;  // that make a sample: so many that the errors of clocks and barriers do not show
+  int slice_calls = 1;  // of a sample, which is long beside the errors of clocks and barriers
   int calls = 0;        // the same of whole calls, for Weights::memory; 0 before prepare_for_memory
 };
 

@@ -16,7 +16,7 @@ struct PeakProgram {
   double products = 0;  // of one call
 };
 
-// Those of the instructions that a target has: none where products take several.
+// One for each instruction for products that a target has: none where a product takes several instructions.
 std::vector<PeakProgram> peak_programs(const targets::Target& target);
 
 // Products a second of all threads together, by the best of these programs; 0 if there is none. Takes some

@@ -64,7 +64,7 @@ class DatabaseParser {
     return false;
   }
 
-  // Adds what the document says, or fails if it cannot be believed.
+  // Adds what the document says, or fails if it is damaged.
   Status read(const Stretch& stretch) {
     const Expected<Document> document = read_document(stretch, file_);
     if (!document) return document.error();

@@ -148,7 +148,7 @@ Status write_back(const ParsedDatabase& parsed, const std::optional<std::string>
   return before == after ? Status() : replace(file, after);
 }
 
-// Does something while nobody else who asks may, by whatever names and links they know the file.
+// Calls `act` with the lock of the file, which is one for all names of the file and links to it.
 Status with_lock(const fs::path& named, const std::function<Status(const fs::path&)>& act) {
   std::error_code problem;
   const fs::path absolute = fs::absolute(named), canonical = fs::weakly_canonical(absolute, problem);
@@ -209,7 +209,7 @@ Status append_to_database(const fs::path& file, const Database& found) {
   return with_lock(file, [&](const fs::path& path) -> Status {
     std::error_code problem;
     if (!fs::exists(path, problem)) return replace(path, print(found));
-    // Somebody may have been killed in the middle of a line.
+    // A writer that was killed may have left half a line: begin a new one.
     return append(fmt::format("\n{}", print(found)), path);
   });
 }

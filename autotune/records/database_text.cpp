@@ -36,7 +36,7 @@ std::string print_conditions(const Conditions& conditions) {
   return fmt::format("target: {}\nthreads: {}\n", scalar(conditions.target), conditions.threads);
 }
 
-// Nothing for the usual one.
+// Nothing for Objective::time, the default.
 std::string print_objective(Objective objective) {
   return objective == Objective::time ? "" : fmt::format("objective: {}\n", name(objective));
 }

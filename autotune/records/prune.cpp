@@ -14,7 +14,7 @@ namespace tern::autotune {
 namespace {
 
 // Records that compete with each other have equal ones.
-auto contest(const Record& record) {
+auto problem_key(const Record& record) {
   const ir::Problem& problem = record.kernel.problem;
   return std::tuple(record.conditions.target, record.conditions.threads, print(problem),
                     record.kernel.epilogue);
@@ -38,14 +38,14 @@ std::set<uint64_t> chosen_kernels(const Database& database) {
 
 size_t prune(Database& database, size_t keep) {
   const std::set<uint64_t> chosen = chosen_kernels(database);
-  std::map<decltype(contest(std::declval<Record>())), std::vector<size_t>> contests;
+  std::map<decltype(problem_key(std::declval<Record>())), std::vector<size_t>> groups;
   std::vector<Record>& records = database.records;
   std::vector<bool> stays(records.size(), true);
   for (size_t i = 0; i < records.size(); ++i) {
     if (records[i].refused.empty() && !chosen.contains(hash(records[i].kernel)))
-      contests[contest(records[i])].push_back(i);
+      groups[problem_key(records[i])].push_back(i);
   }
-  for (auto& [key, places] : contests) {
+  for (auto& [key, places] : groups) {
     std::ranges::stable_sort(places, {}, [&](size_t i) { return rank(records[i]); });
     for (size_t i = keep; i < places.size(); ++i) stays[places[i]] = false;
   }

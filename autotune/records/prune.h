@@ -5,9 +5,9 @@
 
 namespace tern::autotune {
 
-// Keeps all choices with the records of their kernels, what must not be used again, and of the rest the
-// `keep` best records for each problem and conditions: by the last ratio to the default kernel, then those
-// that were only predicted, by that. Returns how many went.
+// Keeps all choices with the records of their kernels, the records of refused kernels, and of all others the
+// `keep` best for each problem and conditions: measured ones first, by the last ratio to the default kernel,
+// then predicted ones, by the predicted time. Returns the number of records that were removed.
 size_t prune(Database& database, size_t keep);
 
 }  // namespace tern::autotune

@@ -20,7 +20,7 @@ Names names_of(targets::FeatureSet features) {
   return names;
 }
 
-// Those of `a` that `b` lacks; both are sorted.
+// The elements of `a` that `b` lacks; both are sorted.
 Names missing(const Names& a, const Names& b) {
   Names names;
   std::ranges::set_difference(a, b, std::back_inserter(names));

@@ -17,21 +17,23 @@ double in_lines(double bytes) {
   return std::ceil(bytes / line) * line;
 }
 
-// What some instructions use of a buffer in one iteration of the loops around them.
-struct Use {
+// The bytes of a buffer that instructions with equal address terms access in one iteration of the loops
+// around them.
+struct Access {
   int buffer = 0;
-  std::vector<ir::Affine::Term> terms;  // of those loops' variables; factors in bytes
-  double begin = 0, end = 0;            // the bytes between which all of it lies
-  double footprint = 0;                 // bytes in lines that are touched
-  std::array<double, 2> traffic = {};   // by cache: bytes that are moved
+  std::vector<ir::Affine::Term> terms;  // of the address, by variables of these loops; factors in bytes
+  double begin = 0, end = 0;            // the range of bytes that contains all of them, without the terms
+  double footprint = 0;                 // the lines that they touch, in bytes
+  std::array<double, 2> traffic = {};   // by cache: bytes that it takes in or gives back
 };
 
-double extent(const Use& use) {
-  return in_lines(use.end - use.begin);
+double extent(const Access& access) {
+  return in_lines(access.end - access.begin);
 }
 
-// The share of what was used an iteration ago that is still there, if an iteration uses so much: none if that
-// is twice what the cache holds. (In a cache that always drops the oldest line, it would be none at once.)
+// The share of what was used an iteration ago that is still there, if an iteration accesses so much: none if
+// that is twice what the cache holds. (In a cache that always drops the oldest line, it would be none at
+// once.)
 double kept(double used, double size) {
   return std::clamp(2 - used / size, 0.0, 1.0);
 }
@@ -50,30 +52,30 @@ class Walk {
   }
 
   CacheTraffic run() const {
-    const std::vector<Use> uses = of_body(program_.body);
+    const std::vector<Access> accesses = of_body(program_.body);
     CacheTraffic traffic;
-    for (const Use& use : uses) {
-      traffic.first += use.traffic[0];
-      traffic.second += std::max(0.0, use.traffic[1] - use.footprint);
+    for (const Access& access : accesses) {
+      traffic.first += access.traffic[0];
+      traffic.second += std::max(0.0, access.traffic[1] - access.footprint);
     }
     return traffic;
   }
 
  private:
-  // Of one iteration of whatever is around the body: one use for each buffer and way to address it.
-  std::vector<Use> of_body(const ir::Body& body) const {
-    std::vector<Use> uses = of_instructions(body);
+  // The accesses of one run of the body: one for each buffer and set of address terms.
+  std::vector<Access> of_body(const ir::Body& body) const {
+    std::vector<Access> accesses = of_instructions(body);
     for (const ir::Statement& statement : body) {
       const ir::Loop* loop = std::get_if<ir::Loop>(&statement);
       if (!loop) continue;
-      for (Use& use : of_loop(*loop)) uses.push_back(std::move(use));
+      for (Access& access : of_loop(*loop)) accesses.push_back(std::move(access));
     }
-    return joined(std::move(uses));
+    return joined(std::move(accesses));
   }
 
-  std::vector<Use> of_instructions(const ir::Body& body) const {
+  std::vector<Access> of_instructions(const ir::Body& body) const {
     std::map<std::vector<int64_t>, std::vector<std::pair<int64_t, int64_t>>> ranges;  // by buffer and terms
-    std::map<std::vector<int64_t>, Use> uses;
+    std::map<std::vector<int64_t>, Access> accesses;
     for (const ir::Statement& statement : body) {
       const ir::Instruction* instruction = std::get_if<ir::Instruction>(&statement);
       if (!instruction || !info(instruction->op).has_address || instruction->op == ir::Op::prefetch) continue;
@@ -81,15 +83,16 @@ class Walk {
       std::vector<int64_t> key = {instruction->buffer};
       for (const ir::Affine::Term& term : instruction->address.terms)
         key.insert(key.end(), {term.variable, term.factor * element});
-      Use& use = uses[key];
-      if (use.terms.empty()) {
-        use.buffer = instruction->buffer;
+      Access& access = accesses[key];
+      if (access.terms.empty()) {
+        access.buffer = instruction->buffer;
         for (const ir::Affine::Term& term : instruction->address.terms)
-          use.terms.push_back({term.variable, term.factor * element});
+          access.terms.push_back({term.variable, term.factor * element});
       }
-      // What is stored comes and goes.
+      // A stored line is read first and written back later: it moves twice. Multiplied with the footprint
+      // below.
       const bool is_store = instruction->op == ir::Op::store || instruction->op == ir::Op::tile_store;
-      use.traffic[0] = std::max(use.traffic[0], is_store ? 2.0 : 1.0);  // times what it moves, for now
+      access.traffic[0] = std::max(access.traffic[0], is_store ? 2.0 : 1.0);
       for (int64_t i = 0; i < pieces(*instruction); ++i) {
         const int64_t begin =
             (instruction->address.constant + i * (pieces(*instruction) > 1 ? instruction->immediate : 0)) *
@@ -97,12 +100,13 @@ class Walk {
         ranges[key].emplace_back(begin, begin + bytes_of(*instruction));
       }
     }
-    std::vector<Use> result;
-    for (auto& [key, use] : uses) result.push_back(measured(std::move(use), std::move(ranges[key])));
+    std::vector<Access> result;
+    for (auto& [key, access] : accesses)
+      result.push_back(measured(std::move(access), std::move(ranges[key])));
     return result;
   }
 
-  // Tiles are rows that lie apart.
+  // A tile instruction accesses 16 rows that lie apart, all others one piece.
   static int64_t pieces(const ir::Instruction& instruction) {
     return instruction.op == ir::Op::tile_load || instruction.op == ir::Op::tile_store ? 16 : 1;
   }
@@ -116,72 +120,78 @@ class Walk {
     return program_.registers[vector.array].type.bits() / 8;
   }
 
-  // Puts in what is known once all ranges are.
-  static Use measured(Use use, std::vector<std::pair<int64_t, int64_t>> ranges) {
+  // The access with its extent, footprint and traffic, from the byte ranges of its instructions.
+  static Access measured(Access access, std::vector<std::pair<int64_t, int64_t>> ranges) {
     std::ranges::sort(ranges);
-    use.begin = static_cast<double>(ranges.front().first);
+    access.begin = static_cast<double>(ranges.front().first);
     double last_line = -1e300;
     for (const auto& [begin, end] : ranges) {
       const double first = std::max(std::floor(static_cast<double>(begin) / line), last_line + 1);
       last_line = std::max(last_line, std::ceil(static_cast<double>(end) / line) - 1);
-      use.footprint += std::max(0.0, last_line + 1 - first) * line;
-      use.end = std::max(use.end, static_cast<double>(end));
+      access.footprint += std::max(0.0, last_line + 1 - first) * line;
+      access.end = std::max(access.end, static_cast<double>(end));
     }
-    use.traffic.fill(use.traffic[0] * use.footprint);
-    return use;
+    access.traffic.fill(access.traffic[0] * access.footprint);
+    return access;
   }
 
-  std::vector<Use> of_loop(const ir::Loop& loop) const {
-    std::vector<Use> uses = of_body(loop.body);
-    const double used = footprint(uses);
+  // The accesses of all trips of a loop (the trips of one thread, if threads share it). An access that moves
+  // by `step` bytes a trip touches min(trips * footprint, extent) bytes; its traffic is that of the lines
+  // which are new in each trip, plus, for the share that the cache does not keep from trip to trip, that of
+  // all lines.
+  std::vector<Access> of_loop(const ir::Loop& loop) const {
+    std::vector<Access> accesses = of_body(loop.body);
+    const double used = footprint(accesses);
     const auto shared = sharers_.find(loop.variable);
     const auto trips = static_cast<double>(
         shared == sharers_.end() ? loop.trips : ir::ceil_divide(loop.trips, shared->second));
-    for (Use& use : uses) {
+    for (Access& access : accesses) {
       int64_t step = 0;
-      std::erase_if(use.terms, [&](const ir::Affine::Term& term) {
+      std::erase_if(access.terms, [&](const ir::Affine::Term& term) {
         if (term.variable == loop.variable) step = term.factor;
         return term.variable == loop.variable;
       });
-      const double way = static_cast<double>(step) * (trips - 1), once = use.footprint;
-      use.begin += std::min(way, 0.0);
-      use.end += std::max(way, 0.0);
-      if (step != 0) use.footprint = std::max(once, std::min(once * trips, extent(use)));
+      const double way = static_cast<double>(step) * (trips - 1), once = access.footprint;
+      access.begin += std::min(way, 0.0);
+      access.end += std::max(way, 0.0);
+      if (step != 0) access.footprint = std::max(once, std::min(once * trips, extent(access)));
       for (size_t cache = 0; cache < sizes_.size(); ++cache) {
         const double still_there = kept(used, sizes_[cache]);
-        use.traffic[cache] *= still_there * use.footprint / once + (1 - still_there) * trips;
+        access.traffic[cache] *= still_there * access.footprint / once + (1 - still_there) * trips;
       }
     }
-    return uses;
+    return accesses;
   }
 
-  // Those of one buffer that are addressed alike are one; of what one has left there, another makes use.
-  std::vector<Use> joined(std::vector<Use> uses) const {
-    const double used = footprint(uses);
-    std::vector<Use> result;
-    for (Use& use : uses) {
-      const auto other = std::ranges::find_if(
-          result, [&](const Use& one) { return one.buffer == use.buffer && one.terms == use.terms; });
+  // Merges accesses to one buffer with equal terms: a line that one of them has brought into a cache, the
+  // other does not move again, as far as the cache keeps it.
+  std::vector<Access> joined(std::vector<Access> accesses) const {
+    const double used = footprint(accesses);
+    std::vector<Access> result;
+    for (Access& access : accesses) {
+      const auto other = std::ranges::find_if(result, [&](const Access& one) {
+        return one.buffer == access.buffer && one.terms == access.terms;
+      });
       if (other == result.end()) {
-        result.push_back(std::move(use));
+        result.push_back(std::move(access));
         continue;
       }
-      const double both = other->footprint + use.footprint;
-      other->begin = std::min(other->begin, use.begin);
-      other->end = std::max(other->end, use.end);
+      const double both = other->footprint + access.footprint;
+      other->begin = std::min(other->begin, access.begin);
+      other->end = std::max(other->end, access.end);
       other->footprint = std::min(both, extent(*other));
       for (size_t cache = 0; cache < sizes_.size(); ++cache) {
         const double still_there = kept(used, sizes_[cache]);
-        other->traffic[cache] = (other->traffic[cache] + use.traffic[cache]) *
+        other->traffic[cache] = (other->traffic[cache] + access.traffic[cache]) *
                                 (still_there * other->footprint / both + (1 - still_there));
       }
     }
     return result;
   }
 
-  double footprint(const std::vector<Use>& uses) const {
+  double footprint(const std::vector<Access>& accesses) const {
     std::map<int, double> by_buffer;
-    for (const Use& use : uses) by_buffer[use.buffer] += use.footprint;
+    for (const Access& access : accesses) by_buffer[access.buffer] += access.footprint;
     double bytes = 0;
     for (const auto& [index, sum] : by_buffer) {
       const ir::Buffer& buffer = program_.buffers[static_cast<size_t>(index)];

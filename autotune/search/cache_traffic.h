@@ -1,5 +1,6 @@
-// How many bytes a program moves between the caches of a core, from its addresses alone: what a loop needs
-// again is still there if all that was used in between fits.
+// How many bytes a program moves between the caches of a core, from its addresses alone. A line that a loop
+// accesses in several trips is moved once if the cache holds all bytes that one trip uses, and in every trip
+// if these are twice the size of the cache; between, linearly.
 #pragma once
 
 #include "ir/kernel/kernel.h"
@@ -7,19 +8,18 @@
 
 namespace tern::autotune {
 
-// Of a core, in bytes.
+// The sizes of a core's caches in bytes.
 struct CacheSizes {
   double first = 0, second = 0;
 };
 
-// Of one call, by each of the cores that share it.
+// Bytes that each core moves in one call.
 struct CacheTraffic {
-  double first = 0;  // bytes that the first cache takes from the second or gives back to it
-  double second =
-      0;  // the same of the second cache and what is behind it, beside what comes for the first time
+  double first = 0;   // between the first cache and the second
+  double second = 0;  // between the second cache and the level behind it, without each line's first transfer
 };
 
-// `program` is what the kernel was lowered to; each of `threads` cores does its part of the outputs.
+// Precondition: `program` is the lowered kernel. Each of `threads` cores computes its part of the outputs.
 CacheTraffic cache_traffic(const ir::Program& program, const ir::Kernel& kernel, int threads,
                            const CacheSizes& sizes);
 

@@ -17,7 +17,8 @@
 namespace tern::autotune {
 namespace {
 
-// A matrix that has a few iterations of each of the kernel's loops, so that what they cost can be scaled.
+// The problem with a smaller matrix, which still has a few iterations of each of the kernel's loops: cycles
+// for one weight are nearly the same.
 ir::Problem small_problem(const kernels::Candidate& candidate) {
   const ir::Problem& whole = candidate.kernel.problem;
   const kernels::Knobs& knobs = candidate.knobs;
@@ -37,12 +38,12 @@ double weights_of(const ir::Problem& problem) {
 // behind: what big cores of the last ten years have in common.
 constexpr double bytes_a_cycle_from_second_cache = 48, bytes_a_cycle_from_outer_cache = 16;
 
-// What a core has for itself.
+// A core's share of its caches, in bytes.
 CacheSizes cache_sizes(const targets::Target& target, int threads) {
-  const auto size = [&](int level, double otherwise) {
+  const auto size = [&](int level, double default_size) {
     const targets::Cache* cache = find_cache(target, level);
     return cache ? static_cast<double>(cache->size_bytes) / std::min(threads, std::max(cache->shared_by, 1))
-                 : otherwise;
+                 : default_size;
   };
   return {size(1, 32768), size(2, 1 << 20)};
 }
@@ -55,7 +56,7 @@ std::string lesson_name(const kernels::Recipe& recipe) {
   return name;
 }
 
-// Seconds with weights in cache, without what was learned.
+// Predicted seconds with the weights in cache, without the factor l.
 double from_cache(const Prediction& prediction) {
   return overlapped(std::array{prediction.compute_seconds, prediction.cache_seconds});
 }
@@ -63,8 +64,8 @@ double from_cache(const Prediction& prediction) {
 }  // namespace
 
 Machine described_machine(const targets::Target& target, int threads) {
-  constexpr double gigabytes_of_nobody_in_particular = 20;
-  return {threads, target.memory_gigabytes_per_second.value_or(gigabytes_of_nobody_in_particular) * 1e9};
+  constexpr double default_gigabytes_per_second = 20;
+  return {threads, target.memory_gigabytes_per_second.value_or(default_gigabytes_per_second) * 1e9};
 }
 
 Expected<CostModel> CostModel::make(const targets::Target& target, const Machine& machine, int threads) {
@@ -81,7 +82,7 @@ std::optional<CostModel::Cycles> CostModel::simulate(const kernels::Candidate& c
                                                      codegen::CycleModel& model) {
   const ir::Problem problem = small_problem(candidate);
   kernels::Knobs knobs = candidate.knobs;
-  // How far ahead makes no difference to instructions.
+  // Instructions are the same for any prefetch distance above 0.
   if (knobs.prefetch_bytes > 0) knobs.prefetch_bytes = 4096;
   const ir::Kernel kernel = kernels::make_kernel(candidate.recipe, knobs, problem);
   const uint64_t key = hash(kernel);

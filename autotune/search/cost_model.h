@@ -1,5 +1,10 @@
-// What a kernel should cost, without running it: cycles by LLVM's scheduling models, bytes over bandwidth,
-// and what does not fit the caches. It ranks; measurements decide, and say how far off it was.
+// The predicted time of a kernel that is not run. With compute = cycles by LLVM's scheduling models / hertz,
+// cache = bytes between the caches / their bandwidth (cache_traffic.h), memory = bytes of the matrix /
+// bandwidth, and l the median of measured / predicted for the recipe's strategy (CostModel::learn),
+//
+//     seconds = overlapped(l * overlapped(compute, cache), memory)
+//
+// (expected_time.h). Predictions rank candidates; measurements decide.
 #pragma once
 
 #include <map>
@@ -19,38 +24,38 @@ namespace tern::autotune {
 // The machine that the times are for.
 struct Machine {
   int threads = 1;
-  double bytes_per_second = 0;  // that all threads read together from memory
-  double hertz = 3e9;  // of a core. Only a scale: ranks do not depend on it where memory does not matter
-  double products_per_second = 0;  // that all threads do at most; 0: not known, and no prediction asks for it
+  double bytes_per_second = 0;     // that all threads read together from memory
+  double hertz = 3e9;              // of a core; where memory is not the limit, ranks do not depend on it
+  double products_per_second = 0;  // the peak of all threads; 0: not known. Predictions do not use it
 };
 
-// What a target's file says of it, with a guess for what it does not say.
+// The machine that a target's file describes; 20 GB/s if it does not state the bandwidth.
 Machine described_machine(const targets::Target& target, int threads);
 
 struct Prediction {
-  double seconds = 0;  // of one call: a little more than the largest of the next three, with what was learned
-  double compute_seconds = 0, memory_seconds = 0, cache_seconds = 0;
+  double seconds = 0;                                                 // of one call, by the formula above
+  double compute_seconds = 0, memory_seconds = 0, cache_seconds = 0;  // without l
   std::string limit;       // "memory: 4.4 MB at 50 GB/s", "HWPort0 is busy for ..."
   int stack_accesses = 0;  // in the loop that takes most of the time
 };
 
 class CostModel {
  public:
-  // Predictions are made by up to so many threads at once. Fails if LLVM has no scheduling model for the
+  // predict() may be called by `threads` threads at once. Errors: LLVM has no scheduling model for the
   // target.
   static Expected<CostModel> make(const targets::Target& target, const Machine& machine, int threads);
 
-  // Compiles and simulates what was not asked for before; kernels that differ only in n and k are simulated
-  // once, for a small matrix. Nothing where the kernel cannot be lowered or is not proved.
+  // Lowers and simulates the candidate, unless its like was simulated before: kernels that differ only in n
+  // and k are simulated once, for a small matrix. Nothing if ir::verify refuses the kernel or its program.
   std::optional<Prediction> predict(const kernels::Candidate& candidate);
   // The same of several, shared out among the threads.
   std::vector<std::optional<Prediction>> predict(std::span<const kernels::Candidate> candidates,
                                                  ThreadPool& pool);
 
-  // Takes measured / predicted seconds of kernels of one strategy as its correction from now on: their
-  // median. What was measured had its weights in cache, so that the core alone made it.
+  // Adds measured / predicted seconds, both with the weights in cache, to the ratios of the recipe's strategy
+  // and way to unpack, whose median is its factor l from now on.
   void learn(const kernels::Recipe& recipe, double cache_seconds, const Prediction& predicted);
-  // By strategy and way to unpack, as text: "dot table".
+  // These ratios, by strategy and way to unpack as text: "dot table".
   const std::map<std::string, std::vector<double>>& lessons() const { return lessons_; }
 
   const Machine& machine() const { return machine_; }

@@ -16,13 +16,14 @@ struct SearchTools {
   const codegen::Jit& jit;
   CostModel& model;
   KernelTimer& timer;
-  // The most that memory was seen to do. Kernels are chosen for that: where others take a share of it, all
-  // that wait for memory wait alike, but who chose by that would regret it when they are gone.
+  // Of memory, the largest bandwidth that was seen in the session. Kernels are chosen for it: while other
+  // programs take a share of the bandwidth, all kernels that are bound by memory are slower alike, and a
+  // choice made for the rest would be wrong as soon as these programs end.
   double& bytes_per_second;
-  // Asked often: whether to end, for lack of time or because somebody wants it.
+  // Asked often: whether to end, since time is up or the caller wants it.
   std::function<bool()> stop;
-  // Told after each race of the trials that it was about, so that nothing measured is lost.
-  std::function<void(const Bucket& bucket, std::span<const size_t> trials)> measured;
+  // Called after each race with the indices of the evaluations that took part, so that they can be kept.
+  std::function<void(const Bucket& bucket, std::span<const size_t> evaluations)> measured;
 };
 
 }  // namespace tern::autotune

@@ -70,7 +70,7 @@ std::string row(const Record& record) {
       fmt::format("{:.1f} %", 100 * last.spread), last.rounds, day(last.date), kernel, record.recipe);
 }
 
-// Timed ones first, then predicted ones, then those that must not be used. Ratios compare better than times,
+// Timed ones first, then predicted ones, then refused ones. Ratios compare better than times,
 // which were measured on other days.
 std::tuple<int, double> rank(const Record& record) {
   if (!record.refused.empty()) return {2, 0};

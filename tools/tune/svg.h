@@ -25,8 +25,8 @@ struct Axis {
   bool numbers = true;  // whether values are written beside it
 };
 
-// An axis with all the values on it, and some room at the ends. Values that are not finite do not count, nor,
-// on a logarithmic axis, those that are not above 0.
+// An axis with all the values on it, and some room at the ends. Values that are not finite do not count, nor
+// do values of 0 and below on a logarithmic axis.
 Axis axis_of(std::span<const double> values, bool logarithmic, std::string title, std::string unit = {});
 
 // Round values along an axis, ascending.
@@ -46,7 +46,7 @@ class Plot {
   void line(double x1, double y1, double x2, double y2, std::string_view classes,
             std::string_view title = {});
   void band(double x1, double y1, double x2, double y2, std::string_view classes);
-  // Beside a place, by so many pixels.
+  // Beside the place (x, y), `right` pixels to the right and `up` pixels above.
   void text(double x, double y, double right, double up, Anchor anchor, std::string_view text,
             std::string_view classes = {});
 

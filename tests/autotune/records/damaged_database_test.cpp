@@ -1,5 +1,5 @@
-// Damaged databases: none crashes (the sanitizers see to that), and none is believed. What is read of one is
-// what was written; the rest is given back as it stands, or the file is refused.
+// Damaged databases: none crashes (the sanitizers see to that), and nothing of them is used. What is read of
+// one is what was written; the rest is given back as it stands, or the file is refused.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 

@@ -196,7 +196,7 @@ TEST(Database, MeaninglessDocumentsAreSetAsideDespiteTheirChecksums) {
   const auto reason = [](const Database& database) {
     const ParsedDatabase result = parsed(print(database));
     EXPECT_TRUE(result.database.records.empty() && result.database.choices.empty());
-    return result.quarantined.empty() ? "believed" : result.quarantined[0].reason.message;
+    return result.quarantined.empty() ? "accepted" : result.quarantined[0].reason.message;
   };
   EXPECT_EQ(reason(database_of({}, {descending})), "the kernels of a choice come by ascending m");
   EXPECT_EQ(reason(database_of({}, {unlike})), "kernels of one choice must share packed weights");
