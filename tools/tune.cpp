@@ -35,7 +35,7 @@ constexpr double share_of_threads = 0.15;
 struct TuneFlags {
   std::string model;
   std::vector<std::string> shapes;
-  std::string uses = usual_uses, budget = "60s", target = "host", database, from;
+  std::string demands = default_demands, budget = "60s", target = "host", database, from;
   std::string export_folder, import_folder;
   std::string objective = "time";
   size_t candidates = 8, sample = 0;
@@ -47,16 +47,16 @@ struct TuneFlags {
 };
 
 Expected<std::vector<autotune::TuneTask>> tasks_of(const TuneFlags& flags) {
-  TERN_ASSIGN(const std::vector<autotune::Use> uses, parse_uses(flags.uses));
+  TERN_ASSIGN(const std::vector<autotune::Demand> demands, parse_demands(flags.demands));
   if (flags.shapes.empty())
-    return runtime::tasks_of_model(flags.model.empty() ? default_model() : flags.model, uses);
+    return runtime::tasks_of_model(flags.model.empty() ? default_model() : flags.model, demands);
   std::vector<ir::Problem> shapes;
   for (const std::string& text : flags.shapes) {
     const Expected<ir::Problem> shape = parse_shape(text);
     if (!shape) return Error{fmt::format("--shape: {}", shape.error().message), {}};
     shapes.push_back(*shape);
   }
-  return runtime::tasks_of_shapes(shapes, uses);
+  return runtime::tasks_of_shapes(shapes, demands);
 }
 
 // Kernels that were good on another CPU, to be tried first.
@@ -179,7 +179,7 @@ void add_tune(CLI::App& app, int& exit_code) {
   command->add_flag("--again", flags->again, "Tune what was tuned before, too");
   command
       ->add_option(
-          "--use", flags->uses,
+          "--use", flags->demands,
           "Numbers of rows, and how many calls a session makes with each: what a layout is chosen for")
       ->capture_default_str();
   command->add_option("-t,--threads", flags->threads, "Threads that share each kernel (default: one a core)")

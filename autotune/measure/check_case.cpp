@@ -19,18 +19,18 @@ float small_float(uint64_t position) {
   return static_cast<float>(split_mix(position) % 4001) / 1000 - 2;
 }
 
-// Rows of activations that differ. No tile of the space has so many rows or a multiple, or a kernel that
-// takes one tile for another would pass.
+// Rows of activations that differ. No tile of the space has this number of rows or a multiple, or a kernel
+// that takes one tile for another would pass.
 constexpr int64_t distinct_rows = 11;
 
 // Outputs at either end that are known, where all would take too long.
-constexpr int64_t most_weights = int64_t{1} << 26, outputs_at_an_end = 1024;
+constexpr int64_t max_weights = int64_t{1} << 26, outputs_at_an_end = 1024;
 
 }  // namespace
 
 CheckCase::CheckCase(const ir::Problem& problem) : problem_(problem), small_(problem) {
   const int64_t n = problem.n;
-  if (n * problem.k <= most_weights || n <= 2 * outputs_at_an_end)
+  if (n * problem.k <= max_weights || n <= 2 * outputs_at_an_end)
     known_ = {{0, n, 0}};
   else
     known_ = {{0, outputs_at_an_end, 0}, {n - outputs_at_an_end, n, outputs_at_an_end}};

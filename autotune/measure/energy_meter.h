@@ -20,7 +20,7 @@ using JouleReader = std::function<Expected<double>()>;
 // The least that work must take for its joules to be known to a hundredth: the counters go on about every
 // millisecond, by steps of 15 to 60 microjoules (Intel 64 and IA-32 Architectures Software Developer's
 // Manual, volume 3, "RAPL Interfaces").
-constexpr double least_metered_seconds = 0.1;
+constexpr double min_metered_seconds = 0.1;
 
 // Adds up the packages, with all that else runs on them. Their parts (cores, graphics) are in that already,
 // `psys` would count them twice; the modules of memory are in none of them. Not for several threads at once.
@@ -30,7 +30,7 @@ constexpr double least_metered_seconds = 0.1;
 // and `max_energy_range_uj`, after which the counter begins anew.
 class EnergyMeter {
  public:
-  static constexpr const char* usual_folder = "/sys/class/powercap";
+  static constexpr const char* default_folder = "/sys/class/powercap";
 
   // Fails, and says why and what would help, where there are no packages, or none that this process may read.
   static Expected<EnergyMeter> open(const std::filesystem::path& folder);

@@ -16,12 +16,12 @@ namespace tern::autotune {
 // first and the last are computed and compared, for all rows. Not to be used by several threads at once.
 class ExactCheck {
  public:
-  static constexpr size_t most_packed_bytes = size_t{256} << 20;
+  static constexpr size_t max_packed_bytes = size_t{256} << 20;
 
   // The problem's m does not matter. The threads are used while kernels are checked, no sooner.
   // Weights stay packed, for the next kernels of the same layout, as long as they fit into `packed_bytes`;
-  // those that were needed last take precedence.
-  ExactCheck(const ir::Problem& problem, ThreadPool& pool, size_t packed_bytes = most_packed_bytes);
+  // the layouts that were needed last take precedence.
+  ExactCheck(const ir::Problem& problem, ThreadPool& pool, size_t packed_bytes = max_packed_bytes);
   ~ExactCheck();
 
   // Runs them in child processes, one for each thread of the pool at a time, so that one that crashes or

@@ -46,9 +46,9 @@ size_t PackedCopies::bytes() const {
   return sum;
 }
 
-// Of those that are not needed in this turn.
+// Copies that this turn needs stay.
 void PackedCopies::drop_oldest() {
-  while (bytes() > most_bytes_) {
+  while (bytes() > max_bytes_) {
     const auto oldest =
         std::ranges::min_element(copies_, {}, [](const auto& entry) { return entry.second.turn; });
     if (oldest->second.turn == turn_) return;
@@ -86,7 +86,7 @@ size_t PackedCopies::pack(std::span<const ir::Kernel* const> kernels, ThreadPool
     Copy& copy = place->second;
     if (copy.turn == turn_) continue;
     if (is_new) copy.bytes = bytes_for(*kernels[count]);
-    if (count > 0 && bytes + copy.bytes > most_bytes_) {
+    if (count > 0 && bytes + copy.bytes > max_bytes_) {
       if (is_new) copies_.erase(place);
       break;
     }

@@ -12,15 +12,16 @@
 
 namespace tern::autotune {
 
-// Kernels whose layouts differ in words alone, see in_fewest_factors, share a copy. Copies are read-only.
+// Kernels whose layouts put the same bytes into the same order (their in_fewest_factors are equal) share a
+// copy. Copies are read-only.
 class PackedCopies {
  public:
   // Makes room for new copies by dropping those that were not needed for the longest time, so that all
-  // together have `most_bytes`. The weights must outlive this.
-  PackedCopies(const CheckCase& weights, size_t most_bytes) : weights_(weights), most_bytes_(most_bytes) {}
+  // together have `max_bytes`. The weights must outlive this.
+  PackedCopies(const CheckCase& weights, size_t max_bytes) : weights_(weights), max_bytes_(max_bytes) {}
 
-  // Packs, by the threads of the pool, what the first of these kernels need and is not here: for as many of
-  // them as there is room for at a time, for one even if there is none. Returns how many these are.
+  // Packs, by the threads of the pool, the missing copies for the first c of these kernels, and returns c:
+  // the largest number whose copies fit into max_bytes together, and at least 1.
   size_t pack(std::span<const ir::Kernel* const> kernels, ThreadPool& pool);
 
   struct Copy {
@@ -42,7 +43,7 @@ class PackedCopies {
   void make(const ir::Kernel& kernel, Copy& copy) const;
 
   const CheckCase& weights_;
-  size_t most_bytes_;
+  size_t max_bytes_;
   std::map<std::string, Copy> copies_;
   size_t turn_ = 0;
 };

@@ -23,7 +23,7 @@ std::vector<std::string> layouts_by_session(const PredictedShape& shape) {
       const std::string key = kernels::layout_key(one.candidate.kernel);
       if (!seen.insert(key).second) continue;  // the first is the best
       ++sessions[key].buckets;
-      sessions[key].seconds += bucket.use.calls * one.prediction.seconds;
+      sessions[key].seconds += bucket.demand.calls * one.prediction.seconds;
     }
   }
   std::erase_if(sessions, [&](const auto& entry) { return entry.second.buckets != shape.buckets.size(); });
@@ -63,12 +63,12 @@ JobShape choose_candidates(const TuneTask& task, const PredictedShape& shape, co
   JobShape result{task.tables_share, {}};
   for (const PredictedBucket& bucket : shape.buckets) {
     ir::Problem problem = shape.problem;
-    problem.m = bucket.use.m;
-    JobBucket chosen{bucket.use, {default_record(problem, bucket, target)}};
+    problem.m = bucket.demand.m;
+    JobBucket chosen{bucket.demand, {default_record(problem, bucket, target)}};
     std::set<uint64_t> taken = {hash(chosen.candidates[0].kernel)};
     std::set<std::string> missing(layouts.begin(), layouts.end());
     missing.erase(kernels::layout_key(chosen.candidates[0].kernel));
-    // First one of each layout, then whatever shares one of them.
+    // First one candidate of each layout, then others with these layouts.
     for (const bool only_new_layouts : {true, false}) {
       for (const PredictedCandidate& one : bucket.candidates) {
         const std::string key = kernels::layout_key(one.candidate.kernel);

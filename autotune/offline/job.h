@@ -17,7 +17,7 @@ namespace tern::autotune {
 
 // The candidates for one number of rows.
 struct JobBucket {
-  Use use;
+  Demand demand;
   std::vector<Record> candidates;  // the default kernel first, then by prediction; none has timings
 };
 
@@ -77,8 +77,9 @@ struct JobOutcome {
   Choice choice;                        // the best layout, and its best kernels; ties go to the default ones
 };
 struct JobFindings {
-  Database database;                 // of the device
-  Database target_database;          // the same for who only names the target; empty if the device is none
+  Database database;  // of the device
+  // The same under the name of the target; empty if the device lacks a feature of it.
+  Database target_database;
   std::vector<std::string> missing;  // features of the target that the device lacks
   std::vector<JobOutcome> outcomes;  // of shapes whose default kernels were measured for all numbers of rows
 };

@@ -29,7 +29,8 @@ std::map<uint64_t, const Record*> candidates_of(const Job& job) {
   return found;
 }
 
-// What Tern itself would say on that device. A feature counts if those that it builds on are there too.
+// The provenance as Tern itself would detect it on that device: a feature counts if all features that it
+// builds on are there too.
 Provenance as_detected(Provenance device, const targets::Target& target) {
   targets::FeatureSet claimed, features;
   for (const std::string& name : device.features) {
@@ -145,22 +146,24 @@ class Decision {
   // Nothing if a default kernel has no time: then there is nothing to compare with.
   std::optional<JobOutcome> run() {
     JobOutcome outcome;
-    std::map<std::string, Option> options;
+    std::map<std::string, LayoutChoice> layouts;
     for (size_t b = 0; b < shape_.buckets.size(); ++b) {
-      const Timing* usual = timing(shape_.buckets[b].candidates[0]);
-      if (!usual) return std::nullopt;
-      outcome.default_seconds.push_back(usual->seconds);
-      for (const Record& record : shape_.buckets[b].candidates) consider(options, b, record, usual->seconds);
+      const Timing* of_default = timing(shape_.buckets[b].candidates[0]);
+      if (!of_default) return std::nullopt;
+      outcome.default_seconds.push_back(of_default->seconds);
+      for (const Record& record : shape_.buckets[b].candidates)
+        consider(layouts, b, record, of_default->seconds);
     }
-    const Option* best = nullptr;
-    for (const auto& [layout, option] : options) {
-      if (option.kernels.size() == shape_.buckets.size() && (!best || option.seconds < best->seconds))
-        best = &option;
+    const LayoutChoice* best = nullptr;
+    for (const auto& [key, layout] : layouts) {
+      if (layout.kernels.size() == shape_.buckets.size() && (!best || layout.seconds < best->seconds))
+        best = &layout;
     }
     // The default layout, which has a kernel for every number of rows, wins ties.
-    const Option& usual = options.at(print(shape_.buckets[0].candidates[0].kernel.weights));
-    if (usual.kernels.size() == shape_.buckets.size() && usual.seconds < (1 + tie) * best->seconds)
-      best = &usual;
+    const LayoutChoice& default_layout = layouts.at(print(shape_.buckets[0].candidates[0].kernel.weights));
+    if (default_layout.kernels.size() == shape_.buckets.size() &&
+        default_layout.seconds < (1 + tie) * best->seconds)
+      best = &default_layout;
     Choice& choice = outcome.choice;
     for (size_t b = 0; b < shape_.buckets.size(); ++b) {
       const Timing& own = *timing(*best->kernels[b]);
@@ -175,7 +178,7 @@ class Decision {
 
  private:
   // The best kernel of each bucket for one layout.
-  struct Option {
+  struct LayoutChoice {
     std::vector<const Record*> kernels;
     std::vector<double> costs;
     double seconds = 0;  // of a session
@@ -188,29 +191,30 @@ class Decision {
     return has ? &found->second->timings.back() : nullptr;
   }
 
-  void consider(std::map<std::string, Option>& options, size_t b, const Record& record, double usual) {
+  void consider(std::map<std::string, LayoutChoice>& layouts, size_t b, const Record& record,
+                double default_seconds) {
     const Timing* own = timing(record);
     if (!own) return;
-    double cost = own->ratio * usual;
+    double cost = own->ratio * default_seconds;
     for (const ir::Program& preparation : codegen::preparations(record.kernel)) {
       const auto known = results_.table_seconds.find(codegen::hash(preparation));
       if (known != results_.table_seconds.end()) cost += shape_.tables_share * known->second;
     }
-    Option& option = options[print(record.kernel.weights)];
-    if (option.kernels.size() < b) return;  // has none for fewer rows
-    const double calls = shape_.buckets[b].use.calls;
-    if (option.kernels.size() == b) {
-      option.kernels.push_back(&record);
-      option.costs.push_back(cost);
-      option.seconds += calls * cost;
+    LayoutChoice& layout = layouts[print(record.kernel.weights)];
+    if (layout.kernels.size() < b) return;  // has none for fewer rows
+    const double calls = shape_.buckets[b].demand.calls;
+    if (layout.kernels.size() == b) {
+      layout.kernels.push_back(&record);
+      layout.costs.push_back(cost);
+      layout.seconds += calls * cost;
       return;
     }
     // The first of a layout may be the default kernel, which wins ties.
-    const bool is_usual = option.kernels[b] == &shape_.buckets[b].candidates[0];
-    if (cost >= option.costs[b] * (is_usual ? 1 - tie : 1)) return;
-    option.seconds += calls * (cost - option.costs[b]);
-    option.kernels[b] = &record;
-    option.costs[b] = cost;
+    const bool is_default = layout.kernels[b] == &shape_.buckets[b].candidates[0];
+    if (cost >= layout.costs[b] * (is_default ? 1 - tie : 1)) return;
+    layout.seconds += calls * (cost - layout.costs[b]);
+    layout.kernels[b] = &record;
+    layout.costs[b] = cost;
   }
 
   const JobShape& shape_;

@@ -23,7 +23,7 @@ JobPlan plan_of(const Job& job) {
   for (const JobShape& shape : job.shapes) {
     JobPlan::Shape planned{shape.tables_share, {}};
     for (const JobBucket& bucket : shape.buckets) {
-      planned.buckets.push_back({bucket.use, {}});
+      planned.buckets.push_back({bucket.demand, {}});
       for (const Record& record : bucket.candidates)
         planned.buckets.back().kernels.push_back(hash(record.kernel));
     }
@@ -88,7 +88,7 @@ class JobParser {
   Expected<JobShape> read_shape(const JobPlan::Shape& planned, const targets::Target& target) {
     JobShape shape{planned.tables_share, {}};
     for (const JobPlan::Bucket& bucket : planned.buckets) {
-      shape.buckets.push_back({bucket.use, {}});
+      shape.buckets.push_back({bucket.demand, {}});
       for (const uint64_t wanted : bucket.kernels) {
         Expected<Record> record = next(record_kind, read_record);
         if (!record) return record.error();
@@ -119,8 +119,8 @@ std::string print_body(const JobPlan& plan) {
   for (const JobPlan::Shape& shape : plan.shapes) {
     text += fmt::format("  - tables share: {}\n    kernels:\n", print_decimal(shape.tables_share));
     for (const JobPlan::Bucket& bucket : shape.buckets) {
-      text += fmt::format("      - {{rows: {}, calls: {}, default: {:016x}, others: [", bucket.use.m,
-                          print_decimal(bucket.use.calls), bucket.kernels[0]);
+      text += fmt::format("      - {{rows: {}, calls: {}, default: {:016x}, others: [", bucket.demand.m,
+                          print_decimal(bucket.demand.calls), bucket.kernels[0]);
       for (size_t i = 1; i < bucket.kernels.size(); ++i)
         text += fmt::format("{}{:016x}", i == 1 ? "" : ", ", bucket.kernels[i]);
       text += "]}\n";

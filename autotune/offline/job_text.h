@@ -11,7 +11,7 @@ namespace tern::autotune {
 // What job.yaml begins with: who made it, and which kernels are for what.
 struct JobPlan {
   struct Bucket {
-    Use use;
+    Demand demand;
     std::vector<uint64_t> kernels;  // by their hashes, the default first
   };
   struct Shape {

@@ -19,7 +19,7 @@ uint64_t parse_hash(YamlReader& in, const std::string& text, const YAML::Node& a
 JobPlan::Bucket read_bucket(YamlReader& in, const YAML::Node& map) {
   JobPlan::Bucket bucket;
   if (!in.check(map, {"rows", "calls", "default", "others"})) return bucket;
-  bucket.use = {in.integer(map, "rows"), in.number(map, "calls")};
+  bucket.demand = {in.integer(map, "rows"), in.number(map, "calls")};
   bucket.kernels.push_back(parse_hash(in, in.text(map, "default"), map));
   for (const YAML::Node& item : in.items(map, "others"))
     bucket.kernels.push_back(parse_hash(in, in.text(item), item));

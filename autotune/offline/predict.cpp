@@ -58,7 +58,7 @@ std::vector<size_t> choose(const std::vector<PredictedBucket>& buckets) {
     if (chosen.size() != buckets.size()) continue;
     double seconds = 0;
     for (size_t b = 0; b < buckets.size(); ++b)
-      seconds += buckets[b].use.calls * buckets[b].candidates[chosen[b]].prediction.seconds;
+      seconds += buckets[b].demand.calls * buckets[b].candidates[chosen[b]].prediction.seconds;
     if (seconds < best_seconds) {
       best_seconds = seconds;
       best = chosen;
@@ -69,35 +69,35 @@ std::vector<size_t> choose(const std::vector<PredictedBucket>& buckets) {
 
 }  // namespace
 
-PredictedShape predict_shape(const ir::Problem& problem, const std::vector<Use>& uses,
+PredictedShape predict_shape(const ir::Problem& problem, const std::vector<Demand>& demands,
                              const targets::Target& target, CostModel& model, ThreadPool& pool,
                              const std::function<bool()>& stop) {
   PredictedShape shape{problem, {}, {}};
-  for (const Use& use : uses) shape.buckets.push_back({use, 0, {}});
+  for (const Demand& demand : demands) shape.buckets.push_back({demand, 0, {}});
   std::vector<Predictor> predictors;
-  for (size_t b = 0; b < uses.size(); ++b) predictors.emplace_back(shape.buckets[b], model, pool);
-  for (size_t b = 0; b < uses.size(); ++b) {
+  for (size_t b = 0; b < demands.size(); ++b) predictors.emplace_back(shape.buckets[b], model, pool);
+  for (size_t b = 0; b < demands.size(); ++b) {
     ir::Problem own = problem;
-    own.m = uses[b].m;
+    own.m = demands[b].m;
     predictors[b].add(kernels::default_space(own, target).candidates);
-    const ir::Kernel usual = kernels::default_kernel(own, target);
+    const ir::Kernel default_kernel = kernels::default_kernel(own, target);
     for (const PredictedCandidate& one : shape.buckets[b].candidates) {
-      if (hash(one.candidate.kernel) == hash(usual))
+      if (hash(one.candidate.kernel) == hash(default_kernel))
         shape.buckets[b].default_seconds = one.prediction.seconds;
     }
   }
-  for (size_t b = 0; b < uses.size(); ++b) {
+  for (size_t b = 0; b < demands.size(); ++b) {
     while (!stop() && !shape.buckets[b].candidates.empty() &&
            predictors[b].add(kernels::neighbours(predictors[b].best().candidate, target, false))) {
     }
   }
   // What is best for one number of rows may be good for the others.
-  for (size_t b = 0; b < uses.size() && !stop(); ++b) {
+  for (size_t b = 0; b < demands.size() && !stop(); ++b) {
     if (shape.buckets[b].candidates.empty()) continue;
     const kernels::Candidate best = predictors[b].best().candidate;
-    for (size_t other = 0; other < uses.size() && !stop(); ++other) {
+    for (size_t other = 0; other < demands.size() && !stop(); ++other) {
       ir::Problem own = problem;
-      own.m = uses[other].m;
+      own.m = demands[other].m;
       if (other != b) predictors[other].add(kernels::sharing_layout(best, own, target));
     }
   }
@@ -113,10 +113,10 @@ Choice choice_of(const PredictedShape& shape, const Conditions& conditions) {
   choice.date = date_now();
   for (size_t b = 0; b < shape.buckets.size(); ++b) {
     const PredictedCandidate& one = shape.buckets[b].candidates[shape.chosen[b]];
-    const double usual = shape.buckets[b].default_seconds;
+    const double default_seconds = shape.buckets[b].default_seconds;
     choice.kernels.push_back(one.candidate.kernel);
     choice.seconds.push_back(one.prediction.seconds);
-    choice.ratios.push_back(usual > 0 ? one.prediction.seconds / usual : 1);
+    choice.ratios.push_back(default_seconds > 0 ? one.prediction.seconds / default_seconds : 1);
   }
   return choice;
 }

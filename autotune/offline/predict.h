@@ -16,7 +16,7 @@ struct PredictedCandidate {
 };
 
 struct PredictedBucket {
-  Use use;
+  Demand demand;
   double default_seconds = 0;
   std::vector<PredictedCandidate> candidates;  // the best first
 };
@@ -29,7 +29,7 @@ struct PredictedShape {
 
 // Each recipe with its default knobs, and around the best of them what one knob more or less makes, until
 // nothing is predicted to be better. `stop` is asked often; what was found until then is the answer.
-PredictedShape predict_shape(const ir::Problem& problem, const std::vector<Use>& uses,
+PredictedShape predict_shape(const ir::Problem& problem, const std::vector<Demand>& demands,
                              const targets::Target& target, CostModel& model, ThreadPool& pool,
                              const std::function<bool()>& stop);
 

@@ -54,10 +54,10 @@ double ratio_for(const Choice& choice, int64_t m) {
   return choice.ratios[std::min(place_for(choice, m), choice.ratios.size() - 1)];
 }
 
-Record record_of(const kernels::Candidate& candidate, const TrialResult& result, double ratio_in_use,
+Record record_of(const kernels::Candidate& candidate, const LiveRaceResult& result, double ratio_in_use,
                  const Conditions& conditions, double load, const std::string& date) {
   Timing timing;
-  timing.seconds = to_four_digits(result.seconds_candidate);
+  timing.seconds = to_four_digits(result.candidate_seconds);
   timing.spread = to_four_digits(result.spread);
   timing.ratio = to_four_digits(result.ratio.value * ratio_in_use);
   timing.error = std::isfinite(result.ratio.error) ? to_four_digits(result.ratio.error * ratio_in_use) : 1;
@@ -67,8 +67,8 @@ Record record_of(const kernels::Candidate& candidate, const TrialResult& result,
   return {conditions, candidate.kernel, print(candidate), 0, {timing}, ""};
 }
 
-void take(Choice& choice, const kernels::Candidate& better, const TrialResult& result,
-          const std::string& date) {
+void replace_kernel(Choice& choice, const kernels::Candidate& better, const LiveRaceResult& result,
+                    const std::string& date) {
   ir::Kernel kernel = better.kernel;
   kernel.problem.w.scaling = choice.kernels.front().problem.w.scaling;
   const int64_t m = kernel.problem.m;
@@ -81,7 +81,7 @@ void take(Choice& choice, const kernels::Candidate& better, const TrialResult& r
     choice.ratios.insert(choice.ratios.begin() + offset, 1);
   }
   choice.kernels[place] = std::move(kernel);
-  choice.seconds[place] = to_four_digits(result.seconds_candidate);
+  choice.seconds[place] = to_four_digits(result.candidate_seconds);
   choice.ratios[place] = ratio;
   choice.date = date;
 }

@@ -7,21 +7,21 @@
 namespace tern::autotune {
 namespace {
 
-// How well work overlaps: 1 would be not at all, infinity wholly.
+// The exponent p of the norm: 1 would be no overlap, infinity a complete one.
 constexpr double overlap = 4;
 
-// Kernels of one problem differ so much from what cache and bytes make one expect, by prefetching, by how
-// many streams they read: the typical deviation on a quiet machine.
-constexpr double usual_difference = 0.04;
+// The prior's standard deviation s: what kernels of one problem differ by from their expected ratios on a
+// quiet machine, through prefetching and the number of streams that they read.
+constexpr double prior_deviation = 0.04;
 
 }  // namespace
 
 double overlapped(std::span<const double> seconds) {
-  const double longest = std::ranges::max(seconds);
-  if (!(longest > 0)) return 0;
+  const double max = std::ranges::max(seconds);
+  if (!(max > 0)) return 0;
   double sum = 0;
-  for (const double part : seconds) sum += std::pow(part / longest, overlap);
-  return longest * std::pow(sum, 1 / overlap);
+  for (const double part : seconds) sum += std::pow(part / max, overlap);
+  return max * std::pow(sum, 1 / overlap);
 }
 
 std::optional<double> implied_bandwidth(double cache_seconds, double memory_seconds, double weight_bytes) {
@@ -35,12 +35,12 @@ double CallCost::seconds(double bytes_per_second) const {
   return overlapped(std::array{cache_seconds, weight_bytes / bytes_per_second});
 }
 
-Estimate believed(const Estimate& measured) {
-  constexpr double prior = usual_difference * usual_difference;
-  if (!std::isfinite(measured.error)) return {1, usual_difference, measured.count};
+Estimate shrunk(const Estimate& measured) {
+  constexpr double prior = prior_deviation * prior_deviation;
+  if (!std::isfinite(measured.error)) return {1, prior_deviation, measured.count};
   const double own = measured.error * measured.error;
-  const double trust = prior / (prior + own);
-  return {1 + trust * (measured.value - 1), std::sqrt(prior * own / (prior + own)), measured.count};
+  const double weight = prior / (prior + own);
+  return {1 + weight * (measured.value - 1), std::sqrt(prior * own / (prior + own)), measured.count};
 }
 
 }  // namespace tern::autotune

@@ -29,7 +29,7 @@ std::optional<kernels::Candidate> HillClimb::next() {
   return std::nullopt;
 }
 
-void HillClimb::put_back(kernels::Candidate candidate) {
+void HillClimb::retry_later(kernels::Candidate candidate) {
   tried_.erase(hash(candidate.kernel));
   around_.insert(around_.begin(), std::move(candidate));
 }

@@ -22,11 +22,11 @@ class HillClimb {
   // Kernels, by their hashes, that are not to be tried.
   void leave_out(std::span<const uint64_t> kernels) { tried_.insert(kernels.begin(), kernels.end()); }
 
-  // The next to be tried; nothing at the top of the hill. Never one that needs
-  // preparations, which nobody would run.
+  // The next to be tried; nothing at the top of the hill. Never one that needs preparations, since the engine
+  // runs none for a candidate.
   std::optional<kernels::Candidate> next();
   // That candidate is to be tried another time, after all others.
-  void put_back(kernels::Candidate candidate);
+  void retry_later(kernels::Candidate candidate);
   // That candidate is where it goes on from.
   void move_to(kernels::Candidate better);
 

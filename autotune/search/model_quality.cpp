@@ -6,6 +6,8 @@
 #include <cmath>
 #include <map>
 
+#include "base/rank_correlation.h"
+
 namespace tern::autotune {
 namespace {
 
@@ -55,11 +57,11 @@ std::vector<ModelQuality> model_quality(const std::vector<const ShapeSearch*>& s
     for (const Bucket& bucket : search->buckets()) {
       std::vector<Pair> pairs;
       std::map<std::string, std::vector<Pair>> some;
-      for (const Trial& trial : bucket.trials) {
-        if (!trial.prediction || !trial.measured()) continue;
-        const Pair pair{trial.prediction->seconds, trial.seconds(bucket.default_seconds)};
+      for (const Evaluation& evaluation : bucket.evaluations) {
+        if (!evaluation.prediction || !evaluation.measured()) continue;
+        const Pair pair{evaluation.prediction->seconds, evaluation.seconds(bucket.default_seconds)};
         pairs.push_back(pair);
-        some[std::string(ir::name(trial.candidate.recipe.strategy()))].push_back(pair);
+        some[std::string(ir::name(evaluation.candidate.recipe.strategy()))].push_back(pair);
       }
       by_rows[bucket.problem.m].add(pairs);
       all.add(std::move(pairs));

@@ -8,38 +8,25 @@
 #include <map>
 
 #include "kernels/default_kernel.h"
-#include "kernels/row_buckets.h"
 
 namespace tern::autotune {
 namespace {
 
-// Gains below this are not worth more search.
+// Rounds of the search that gain less than this share of a session's time gain nothing.
 constexpr double worth_searching = 0.005;
-// What its time from cache and its bytes put so near to the best is timed from memory too: twice what kernels
-// differ by from what is to be expected.
+// Candidates whose expected ratio (from cache and bytes) is within this of the best are timed from memory
+// too: twice the typical prediction error. At most max_at_once of them in a race.
 constexpr double worth_timing = 0.08;
-// So many of them at once.
-constexpr size_t most_at_once = 8;
-// Layouts within this of the best are compared once more in the end.
+constexpr size_t max_at_once = 8;
+// Candidates within this of the best may be the best.
 constexpr double near_the_best = 0.04;
-// So many of them, and so many kernels of each.
-constexpr size_t most_finalists = 4, most_kernels_each = 2;
-// Each at several places in memory, where that matters: see TrialTiming::place_anew.
-int places_of_finalists(const ir::Problem& problem) {
-  return kernels::is_decode(problem.m) ? 2 : 4;
-}
-// A difference that nobody would notice: the default kernel, which needs no record, wins such ties.
-constexpr double tie = 0.01;
-// So does its layout, with more to spare: which one is best hangs on how fast memory is, and that may change
-// by half within an hour, where a machine is shared.
-constexpr double layout_tie = 0.05;
 
 uint64_t hash_without_prefetching(ir::Kernel kernel) {
   kernel.schedule.prefetch_bytes = 0;
   return hash(kernel);
 }
 
-// Those that share packed weights one after the other.
+// The same candidates, sorted so that those which share packed weights follow each other.
 std::vector<kernels::Candidate> by_layout(std::vector<kernels::Candidate> candidates) {
   std::map<std::string, std::vector<kernels::Candidate>> groups;
   for (kernels::Candidate& candidate : candidates)
@@ -51,17 +38,17 @@ std::vector<kernels::Candidate> by_layout(std::vector<kernels::Candidate> candid
 
 }  // namespace
 
-ShapeSearch::ShapeSearch(const ir::Problem& problem, const std::vector<Use>& uses, double tables_share,
+ShapeSearch::ShapeSearch(const ir::Problem& problem, const std::vector<Demand>& demands, double tables_share,
                          const SearchTools& tools, uint64_t seed)
     : tools_(tools), tables_share_(tables_share), seed_(seed), timing_(tools, seed) {
-  for (const Use& use : uses) {
+  for (const Demand& demand : demands) {
     Bucket bucket;
-    bucket.use = use;
+    bucket.demand = demand;
     bucket.problem = problem;
-    bucket.problem.m = use.m;
+    bucket.problem.m = demand.m;
     const kernels::Recipe recipe = kernels::default_recipe(bucket.problem, tools.target);
-    bucket.fallback = {recipe, kernels::default_knobs(recipe, bucket.problem, tools.target),
-                       kernels::default_kernel(bucket.problem, tools.target)};
+    bucket.default_candidate = {recipe, kernels::default_knobs(recipe, bucket.problem, tools.target),
+                                kernels::default_kernel(bucket.problem, tools.target)};
     buckets_.push_back(std::move(bucket));
   }
 }
@@ -69,10 +56,10 @@ ShapeSearch::ShapeSearch(const ir::Problem& problem, const std::vector<Use>& use
 Status ShapeSearch::try_defaults() {
   check_.emplace(buckets_[0].problem, tools_.pool);
   for (Bucket& bucket : buckets_) {
-    tried_.erase(hash(bucket.fallback.kernel));
-    try_all(bucket, {bucket.fallback});
-    if (!bucket.trials[0].runner)
-      return Error{fmt::format("the default kernel cannot be used: {}", bucket.trials[0].refused), {}};
+    tried_.erase(hash(bucket.default_candidate.kernel));
+    try_all(bucket, {bucket.default_candidate});
+    if (!bucket.evaluations[0].entry)
+      return Error{fmt::format("the default kernel cannot be used: {}", bucket.evaluations[0].refused), {}};
   }
   return {};
 }
@@ -93,7 +80,7 @@ Status ShapeSearch::begin(const std::vector<kernels::Candidate>& warm_starts) {
   return {};
 }
 
-// By the cost model: those without a prediction come last.
+// By the cost model: candidates without a prediction come last.
 std::vector<kernels::Candidate> ShapeSearch::most_promising(std::vector<kernels::Candidate> candidates,
                                                             size_t count) {
   std::erase_if(candidates,
@@ -111,62 +98,62 @@ std::vector<kernels::Candidate> ShapeSearch::most_promising(std::vector<kernels:
 }
 
 void ShapeSearch::try_all(Bucket& bucket, const std::vector<kernels::Candidate>& candidates) {
-  std::vector<Trial> trials;
+  std::vector<Evaluation> evaluations;
   for (const kernels::Candidate& candidate : candidates) {
     if (!tried_.insert(hash(candidate.kernel)).second) continue;
-    trials.emplace_back();
-    trials.back().candidate = candidate;
-    trials.back().layout = kernels::layout_key(candidate.kernel);
+    evaluations.emplace_back();
+    evaluations.back().candidate = candidate;
+    evaluations.back().layout = kernels::layout_key(candidate.kernel);
   }
-  if (trials.empty()) return;
+  if (evaluations.empty()) return;
   // Code is made while nothing is measured.
-  const std::vector<Code> codes = compile(trials);
-  predict(trials);
-  check(trials, codes);
+  const std::vector<Code> codes = compile(evaluations);
+  predict(evaluations);
+  check(evaluations, codes);
 
   std::vector<size_t> added, right;
-  for (Trial& trial : trials) {
-    added.push_back(bucket.trials.size());
-    if (trial.runner) right.push_back(bucket.trials.size());
-    bucket.trials.push_back(std::move(trial));
+  for (Evaluation& evaluation : evaluations) {
+    added.push_back(bucket.evaluations.size());
+    if (evaluation.entry) right.push_back(bucket.evaluations.size());
+    bucket.evaluations.push_back(std::move(evaluation));
   }
-  if (!bucket.trials[0].runner) return;
+  if (!bucket.evaluations[0].entry) return;
   const std::vector<size_t> raced = time(bucket, right);
   added.insert(added.end(), raced.begin(), raced.end());
   tools_.measured(bucket, added);
 }
 
-std::vector<Code> ShapeSearch::compile(std::vector<Trial>& trials) const {
-  std::vector<Code> codes(trials.size());
+std::vector<Code> ShapeSearch::compile(std::vector<Evaluation>& evaluations) const {
+  std::vector<Code> codes(evaluations.size());
   std::atomic<size_t> next = 0;
   tools_.pool.run([&](int) {
-    for (size_t i = next++; i < trials.size(); i = next++) {
-      Expected<Code> code = compile_code(tools_.jit, trials[i].candidate.kernel);
+    for (size_t i = next++; i < evaluations.size(); i = next++) {
+      Expected<Code> code = compile_code(tools_.jit, evaluations[i].candidate.kernel);
       if (code)
         codes[i] = code.take();
       else
-        trials[i].refused = code.error().message;
+        evaluations[i].refused = code.error().message;
     }
   });
   return codes;
 }
 
-void ShapeSearch::predict(std::vector<Trial>& trials) {
+void ShapeSearch::predict(std::vector<Evaluation>& evaluations) {
   if (model_ == Model::unasked) return;
   std::vector<kernels::Candidate> candidates;
-  for (const Trial& trial : trials) candidates.push_back(trial.candidate);
+  for (const Evaluation& evaluation : evaluations) candidates.push_back(evaluation.candidate);
   const std::vector<std::optional<Prediction>> predictions = tools_.model.predict(candidates, tools_.pool);
-  for (size_t i = 0; i < trials.size(); ++i) trials[i].prediction = predictions[i];
+  for (size_t i = 0; i < evaluations.size(); ++i) evaluations[i].prediction = predictions[i];
 }
 
 // Right before fast.
-void ShapeSearch::check(std::vector<Trial>& trials, std::span<const Code> codes) {
+void ShapeSearch::check(std::vector<Evaluation>& evaluations, std::span<const Code> codes) {
   std::vector<Code> sound;
-  std::vector<Trial*> of;
-  for (size_t i = 0; i < trials.size(); ++i) {
-    if (!trials[i].refused.empty()) continue;
+  std::vector<Evaluation*> of;
+  for (size_t i = 0; i < evaluations.size(); ++i) {
+    if (!evaluations[i].refused.empty()) continue;
     sound.push_back(codes[i]);
-    of.push_back(&trials[i]);
+    of.push_back(&evaluations[i]);
   }
   const std::vector<std::string> wrong = check_->check_guarded(sound);
   for (size_t i = 0; i < sound.size(); ++i) {
@@ -177,18 +164,20 @@ void ShapeSearch::check(std::vector<Trial>& trials, std::span<const Code> codes)
   }
 }
 
-std::vector<size_t> ShapeSearch::time(Bucket& bucket, const std::vector<size_t>& trials) {
-  timing_.from_cache(bucket, trials, 6);
-  for (const size_t i : trials) {
-    const Trial& trial = bucket.trials[i];
-    if (model_ == Model::taught && trial.prediction)
-      tools_.model.learn(trial.candidate.recipe, bucket.cost(trial).cache_seconds, *trial.prediction);
+std::vector<size_t> ShapeSearch::time(Bucket& bucket, const std::vector<size_t>& evaluations) {
+  timing_.from_cache(bucket, evaluations, 6);
+  for (const size_t i : evaluations) {
+    const Evaluation& evaluation = bucket.evaluations[i];
+    if (model_ == Model::taught && evaluation.prediction)
+      tools_.model.learn(evaluation.candidate.recipe, bucket.cost(evaluation).cache_seconds,
+                         *evaluation.prediction);
   }
-  const double best = bucket.trials[best_of(bucket)].ratio.value;
-  std::vector<size_t> near = trials;
-  std::erase_if(near, [&](size_t i) { return bucket.trials[i].ratio.value > (1 + worth_timing) * best; });
-  std::ranges::sort(near, {}, [&](size_t i) { return bucket.trials[i].ratio.value; });
-  if (near.size() > most_at_once) near.resize(most_at_once);
+  const double best = bucket.evaluations[best_of(bucket)].ratio.value;
+  std::vector<size_t> near = evaluations;
+  std::erase_if(near,
+                [&](size_t i) { return bucket.evaluations[i].ratio.value > (1 + worth_timing) * best; });
+  std::ranges::sort(near, {}, [&](size_t i) { return bucket.evaluations[i].ratio.value; });
+  if (near.size() > max_at_once) near.resize(max_at_once);
   return timing_.from_memory(bucket, near, {});
 }
 
@@ -201,11 +190,11 @@ void ShapeSearch::fill_layout(const kernels::Candidate& candidate) {
 }
 
 double ShapeSearch::gain() const {
-  const std::vector<Option> found = options();
+  const std::vector<LayoutCandidate> found = layouts();
   if (found.empty()) return 1;
-  double usual = 0;
-  for (const Bucket& bucket : buckets_) usual += bucket.session_seconds(bucket.trials[0]);
-  return found[0].seconds / usual;
+  double default_seconds = 0;
+  for (const Bucket& bucket : buckets_) default_seconds += bucket.session_seconds(bucket.evaluations[0]);
+  return found[0].seconds / default_seconds;
 }
 
 bool ShapeSearch::refine() {
@@ -213,57 +202,59 @@ bool ShapeSearch::refine() {
 }
 
 bool ShapeSearch::explore() {
-  for (int dull = 0; dull < 2;) {
+  for (int rounds_without_gain = 0; rounds_without_gain < 2;) {
     if (tools_.stop()) return false;
     const size_t tried = tried_.size();
-    const std::vector<Option> before = options();
+    const std::vector<LayoutCandidate> before = layouts();
     if (before.empty()) return true;
     // The schedules of the best layouts.
     for (size_t rank = 0; rank < std::min<size_t>(before.size(), 3); ++rank) {
       for (size_t b = 0; b < buckets_.size(); ++b) {
         if (tools_.stop()) return false;
-        const kernels::Candidate best = buckets_[b].trials[before[rank].trials[b]].candidate;
+        const kernels::Candidate best = buckets_[b].evaluations[before[rank].evaluations[b]].candidate;
         try_all(buckets_[b], most_promising(kernels::neighbours(best, tools_.target, true), 8));
       }
     }
     // Layouts beside the best one, as the bucket sees them that takes most of the time.
     const auto seconds_in = [&](size_t b) {
-      return buckets_[b].session_seconds(buckets_[b].trials[before[0].trials[b]]);
+      return buckets_[b].session_seconds(buckets_[b].evaluations[before[0].evaluations[b]]);
     };
     size_t main = 0;
     for (size_t b = 1; b < buckets_.size(); ++b) main = seconds_in(b) > seconds_in(main) ? b : main;
     Bucket& bucket = buckets_[main];
-    const kernels::Candidate best = bucket.trials[before[0].trials[main]].candidate;
+    const kernels::Candidate best = bucket.evaluations[before[0].evaluations[main]].candidate;
     std::vector<kernels::Candidate> others = kernels::neighbours(best, tools_.target, false);
     std::erase_if(others, [&](const kernels::Candidate& other) {
       return kernels::same_layouts(other.kernel, best.kernel);
     });
-    const size_t first_new = bucket.trials.size();
+    const size_t first_new = bucket.evaluations.size();
     try_all(bucket, most_promising(std::move(others), 6));
-    const double best_ratio = bucket.trials[before[0].trials[main]].ratio.value;
-    for (size_t i = first_new; i < bucket.trials.size(); ++i) {
-      const Trial& trial = bucket.trials[i];
-      if (trial.measured() && trial.ratio.value < (1 + near_the_best) * best_ratio)
-        fill_layout(kernels::Candidate(trial.candidate));
+    const double best_ratio = bucket.evaluations[before[0].evaluations[main]].ratio.value;
+    for (size_t i = first_new; i < bucket.evaluations.size(); ++i) {
+      const Evaluation& evaluation = bucket.evaluations[i];
+      if (evaluation.measured() && evaluation.ratio.value < (1 + near_the_best) * best_ratio)
+        fill_layout(kernels::Candidate(evaluation.candidate));
     }
     if (tried_.size() == tried) return true;
-    dull = options()[0].seconds < (1 - worth_searching) * before[0].seconds ? 0 : dull + 1;
+    const bool gained = layouts()[0].seconds < (1 - worth_searching) * before[0].seconds;
+    rounds_without_gain = gained ? 0 : rounds_without_gain + 1;
   }
   return true;
 }
 
 bool ShapeSearch::polish() {
-  // Layouts that may win; those of the first look, so that this ends.
-  std::vector<std::string> layouts;
-  const std::vector<Option> before = options();
-  for (const Option& option : before) {
-    if (layouts.size() < 2 && option.seconds <= (1 + near_the_best / 2) * before[0].seconds)
-      layouts.push_back(layout_of(option, buckets_));
+  // Layouts that may win by what is known at the beginning: a list that grew would have no end.
+  std::vector<std::string> keys;
+  const std::vector<LayoutCandidate> before = layouts();
+  for (const LayoutCandidate& candidate : before) {
+    if (keys.size() < 2 && candidate.seconds <= (1 + near_the_best / 2) * before[0].seconds)
+      keys.push_back(layout_of(candidate, buckets_));
   }
-  for (const std::string& layout : layouts) {
+  for (const std::string& layout : keys) {
     for (Bucket& bucket : buckets_) {
       const size_t known = best_of_layout(bucket, layout, 0, 1).at(0);
-      try_all(bucket, kernels::sharing_layout(bucket.trials[known].candidate, bucket.problem, tools_.target));
+      try_all(bucket,
+              kernels::sharing_layout(bucket.evaluations[known].candidate, bucket.problem, tools_.target));
       for (;;) {
         if (tools_.stop()) return false;
         const std::vector<kernels::Candidate> next = around(bucket, layout);
@@ -279,7 +270,7 @@ std::vector<kernels::Candidate> ShapeSearch::around(const Bucket& bucket, const 
   std::vector<kernels::Candidate> found;
   for (const size_t i : best_of_layout(bucket, layout, worth_searching, 3)) {
     for (kernels::Candidate& candidate :
-         kernels::neighbours(bucket.trials[i].candidate, tools_.target, true)) {
+         kernels::neighbours(bucket.evaluations[i].candidate, tools_.target, true)) {
       if (!tried_.contains(hash(candidate.kernel))) found.push_back(std::move(candidate));
     }
   }
@@ -296,30 +287,31 @@ bool ShapeSearch::exhaust(const std::function<void(size_t done, size_t all)>& pr
   }
   for (size_t b = 0; b < buckets_.size(); ++b) {
     Bucket& bucket = buckets_[b];
-    std::vector<kernels::Candidate> usual;
+    std::vector<kernels::Candidate> default_distances;
     for (const kernels::Candidate& candidate : spaces[b]) {
       const kernels::Knobs knobs = kernels::default_knobs(candidate.recipe, bucket.problem, tools_.target);
-      if (candidate.knobs.prefetch_bytes == knobs.prefetch_bytes) usual.push_back(candidate);
+      if (candidate.knobs.prefetch_bytes == knobs.prefetch_bytes) default_distances.push_back(candidate);
     }
-    // Of the space, each of these stands for its other distances too.
-    const double share = static_cast<double>(spaces[b].size()) / static_cast<double>(usual.size());
+    // In the progress each of these counts for its other prefetch distances too.
+    const double share =
+        static_cast<double>(spaces[b].size()) / static_cast<double>(default_distances.size());
     const auto tell = [&](size_t tried) {
       progress(done + static_cast<size_t>(static_cast<double>(tried) * share), all);
     };
-    if (!try_in_parts(bucket, usual, 32, tell)) return false;
+    if (!try_in_parts(bucket, default_distances, 32, tell)) return false;
     done += spaces[b].size();
-    // The other distances of what may be the best.
+    // The other prefetch distances of candidates that may be the best.
     std::set<uint64_t> near;
-    const double best = bucket.trials[best_of(bucket)].ratio.value;
-    for (const Trial& trial : bucket.trials) {
-      if (trial.measured() && trial.ratio.value <= (1 + near_the_best) * best)
-        near.insert(hash_without_prefetching(trial.candidate.kernel));
+    const double best = bucket.evaluations[best_of(bucket)].ratio.value;
+    for (const Evaluation& evaluation : bucket.evaluations) {
+      if (evaluation.measured() && evaluation.ratio.value <= (1 + near_the_best) * best)
+        near.insert(hash_without_prefetching(evaluation.candidate.kernel));
     }
     std::erase_if(spaces[b], [&](const kernels::Candidate& candidate) {
       return tried_.contains(hash(candidate.kernel)) ||
              !near.contains(hash_without_prefetching(candidate.kernel));
     });
-    if (!try_in_parts(bucket, spaces[b], most_at_once, [](size_t) {})) return false;
+    if (!try_in_parts(bucket, spaces[b], max_at_once, [](size_t) {})) return false;
   }
   return true;
 }
@@ -334,69 +326,6 @@ bool ShapeSearch::try_in_parts(Bucket& bucket, const std::vector<kernels::Candid
     progress(end);
   }
   return true;
-}
-
-bool ShapeSearch::race_finalists() {
-  const std::string usual = kernels::layout_key(buckets_[0].fallback.kernel);
-  std::vector<std::string> layouts;
-  const std::vector<Option> all = options();
-  for (const Option& option : all) {
-    const std::string& layout = layout_of(option, buckets_);
-    const bool near = option.seconds <= (1 + near_the_best) * all[0].seconds;
-    if ((near && layouts.size() < most_finalists) || layout == usual) layouts.push_back(layout);
-  }
-  bool raced = false;
-  for (Bucket& bucket : buckets_) {
-    std::vector<size_t> entered = {0};
-    for (const std::string& layout : layouts) {
-      const std::vector<size_t> best = best_of_layout(bucket, layout, near_the_best / 2, most_kernels_each);
-      entered.insert(entered.end(), best.begin(), best.end());
-    }
-    std::ranges::sort(entered);
-    entered.erase(std::unique(entered.begin(), entered.end()), entered.end());
-    if (std::ranges::all_of(entered, [&](size_t i) { return bucket.trials[i].in_finals; })) continue;
-    for (const size_t i : entered) {
-      bucket.trials[i].runner->dropped = false;
-      bucket.trials[i].in_finals = true;
-    }
-    timing_.from_cache(bucket, entered, 12);
-    RaceRules rules;
-    rules.least_rounds = 4;
-    rules.most_rounds = 8;
-    for (int place = 0; place < places_of_finalists(bucket.problem) && !tools_.stop(); ++place) {
-      if (place > 0) timing_.place_anew(bucket, entered);
-      tools_.measured(bucket, timing_.from_memory(bucket, entered, rules));
-    }
-    raced = true;
-  }
-  return raced;
-}
-
-std::vector<Option> ShapeSearch::decide() {
-  if (options().empty()) return {};
-  // Whoever is first among many was lucky too: the best run again, until whoever is first then did so.
-  constexpr int most_times = 6;
-  for (int times = 0; times < most_times && race_finalists(); ++times) {
-  }
-  std::vector<Option> finalists = best_options(buckets_, Among::finalists);
-  const std::string usual = kernels::layout_key(buckets_[0].fallback.kernel);
-  for (Option& option : finalists) {
-    if (layout_of(option, buckets_) != usual) continue;
-    option.seconds = 0;
-    for (size_t b = 0; b < buckets_.size(); ++b) {
-      const Bucket& bucket = buckets_[b];
-      // The default kernel wins ties.
-      if (bucket.trials[option.trials[b]].ratio.value > 1 - tie) option.trials[b] = 0;
-      option.seconds += bucket.session_seconds(bucket.trials[option.trials[b]]);
-    }
-  }
-  std::ranges::sort(finalists, {}, &Option::seconds);
-  // So does the default layout.
-  const auto usual_option = std::ranges::find_if(
-      finalists, [&](const Option& option) { return layout_of(option, buckets_) == usual; });
-  if (usual_option != finalists.end() && usual_option->seconds < (1 + layout_tie) * finalists[0].seconds)
-    std::rotate(finalists.begin(), usual_option, usual_option + 1);
-  return finalists;
 }
 
 Expected<bool> ShapeSearch::sample(size_t count) {

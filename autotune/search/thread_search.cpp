@@ -4,14 +4,14 @@
 #include <cassert>
 #include <set>
 
+#include "autotune/measure/race.h"
 #include "base/statistics.h"
 
 namespace tern::autotune {
 namespace {
 
 constexpr double tie = 0.02;
-constexpr int least_rounds = 3, most_rounds = 9;
-constexpr double hopeless = 2;
+constexpr RaceRules rules = {.min_rounds = 3, .max_rounds = 9, .far_rounds = 1, .far = 2};
 
 using What = double ThreadSample::*;
 
@@ -22,34 +22,39 @@ What prefilling(Objective objective) {
   return objective == Objective::time ? &ThreadSample::prefill_seconds : &ThreadSample::prefill_joules;
 }
 
-double least_of(const std::vector<ThreadTrial>& trials, What what) {
-  double least = trials[0].median_of(what);
-  for (const ThreadTrial& trial : trials) least = std::min(least, trial.median_of(what));
-  return least;
+const ThreadMeasurement& min_of(const std::vector<ThreadMeasurement>& measurements, What what) {
+  return *std::ranges::min_element(measurements, {},
+                                   [&](const ThreadMeasurement& one) { return one.median_of(what); });
 }
 
-// Of those that are as good as the best: the one with the least of that.
+std::vector<double> ratios(const ThreadMeasurement& one, const ThreadMeasurement& best, What what) {
+  return paired_ratios(one.by_round(what), best.by_round(what));
+}
+
+// Of the candidates that are as good as the best, the one with the lowest rank.
 template <class Rank>
-const ThreadTrial& least(const std::vector<ThreadTrial>& trials, What what, Rank rank) {
-  const double good = least_of(trials, what) * (1 + tie);
-  const ThreadTrial* chosen = nullptr;
-  for (const ThreadTrial& trial : trials) {
-    if (trial.median_of(what) <= good && (chosen == nullptr || rank(trial) < rank(*chosen))) chosen = &trial;
+const ThreadMeasurement& best_by(const std::vector<ThreadMeasurement>& measurements, What what, Rank rank) {
+  const ThreadMeasurement& best = min_of(measurements, what);
+  const ThreadMeasurement* chosen = &best;
+  for (const ThreadMeasurement& one : measurements) {
+    if (median(ratios(one, best, what)) <= 1 + tie && rank(one) < rank(*chosen)) chosen = &one;
   }
   return *chosen;
 }
 
-const ThreadTrial& best_of(const std::vector<ThreadTrial>& trials, Objective objective, What what,
-                           What seconds) {
+const ThreadMeasurement& best_of(const std::vector<ThreadMeasurement>& measurements, Objective objective,
+                                 What what, What seconds) {
   return objective == Objective::time
-             ? least(trials, what, [](const ThreadTrial& trial) { return trial.candidate.threads; })
-             : least(trials, what, [=](const ThreadTrial& trial) { return trial.median_of(seconds); });
+             ? best_by(measurements, what, [](const ThreadMeasurement& one) { return one.candidate.threads; })
+             : best_by(measurements, what,
+                       [=](const ThreadMeasurement& one) { return one.median_of(seconds); });
 }
 
-ThreadDecision decide_alike(const std::vector<ThreadTrial>& trials, Objective objective) {
-  const ThreadTrial& decode = best_of(trials, objective, decoding(objective), &ThreadSample::decode_seconds);
-  const ThreadTrial& prefill =
-      best_of(trials, objective, prefilling(objective), &ThreadSample::prefill_seconds);
+ThreadDecision decide_alike(const std::vector<ThreadMeasurement>& measurements, Objective objective) {
+  const ThreadMeasurement& decode =
+      best_of(measurements, objective, decoding(objective), &ThreadSample::decode_seconds);
+  const ThreadMeasurement& prefill =
+      best_of(measurements, objective, prefilling(objective), &ThreadSample::prefill_seconds);
   return {decode.candidate,
           prefill.candidate,
           decode.median_of(&ThreadSample::decode_seconds),
@@ -60,10 +65,14 @@ ThreadDecision decide_alike(const std::vector<ThreadTrial>& trials, Objective ob
 
 }  // namespace
 
-double ThreadTrial::median_of(double ThreadSample::*what) const {
+std::vector<double> ThreadMeasurement::by_round(double ThreadSample::*what) const {
   std::vector<double> values;
   for (const ThreadSample& sample : samples) values.push_back(sample.*what);
-  return median(values);
+  return values;
+}
+
+double ThreadMeasurement::median_of(double ThreadSample::*what) const {
+  return median(by_round(what));
 }
 
 std::vector<ThreadCandidate> thread_candidates(const targets::Host& host) {
@@ -78,46 +87,47 @@ std::vector<ThreadCandidate> thread_candidates(const targets::Host& host) {
   return candidates;
 }
 
-Expected<std::vector<ThreadTrial>> search_threads(const std::vector<ThreadCandidate>& candidates,
-                                                  Objective objective, const MeasureThreads& measure,
-                                                  const std::function<bool()>& stop,
-                                                  const std::function<bool()>& interrupted) {
+Expected<std::vector<ThreadMeasurement>> search_threads(const std::vector<ThreadCandidate>& candidates,
+                                                        Objective objective, const MeasureThreads& measure,
+                                                        const std::function<bool()>& stop,
+                                                        const std::function<bool()>& interrupted) {
   const What decode = decoding(objective), prefill = prefilling(objective);
-  std::vector<ThreadTrial> trials;
-  for (const ThreadCandidate& candidate : candidates) trials.push_back({candidate, {}});
-  for (int round = 0; round < most_rounds; ++round) {
-    if (round >= least_rounds && stop()) break;
+  std::vector<ThreadMeasurement> measurements;
+  for (const ThreadCandidate& candidate : candidates) measurements.push_back({candidate, {}});
+  for (int round = 0; round < rules.max_rounds; ++round) {
+    if (round >= rules.min_rounds && stop()) break;
     // To and fro, so that what follows what is not always the same.
-    std::ranges::reverse(trials);
-    for (ThreadTrial& trial : trials) {
-      if (interrupted()) return trials;
-      const Expected<ThreadSample> sample = measure(trial.candidate);
+    std::ranges::reverse(measurements);
+    for (ThreadMeasurement& one : measurements) {
+      if (interrupted()) return measurements;
+      const Expected<ThreadSample> sample = measure(one.candidate);
       if (!sample) return sample.error();
-      trial.samples.push_back(*sample);
+      one.samples.push_back(*sample);
     }
-    const double least_decode = least_of(trials, decode), least_prefill = least_of(trials, prefill);
-    std::erase_if(trials, [&](const ThreadTrial& trial) {
-      return trial.median_of(decode) > hopeless * least_decode &&
-             trial.median_of(prefill) > hopeless * least_prefill;
+    const ThreadMeasurement best_decode = min_of(measurements, decode),
+                            best_prefill = min_of(measurements, prefill);
+    std::erase_if(measurements, [&](const ThreadMeasurement& one) {
+      return is_far_behind(ratios(one, best_decode, decode), 1, rules) &&
+             is_far_behind(ratios(one, best_prefill, prefill), 1, rules);
     });
   }
-  return trials;
+  return measurements;
 }
 
-ThreadDecision decide_threads(const std::vector<ThreadTrial>& trials, const ThreadUse& use,
-                              Objective objective) {
-  assert(!trials.empty());
-  std::vector<ThreadTrial> free, bound;
-  for (const ThreadTrial& trial : trials) (trial.candidate.bound ? bound : free).push_back(trial);
+ThreadDecision decide_threads(const std::vector<ThreadMeasurement>& measurements,
+                              const SessionLength& session, Objective objective) {
+  assert(!measurements.empty());
+  std::vector<ThreadMeasurement> free, bound;
+  for (const ThreadMeasurement& one : measurements) (one.candidate.bound ? bound : free).push_back(one);
   if (free.empty()) return decide_alike(bound, objective);
   if (bound.empty()) return decide_alike(free, objective);
   const ThreadDecision moving = decide_alike(free, objective), staying = decide_alike(bound, objective);
-  const auto session = [&](const ThreadDecision& decision) {
+  const auto cost = [&](const ThreadDecision& decision) {
     return objective == Objective::time
-               ? use.tokens * decision.decode_seconds + use.prompts * decision.prefill_seconds
-               : use.tokens * decision.decode_joules + use.prompts * decision.prefill_joules;
+               ? session.tokens * decision.decode_seconds + session.prompts * decision.prefill_seconds
+               : session.tokens * decision.decode_joules + session.prompts * decision.prefill_joules;
   };
-  return session(staying) * (1 + tie) < session(moving) ? staying : moving;
+  return cost(staying) * (1 + tie) < cost(moving) ? staying : moving;
 }
 
 }  // namespace tern::autotune

@@ -1,6 +1,6 @@
-// How many threads are best for a model: measured, for the reasons are many. Decoding waits for memory, which
-// a few cores keep busy; a second thread of one core helps some and hurts others; thrifty cores hold up fast
-// ones.
+// How many threads are best for a model: measured by a race (autotune/measure/race.h), for the reasons are
+// many. Decoding waits for memory, which a few cores keep busy; a second thread of one core helps some and
+// hurts others; thrifty cores hold up fast ones.
 #pragma once
 
 #include <functional>
@@ -29,25 +29,27 @@ struct ThreadSample {
   double decode_joules = 0, prefill_joules = 0;
 };
 
-struct ThreadTrial {
+// An entry of the race.
+struct ThreadMeasurement {
   ThreadCandidate candidate;
   std::vector<ThreadSample> samples;  // one a round
   // The median of the rounds. Precondition: there are samples.
   double median_of(double ThreadSample::*what) const;
+  std::vector<double> by_round(double ThreadSample::*what) const;
 };
 
 using MeasureThreads = std::function<Expected<ThreadSample>(const ThreadCandidate& candidate)>;
 
-// Measures the candidates in rounds, until they are known well or `stop` says so: at least three rounds, of
-// which only an `interrupted` search lacks some. After the first rounds, those are left out that take twice
-// as much of the objective as others at both.
-Expected<std::vector<ThreadTrial>> search_threads(const std::vector<ThreadCandidate>& candidates,
-                                                  Objective objective, const MeasureThreads& measure,
-                                                  const std::function<bool()>& stop,
-                                                  const std::function<bool()>& interrupted);
+// Measures the candidates in rounds, at most 9 and, unless it is `interrupted`, at least 3 before `stop` can
+// end it. After each round candidates leave that are far behind both in decoding and in prefill: in every
+// round they took more than twice the objective of the best.
+Expected<std::vector<ThreadMeasurement>> search_threads(const std::vector<ThreadCandidate>& candidates,
+                                                        Objective objective, const MeasureThreads& measure,
+                                                        const std::function<bool()>& stop,
+                                                        const std::function<bool()>& interrupted);
 
 // How many tokens and prompts a session has.
-struct ThreadUse {
+struct SessionLength {
   double tokens = 256, prompts = 2;
 };
 
@@ -57,10 +59,11 @@ struct ThreadDecision {
   double decode_joules = 0, prefill_joules = 0;
 };
 
-// The best for a session. What takes no more than 2 % more is as good. Of time: fewer threads win such ties.
-// Of energy: the fastest do. Threads without processors of their own win both, for they get along better with
-// other programs. Precondition: every trial has samples, and there is one.
-ThreadDecision decide_threads(const std::vector<ThreadTrial>& trials, const ThreadUse& use,
-                              Objective objective);
+// The best for a session. A candidate whose median ratio to the best, over the rounds that both ran, is at
+// most 1.02 is as good. Of time: fewer threads win such ties. Of energy: the fastest do. Threads without
+// processors of their own win both, for they get along better with other programs. Precondition: every
+// measurement has samples, and there is one.
+ThreadDecision decide_threads(const std::vector<ThreadMeasurement>& measurements,
+                              const SessionLength& session, Objective objective);
 
 }  // namespace tern::autotune

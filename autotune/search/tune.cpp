@@ -35,17 +35,18 @@ double load_by_others() {
 }
 
 // Of the rounds from memory from `first` on.
-Timing timing_of(const Bucket& bucket, const Trial& trial, size_t first, double load) {
+Timing timing_of(const Bucket& bucket, const Evaluation& evaluation, size_t first, double load) {
   Timing timing;
-  if (trial.runner->from_memory.seconds.size() > first) {
-    const std::span<const double> seconds = std::span(trial.runner->from_memory.seconds).subspan(first);
+  if (evaluation.entry->from_memory.seconds.size() > first) {
+    const std::vector<double>& all = evaluation.entry->from_memory.seconds;
+    const std::vector<double> seconds(all.begin() + static_cast<std::ptrdiff_t>(first), all.end());
     timing.seconds = to_four_digits(median(seconds));
     timing.spread = to_four_digits(typical_deviation(seconds) / median(seconds));
     timing.rounds = static_cast<int>(seconds.size());
   }
-  timing.cache_seconds = to_four_digits(bucket.cost(trial).cache_seconds);
-  timing.ratio = to_four_digits(trial.ratio.value);
-  timing.error = to_four_digits(trial.ratio.error);
+  timing.cache_seconds = to_four_digits(bucket.cost(evaluation).cache_seconds);
+  timing.ratio = to_four_digits(evaluation.ratio.value);
+  timing.error = to_four_digits(evaluation.ratio.error);
   timing.date = date_now();
   timing.load = load;
   return timing;
@@ -68,7 +69,9 @@ class Session {
                timer_,
                bytes_per_second_,
                [this] { return stop(); },
-               [this](const Bucket& bucket, std::span<const size_t> trials) { keep(bucket, trials); }} {
+               [this](const Bucket& bucket, std::span<const size_t> evaluations) {
+                 keep(bucket, evaluations);
+               }} {
     for (const TuneTask& task : tasks) result_.shapes.push_back({task, nullptr, {}, {}, 0, 0, 0});
     // What takes the most of a session first: it teaches the others.
     std::ranges::stable_sort(result_.shapes, std::greater{},
@@ -119,8 +122,8 @@ class Session {
       if (problem != shape.task.problem) continue;
       // Made for these numbers of rows?
       if (std::ranges::equal(
-              choice.kernels, shape.task.uses, {}, [](const ir::Kernel& kernel) { return kernel.problem.m; },
-              &Use::m))
+              choice.kernels, shape.task.demands, {},
+              [](const ir::Kernel& kernel) { return kernel.problem.m; }, &Demand::m))
         shape.choice = choice;
     }
   }
@@ -129,9 +132,9 @@ class Session {
   // What is known of this shape from sessions before, and what was best for the shapes before.
   std::vector<kernels::Candidate> warm_starts(const ShapeOutcome& shape, std::vector<uint64_t>& slow) const {
     std::vector<kernels::Candidate> found;
-    for (const Use& use : shape.task.uses) {
+    for (const Demand& demand : shape.task.demands) {
       ir::Problem problem = shape.task.problem;
-      problem.m = use.m;
+      problem.m = demand.m;
       std::vector<const Record*> records;
       for (const Record& record : known_.records) {
         if (record.conditions == conditions_ && record.kernel.problem == problem) records.push_back(&record);
@@ -160,10 +163,10 @@ class Session {
     }
     for (const ShapeOutcome& other : result_.shapes) {
       if (other.known() || other.task.problem.w.element != shape.task.problem.w.element) continue;
-      const std::vector<Option> options = other.search->options();
-      for (size_t i = 0; i < std::min<size_t>(options.size(), 3); ++i) {
+      const std::vector<LayoutCandidate> layouts = other.search->layouts();
+      for (size_t i = 0; i < std::min<size_t>(layouts.size(), 3); ++i) {
         for (size_t b = 0; b < other.search->buckets().size(); ++b)
-          found.push_back(other.search->buckets()[b].trials[options[i].trials[b]].candidate);
+          found.push_back(other.search->buckets()[b].evaluations[layouts[i].evaluations[b]].candidate);
       }
     }
     return found;
@@ -184,8 +187,9 @@ class Session {
       now_ = i;
       std::vector<uint64_t> slow;
       const std::vector<kernels::Candidate> warm = warm_starts(shape, slow);
-      shape.search = std::make_unique<ShapeSearch>(
-          shape.task.problem, shape.task.uses, shape.task.tables_share, tools_, options_.seed + i * 1000003);
+      shape.search =
+          std::make_unique<ShapeSearch>(shape.task.problem, shape.task.demands, shape.task.tables_share,
+                                        tools_, options_.seed + i * 1000003);
       shape.search->leave_out(slow);
       const Status begun = shape.search->begin(warm);
       if (!begun) return begun;
@@ -195,7 +199,7 @@ class Session {
                                                   : shape.search->refine();
       if (failure_) return *failure_;
     }
-    // What is left of the time goes to those that could not end.
+    // The time that is left goes to searches that did not come to their end.
     for (size_t i = 0; i < result_.shapes.size(); ++i) {
       ShapeOutcome& shape = result_.shapes[i];
       if (shape.known() || shape.choice.complete || options_.exhaustive) continue;
@@ -210,8 +214,9 @@ class Session {
     for (size_t i = 0; i < result_.shapes.size(); ++i) {
       ShapeOutcome& shape = result_.shapes[i];
       now_ = i;
-      shape.search = std::make_unique<ShapeSearch>(
-          shape.task.problem, shape.task.uses, shape.task.tables_share, tools_, options_.seed + i * 1000003);
+      shape.search =
+          std::make_unique<ShapeSearch>(shape.task.problem, shape.task.demands, shape.task.tables_share,
+                                        tools_, options_.seed + i * 1000003);
       const Expected<bool> done = shape.search->sample(options_.sample);
       if (!done) return done.error();
       if (failure_) return *failure_;
@@ -222,30 +227,30 @@ class Session {
 
   static void count(ShapeOutcome& shape) {
     for (const Bucket& bucket : shape.search->buckets()) {
-      shape.seen += bucket.trials.size();
-      for (const Trial& trial : bucket.trials) {
-        shape.compiled += trial.runner.has_value();
-        shape.measured += trial.measured();
+      shape.seen += bucket.evaluations.size();
+      for (const Evaluation& evaluation : bucket.evaluations) {
+        shape.compiled += evaluation.entry.has_value();
+        shape.measured += evaluation.measured();
       }
     }
   }
 
   void decide(ShapeOutcome& shape) {
-    // The last races are short: they are held even when time is up, unless somebody wants an end.
+    // The final races are short: they run even when time is up, unless the session was interrupted.
     deadline_ = 1e18;
     const bool complete = shape.choice.complete;
-    shape.options = events_.interrupted() ? shape.search->options() : shape.search->decide();
-    if (shape.options.empty()) return;
+    shape.layouts = events_.interrupted() ? shape.search->layouts() : shape.search->decide();
+    if (shape.layouts.empty()) return;
     Choice choice;
     choice.conditions = conditions_;
     choice.complete = complete && !events_.interrupted();
     choice.date = date_now();
     const std::vector<Bucket>& buckets = shape.search->buckets();
     for (size_t b = 0; b < buckets.size(); ++b) {
-      const Trial& trial = buckets[b].trials[shape.options[0].trials[b]];
-      choice.kernels.push_back(trial.candidate.kernel);
-      choice.seconds.push_back(to_four_digits(trial.seconds(buckets[b].default_seconds)));
-      choice.ratios.push_back(to_four_digits(trial.ratio.value));
+      const Evaluation& evaluation = buckets[b].evaluations[shape.layouts[0].evaluations[b]];
+      choice.kernels.push_back(evaluation.candidate.kernel);
+      choice.seconds.push_back(to_four_digits(evaluation.seconds(buckets[b].default_seconds)));
+      choice.ratios.push_back(to_four_digits(evaluation.ratio.value));
     }
     shape.choice = choice;
     Database found;
@@ -259,29 +264,29 @@ class Session {
     if (const Status status = events_.store(found); !status) failure_ = status.error();
   }
 
-  // After each race: whoever is killed loses that race at most.
-  void keep(const Bucket& bucket, std::span<const size_t> trials) {
+  // Called after each race, so that a session that is killed loses that race at most.
+  void keep(const Bucket& bucket, std::span<const size_t> evaluations) {
     Database found;
     found.provenance = known_.provenance;
     const double load = load_by_others();
-    for (const size_t i : trials) {
-      const Trial& trial = bucket.trials[i];
-      const size_t rounds = trial.runner ? trial.runner->from_memory.ratios.size() : 0;
-      const auto [kept, is_new] = kept_.try_emplace(hash(trial.candidate.kernel), 0);
+    for (const size_t i : evaluations) {
+      const Evaluation& evaluation = bucket.evaluations[i];
+      const size_t rounds = evaluation.entry ? evaluation.entry->from_memory.ratios.size() : 0;
+      const auto [kept, is_new] = kept_.try_emplace(hash(evaluation.candidate.kernel), 0);
       if (!is_new && kept->second == rounds) continue;
       Record record;
       record.conditions = conditions_;
-      record.kernel = trial.candidate.kernel;
-      record.recipe = print(trial.candidate);
-      record.refused = trial.refused;
-      if (trial.prediction) record.predicted_seconds = to_four_digits(trial.prediction->seconds);
-      if (trial.measured()) record.timings.push_back(timing_of(bucket, trial, kept->second, load));
+      record.kernel = evaluation.candidate.kernel;
+      record.recipe = print(evaluation.candidate);
+      record.refused = evaluation.refused;
+      if (evaluation.prediction) record.predicted_seconds = to_four_digits(evaluation.prediction->seconds);
+      if (evaluation.measured()) record.timings.push_back(timing_of(bucket, evaluation, kept->second, load));
       kept->second = rounds;
       found.records.push_back(std::move(record));
       if (!is_new) continue;
       ++counts_.seen;
-      counts_.compiled += trial.runner.has_value();
-      counts_.measured += trial.measured();
+      counts_.compiled += evaluation.entry.has_value();
+      counts_.measured += evaluation.measured();
     }
     store(found);
     report();
@@ -323,7 +328,7 @@ Expected<TuneResult> tune(const std::vector<TuneTask>& tasks, const TuneOptions&
                           const TuneMachine& machine, const Database& known, const TuneEvents& events) {
   const Expected<codegen::Jit> jit = codegen::Jit::make(machine.target, std::nullopt);
   if (!jit) return jit.error();
-  // Whatever features the code may use, this processor runs it.
+  // This processor runs the code, even if the target allows fewer features.
   targets::Target modelled = machine.target;
   modelled.name = "host";
   modelled.llvm_cpu.clear();

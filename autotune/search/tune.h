@@ -13,24 +13,24 @@ namespace tern::autotune {
 
 // One shape of matrix.
 struct TuneTask {
-  ir::Problem problem;    // its m does not matter
-  std::vector<Use> uses;  // by ascending m
-  double matrices = 1;    // of this shape in the model
-  // What one matrix bears of the cost of building look-up tables: others that read the same activations can
-  // use them too. 1: it is alone.
+  ir::Problem problem;          // its m does not matter
+  std::vector<Demand> demands;  // by ascending m
+  double matrices = 1;          // of this shape in the model
+  // One matrix's share of the time to build look-up tables: 1 / the number of matrices that read the same
+  // activations and use the same tables.
   double tables_share = 1;
 };
 
 struct TuneOptions {
   double budget_seconds = 60;
   bool exhaustive = false;  // the whole space, however long it takes
-  // Instead of a search: so many random candidates for each shape and number of rows are measured, to see how
-  // good the cost model is. Nothing is chosen, however long it takes. 0: it searches.
+  // If not 0: instead of a search, this many random candidates are measured for each shape and number of
+  // rows, to see how good the cost model is. Nothing is chosen, and the budget does not count.
   size_t sample = 0;
   bool again = false;  // shapes that were tuned before too
   uint64_t seed = 1;
   std::string target = "host";  // as Conditions say it
-  std::vector<Record> hints;    // of another CPU: tried first, and not believed
+  std::vector<Record> hints;    // of another CPU: tried first, and measured like all candidates
 };
 
 struct TuneProgress {
@@ -51,8 +51,8 @@ struct TuneEvents {
 
 struct ShapeOutcome {
   TuneTask task;
-  std::unique_ptr<ShapeSearch> search;  // all that was tried; null if the database knew the answer
-  std::vector<Option> options;          // the best first
+  std::unique_ptr<ShapeSearch> search;   // all that was tried; null if the database knew the answer
+  std::vector<LayoutCandidate> layouts;  // the best first: see decide_layouts
   Choice choice;
   size_t seen = 0, compiled = 0, measured = 0;
   bool known() const { return !search; }
@@ -63,7 +63,7 @@ struct TuneResult {
   double seconds = 0;
   bool interrupted = false;
   double bytes_per_second = 0;        // of memory, the most that was seen: kernels are chosen for that
-  double noise = 0;                   // the median of the races' (RaceResult)
+  double noise = 0;                   // the median of the races' (KernelRaceResult)
   size_t races = 0, noisy_races = 0;  // and in how many it was over a tenth
 };
 

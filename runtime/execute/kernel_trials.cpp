@@ -145,14 +145,14 @@ void KernelTrials::begin(KernelVariants candidate) {
   const Site& site = sites_[index];
   for (size_t i = 0; i < site.products.size(); ++i) index_in_trial_[site.products[i]] = i;
   trial_.emplace(
-      Trial{index, std::move(candidate), autotune::LiveTrial(site.candidate_first, options_.rules), 0});
+      Trial{index, std::move(candidate), autotune::LiveRace(site.candidate_first, options_.rules), 0});
 }
 
 const codegen::CompiledKernel* KernelTrials::candidate_for(size_t product, int64_t rows) const {
   if (!trial_) return nullptr;
   const auto own = own_sites_[product].find(rows);
   if (own == own_sites_[product].end() || own->second != trial_->site ||
-      !trial_->samples.candidate_has(index_in_trial_[product]))
+      !trial_->race.candidate_has(index_in_trial_[product]))
     return nullptr;
   const auto variant =
       std::ranges::find(sites_[trial_->site].epilogues, plan_.products()[product].product.epilogue);
@@ -179,18 +179,18 @@ void KernelTrials::end_step() {
       const PlannedKernel& in_use = plan_.products()[product].kernel_for(rows);
       seconds = options_.time_of_call(candidate ? candidate->kernel() : in_use.code->kernel(), seconds);
     }
-    trial_->samples.add(index, seconds);
+    trial_->race.add(index, seconds);
     took_part = true;
   }
   if (!trial_) return;
   trial_->steps_without = took_part ? 0 : trial_->steps_without + 1;
-  if (trial_->samples.look() != autotune::Verdict::undecided || trial_->steps_without >= options_.patience)
+  if (trial_->race.verdict() != autotune::Verdict::undecided || trial_->steps_without >= options_.patience)
     finish();
 }
 
 void KernelTrials::finish() {
-  FinishedTrial finished{trial_->samples.result(), std::move(trial_->candidate)};
-  if (finished.result.verdict == autotune::Verdict::better)
+  FinishedTrial finished{trial_->race.result(), std::move(trial_->candidate)};
+  if (finished.result.verdict == autotune::Verdict::faster)
     finished.retired = plan_.replace(finished.retired);
   finished_ = std::move(finished);
   trial_.reset();

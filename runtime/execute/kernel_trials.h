@@ -12,7 +12,7 @@
 #include <optional>
 #include <vector>
 
-#include "autotune/measure/live_trial.h"
+#include "autotune/measure/live_race.h"
 #include "base/expected.h"
 #include "codegen/jit/compiled_kernel.h"
 #include "runtime/execute/plan.h"
@@ -20,7 +20,7 @@
 namespace tern::runtime {
 
 struct TrialOptions {
-  autotune::TrialRules rules;
+  autotune::RaceRules rules = autotune::live_race_rules;
   // A trial ends undecided after `patience` steps in a row without a call of its kernels.
   int patience = 32;
   // For tests: replaces the measured seconds of a call. Empty: the measured seconds count.
@@ -41,7 +41,7 @@ struct KernelSite {
 using KernelVariants = std::vector<codegen::CompiledKernel>;
 
 struct FinishedTrial {
-  autotune::TrialResult result;
+  autotune::LiveRaceResult result;
   // The loser: the candidate or, if that was faster, the kernels that it replaces. They are never called
   // again, and are returned so that the other thread frees their code, not the engine.
   KernelVariants retired;
@@ -103,7 +103,7 @@ class KernelTrials {
   struct Trial {
     size_t site;
     KernelVariants candidate;
-    autotune::LiveTrial samples;
+    autotune::LiveRace race;
     int steps_without = 0;
   };
 

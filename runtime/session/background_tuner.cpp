@@ -47,7 +47,7 @@ bool same_but_for_rows(ir::Problem a, const ir::Problem& b) {
 // default kernel's.
 std::vector<uint64_t> known_to_be_no_better(const autotune::Database& known, const ir::Problem& problem,
                                             const autotune::Conditions& conditions, double ratio) {
-  const double enough = ratio * (1 - autotune::TrialRules().worth_it);
+  const double enough = ratio * (1 - autotune::live_race_rules.min_difference);
   std::vector<uint64_t> found;
   for (const autotune::Record& record : known.records) {
     if (record.conditions != conditions || record.kernel.problem != problem) continue;
@@ -167,7 +167,7 @@ void BackgroundTuner::try_next(Site& site, const codegen::Jit& jit) {
   const std::optional<FinishedTrial> finished = trials_.wait();
   if (!finished) return;
   if (finished->result.verdict == autotune::Verdict::undecided)
-    site.climb->put_back(std::move(*candidate));
+    site.climb->retry_later(std::move(*candidate));
   else
     learn(site, *candidate, finished->result);
 }
@@ -184,8 +184,8 @@ bool BackgroundTuner::is_right(const codegen::CompiledKernel& kernel) {
 }
 
 void BackgroundTuner::learn(Site& site, const kernels::Candidate& candidate,
-                            const autotune::TrialResult& result) {
-  const bool better = result.verdict == autotune::Verdict::better;
+                            const autotune::LiveRaceResult& result) {
+  const bool better = result.verdict == autotune::Verdict::faster;
   ++tried_;
   better_ += better;
   autotune::Database found{options_.provenance, {}, {}, {}};
@@ -195,7 +195,7 @@ void BackgroundTuner::learn(Site& site, const kernels::Candidate& candidate,
     found.records.push_back(record_of(candidate, result, ratio_for(*choice, site.problem.m),
                                       conditions(site.problem), load, date));
     if (better) {
-      take(*choice, candidate, result, date);
+      replace_kernel(*choice, candidate, result, date);
       found.choices.push_back(*choice);
     }
   }

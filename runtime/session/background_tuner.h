@@ -59,7 +59,7 @@ class BackgroundTuner {
   Site* busiest();
   void try_next(Site& site, const codegen::Jit& jit);
   bool is_right(const codegen::CompiledKernel& kernel);
-  void learn(Site& site, const kernels::Candidate& candidate, const autotune::TrialResult& result);
+  void learn(Site& site, const kernels::Candidate& candidate, const autotune::LiveRaceResult& result);
   std::string summary() const;
 
   const BackgroundOptions options_;

@@ -45,7 +45,7 @@ Expected<Cost> cost_of(const autotune::JouleReader& joules, const std::function<
     TERN_TRY(work());
     ++runs;
     seconds = seconds_since(start);
-  } while (joules && seconds < autotune::least_metered_seconds);
+  } while (joules && seconds < autotune::min_metered_seconds);
   if (!joules) return Cost{seconds, 0};
   TERN_ASSIGN(const double after, joules());
   return Cost{seconds / runs, (after - before) / runs};
@@ -119,13 +119,13 @@ Expected<ThreadTuning> tune_threads(Engine& engine, const targets::Host& host,
     return autotune::ThreadSample{decode.seconds, prefill.seconds, decode.joules, prefill.joules};
   };
   const auto time_is_up = [&] { return seconds_since(start) > options.budget_seconds; };
-  TERN_ASSIGN(std::vector<autotune::ThreadTrial> trials,
+  TERN_ASSIGN(std::vector<autotune::ThreadMeasurement> measurements,
               search_threads(candidates, options.objective, measure, time_is_up, interrupted));
   if (interrupted()) return Error{"interrupted before the threads were compared", {}, ErrorKind::interrupted};
 
   const auto prompt_tokens = static_cast<double>(prompt);
   const autotune::ThreadDecision decision =
-      decide_threads(trials, {256, 512 / prompt_tokens}, options.objective);
+      decide_threads(measurements, {256, 512 / prompt_tokens}, options.objective);
   ThreadTuning tuning;
   tuning.choice = {shape_of(engine.model().hyperparameters),
                    decision.decode.threads,
@@ -138,7 +138,7 @@ Expected<ThreadTuning> tune_threads(Engine& engine, const targets::Host& host,
   const int count = std::max(decision.decode.threads, decision.prefill.threads);
   if (decision.decode.bound)
     tuning.choice.processors.assign(host.processors.begin(), host.processors.begin() + count);
-  tuning.trials = std::move(trials);
+  tuning.measurements = std::move(measurements);
   tuning.prompt = static_cast<int64_t>(prompt);
   return tuning;
 }

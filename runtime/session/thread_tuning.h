@@ -20,7 +20,7 @@ std::string shape_of(const Hyperparameters& model);
 
 struct ThreadTuning {
   autotune::ThreadChoice choice;
-  std::vector<autotune::ThreadTrial> trials;
+  std::vector<autotune::ThreadMeasurement> measurements;
   int64_t prompt = 0;  // tokens of each prompt that was timed
 };
 

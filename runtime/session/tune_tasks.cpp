@@ -29,7 +29,7 @@ std::string shape_text(const ir::Problem& problem) {
 }
 
 Expected<std::vector<autotune::TuneTask>> tasks_of_model(const std::string& file,
-                                                         const std::vector<autotune::Use>& uses) {
+                                                         const std::vector<autotune::Demand>& demands) {
   TERN_ASSIGN(const Model model, load_model(file, {.check_values = false}));
   const std::vector<Product> products = products_of(model);
   std::vector<autotune::TuneTask> tasks;
@@ -42,11 +42,12 @@ Expected<std::vector<autotune::TuneTask>> tasks_of_model(const std::string& file
       same->matrices += 1;
       continue;
     }
-    autotune::TuneTask task{problem, uses, 1, share};
+    autotune::TuneTask task{problem, demands, 1, share};
     // Logits are computed for a few rows of a step, whatever the step has.
     if (product.is_head) {
-      std::erase_if(task.uses, [](const autotune::Use& use) { return !kernels::is_decode(use.m); });
-      if (task.uses.empty()) task.uses = {{1, 1}};
+      std::erase_if(task.demands,
+                    [](const autotune::Demand& demand) { return !kernels::is_decode(demand.m); });
+      if (task.demands.empty()) task.demands = {{1, 1}};
     }
     tasks.push_back(std::move(task));
   }
@@ -54,11 +55,11 @@ Expected<std::vector<autotune::TuneTask>> tasks_of_model(const std::string& file
 }
 
 std::vector<autotune::TuneTask> tasks_of_shapes(const std::vector<ir::Problem>& shapes,
-                                                const std::vector<autotune::Use>& uses) {
+                                                const std::vector<autotune::Demand>& demands) {
   std::vector<autotune::TuneTask> tasks;
   for (const ir::Problem& problem : shapes) {
     if (std::ranges::find(tasks, problem, &autotune::TuneTask::problem) == tasks.end())
-      tasks.push_back({problem, uses, 1, 1});
+      tasks.push_back({problem, demands, 1, 1});
   }
   return tasks;
 }

@@ -16,9 +16,9 @@ std::string shape_text(const ir::Problem& problem);
 // The distinct shapes of a model's matrices, and how often it has them. The head is not used for many rows.
 // Errors: those of load_model.
 Expected<std::vector<autotune::TuneTask>> tasks_of_model(const std::string& file,
-                                                         const std::vector<autotune::Use>& uses);
+                                                         const std::vector<autotune::Demand>& demands);
 std::vector<autotune::TuneTask> tasks_of_shapes(const std::vector<ir::Problem>& shapes,
-                                                const std::vector<autotune::Use>& uses);
+                                                const std::vector<autotune::Demand>& demands);
 
 // The tasks for whose shapes `file` has no measured record, for any number of threads. A session uses default
 // kernels for these.

@@ -25,7 +25,7 @@ struct Session {
   Database database;
   std::vector<TuneTask> tasks = {{trits(1, 96, 256), {{1, 100}, {4, 1}}, 1, 1}};
   TuneOptions options;
-  size_t stores = 0, most_stores = 1 << 20;
+  size_t stores = 0, max_stores = 1 << 20;
   ThreadPool* pool = &testing::one_thread();
 
   Session() {
@@ -35,7 +35,7 @@ struct Session {
   Expected<TuneResult> run() {
     const Database known = database;
     return tune(tasks, options, {target, *pool, {static_cast<int>(pool->threads()), 2e10, 3e9}}, known,
-                {[](const TuneProgress&) {}, [this] { return stores >= most_stores; },
+                {[](const TuneProgress&) {}, [this] { return stores >= max_stores; },
                  [this](const Database& found) {
                    ++stores;
                    merge(database, found);
@@ -84,11 +84,11 @@ TEST(Tune, ASampleIsMeasuredAndChoosesNothing) {
   const ShapeSearch& search = *result->shapes[0].search;
   std::set<std::string> strategies;
   for (const Bucket& bucket : search.buckets()) {
-    ASSERT_GE(bucket.trials.size(), 25u);  // and the default kernel, if it was not drawn
-    ASSERT_LE(bucket.trials.size(), 26u);
-    for (const Trial& trial : bucket.trials) {
-      EXPECT_NE(trial.measured(), !trial.refused.empty()) << print(trial.candidate);
-      strategies.emplace(ir::name(trial.candidate.recipe.strategy()));
+    ASSERT_GE(bucket.evaluations.size(), 25u);  // and the default kernel, if it was not drawn
+    ASSERT_LE(bucket.evaluations.size(), 26u);
+    for (const Evaluation& evaluation : bucket.evaluations) {
+      EXPECT_NE(evaluation.measured(), !evaluation.refused.empty()) << print(evaluation.candidate);
+      strategies.emplace(ir::name(evaluation.candidate.recipe.strategy()));
     }
   }
   EXPECT_GT(strategies.size(), 1u);
@@ -115,18 +115,18 @@ TEST(Tune, AWholeSpaceIsMeasured) {
   ASSERT_TRUE(result) << result.error().text();
   EXPECT_TRUE(result->shapes[0].choice.complete);
   std::set<uint64_t> tried;
-  for (const Trial& trial : result->shapes[0].search->buckets()[0].trials) {
-    EXPECT_TRUE(tried.insert(hash(trial.candidate.kernel)).second) << print(trial.candidate);
-    EXPECT_NE(trial.measured(), !trial.refused.empty()) << print(trial.candidate);
+  for (const Evaluation& evaluation : result->shapes[0].search->buckets()[0].evaluations) {
+    EXPECT_TRUE(tried.insert(hash(evaluation.candidate.kernel)).second) << print(evaluation.candidate);
+    EXPECT_NE(evaluation.measured(), !evaluation.refused.empty()) << print(evaluation.candidate);
   }
   // All of it but for other distances of prefetching, which are for what is near the best: how many of those
   // are tried, the machine decides.
   size_t certain = 0;
   for (const kernels::Candidate& candidate :
        kernels::make_space(trits(1, 8, 16), session.target).candidates) {
-    const kernels::Knobs usual =
+    const kernels::Knobs defaults =
         kernels::default_knobs(candidate.recipe, candidate.kernel.problem, session.target);
-    if (candidate.knobs.prefetch_bytes != usual.prefetch_bytes) continue;
+    if (candidate.knobs.prefetch_bytes != defaults.prefetch_bytes) continue;
     ++certain;
     EXPECT_TRUE(tried.contains(hash(candidate.kernel))) << print(candidate);
   }
@@ -137,7 +137,7 @@ TEST(Tune, AWholeSpaceIsMeasured) {
 
 TEST(Tune, WhatIsKnownIsNotTunedAgainUnlessAskedFor) {
   Session session;
-  session.tasks[0].uses = {{1, 1}};
+  session.tasks[0].demands = {{1, 1}};
   ASSERT_TRUE(session.run());
   ASSERT_TRUE(session.database.choices[0].complete);
   session.stores = 0;
@@ -153,13 +153,13 @@ TEST(Tune, WhatIsKnownIsNotTunedAgainUnlessAskedFor) {
   EXPECT_FALSE(again->shapes[0].known());
   // Other numbers of rows are another question.
   session.options.again = false;
-  session.tasks[0].uses = {{1, 1}, {7, 1}};
+  session.tasks[0].demands = {{1, 1}, {7, 1}};
   EXPECT_FALSE(session.run()->shapes[0].known());
 }
 
 TEST(Tune, AnInterruptedSearchGoesOnWhereItWas) {
   Session session;
-  session.most_stores = 2;
+  session.max_stores = 2;
   const Expected<TuneResult> first = session.run();
   ASSERT_TRUE(first);
   EXPECT_TRUE(first->interrupted);
@@ -176,15 +176,15 @@ TEST(Tune, AnInterruptedSearchGoesOnWhereItWas) {
     if (record.kernel.problem.m == 1 && !record.timings.empty() && record.timings.back().ratio > 3 * best)
       slow.insert(hash(record.kernel));
   }
-  session.most_stores = 1 << 20;
+  session.max_stores = 1 << 20;
   const Expected<TuneResult> second = session.run();
   ASSERT_TRUE(second);
   EXPECT_FALSE(second->interrupted);
   EXPECT_GE(session.database.records.size(), before);
-  for (const Trial& trial : second->shapes[0].search->buckets()[0].trials) {
-    const uint64_t key = hash(trial.candidate.kernel);
-    const bool is_default = key == hash(second->shapes[0].search->buckets()[0].fallback.kernel);
-    EXPECT_TRUE(is_default || !slow.contains(key)) << print(trial.candidate);
+  for (const Evaluation& evaluation : second->shapes[0].search->buckets()[0].evaluations) {
+    const uint64_t key = hash(evaluation.candidate.kernel);
+    const bool is_default = key == hash(second->shapes[0].search->buckets()[0].default_candidate.kernel);
+    EXPECT_TRUE(is_default || !slow.contains(key)) << print(evaluation.candidate);
   }
 }
 
@@ -201,7 +201,7 @@ TEST(Tune, StopsIfItCannotKeepWhatItFinds) {
   EXPECT_EQ(result.error().message, "disk full");
 }
 
-// Hints of another CPU are tried, and not believed.
+// Hints of another CPU are tried, and measured like all candidates.
 TEST(Tune, TriesHints) {
   Session session;
   const kernels::Recipe recipe{ir::Packing::b2};
@@ -212,13 +212,14 @@ TEST(Tune, TriesHints) {
   hint.recipe = print(kernels::Candidate{recipe, knobs, {}});
   hint.timings.push_back({1e-9, 0, 0.001, 0, 10, "2026-01-01T00:00:00Z", 0, 0});
   session.options.hints = {hint};
-  session.tasks[0].uses = {{1, 1}};
+  session.tasks[0].demands = {{1, 1}};
   const Expected<TuneResult> result = session.run();
   ASSERT_TRUE(result);
-  const std::vector<Trial>& trials = result->shapes[0].search->buckets()[0].trials;
-  const auto tried = std::ranges::find_if(
-      trials, [&](const Trial& trial) { return hash(trial.candidate.kernel) == hash(hint.kernel); });
-  ASSERT_NE(tried, trials.end());
+  const std::vector<Evaluation>& evaluations = result->shapes[0].search->buckets()[0].evaluations;
+  const auto tried = std::ranges::find_if(evaluations, [&](const Evaluation& evaluation) {
+    return hash(evaluation.candidate.kernel) == hash(hint.kernel);
+  });
+  ASSERT_NE(tried, evaluations.end());
   EXPECT_NE(tried->ratio.value, 0.001);
 }
 

@@ -21,8 +21,8 @@ namespace tern::tools {
 namespace {
 
 using autotune::Choice;
-using autotune::Contender;
-using autotune::ContestResult;
+using autotune::ChoiceEntry;
+using autotune::ChoiceRaceResult;
 using autotune::Database;
 using kernels::default_kernel;
 using ::testing::AllOf;
@@ -141,11 +141,11 @@ TEST_F(DbRaceTest, ForeignAndDamagedFilesAreRefused) {
   const std::string doctored =
       write("doctored.yaml", testing::replaced(print(foreign), "x86_64/Another/1/2/3",
                                                autotune::provenance_of(*targets::detect_host()).cpu));
-  const Outcome unbelieved = race(one() + " " + doctored);
-  EXPECT_EQ(unbelieved.exit_code, 2);
-  EXPECT_THAT(unbelieved.errors, HasSubstr("doctored.yaml: holds no undamaged document"));
+  const Outcome changed = race(one() + " " + doctored);
+  EXPECT_EQ(changed.exit_code, 2);
+  EXPECT_THAT(changed.errors, HasSubstr("doctored.yaml: holds no undamaged document"));
 
-  // What is damaged is not believed; the rest is.
+  // Damaged parts are not used; the rest is.
   Database whole = database({choice({other(trits(1), 0)}), choice({other(trits(1, 96), 0)})});
   whole.choices[1].seconds = {2.5e-6};
   const std::string text = testing::replaced(print(whole), "microseconds: 2.5", "microseconds: 2.6");
@@ -189,25 +189,25 @@ TEST_F(DbRaceTest, AnInterruptEndsItInOrder) {
   EXPECT_THAT(read("stdout"), ContainsRegex("ended (early|before anything)"));
 }
 
-Contender contender(size_t kernel, double ratio, double error) {
+ChoiceEntry entry(size_t kernel, double ratio, double error) {
   return {kernel, "", {ratio, error, 40}};
 }
 
 TEST(DbRaceText, IsATableWithTheLargestDifferenceBelow) {
-  const Contender refused{3, "C[0,0] is 1 and should be 2", {}};
-  const std::vector<ContestResult> results = {
+  const ChoiceEntry refused{3, "C[0,0] is 1 and should be 2", {}};
+  const std::vector<ChoiceRaceResult> results = {
       {trits(1, 2560, 6912),
        40,
        312.44e-6,
-       {contender(1, 0.912, 0.002), contender(2, 0.925, 0.003)},
+       {entry(1, 0.912, 0.002), entry(2, 0.925, 0.003)},
        {{0.013, 0.002, 40}}},
-      {trits(4, 2560, 6912), 40, 0.5e-3, {contender(1, 0.9, 0.002), contender(0, 1, 0)}, {{0.1, 0.04, 40}}},
-      {trits(1, 640, 2560), 40, 8e-6, {contender(1, 0.5, 0.001), contender(1, 0.5, 0.001)}, {{0, 0, 40}}},
-      {trits(4, 640, 2560), 40, 9e-6, {std::nullopt, contender(1, 0.5, 0.001)}, {}},
+      {trits(4, 2560, 6912), 40, 0.5e-3, {entry(1, 0.9, 0.002), entry(0, 1, 0)}, {{0.1, 0.04, 40}}},
+      {trits(1, 640, 2560), 40, 8e-6, {entry(1, 0.5, 0.001), entry(1, 0.5, 0.001)}, {{0, 0, 40}}},
+      {trits(4, 640, 2560), 40, 9e-6, {std::nullopt, entry(1, 0.5, 0.001)}, {}},
       {trits(8, 640, 2560),
        2,
        9e-6,
-       {refused, Contender{1, "", {0.5, std::numeric_limits<double>::infinity(), 2}}},
+       {refused, ChoiceEntry{1, "", {0.5, std::numeric_limits<double>::infinity(), 2}}},
        {}}};
   const std::string table =
       "file 1: a.yaml\n"
@@ -227,7 +227,7 @@ TEST(DbRaceText, IsATableWithTheLargestDifferenceBelow) {
             table +
                 "ended early: 5 of 6 problems were timed, the last in 2 rounds\n"
                 "largest clear difference: 1.3 % (2560 x 6912, 1 row)\n");
-  const std::span<const ContestResult> some(results);
+  const std::span<const ChoiceRaceResult> some(results);
   const RaceSetting setting{{"a.yaml", "b.yaml"}, 2, 40, 1};
   EXPECT_THAT(race_text(some.subspan(1, 1), setting), ::testing::EndsWith("|\n\nno clear difference\n"));
   EXPECT_THAT(race_text(some.subspan(3, 1), setting), HasSubstr("\nnothing to compare: "));

@@ -155,7 +155,7 @@ TEST_F(TuneJobTest, ABrokenCandidateEndsNothing) {
                                     ".section .note.GNU-stack,\"\",%progbits\n",
                                     functions[1], functions[2]));
   ASSERT_EQ(
-      run_program("/bin/sh", fmt::format("-c \"cd '{}' && {} -std=c++17 -O2 -pthread -static runner.cpp "
+      run_program("/bin/sh", fmt::format("-c \"cd '{}' && {} -std=c++17 -O2 -pthread -I. -static runner.cpp "
                                          "broken.s libcandidates.a -o runner\"",
                                          path("job"), TERN_ARM_CXX))
           .exit_code,

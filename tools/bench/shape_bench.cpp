@@ -9,6 +9,7 @@
 #include "autotune/measure/exact_check.h"
 #include "autotune/measure/kernel_timer.h"
 #include "autotune/measure/peak.h"
+#include "autotune/measure/race.h"
 #include "codegen/jit/jit.h"
 #include "ir/kernel/verify_kernel.h"
 #include "kernels/default_kernel.h"
@@ -78,9 +79,9 @@ Expected<NamedKernel> kernel_for(const BenchWeights& weights, ir::Problem proble
   if (const auto found = find_kernel(tuned.database, problem, tuned.target, tuned.threads);
       found && has_packing(*found))
     return NamedKernel{*found, fmt::format("tuned {}", info(found->weights.packing).name)};
-  ir::Kernel usual = kernels::default_kernel(problem, tuned.target);
-  if (has_packing(usual) && is_legal(usual, tuned.target))
-    return NamedKernel{usual, print(kernels::default_recipe(problem, tuned.target))};
+  ir::Kernel default_kernel = kernels::default_kernel(problem, tuned.target);
+  if (has_packing(default_kernel) && is_legal(default_kernel, tuned.target))
+    return NamedKernel{default_kernel, print(kernels::default_recipe(problem, tuned.target))};
   return first_legal(weights, problem, tuned.target);
 }
 
@@ -125,9 +126,7 @@ void run_round(std::vector<Entry>& entries, int round, autotune::KernelTimer& ti
 
 Speed speed_of(const ir::Problem& problem, const std::vector<double>& seconds,
                const std::vector<double>& first) {
-  std::vector<double> ratios;
-  for (size_t round = 0; round < seconds.size(); ++round) ratios.push_back(seconds[round] / first[round]);
-  Speed speed{median(seconds), estimate(ratios), 0};
+  Speed speed{median(seconds), estimate(autotune::paired_ratios(seconds, first)), 0};
   speed.products_per_second = static_cast<double>(problem.m) * static_cast<double>(problem.n) *
                               static_cast<double>(problem.k) / speed.seconds;
   return speed;

@@ -23,8 +23,8 @@ namespace tern::tools {
 namespace {
 
 using autotune::Choice;
+using autotune::ChoiceRace;
 using autotune::Conditions;
-using autotune::Contest;
 using autotune::Database;
 
 struct DbRaceFlags {
@@ -41,14 +41,14 @@ std::string print(const Conditions& conditions) {
 
 // A file without a choice for the conditions would be a column of nothing.
 Status check_has_choices(const std::string& file, const Database& database, const Conditions& conditions) {
-  std::vector<std::string> those;
+  std::vector<std::string> others;
   for (const Choice& choice : database.choices) {
     if (choice.conditions == conditions) return {};
     const std::string text = print(choice.conditions);
-    if (std::ranges::find(those, text) == those.end()) those.push_back(text);
+    if (std::ranges::find(others, text) == others.end()) others.push_back(text);
   }
   return Error{fmt::format("has no choice for {}{}", print(conditions),
-                           those.empty() ? "" : fmt::format(", but for {}", fmt::join(those, ", for "))),
+                           others.empty() ? "" : fmt::format(", but for {}", fmt::join(others, ", for "))),
                {file, 0, 0}};
 }
 
@@ -65,20 +65,21 @@ Expected<std::vector<Database>> load_all(const std::vector<std::string>& files,
   return databases;
 }
 
-// Those of the shapes that are named, each of which must be there; all if none is named.
-Expected<std::vector<Contest>> select(std::vector<Contest> contests, const std::vector<std::string>& shapes) {
-  if (shapes.empty()) return contests;
-  std::vector<Contest> selected;
+// The races for the named shapes, each of which must have one; all races if none is named.
+Expected<std::vector<ChoiceRace>> select(std::vector<ChoiceRace> races,
+                                         const std::vector<std::string>& shapes) {
+  if (shapes.empty()) return races;
+  std::vector<ChoiceRace> selected;
   for (const std::string& text : shapes) {
     const Expected<ir::Problem> shape = parse_shape(text);
     if (!shape) return Error{fmt::format("--shape: {}", shape.error().message), {}};
-    const auto is_of_it = [&](const Contest& contest) {
-      return contest.problem.n == shape->n && contest.problem.k == shape->k;
+    const auto is_of_it = [&](const ChoiceRace& race) {
+      return race.problem.n == shape->n && race.problem.k == shape->k;
     };
-    if (std::ranges::none_of(contests, is_of_it) && std::ranges::none_of(selected, is_of_it))
+    if (std::ranges::none_of(races, is_of_it) && std::ranges::none_of(selected, is_of_it))
       return Error{fmt::format("--shape: no file has a choice for {}", text), {}};
-    std::ranges::copy_if(contests, std::back_inserter(selected), is_of_it);
-    std::erase_if(contests, is_of_it);
+    std::ranges::copy_if(races, std::back_inserter(selected), is_of_it);
+    std::erase_if(races, is_of_it);
   }
   return selected;
 }
@@ -89,10 +90,10 @@ class ProgressLine {
   ~ProgressLine() {
     if (is_terminal_) fmt::print(stderr, "\r\x1b[K");
   }
-  void show(const std::vector<Contest>& contests, size_t now, int round, int rounds) const {
+  void show(const std::vector<ChoiceRace>& races, size_t now, int round, int rounds) const {
     if (!is_terminal_) return;
-    fmt::print(stderr, "\r\x1b[K{} ({} of {}): round {} of {}", contest_text(contests[now].problem), now + 1,
-               contests.size(), round + 1, rounds);
+    fmt::print(stderr, "\r\x1b[K{} ({} of {}): round {} of {}", race_title(races[now].problem), now + 1,
+               races.size(), round + 1, rounds);
     std::fflush(stderr);
   }
 
@@ -100,21 +101,21 @@ class ProgressLine {
   const bool is_terminal_ = isatty(STDERR_FILENO) != 0;
 };
 
-bool any_refused(const std::vector<autotune::ContestResult>& results) {
-  return std::ranges::any_of(results, [](const autotune::ContestResult& result) {
-    return std::ranges::any_of(result.contenders, [](const std::optional<autotune::Contender>& contender) {
-      return contender && !contender->refused.empty();
+bool any_refused(const std::vector<autotune::ChoiceRaceResult>& results) {
+  return std::ranges::any_of(results, [](const autotune::ChoiceRaceResult& result) {
+    return std::ranges::any_of(result.entries, [](const std::optional<autotune::ChoiceEntry>& entry) {
+      return entry && !entry->refused.empty();
     });
   });
 }
 
-Expected<std::vector<autotune::ContestResult>> hold(const std::vector<Contest>& contests, int rounds,
-                                                    const targets::Target& target, size_t threads) {
+Expected<std::vector<autotune::ChoiceRaceResult>> run_races(const std::vector<ChoiceRace>& races, int rounds,
+                                                            const targets::Target& target, size_t threads) {
   TERN_ASSIGN(const std::unique_ptr<ThreadPool> pool, runtime::make_bound_threads(threads));
   const ProgressLine line;
   return autotune::race_choices(
-      contests, rounds, target, *pool,
-      {[&](size_t now, int round) { line.show(contests, now, round, rounds); }, interrupted});
+      races, rounds, target, *pool,
+      {[&](size_t now, int round) { line.show(races, now, round, rounds); }, interrupted});
 }
 
 Expected<int> race(const DbRaceFlags& flags) {
@@ -127,14 +128,15 @@ Expected<int> race(const DbRaceFlags& flags) {
   const Expected<std::vector<Database>> databases =
       load_all(flags.files, autotune::provenance_of(*host), conditions);
   if (!databases) return databases.error();
-  const Expected<std::vector<Contest>> contests = select(contests_of(*databases, conditions), flags.shapes);
-  if (!contests) return contests.error();
+  const Expected<std::vector<ChoiceRace>> races =
+      select(choice_races_of(*databases, conditions), flags.shapes);
+  if (!races) return races.error();
   catch_interrupts();
-  const Expected<std::vector<autotune::ContestResult>> results =
-      hold(*contests, flags.rounds, *target, threads);
+  const Expected<std::vector<autotune::ChoiceRaceResult>> results =
+      run_races(*races, flags.rounds, *target, threads);
   if (!results) return results.error();
-  const int written = write_output(
-      "", race_text(*results, {flags.files, conditions.threads, flags.rounds, contests->size()}));
+  const int written =
+      write_output("", race_text(*results, {flags.files, conditions.threads, flags.rounds, races->size()}));
   if (interrupted()) return exit_interrupted;
   return any_refused(*results) ? exit_failed : written;
 }

@@ -1,4 +1,4 @@
-// The outcome of a race between databases, as text for people.
+// The results of races between databases, as text for people.
 #pragma once
 
 #include <span>
@@ -9,16 +9,16 @@
 
 namespace tern::tools {
 
-std::string contest_text(const ir::Problem& problem);  // "2560 x 6912, 1 row"
+std::string race_title(const ir::Problem& problem);  // "2560 x 6912, 1 row"
 
 struct RaceSetting {
-  std::vector<std::string> files;  // the databases, in the order of the contenders
+  std::vector<std::string> files;  // the databases, in the order of the entries
   int threads = 1, rounds = 1;
-  size_t contests = 0;  // that were to be held; fewer results mean that somebody stopped it
+  size_t races = 0;  // that were to run; fewer results mean that they were interrupted
 };
 
-// A table with a row for each contest and a column for each file; why kernels were not timed; last the
+// A table with a row for each race and a column for each file; why kernels were not timed; last the
 // largest clear difference.
-std::string race_text(std::span<const autotune::ContestResult> results, const RaceSetting& setting);
+std::string race_text(std::span<const autotune::ChoiceRaceResult> results, const RaceSetting& setting);
 
 }  // namespace tern::tools

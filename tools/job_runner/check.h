@@ -20,9 +20,9 @@ constexpr unsigned seconds_until_it_hangs = 60;
 struct Inputs {
   explicit Inputs(const Bucket& of) : bucket(of), rows(std::min<int64_t>(of.m, 5)) {
     // Of many outputs, those at the ends and a few between are computed.
-    constexpr int64_t most_weights = int64_t{1} << 20, at_an_end = 40, between = 61;
+    constexpr int64_t max_weights = int64_t{1} << 20, at_an_end = 40, between = 61;
     for (int64_t n = 0; n < bucket.n; ++n) {
-      if (bucket.n * bucket.k <= most_weights || n < at_an_end || n >= bucket.n - at_an_end ||
+      if (bucket.n * bucket.k <= max_weights || n < at_an_end || n >= bucket.n - at_an_end ||
           n % between == 0)
         outputs.push_back(n);
     }
@@ -209,7 +209,7 @@ inline Memory pack(const Inputs& inputs, const Candidate& candidate, const tern_
   for (const int64_t n : inputs.outputs) {
     const int64_t along_n = along(*candidate.weights, 'n', n);
     for (int64_t k = 0; k < bucket.k; ++k)
-      packer.put(along_n + along_k[static_cast<size_t>(k)], weight(bucket, n, k).stored);
+      packer.write(along_n + along_k[static_cast<size_t>(k)], weight(bucket, n, k).stored);
   }
   return memory;
 }

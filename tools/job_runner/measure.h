@@ -1,6 +1,6 @@
-// Times in turn: all candidates of a bucket in every round, in random order, the default kernel among them.
-// Each time counts as a ratio to the default's in the same round, so a device that gets hot, and slow, is
-// slow for all.
+// The race of a bucket's candidates, with all that Tern's own races do (autotune/measure/race.h): all
+// candidates run in every round, in random order, and once more the default kernel, the baseline. A device
+// that gets hot, and slow, is slow for all of a round.
 #pragma once
 
 #include <atomic>
@@ -11,31 +11,12 @@
 #include <random>
 #include <thread>
 
+#include "autotune/measure/race.h"
 #include "check.h"
 
 namespace tern::job {
 
-inline double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
-// As a standard deviation, where values are normal.
-inline double deviation(const std::vector<double>& values) {
-  const double middle = median(values);
-  std::vector<double> distances;
-  for (const double value : values) distances.push_back(std::fabs(value - middle));
-  return 1.4826 * median(distances);
-}
-
-// Of a median; 1, which is "not known", for few values.
-inline double standard_error(const std::vector<double>& values) {
-  return values.size() < 3 ? 1 : 1.2533 * deviation(values) / std::sqrt(static_cast<double>(values.size()));
-}
-
-// How long `work` takes on so many threads, from when all are there until the last is done.
+// Seconds that `work` takes on `threads` threads, from when all have started until the last is done.
 inline double seconds_of(int threads, const std::function<void(int thread)>& work) {
   std::atomic<int> waiting{0}, done{0};
   std::atomic<bool> go{false};
@@ -86,16 +67,16 @@ class Timer {
   size_t next_ = 0;
 };
 
-struct Runner {
+// A candidate in the race of its bucket.
+struct Entry {
   const Candidate* candidate;
   std::unique_ptr<Call> call;  // null: it was refused
   std::string refused;
-  int calls = 1;                            // of a sample
-  std::vector<double> seconds, ratios;      // by round
-  bool dropped = false;                     // it was clearly slower than the best
+  int calls = 1;  // of a sample
+  autotune::RaceEntry measured;
   std::vector<double> preparation_seconds;  // of each
 
-  double ratio() const { return median(ratios); }
+  double ratio() const { return measured.ratio().value; }
 };
 
 // As many calls as take two milliseconds.
@@ -115,59 +96,44 @@ inline double time_preparation(const Call& call, const tern_preparation& prepara
   return median(seconds) / static_cast<double>(std::min<int64_t>(threads, rows));
 }
 
-constexpr int least_rounds = 4, most_rounds = 24;
-constexpr double worth_it = 0.01;  // smaller differences do not matter
-
-inline bool is_hopeless(const Runner& runner, const Runner& best) {
-  const double own = runner.ratio(), lead = best.ratio();
-  if (runner.ratios.size() >= 2 && own > 1.5 * lead) return true;
-  const double error = std::hypot(standard_error(runner.ratios), standard_error(best.ratios));
-  return runner.ratios.size() >= least_rounds && own > (1 + worth_it) * lead && own - lead > 3 * error;
+inline autotune::RaceRules race_rules() {
+  autotune::RaceRules rules;
+  rules.max_rounds = 24;
+  return rules;
 }
 
-inline bool is_clear(const std::vector<Runner*>& running) {
-  return std::all_of(running.begin(), running.end(), [](const Runner* runner) {
-    return runner->ratios.size() >= 2 * least_rounds &&
-           standard_error(runner->ratios) < worth_it / 2 * runner->ratio();
-  });
-}
-
-// Until the order is clear or time is up. The first runner is the default kernel. False if it was stopped
-// before anything is known.
-inline bool race(Timer& timer, std::vector<Runner>& runners, const std::function<bool()>& time_is_up,
+// Until all that run are known or time is up. The first entry is the default kernel, which is never dropped.
+// False if it was interrupted before anything is known.
+inline bool race(Timer& timer, std::vector<Entry>& entries, const std::function<bool()>& time_is_up,
                  const std::function<bool()>& interrupted) {
-  std::vector<Runner*> running;
-  for (Runner& runner : runners) {
-    if (runner.call) running.push_back(&runner);
-  }
+  const autotune::RaceRules rules = race_rules();
+  const Entry& baseline = entries.front();
   std::mt19937_64 random(1);
-  const Runner& usual = runners.front();
   int rounds = 0;
-  for (; rounds < most_rounds && !interrupted(); ++rounds) {
-    if (rounds >= least_rounds && time_is_up()) break;
-    // The default once more as the measure of all: how much it differs from itself is the noise.
+  for (; rounds < rules.max_rounds && !interrupted(); ++rounds) {
+    if (rounds >= rules.min_rounds && time_is_up()) break;
+    std::vector<Entry*> running;
+    std::vector<autotune::RaceEntry*> measured;
+    for (Entry& entry : entries) {
+      if (!entry.call || entry.measured.dropped) continue;
+      running.push_back(&entry);
+      measured.push_back(&entry.measured);
+    }
+    // The default kernel, which is running[0], once more: how much it differs from itself is the noise.
     std::vector<double> seconds(running.size() + 1);
     std::vector<size_t> order(seconds.size());
     std::iota(order.begin(), order.end(), size_t{0});
     std::shuffle(order.begin(), order.end(), random);
     for (const size_t i : order) {
-      const Runner& runner = i == 0 ? usual : *running[i - 1];
-      seconds[i] = timer.seconds(*runner.call, runner.calls);
+      const Entry& entry = i == 0 ? baseline : *running[i - 1];
+      seconds[i] = timer.seconds(*entry.call, entry.calls);
     }
-    for (size_t i = 0; i < running.size(); ++i) {
-      running[i]->seconds.push_back(seconds[i + 1]);
-      running[i]->ratios.push_back(seconds[i + 1] / seconds[0]);
-    }
-    const Runner& best =
-        **std::min_element(running.begin(), running.end(),
-                           [](const Runner* a, const Runner* b) { return a->ratio() < b->ratio(); });
-    for (Runner* runner : running) runner->dropped = runner != &usual && is_hopeless(*runner, best);
-    running.erase(
-        std::remove_if(running.begin(), running.end(), [](const Runner* runner) { return runner->dropped; }),
-        running.end());
-    if (is_clear(running)) return true;
+    const double baseline_seconds = autotune::baseline_of(seconds[0], seconds[1]);
+    for (size_t i = 0; i < running.size(); ++i) running[i]->measured.add(seconds[i + 1], baseline_seconds);
+    drop_behind(measured, rules, &baseline.measured);
+    if (is_decided(measured, rules)) return true;
   }
-  return rounds >= least_rounds;
+  return rounds >= rules.min_rounds;
 }
 
 }  // namespace tern::job

@@ -78,7 +78,7 @@ inline int64_t along(const Layout& layout, char axis, int64_t x) {
   return sum;
 }
 
-inline void put_bits(uint8_t& byte, int shift, int bits, int value) {
+inline void write_bits(uint8_t& byte, int shift, int bits, int value) {
   const int mask = ((1 << bits) - 1) << shift;
   byte = static_cast<uint8_t>((byte & ~mask) | (value << shift & mask));
 }
@@ -93,7 +93,7 @@ class Packer {
     for (int run = runs_ - 1; run >= 0; --run) numbers_[packing_.codes[run]] = run;
   }
 
-  void put(int64_t position, uint32_t stored) {
+  void write(int64_t position, uint32_t stored) {
     const int64_t plane = layout_.plane_weights / packing_.weights_per_group;
     uint8_t* group = bytes_ + position / layout_.plane_weights * plane * packing_.bytes_per_group +
                      position % layout_.plane_weights / packing_.weights_per_group;
@@ -117,8 +117,8 @@ class Packer {
       const int run = numbers_[static_cast<size_t>(before)];
       value = packing_.codes[run + (static_cast<int>(stored) - run / place % packing_.base) * place];
     }
-    put_bits(low, shift, packing_.code_bits, value);
-    if (packing_.high_bits) put_bits(high, code, 1, value >> packing_.code_bits);
+    write_bits(low, shift, packing_.code_bits, value);
+    if (packing_.high_bits) write_bits(high, code, 1, value >> packing_.code_bits);
   }
 
  private:

@@ -59,17 +59,19 @@ inline std::string kernel_block(const tern_kernel& kernel) {
   return text;
 }
 
-inline std::string record_body(const Runner& runner, int threads, int load) {
-  const tern_kernel& kernel = candidates_bundle.targets[0].kernels[runner.candidate->kernel];
+inline std::string record_body(const Entry& entry, int threads, int load) {
+  const tern_kernel& kernel = candidates_bundle.targets[0].kernels[entry.candidate->kernel];
   std::string text = std::string("target: \"") + kernel.target + "\"" + threads_line(threads) + "recipe: \"" +
-                     runner.candidate->recipe + "\"\n";
-  if (!runner.refused.empty()) text += "refused: \"" + runner.refused + "\"\n";
-  if (!runner.ratios.empty()) {
-    const double seconds = median(runner.seconds);
+                     entry.candidate->recipe + "\"\n";
+  if (!entry.refused.empty()) text += "refused: \"" + entry.refused + "\"\n";
+  if (!entry.measured.empty()) {
+    const Estimate ratio = entry.measured.ratio();
+    const double seconds = median(entry.measured.seconds);
     text += "timings:\n  - {date: " + date_now() + ", microseconds: " + number(seconds * 1e6) +
-            ", spread: " + number(deviation(runner.seconds) / seconds) +
-            ", ratio: " + number(runner.ratio()) + ", error: " + number(standard_error(runner.ratios)) +
-            ", rounds: " + std::to_string(runner.ratios.size()) + ", load: " + std::to_string(load) + "}\n";
+            ", spread: " + number(typical_deviation(entry.measured.seconds) / seconds) +
+            ", ratio: " + number(ratio.value) +
+            ", error: " + number(std::isfinite(ratio.error) ? ratio.error : 1) +
+            ", rounds: " + std::to_string(ratio.count) + ", load: " + std::to_string(load) + "}\n";
   }
   return text + kernel_block(kernel);
 }
@@ -109,16 +111,16 @@ class Results {
     });
   }
 
-  void add(const std::vector<Runner>& runners) {
+  void add(const std::vector<Entry>& entries) {
     const int load = load_by_others();
-    for (const Runner& runner : runners) {
-      documents_.push_back(document("kernel", record_body(runner, threads_, load)));
-      for (size_t i = 0; i < runner.preparation_seconds.size(); ++i) {
+    for (const Entry& entry : entries) {
+      documents_.push_back(document("kernel", record_body(entry, threads_, load)));
+      for (size_t i = 0; i < entry.preparation_seconds.size(); ++i) {
         char hash[32];
         std::snprintf(hash, sizeof hash, "%016llx",
-                      static_cast<unsigned long long>(runner.call->kernel.preparations[i]->program_hash));
+                      static_cast<unsigned long long>(entry.call->kernel.preparations[i]->program_hash));
         documents_.push_back(document("tables", "program: \"" + std::string(hash) + "\"\nmicroseconds: " +
-                                                    number(runner.preparation_seconds[i] * 1e6) + "\n"));
+                                                    number(entry.preparation_seconds[i] * 1e6) + "\n"));
       }
     }
   }

@@ -1,7 +1,7 @@
 // Checks and times the kernels of a job on the device that they are for. It needs a C++17 compiler, this
 // folder and nothing else:
 //
-//     g++ -std=c++17 -O2 -pthread runner.cpp libcandidates.a -o runner
+//     g++ -std=c++17 -O2 -pthread -I. runner.cpp libcandidates.a -o runner
 //     ./runner --budget 60
 #include <cstdio>
 #include <cstdlib>
@@ -54,44 +54,45 @@ size_t bytes_of_weights(const Options& options) {
   int64_t bytes = int64_t{64} << 20;
   for (const Cache& cache : find_caches()) bytes = std::max(bytes, 4 * cache.bytes);
   if (options.megabytes > 0) bytes = static_cast<int64_t>(options.megabytes * 1e6);
-  // One copy at least of whatever is largest.
+  // At least one copy of the largest matrix.
   for (int64_t i = 0; i < candidates_bundle.targets[0].kernel_count; ++i)
     bytes = std::max(bytes, candidates_bundle.targets[0].kernels[i].buffers[0].bytes + 4096);
   return static_cast<size_t>(bytes);
 }
 
 // What is right, ready to be timed.
-std::vector<Runner> prepare(const Bucket& bucket, const Inputs& inputs, Timer& timer, int threads) {
-  std::vector<Runner> runners;
+std::vector<Entry> prepare(const Bucket& bucket, const Inputs& inputs, Timer& timer, int threads) {
+  std::vector<Entry> entries;
   for (int i = 0; i < bucket.candidate_count; ++i) {
-    Runner runner = {bucket.candidates + i, nullptr, {}, 1, {}, {}, false, {}};
-    runner.refused = check_guarded(inputs, *runner.candidate);
-    if (!runner.refused.empty())
-      std::printf("  refused: %s: %s\n", runner.candidate->recipe, runner.refused.c_str());
-    runners.push_back(std::move(runner));
+    Entry entry = {bucket.candidates + i, nullptr, {}, 1, {}, {}};
+    entry.refused = check_guarded(inputs, *entry.candidate);
+    if (!entry.refused.empty())
+      std::printf("  refused: %s: %s\n", entry.candidate->recipe, entry.refused.c_str());
+    entries.push_back(std::move(entry));
   }
   // Without the default kernel there is nothing to compare with.
-  if (!runners.front().refused.empty()) return runners;
-  for (Runner& runner : runners) {
-    if (!runner.refused.empty()) continue;
-    runner.call = std::make_unique<Call>(inputs, *runner.candidate);
-    runner.calls = calls_of_a_sample(timer, *runner.call);
-    const tern_kernel& kernel = runner.call->kernel;
+  if (!entries.front().refused.empty()) return entries;
+  for (Entry& entry : entries) {
+    if (!entry.refused.empty()) continue;
+    entry.call = std::make_unique<Call>(inputs, *entry.candidate);
+    entry.calls = calls_of_a_sample(timer, *entry.call);
+    const tern_kernel& kernel = entry.call->kernel;
     for (int64_t i = 0; i < kernel.preparation_count; ++i)
-      runner.preparation_seconds.push_back(
-          time_preparation(*runner.call, *kernel.preparations[i], threads, bucket.m));
+      entry.preparation_seconds.push_back(
+          time_preparation(*entry.call, *kernel.preparations[i], threads, bucket.m));
   }
-  return runners;
+  return entries;
 }
 
-void print_best(const std::vector<Runner>& runners) {
-  const Runner* best = nullptr;
-  for (const Runner& runner : runners) {
-    if (!runner.ratios.empty() && (!best || runner.ratio() < best->ratio())) best = &runner;
+void print_best(const std::vector<Entry>& entries) {
+  const Entry* best = nullptr;
+  for (const Entry& entry : entries) {
+    if (!entry.measured.empty() && (!best || entry.ratio() < best->ratio())) best = &entry;
   }
   if (!best) return;
-  std::printf("  default %.1f us, best %.1f us (%.2fx): %s\n", median(runners[0].seconds) * 1e6,
-              best->ratio() * median(runners[0].seconds) * 1e6, 1 / best->ratio(), best->candidate->recipe);
+  std::printf("  default %.1f us, best %.1f us (%.2fx): %s\n", median(entries[0].measured.seconds) * 1e6,
+              best->ratio() * median(entries[0].measured.seconds) * 1e6, 1 / best->ratio(),
+              best->candidate->recipe);
 }
 
 int run(const Options& options) {
@@ -129,13 +130,13 @@ int run(const Options& options) {
                 static_cast<long long>(bucket.m), bucket.candidate_count);
     std::fflush(stdout);
     const Inputs inputs(bucket);
-    std::vector<Runner> runners = prepare(bucket, inputs, timer, options.threads);
-    const bool usable = runners.front().call != nullptr;
+    std::vector<Entry> entries = prepare(bucket, inputs, timer, options.threads);
+    const bool usable = entries.front().call != nullptr;
     if (usable && !race(
-                      timer, runners, [&] { return elapsed() > deadline; }, interrupted))
+                      timer, entries, [&] { return elapsed() > deadline; }, interrupted))
       continue;
-    print_best(runners);
-    results.add(runners);
+    print_best(entries);
+    results.add(entries);
     ++known;
     written = results.write(known == count);
   }

@@ -20,28 +20,28 @@ std::string energy_text(double joules) {
 }  // namespace
 
 std::string text(const runtime::ThreadTuning& tuning) {
-  const auto has_joules = [](const autotune::ThreadTrial& trial) {
-    return trial.median_of(&autotune::ThreadSample::decode_joules) > 0;
+  const auto has_joules = [](const autotune::ThreadMeasurement& one) {
+    return one.median_of(&autotune::ThreadSample::decode_joules) > 0;
   };
-  const bool joules = std::ranges::any_of(tuning.trials, has_joules);
+  const bool joules = std::ranges::any_of(tuning.measurements, has_joules);
   std::string text = fmt::format("\n| threads |          | a token    | {:>3} tokens |", tuning.prompt);
   text += joules ? " a token   | of a prompt |\n" : "\n";
   text += "| ------: | -------- | ---------: | ---------: |";
   text += joules ? " --------: | ----------: |\n" : "\n";
-  std::vector<const autotune::ThreadTrial*> trials;
-  for (const autotune::ThreadTrial& trial : tuning.trials) trials.push_back(&trial);
-  std::ranges::sort(trials, {}, [](const autotune::ThreadTrial* trial) {
-    return std::pair(trial->candidate.threads, trial->candidate.bound);
+  std::vector<const autotune::ThreadMeasurement*> measurements;
+  for (const autotune::ThreadMeasurement& one : tuning.measurements) measurements.push_back(&one);
+  std::ranges::sort(measurements, {}, [](const autotune::ThreadMeasurement* one) {
+    return std::pair(one->candidate.threads, one->candidate.bound);
   });
-  for (const autotune::ThreadTrial* trial : trials) {
-    text += fmt::format("| {:>7} | {:<8} | {:>10} | {:>10} |", trial->candidate.threads,
-                        trial->candidate.bound ? "bound" : "",
-                        time_text(trial->median_of(&autotune::ThreadSample::decode_seconds)),
-                        time_text(trial->median_of(&autotune::ThreadSample::prefill_seconds)));
+  for (const autotune::ThreadMeasurement* one : measurements) {
+    text += fmt::format("| {:>7} | {:<8} | {:>10} | {:>10} |", one->candidate.threads,
+                        one->candidate.bound ? "bound" : "",
+                        time_text(one->median_of(&autotune::ThreadSample::decode_seconds)),
+                        time_text(one->median_of(&autotune::ThreadSample::prefill_seconds)));
     if (joules)
       text += fmt::format(" {:>9} | {:>11} |",
-                          energy_text(trial->median_of(&autotune::ThreadSample::decode_joules)),
-                          energy_text(trial->median_of(&autotune::ThreadSample::prefill_joules) /
+                          energy_text(one->median_of(&autotune::ThreadSample::decode_joules)),
+                          energy_text(one->median_of(&autotune::ThreadSample::prefill_joules) /
                                       static_cast<double>(tuning.prompt)));
     text += "\n";
   }

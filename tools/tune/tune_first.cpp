@@ -37,9 +37,9 @@ Status tune_first(const TuneFirstFlags& flags, const EngineFlags& engine) {
   const autotune::Provenance machine = autotune::provenance_of(host);
   runtime::TuneJob job;
   job.file = runtime::tuned_file(engine.records.database, machine);
-  TERN_ASSIGN(const std::vector<autotune::Use> uses, parse_uses(usual_uses));
+  TERN_ASSIGN(const std::vector<autotune::Demand> demands, parse_demands(default_demands));
   TERN_ASSIGN(job.tasks,
-              runtime::tasks_of_model(engine.model.empty() ? default_model() : engine.model, uses));
+              runtime::tasks_of_model(engine.model.empty() ? default_model() : engine.model, demands));
   TERN_ASSIGN(job.tasks, runtime::missing_tasks(std::move(job.tasks), job.file, target, machine));
   if (job.tasks.empty()) return {};
   job.options.budget_seconds = *budget;

@@ -99,7 +99,8 @@ bool link_runner(const fs::path& folder, const std::string& compiler) {
   std::istringstream options(compile_options);
   for (std::string option; options >> option;) words.push_back(option);
   const auto file = [&](const char* name) { return (folder / name).string(); };
-  words.insert(words.end(), {"-static", file("runner.cpp"), file("libcandidates.a"), "-o", file("runner")});
+  words.insert(words.end(), {"-static", "-I" + folder.string(), file("runner.cpp"), file("libcandidates.a"),
+                             "-o", file("runner")});
   return run_command(std::move(words));
 }
 
@@ -121,8 +122,8 @@ Expected<autotune::Job> make_job(const std::vector<autotune::TuneTask>& tasks, c
   autotune::Job job{TERN_VERSION, autotune::provenance_of(target), target, {}};
   for (const autotune::TuneTask& task : tasks) {
     if (isatty(STDERR_FILENO)) fmt::print(stderr, "\r\x1b[K{} ...", runtime::shape_text(task.problem));
-    const autotune::PredictedShape shape =
-        autotune::predict_shape(task.problem, task.uses, target, *model, *pool, [] { return interrupted(); });
+    const autotune::PredictedShape shape = autotune::predict_shape(task.problem, task.demands, target, *model,
+                                                                   *pool, [] { return interrupted(); });
     job.shapes.push_back(choose_candidates(task, shape, target, candidates));
   }
   if (isatty(STDERR_FILENO)) fmt::print(stderr, "\r\x1b[K");
@@ -135,7 +136,7 @@ std::string row_text(const autotune::Job& job, const autotune::JobOutcome& outco
   const auto chosen = std::ranges::find_if(
       bucket.candidates, [&](const autotune::Record& record) { return hash(record.kernel) == hash(kernel); });
   return fmt::format("| {:<18} | {:>4} | {:>9.1f} us | {:>9.1f} us | {:>7.2f}x | {}\n",
-                     b == 0 ? runtime::shape_text(kernel.problem) : "", bucket.use.m,
+                     b == 0 ? runtime::shape_text(kernel.problem) : "", bucket.demand.m,
                      outcome.default_seconds[b] * 1e6, outcome.choice.seconds[b] * 1e6,
                      1 / outcome.choice.ratios[b], chosen->recipe);
 }
@@ -191,12 +192,13 @@ Expected<int> export_job(const std::vector<autotune::TuneTask>& tasks, const std
     return write_output((folder / name).string(), text);
   };
   for (const codegen::ObjectFile& file : content.files) {
+    fs::create_directories((folder / file.name).parent_path(), problem);
     if (const int code = write(file.name, file.content); code != exit_ok) return code;
   }
   const std::string compiler = find_compiler(target->architecture);
   const bool linked = link_runner(folder, compiler);
   const std::string compile =
-      linked ? ":" : fmt::format(":\n\n    g++ {} runner.cpp libcandidates.a -o runner", compile_options);
+      linked ? ":" : fmt::format(":\n\n    g++ {} -I. runner.cpp libcandidates.a -o runner", compile_options);
   if (const int code = write("README.md", fmt::format(fmt::runtime(readme), fmt::arg("target", target->name),
                                                       fmt::arg("compile", compile),
                                                       fmt::arg("folder", folder.filename().string())));

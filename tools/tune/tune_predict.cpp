@@ -24,17 +24,18 @@ namespace fs = std::filesystem;
 std::string row_text(const autotune::PredictedShape& shape, size_t b) {
   const autotune::PredictedBucket& bucket = shape.buckets[b];
   const autotune::PredictedCandidate& chosen = bucket.candidates[shape.chosen[b]];
-  const double usual = bucket.default_seconds, seconds = chosen.prediction.seconds;
+  const double default_seconds = bucket.default_seconds, seconds = chosen.prediction.seconds;
   return fmt::format("| {:<18} | {:>4} | {:>9.1f} us | {:>9.1f} us | {:>7.2f}x | {:<24} | {}\n",
-                     b == 0 ? runtime::shape_text(shape.problem) : "", bucket.use.m, usual * 1e6,
-                     seconds * 1e6, usual / seconds, print(chosen.candidate.recipe), chosen.prediction.limit);
+                     b == 0 ? runtime::shape_text(shape.problem) : "", bucket.demand.m, default_seconds * 1e6,
+                     seconds * 1e6, default_seconds / seconds, print(chosen.candidate.recipe),
+                     chosen.prediction.limit);
 }
 
-// What the model says of each recipe: of its best knobs among those that were looked at.
+// The prediction for each recipe with the best of the knobs that were predicted.
 std::string explained(const autotune::PredictedShape& shape) {
   std::string text;
   for (const autotune::PredictedBucket& bucket : shape.buckets) {
-    text += fmt::format("\n{}, {} rows, by recipe\n", runtime::shape_text(shape.problem), bucket.use.m);
+    text += fmt::format("\n{}, {} rows, by recipe\n", runtime::shape_text(shape.problem), bucket.demand.m);
     std::set<std::string> told;
     for (const autotune::PredictedCandidate& one : bucket.candidates) {
       if (!told.insert(print(one.candidate.recipe)).second) continue;
@@ -75,8 +76,8 @@ Expected<int> predict(const std::vector<autotune::TuneTask>& tasks, const std::s
   for (const autotune::TuneTask& task : tasks) {
     if (interrupted()) break;
     if (isatty(STDERR_FILENO)) fmt::print(stderr, "\r\x1b[K{} ...", runtime::shape_text(task.problem));
-    const autotune::PredictedShape shape = autotune::predict_shape(task.problem, task.uses, *target, *model,
-                                                                   *pool, [] { return interrupted(); });
+    const autotune::PredictedShape shape = autotune::predict_shape(
+        task.problem, task.demands, *target, *model, *pool, [] { return interrupted(); });
     if (shape.chosen.empty()) continue;
     const Status kept = autotune::update_database(file, provenance, [&](autotune::Database& records) {
       autotune::Database found;

@@ -18,13 +18,13 @@ namespace tern::tools {
 namespace {
 
 using autotune::Bucket;
+using autotune::Evaluation;
 using autotune::ShapeOutcome;
-using autotune::Trial;
 using autotune::TuneResult;
 
 // A search that is there to be drawn.
 bool has_figures(const ShapeOutcome& shape) {
-  return !shape.known() && !shape.options.empty();
+  return !shape.known() && !shape.layouts.empty();
 }
 
 std::string rows_text(int64_t m) {
@@ -40,7 +40,8 @@ Roofs roofs_of(const TuneResult& result, const autotune::Machine& machine) {
     if (!has_figures(shape)) continue;
     for (const Bucket& bucket : shape.search->buckets()) {
       for (const size_t i : by_ratio(bucket))
-        best = std::max(best, products_of(bucket.problem) / bucket.trials[i].seconds(bucket.default_seconds));
+        best = std::max(best,
+                        products_of(bucket.problem) / bucket.evaluations[i].seconds(bucket.default_seconds));
     }
   }
   return {machine.bytes_per_second, std::max(best, machine.products_per_second),
@@ -49,15 +50,15 @@ Roofs roofs_of(const TuneResult& result, const autotune::Machine& machine) {
 
 // The time of a session's matrix products with the default kernels, over that with the tuned ones.
 double session_speed_up(const TuneResult& result) {
-  double usual = 0, tuned = 0;
+  double untuned = 0, tuned = 0;
   for (const ShapeOutcome& shape : result.shapes) {
     for (size_t b = 0; b < shape.choice.kernels.size(); ++b) {
-      const double seconds = shape.task.matrices * shape.task.uses[b].calls * shape.choice.seconds[b];
+      const double seconds = shape.task.matrices * shape.task.demands[b].calls * shape.choice.seconds[b];
       tuned += seconds;
-      usual += seconds / shape.choice.ratios[b];
+      untuned += seconds / shape.choice.ratios[b];
     }
   }
-  return tuned > 0 ? usual / tuned : 1;
+  return tuned > 0 ? untuned / tuned : 1;
 }
 
 std::string header(const TuneReport& about) {
@@ -112,12 +113,12 @@ std::string bar(double share) {
 
 std::string winner_name(const ShapeOutcome& shape, size_t b) {
   if (has_figures(shape))
-    return print(shape.search->buckets()[b].trials[shape.options[0].trials[b]].candidate.recipe);
+    return print(shape.search->buckets()[b].evaluations[shape.layouts[0].evaluations[b]].candidate.recipe);
   const ir::Kernel& kernel = shape.choice.kernels[b];
   return fmt::format("{} {} (known before)", info(kernel.weights.packing).name, name(kernel.strategy()));
 }
 
-std::string table_row(const ShapeOutcome& shape, size_t b, double largest_speed_up, const Roofs& roofs) {
+std::string table_row(const ShapeOutcome& shape, size_t b, double max_speed_up, const Roofs& roofs) {
   const ir::Kernel& kernel = shape.choice.kernels[b];
   const double seconds = shape.choice.seconds[b], ratio = shape.choice.ratios[b];
   const double products = products_of(kernel.problem);
@@ -133,7 +134,7 @@ std::string table_row(const ShapeOutcome& shape, size_t b, double largest_speed_
                        ? fmt::format(" <span class=\"soft\">· {:.0f} of them</span>", shape.task.matrices)
                        : std::string()),
       kernel.problem.m, quantity_text(seconds / ratio, "s"), quantity_text(seconds, "s"), 1 / ratio,
-      bar(1 / ratio / largest_speed_up), 100 * of_roof, bar(of_roof), escaped(winner_name(shape, b)));
+      bar(1 / ratio / max_speed_up), 100 * of_roof, bar(of_roof), escaped(winner_name(shape, b)));
 }
 
 std::string table(const TuneResult& result, const Roofs& roofs) {
@@ -192,20 +193,21 @@ std::string figure(const std::string& caption, const std::string& svg) {
 
 std::string runners_up(const Bucket& bucket, size_t winner) {
   constexpr size_t shown = 6;
-  const Trial& best = bucket.trials[winner];
+  const Evaluation& best = bucket.evaluations[winner];
   const double ratio = best.ratio.value;
   std::string rows;
   size_t count = 0;
   for (const size_t i : by_ratio(bucket)) {
     if (i == winner || count++ >= shown) continue;
-    const Trial& trial = bucket.trials[i];
-    const Estimate own = trial.ratio;
+    const Evaluation& evaluation = bucket.evaluations[i];
+    const Estimate own = evaluation.ratio;
     rows += fmt::format(
         "<tr><td class=\"number\">{:+.1f} %</td><td class=\"number\">{}</td><td>{}</td>"
         "<td><code>{}</code></td></tr>\n",
         100 * (own.value / ratio - 1), fmt::format("± {:.1f}", 100 * own.error / ratio),
-        kernels::same_layouts(trial.candidate.kernel, best.candidate.kernel) ? "same layout" : "other layout",
-        escaped(print(trial.candidate)));
+        kernels::same_layouts(evaluation.candidate.kernel, best.candidate.kernel) ? "same layout"
+                                                                                  : "other layout",
+        escaped(print(evaluation.candidate)));
   }
   if (rows.empty()) return {};
   return "<details><summary>The next best</summary>\n<div class=\"wide\"><table>\n" + rows +
@@ -214,8 +216,8 @@ std::string runners_up(const Bucket& bucket, size_t winner) {
 
 std::string refusals(const Bucket& bucket) {
   std::map<std::string, size_t> reasons;
-  for (const Trial& trial : bucket.trials) {
-    if (!trial.refused.empty()) ++reasons[trial.refused];
+  for (const Evaluation& evaluation : bucket.evaluations) {
+    if (!evaluation.refused.empty()) ++reasons[evaluation.refused];
   }
   if (reasons.empty()) return {};
   std::string html = "<details><summary>Refused, and why</summary>\n<ul>\n";
@@ -225,13 +227,13 @@ std::string refusals(const Bucket& bucket) {
 }
 
 std::string bucket_section(const Bucket& bucket, size_t winner) {
-  const Trial& best = bucket.trials[winner];
+  const Evaluation& best = bucket.evaluations[winner];
   const Estimate ratio = best.ratio;
   std::string html = fmt::format(
       "<h3>{}</h3>\n<p>{}: {:.3f} ± {:.3f} of the default kernel's {}, over {} "
       "rounds.{}<br/><code>{}</code><br/>"
       "<code>{}</code></p>\n",
-      rows_text(bucket.use.m), quantity_text(best.seconds(bucket.default_seconds), "s"), ratio.value,
+      rows_text(bucket.demand.m), quantity_text(best.seconds(bucket.default_seconds), "s"), ratio.value,
       ratio.error, quantity_text(bucket.default_seconds, "s"), ratio.count,
       best.tables_seconds > 0
           ? fmt::format(" Its tables take {} more.", quantity_text(best.tables_seconds, "s"))
@@ -253,7 +255,7 @@ std::string bucket_section(const Bucket& bucket, size_t winner) {
 }
 
 std::string shape_section(const ShapeOutcome& shape, const Roofs& roofs) {
-  const autotune::Option& best = shape.options[0];
+  const autotune::LayoutCandidate& best = shape.layouts[0];
   std::string html = fmt::format(
       "<h2>{}</h2>\n<p class=\"soft\">{} candidates, {} of them right, {} measured; {}</p>\n",
       escaped(runtime::shape_text(shape.task.problem)), shape.seen, shape.compiled, shape.measured,
@@ -272,7 +274,7 @@ std::string shape_section(const ShapeOutcome& shape, const Roofs& roofs) {
   html += figure(caption, prediction_plot(*shape.search, best));
   html += "</div>\n";
   for (size_t b = 0; b < shape.search->buckets().size(); ++b)
-    html += bucket_section(shape.search->buckets()[b], best.trials[b]);
+    html += bucket_section(shape.search->buckets()[b], best.evaluations[b]);
   return html;
 }
 

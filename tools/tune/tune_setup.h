@@ -11,8 +11,8 @@ namespace tern::tools {
 
 // How many calls with how many rows a session makes: "1:256,4:16,256:2". Rows count for the bucket that runs
 // them (kernels/row_buckets.h): calls with 5 and with 8 rows are calls of the kernel for 8.
-Expected<std::vector<autotune::Use>> parse_uses(const std::string& text);
-inline constexpr const char* usual_uses = "1:256,4:16,256:2";
+Expected<std::vector<autotune::Demand>> parse_demands(const std::string& text);
+inline constexpr const char* default_demands = "1:256,4:16,256:2";
 
 // "2560x6912": n and k of trits with one scale.
 Expected<ir::Problem> parse_shape(const std::string& text);

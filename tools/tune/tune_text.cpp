@@ -15,8 +15,8 @@ namespace tern::tools {
 namespace {
 
 using autotune::Bucket;
+using autotune::Evaluation;
 using autotune::ShapeOutcome;
-using autotune::Trial;
 
 std::string time_text(double seconds) {
   return seconds < 1e-3 ? fmt::format("{:.1f} us", seconds * 1e6) : fmt::format("{:.2f} ms", seconds * 1e3);
@@ -28,19 +28,19 @@ std::string row_text(const ShapeOutcome& shape, size_t b, const autotune::Machin
   const double from_memory = weight_bytes(kernel) / machine.bytes_per_second / seconds;
   std::string what = "(known)";
   if (!shape.known())
-    what = print(shape.search->buckets()[b].trials[shape.options[0].trials[b]].candidate.recipe);
+    what = print(shape.search->buckets()[b].evaluations[shape.layouts[0].evaluations[b]].candidate.recipe);
   return fmt::format("| {:<18} | {:>4} | {:>10} | {:>10} | {:>7.2f}x | {:>8.0f}% | {:<22} |\n",
                      b == 0 ? runtime::shape_text(shape.task.problem) : "", kernel.problem.m,
                      time_text(seconds / ratio), time_text(seconds), 1 / ratio, 100 * from_memory, what);
 }
 
-// The winner of one number of rows and those behind it.
+// The chosen kernel of one number of rows and the next best.
 std::string explanation(const ShapeOutcome& shape, size_t b, double bytes_per_second) {
   const Bucket& bucket = shape.search->buckets()[b];
-  const size_t winner = shape.options[0].trials[b];
-  const Trial& best = bucket.trials[winner];
-  std::string text = fmt::format("\n{}, {} rows: {}\n", runtime::shape_text(shape.task.problem), bucket.use.m,
-                                 print(best.candidate));
+  const size_t winner = shape.layouts[0].evaluations[b];
+  const Evaluation& best = bucket.evaluations[winner];
+  std::string text = fmt::format("\n{}, {} rows: {}\n", runtime::shape_text(shape.task.problem),
+                                 bucket.demand.m, print(best.candidate));
   text += fmt::format("  layout {}\n", print(best.candidate.kernel.weights));
   const Estimate ratio = best.ratio;
   text += fmt::format("  {}, {:.3f} +- {:.3f} of the default kernel's time, {} rounds\n",
@@ -56,22 +56,23 @@ std::string explanation(const ShapeOutcome& shape, size_t b, double bytes_per_se
             ? fmt::format(", {} stack accesses in the inner loop", best.prediction->stack_accesses)
             : "");
   std::vector<size_t> order;
-  for (size_t i = 0; i < bucket.trials.size(); ++i) {
-    if (i != winner && bucket.trials[i].measured()) order.push_back(i);
+  for (size_t i = 0; i < bucket.evaluations.size(); ++i) {
+    if (i != winner && bucket.evaluations[i].measured()) order.push_back(i);
   }
-  std::ranges::sort(order, {}, [&](size_t i) { return bucket.trials[i].ratio.value; });
+  std::ranges::sort(order, {}, [&](size_t i) { return bucket.evaluations[i].ratio.value; });
   constexpr size_t shown = 5;
   for (size_t i = 0; i < std::min(order.size(), shown); ++i) {
-    const Trial& trial = bucket.trials[order[i]];
-    const Estimate own = trial.ratio;
-    text += fmt::format("  {} {:.3f} +- {:.3f} ({:+.1f} %)  {}\n",
-                        kernels::same_layouts(trial.candidate.kernel, best.candidate.kernel) ? "same layout "
-                                                                                             : "other layout",
-                        own.value, own.error, 100 * (own.value / ratio.value - 1), print(trial.candidate));
+    const Evaluation& evaluation = bucket.evaluations[order[i]];
+    const Estimate own = evaluation.ratio;
+    text += fmt::format(
+        "  {} {:.3f} +- {:.3f} ({:+.1f} %)  {}\n",
+        kernels::same_layouts(evaluation.candidate.kernel, best.candidate.kernel) ? "same layout "
+                                                                                  : "other layout",
+        own.value, own.error, 100 * (own.value / ratio.value - 1), print(evaluation.candidate));
   }
-  for (const Trial& trial : bucket.trials) {
-    if (!trial.refused.empty())
-      text += fmt::format("  refused: {}: {}\n", print(trial.candidate), trial.refused);
+  for (const Evaluation& evaluation : bucket.evaluations) {
+    if (!evaluation.refused.empty())
+      text += fmt::format("  refused: {}: {}\n", print(evaluation.candidate), evaluation.refused);
   }
   return text;
 }
@@ -95,15 +96,15 @@ std::string quality_text(const autotune::TuneResult& result) {
 
 std::string space_text(const autotune::TuneTask& task, const targets::Target& target) {
   std::string text;
-  for (const autotune::Use& use : task.uses) {
+  for (const autotune::Demand& demand : task.demands) {
     ir::Problem problem = task.problem;
-    problem.m = use.m;
+    problem.m = demand.m;
     const kernels::Space space = kernels::make_space(problem, target);
     std::map<std::string, size_t> by_recipe;
     for (const kernels::Candidate& candidate : space.candidates) ++by_recipe[print(candidate.recipe)];
     text += fmt::format("{}, {} row{}: {} candidates of {} recipes, {} refused\n",
-                        runtime::shape_text(problem), use.m, use.m == 1 ? "" : "s", space.candidates.size(),
-                        by_recipe.size(), space.refused.size());
+                        runtime::shape_text(problem), demand.m, demand.m == 1 ? "" : "s",
+                        space.candidates.size(), by_recipe.size(), space.refused.size());
     for (const auto& [recipe, count] : by_recipe) text += fmt::format("  {:>7}  {}\n", count, recipe);
     std::map<std::string, size_t> reasons;
     for (const kernels::Refusal& refusal : space.refused) ++reasons[refusal.reason];
@@ -120,8 +121,8 @@ std::string sample_text(const autotune::TuneResult& result, const std::string& f
     tried += shape.seen;
     measured += shape.measured;
     for (const Bucket& bucket : shape.search->buckets()) {
-      for (const Trial& trial : bucket.trials) {
-        if (!trial.refused.empty()) ++reasons[trial.refused];
+      for (const Evaluation& evaluation : bucket.evaluations) {
+        if (!evaluation.refused.empty()) ++reasons[evaluation.refused];
       }
     }
   }
@@ -164,7 +165,7 @@ std::string result_text(const autotune::TuneResult& result, const autotune::Mach
   text += quality_text(result);
   if (explain) {
     for (const ShapeOutcome& shape : result.shapes) {
-      if (shape.known() || shape.options.empty()) continue;
+      if (shape.known() || shape.layouts.empty()) continue;
       for (size_t b = 0; b < shape.search->buckets().size(); ++b)
         text += explanation(shape, b, result.bytes_per_second);
     }

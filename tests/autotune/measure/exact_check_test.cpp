@@ -117,7 +117,7 @@ TEST(ExactCheck, KernelsForAnyNumberOfRowsShareTheWeights) {
          kernels::default_space(trits(m, 70, 200), jit().target()).candidates)
       codes.push_back(compiled(candidate.kernel));
   }
-  for (const size_t packed_bytes : {ExactCheck::most_packed_bytes, size_t{1}}) {
+  for (const size_t packed_bytes : {ExactCheck::max_packed_bytes, size_t{1}}) {
     ExactCheck check(trits(1, 70, 200), testing::two_threads(), packed_bytes);
     EXPECT_THAT(check.check_guarded(codes), Each(IsEmpty()));
     if (packed_bytes > 1)

@@ -74,10 +74,14 @@ TEST(Job, TheRunnerPacksAndChecksEveryRecipe) {
   write("candidates.h", codegen::bundle_header(bundle));
   write("job_table.h", runner_table(job));
   fs::copy(TERN_SOURCE_DIR "/tools/job_runner", folder);
+  for (const char* shared : {"base/statistics.h", "autotune/measure/race.h"}) {
+    fs::create_directories((folder / shared).parent_path());
+    fs::copy(fs::path(TERN_SOURCE_DIR) / shared, folder / shared);
+  }
   const std::string command =
       "cd '" + folder.string() +
       "' && '" BUNDLE_CC
-      "' -x c++ -std=c++17 -O1 -Wall -Wextra -pthread runner.cpp -x none libcandidates.a -lstdc++ -lm -o "
+      "' -x c++ -std=c++17 -O1 -Wall -Wextra -pthread -I. runner.cpp -x none libcandidates.a -lstdc++ -lm -o "
       "runner " +
       "&& ./runner --budget 1 --memory 1 >stdout 2>&1; ./runner --budget 600 --memory 1 >>stdout 2>&1";
   ASSERT_EQ(std::system(command.c_str()), 0) << read(folder / "stdout");

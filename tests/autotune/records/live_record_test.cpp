@@ -32,7 +32,7 @@ HillClimb climb_from_default() {
 }
 
 const Conditions conditions{"host", 2};
-const TrialResult faster{Verdict::better, {0.9, 0.01, 40}, 2e-5, 1.8e-5, 0.02, 8};
+const LiveRaceResult faster{Verdict::faster, {0.9, 0.01, 40}, 2e-5, 1.8e-5, 0.02, 8};
 
 TEST(HillClimb, TriesEachNeighbourOnceAndGoesOnFromTheBetter) {
   HillClimb climb = climb_from_default();
@@ -46,7 +46,7 @@ TEST(HillClimb, TriesEachNeighbourOnceAndGoesOnFromTheBetter) {
     EXPECT_TRUE(seen.insert(hash(candidate->kernel)).second) << print(*candidate);
   }
   EXPECT_GT(seen.size(), 3u);
-  climb.put_back(*first);
+  climb.retry_later(*first);
   EXPECT_EQ(hash(climb.next()->kernel), hash(first->kernel));
   EXPECT_FALSE(climb.next());
   HillClimb other = climb_from_default();
@@ -72,7 +72,7 @@ TEST(LiveRecord, RatiosGoBackToTheDefaultKernel) {
   HillClimb climb = climb_from_default();
   const kernels::Candidate first = *climb.next(), second = *climb.next();
   std::optional<Choice> choice = choice_in_use({}, defaults(), target(), conditions);
-  take(*choice, first, faster, "2026-11-21T10:15:00Z");
+  replace_kernel(*choice, first, faster, "2026-11-21T10:15:00Z");
   EXPECT_EQ(choice->kernels.size(), 3u);
   EXPECT_EQ(hash(choice->kernels[0]), hash(first.kernel));
   EXPECT_DOUBLE_EQ(choice->ratios[0], 0.9);

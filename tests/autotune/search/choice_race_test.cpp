@@ -54,49 +54,49 @@ Database database(std::vector<Choice> choices) {
 }
 
 // A race with so many rounds altogether.
-std::vector<ContestResult> run(const std::vector<Contest>& contests, int rounds, int most_rounds = 1000) {
+std::vector<ChoiceRaceResult> run(const std::vector<ChoiceRace>& races, int rounds, int max_rounds = 1000) {
   int done = 0;
-  const Expected<std::vector<ContestResult>> results =
-      race_choices(contests, rounds, target(), testing::one_thread(),
-                   {[&](size_t, int) { ++done; }, [&] { return done >= most_rounds; }});
+  const Expected<std::vector<ChoiceRaceResult>> results =
+      race_choices(races, rounds, target(), testing::one_thread(),
+                   {[&](size_t, int) { ++done; }, [&] { return done >= max_rounds; }});
   EXPECT_TRUE(results) << results.error().text();
-  return results ? *results : std::vector<ContestResult>{};
+  return results ? *results : std::vector<ChoiceRaceResult>{};
 }
 
-TEST(ChoiceRace, EveryShapeAndEveryNumberOfRowsIsAContest) {
+TEST(RaceChoices, EveryShapeAndEveryNumberOfRowsIsAContest) {
   const ir::Kernel one = others(trits(1))[0], sixteen = others(trits(16))[0], four = others(trits(4))[0];
   const ir::Kernel large = others(trits(1, 96, 256))[0], elsewhere = others(trits(1, 128, 128))[0];
   const Database a = database({choice({one, sixteen}), choice({elsewhere}, {"host", 2})});
   const Database b = database({choice({large}), choice({one, four}), choice({elsewhere}, {"x86-64-v3", 1})});
-  const std::vector<Contest> contests = contests_of(std::vector{a, b}, here);
-  ASSERT_EQ(contests.size(), 4u);
-  const auto is = [&](const Contest& contest, const ir::Problem& problem, std::optional<ir::Kernel> of_a,
+  const std::vector<ChoiceRace> races = choice_races_of(std::vector{a, b}, here);
+  ASSERT_EQ(races.size(), 4u);
+  const auto is = [&](const ChoiceRace& race, const ir::Problem& problem, std::optional<ir::Kernel> of_a,
                       std::optional<ir::Kernel> of_b) {
-    EXPECT_EQ(contest.problem, problem);
-    EXPECT_THAT(contest.kernels, ElementsAre(of_a, of_b));
+    EXPECT_EQ(race.problem, problem);
+    EXPECT_THAT(race.kernels, ElementsAre(of_a, of_b));
   };
-  is(contests[0], trits(1), one, one);
-  is(contests[1], trits(4), {}, four);
-  is(contests[2], trits(16), sixteen, {});
-  is(contests[3], trits(1, 96, 256), {}, large);
-  EXPECT_THAT(contests_of(std::vector{a, b}, {"host", 3}), IsEmpty());
+  is(races[0], trits(1), one, one);
+  is(races[1], trits(4), {}, four);
+  is(races[2], trits(16), sixteen, {});
+  is(races[3], trits(1, 96, 256), {}, large);
+  EXPECT_THAT(choice_races_of(std::vector{a, b}, {"host", 3}), IsEmpty());
 }
 
 // A tensor with a scale an output is the same choice's: see find_kernel.
-TEST(ChoiceRace, ScalesDoNotMatter) {
+TEST(RaceChoices, ScalesDoNotMatter) {
   ir::Kernel scaled = others(trits(1))[0];
   scaled.problem.w.scaling = ir::Scaling::row;
-  const std::vector<Contest> contests =
-      contests_of(std::vector{database({choice({others(trits(1))[0]})}), database({choice({scaled})})}, here);
-  ASSERT_EQ(contests.size(), 1u);
-  EXPECT_EQ(contests[0].kernels[0], contests[0].kernels[1]);
+  const std::vector<ChoiceRace> races = choice_races_of(
+      std::vector{database({choice({others(trits(1))[0]})}), database({choice({scaled})})}, here);
+  ASSERT_EQ(races.size(), 1u);
+  EXPECT_EQ(races[0].kernels[0], races[0].kernels[1]);
 }
 
-TEST(ChoiceRace, EqualKernelsAreTimedOnce) {
+TEST(RaceChoices, EqualKernelsAreTimedOnce) {
   const std::vector<ir::Kernel> kernels = others(trits(1));
   ir::Kernel renamed = kernels[0];
   renamed.name = "another_name";
-  const std::vector<ContestResult> results =
+  const std::vector<ChoiceRaceResult> results =
       run({{trits(1),
             {kernels[0], kernels[1], std::nullopt, renamed, kernels::default_kernel(trits(1), target())}},
            {trits(1), {kernels[0], renamed}}},
@@ -105,14 +105,14 @@ TEST(ChoiceRace, EqualKernelsAreTimedOnce) {
   EXPECT_EQ(results[0].problem, trits(1));
   EXPECT_EQ(results[0].rounds, 5);
   EXPECT_GT(results[0].default_seconds, 0);
-  ASSERT_EQ(results[0].contenders.size(), 5u);
-  const auto& [first, second, missing, same, usual] =
-      std::tie(results[0].contenders[0], results[0].contenders[1], results[0].contenders[2],
-               results[0].contenders[3], results[0].contenders[4]);
+  ASSERT_EQ(results[0].entries.size(), 5u);
+  const auto& [first, second, missing, same, of_default] =
+      std::tie(results[0].entries[0], results[0].entries[1], results[0].entries[2], results[0].entries[3],
+               results[0].entries[4]);
   EXPECT_FALSE(missing);
-  EXPECT_EQ(usual->kernel, 0u);
-  EXPECT_EQ(usual->ratio.value, 1);
-  EXPECT_EQ(usual->ratio.error, 0);
+  EXPECT_EQ(of_default->kernel, 0u);
+  EXPECT_EQ(of_default->ratio.value, 1);
+  EXPECT_EQ(of_default->ratio.error, 0);
   EXPECT_EQ(first->kernel, 1u);
   EXPECT_EQ(second->kernel, 2u);
   for (const auto& timed : {first, second}) {
@@ -131,50 +131,42 @@ TEST(ChoiceRace, EqualKernelsAreTimedOnce) {
   EXPECT_FALSE(is_clear(*results[1].difference));
 }
 
-TEST(ChoiceRace, EveryStrategyTakesPart) {
-  Contest contest{trits(4), {}};
-  for (const ir::Kernel& kernel : others(trits(4))) contest.kernels.emplace_back(kernel);
-  const std::vector<ContestResult> results = run({contest}, 1);
+TEST(RaceChoices, EveryStrategyTakesPart) {
+  ChoiceRace race{trits(4), {}};
+  for (const ir::Kernel& kernel : others(trits(4))) race.kernels.emplace_back(kernel);
+  const std::vector<ChoiceRaceResult> results = run({race}, 1);
   ASSERT_EQ(results.size(), 1u);
-  for (const std::optional<Contender>& contender : results[0].contenders)
-    EXPECT_THAT(contender, ::testing::Optional(Field(&Contender::refused, IsEmpty())));
+  for (const std::optional<ChoiceEntry>& entry : results[0].entries)
+    EXPECT_THAT(entry, ::testing::Optional(Field(&ChoiceEntry::refused, IsEmpty())));
 }
 
-TEST(ChoiceRace, WhatIsWrongIsNotTimed) {
+TEST(RaceChoices, WhatIsWrongIsNotTimed) {
   const ir::Kernel right = others(trits(1))[0];
   ir::Kernel wrong = right;  // computes something else
   wrong.epilogue = ir::Epilogue::gate;
   ir::Kernel impossible = right;
   impossible.schedule.loops.clear();
-  const std::vector<ContestResult> results = run({{trits(1), {wrong, right, impossible}}}, 3);
+  const std::vector<ChoiceRaceResult> results = run({{trits(1), {wrong, right, impossible}}}, 3);
   ASSERT_EQ(results.size(), 1u);
-  const std::vector<std::optional<Contender>>& contenders = results[0].contenders;
-  EXPECT_THAT(contenders[0]->refused, HasSubstr("and should be"));
-  EXPECT_EQ(contenders[0]->ratio.count, 0);
-  EXPECT_THAT(contenders[1]->refused, IsEmpty());
-  EXPECT_EQ(contenders[1]->ratio.count, 3);
-  EXPECT_THAT(contenders[2]->refused, Not(IsEmpty()));
+  const std::vector<std::optional<ChoiceEntry>>& entries = results[0].entries;
+  EXPECT_THAT(entries[0]->refused, HasSubstr("and should be"));
+  EXPECT_EQ(entries[0]->ratio.count, 0);
+  EXPECT_THAT(entries[1]->refused, IsEmpty());
+  EXPECT_EQ(entries[1]->ratio.count, 3);
+  EXPECT_THAT(entries[2]->refused, Not(IsEmpty()));
   EXPECT_FALSE(results[0].difference);
 }
 
-TEST(ChoiceRace, StoppedItGivesWhatIsThere) {
+TEST(RaceChoices, StoppedItGivesWhatIsThere) {
   const std::vector<ir::Kernel> kernels = others(trits(1));
-  const Contest contest{trits(1), {kernels[0], kernels[1]}};
-  const std::vector<ContestResult> results = run({contest, contest, contest}, 4, 6);
+  const ChoiceRace race{trits(1), {kernels[0], kernels[1]}};
+  const std::vector<ChoiceRaceResult> results = run({race, race, race}, 4, 6);
   ASSERT_EQ(results.size(), 2u);
   EXPECT_EQ(results[0].rounds, 4);
   EXPECT_EQ(results[1].rounds, 2);
   EXPECT_FALSE(is_clear(*results[1].difference));  // two rounds tell nothing
-  EXPECT_EQ(run({contest, contest}, 4, 4).size(), 1u);
-  EXPECT_THAT(run({contest}, 4, 0), IsEmpty());
-}
-
-TEST(ChoiceRace, WhatIsClear) {
-  EXPECT_TRUE(is_clear({0.031, 0.01, 40}));
-  EXPECT_FALSE(is_clear({0.029, 0.01, 40}));
-  EXPECT_FALSE(is_clear({-0.1, 0.01, 40}));
-  EXPECT_FALSE(is_clear(estimate(std::vector<double>{1, 2})));
-  EXPECT_FALSE(is_clear({0, 0, 40}));
+  EXPECT_EQ(run({race, race}, 4, 4).size(), 1u);
+  EXPECT_THAT(run({race}, 4, 0), IsEmpty());
 }
 
 }  // namespace

@@ -25,12 +25,12 @@ TEST(ExpectedTime, WhatMemoryDidIsWhatWasAssumed) {
 }
 
 TEST(ExpectedTime, MeasurementsAreBelievedAsFarAsTheyAreKnown) {
-  EXPECT_NEAR(believed({0.9, 0.001, 12}).value, 0.9, 0.001);
-  const Estimate noisy = believed({0.9, 0.2, 12});
+  EXPECT_NEAR(shrunk({0.9, 0.001, 12}).value, 0.9, 0.001);
+  const Estimate noisy = shrunk({0.9, 0.2, 12});
   EXPECT_GT(noisy.value, 0.99);
   EXPECT_LT(noisy.value, 1);
   EXPECT_LT(noisy.error, 0.05);
-  const Estimate nothing = believed({0.5, std::numeric_limits<double>::infinity(), 2});
+  const Estimate nothing = shrunk({0.5, std::numeric_limits<double>::infinity(), 2});
   EXPECT_EQ(nothing.value, 1);
   EXPECT_TRUE(std::isfinite(nothing.error));
 }

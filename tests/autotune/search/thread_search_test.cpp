@@ -22,14 +22,14 @@ using Times = std::map<std::pair<int, bool>, ThreadSample>;
 ThreadDecision decide(const Times& times, Objective objective = Objective::time) {
   std::vector<ThreadCandidate> candidates;
   for (const auto& [key, sample] : times) candidates.push_back({key.first, key.second});
-  const Expected<std::vector<ThreadTrial>> trials = search_threads(
+  const Expected<std::vector<ThreadMeasurement>> measurements = search_threads(
       candidates, objective,
       [&](const ThreadCandidate& candidate) -> Expected<ThreadSample> {
         return times.at({candidate.threads, candidate.bound});
       },
       [] { return true; }, [] { return false; });
-  EXPECT_TRUE(trials);
-  return decide_threads(*trials, {}, objective);
+  EXPECT_TRUE(measurements);
+  return decide_threads(*measurements, {}, objective);
 }
 
 std::vector<int> counts(const targets::Host& host) {
@@ -105,10 +105,10 @@ TEST(ThreadSearch, ForEnergyTheSlowestStaysIfItTakesLeast) {
   EXPECT_FALSE(decide(bound).decode.bound);
 }
 
-TEST(ThreadSearch, MeasuresInRoundsAndLeavesOutTheHopeless) {
+TEST(ThreadSearch, MeasuresInRoundsAndLeavesOutWhatIsFarBehind) {
   std::map<int, int> calls;
   std::vector<int> order;
-  const auto trials = search_threads(
+  const auto measurements = search_threads(
       {{1, false}, {2, false}, {4, false}}, Objective::time,
       [&](const ThreadCandidate& candidate) -> Expected<ThreadSample> {
         ++calls[candidate.threads];
@@ -116,8 +116,8 @@ TEST(ThreadSearch, MeasuresInRoundsAndLeavesOutTheHopeless) {
         return candidate.threads == 4 ? ThreadSample{9, 9} : ThreadSample{3, 3};
       },
       [] { return true; }, [] { return false; });
-  ASSERT_TRUE(trials);
-  EXPECT_EQ(trials->size(), 2u);
+  ASSERT_TRUE(measurements);
+  EXPECT_EQ(measurements->size(), 2u);
   EXPECT_EQ(calls, (std::map<int, int>{{1, 3}, {2, 3}, {4, 1}}));
   EXPECT_EQ(order, (std::vector<int>{4, 2, 1, 1, 2, 2, 1}));
 }
@@ -125,12 +125,12 @@ TEST(ThreadSearch, MeasuresInRoundsAndLeavesOutTheHopeless) {
 TEST(ThreadSearch, EndsWhenInterruptedAndPassesErrorsOn) {
   int left = 2;
   const auto measure = [](const ThreadCandidate&) -> Expected<ThreadSample> { return ThreadSample{1, 1}; };
-  const auto trials = search_threads(
+  const auto measurements = search_threads(
       {{1, false}, {2, false}, {4, false}}, Objective::time, measure, [] { return false; },
       [&] { return left-- == 0; });
-  ASSERT_TRUE(trials);
+  ASSERT_TRUE(measurements);
   size_t samples = 0;
-  for (const ThreadTrial& trial : *trials) samples += trial.samples.size();
+  for (const ThreadMeasurement& one : *measurements) samples += one.samples.size();
   EXPECT_EQ(samples, 2u);
   const auto failed = search_threads(
       {{1, false}}, Objective::time,

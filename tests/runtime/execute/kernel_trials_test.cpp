@@ -139,7 +139,7 @@ TEST_F(KernelTrialsTest, AFasterKernelTakesThePlaceAndNoBitChanges) {
   EXPECT_EQ(logits(*engine_, 40), expected) << "while it is on trial";
   const std::optional<FinishedTrial> finished = trials.wait();
   ASSERT_TRUE(finished);
-  EXPECT_EQ(finished->result.verdict, Verdict::better);
+  EXPECT_EQ(finished->result.verdict, Verdict::faster);
   EXPECT_NEAR(finished->result.ratio.value, 0.8, 0.01);
   EXPECT_EQ(hash(in_use(1)), hash(candidate[0].kernel()));
   EXPECT_EQ(hash(finished->retired[0].kernel()), hash(default_kernel(1)));
@@ -193,7 +193,7 @@ TEST_F(KernelTrialsTest, ASlowerKernelOrOneThatIsAsFastComesBack) {
     logits(*engine_, 160);
     const std::optional<FinishedTrial> finished = trials.wait();
     ASSERT_TRUE(finished);
-    EXPECT_EQ(finished->result.verdict, Verdict::no_better) << factor;
+    EXPECT_EQ(finished->result.verdict, Verdict::not_faster) << factor;
     EXPECT_EQ(hash(finished->retired[0].kernel()), hash(candidate[0].kernel()));
     EXPECT_EQ(in_use(1), before);
   }
@@ -213,7 +213,7 @@ TEST_F(KernelTrialsTest, OnlyStepsOfItsNumberOfRowsCount) {
   EXPECT_EQ(given_up->result.rounds, 0);
   ASSERT_TRUE(trials.submit(another(4)));
   EXPECT_EQ(logits(*engine_, 80, 4), logits(*load(), 80, 4));
-  EXPECT_EQ(trials.wait()->result.verdict, Verdict::better);
+  EXPECT_EQ(trials.wait()->result.verdict, Verdict::faster);
 }
 
 TEST_F(KernelTrialsTest, WhatDoesNotFitIsRefused) {
@@ -295,7 +295,7 @@ TEST_F(KernelTrialsTest, AVerdictIsThereAfterTheEnd) {
   trials.close();
   const std::optional<FinishedTrial> finished = trials.wait();
   ASSERT_TRUE(finished);
-  EXPECT_EQ(finished->result.verdict, Verdict::better);
+  EXPECT_EQ(finished->result.verdict, Verdict::faster);
 }
 
 // As it is used: a thread that puts in one candidate after the other while the model runs.
