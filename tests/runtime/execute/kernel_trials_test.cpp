@@ -244,7 +244,7 @@ TEST_F(KernelTrialsTest, NoKernelForMoreRowsThanThereIsMemoryFor) {
   const int64_t rows = engine_->plan().padded_rows();
   const auto loop = std::ranges::find(tall.schedule.loops, ir::Axis::m, &ir::ScheduledLoop::axis);
   ASSERT_NE(loop, tall.schedule.loops.end());
-  loop->step = 3 * rows / 2 / loop->step * loop->step;
+  loop->step = ir::round_up(rows + 1, loop->step);
   const Expected<codegen::CompiledKernel> code = jit_.compile(tall);
   ASSERT_TRUE(code) << code.error().text();
   const Status status = trials.submit({*code});
