@@ -55,7 +55,7 @@ std::vector<uint32_t> random_ids(size_t count, uint32_t vocabulary) {
   return ids;
 }
 
-// Tokens a second of one run. Its steps are profiled if there is a profile, those that fill the sequence
+// Tokens a second of one run. Its steps are profiled if there is a profile; steps that fill the sequence
 // before it are not.
 Expected<double> time_once(runtime::Engine& engine, bool prefill, size_t count, size_t depth,
                            runtime::StepProfile* profile = nullptr) {

@@ -34,9 +34,10 @@ struct KernelRaceResult {
 };
 
 // Runs rounds, each of the entries that are left and twice the baseline, the default kernel. From memory,
-// entries that were dropped before do not run, those that fall behind are dropped, and the race ends when all
-// that run are known. From cache none is dropped, since being slower there decides nothing: an entry runs
-// until its shortest time, which is what counts there, was met twice (within half of what matters).
+// entries that were dropped before do not run, entries that fall behind are dropped, and the race ends when
+// the ratios of all that run are known. From cache none is dropped, since being slower there decides nothing:
+// an entry runs until its shortest time, which is what counts there, was met twice (within half of what
+// matters).
 KernelRaceResult race_kernels(KernelTimer& timer, TimedKernel& baseline,
                               const std::vector<KernelEntry*>& entries, const KernelRaceOptions& options,
                               uint64_t seed);

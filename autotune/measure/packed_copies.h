@@ -16,7 +16,7 @@ namespace tern::autotune {
 // copy. Copies are read-only.
 class PackedCopies {
  public:
-  // Makes room for new copies by dropping those that were not needed for the longest time, so that all
+  // Makes room for new copies by dropping the copies that were not needed for the longest time, so that all
   // together have `max_bytes`. The weights must outlive this.
   PackedCopies(const CheckCase& weights, size_t max_bytes) : weights_(weights), max_bytes_(max_bytes) {}
 

@@ -73,8 +73,8 @@ size_t best_of(const Bucket& bucket);
 // process 65 530 mappings of memory, a kernel takes two or three, and a space has a hundred thousand kernels.
 inline constexpr size_t max_loaded = 128;
 
-// Frees the code of all other candidates, and of those that are over 1.1 times as slow as the best and hardly
-// race again.
+// Frees the code of all other candidates, and of candidates that are over 1.1 times as slow as the best,
+// which hardly race again.
 void release_slow(Bucket& bucket);
 
 }  // namespace tern::autotune

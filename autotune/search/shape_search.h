@@ -52,7 +52,7 @@ class ShapeSearch {
   std::vector<Code> compile(std::vector<Evaluation>& evaluations) const;
   void predict(std::vector<Evaluation>& evaluations);
   void check(std::vector<Evaluation>& evaluations, std::span<const Code> codes);
-  // Returns the indices of those that were timed from memory.
+  // Returns the indices of the evaluations that were timed from memory.
   std::vector<size_t> time(Bucket& bucket, const std::vector<size_t>& evaluations);
   std::vector<kernels::Candidate> most_promising(std::vector<kernels::Candidate> candidates, size_t count);
   void fill_layout(const kernels::Candidate& candidate);

@@ -27,8 +27,8 @@ struct GroupedProduct {
   std::vector<ProductMemory> matrices;  // equal but for what `packed` points at
 
   // Rows of results that a run of `rows` rows overwrites, its own first: a kernel works on whole tiles of
-  // rows. So many rows of activations must exist from the run's first on; what the rows past its own hold is
-  // not used.
+  // rows. As many rows of activations must exist from the run's first row on; the values of the rows past the
+  // run's own are not used.
   int64_t padded_rows(int64_t rows) const;
 
   // Places the results of runs one after the other, each with room for its padded rows. counts[matrix] is the

@@ -27,7 +27,8 @@ class StepProfile {
   // Forgets everything, and makes room for this many threads.
   void begin(size_t threads) { threads_.assign(threads, {}); }
 
-  // A thread's step of a label: began, its work was done, the threads had met (== worked if they did not).
+  // Adds a step of a label that a thread ran from `began` to `worked`, and after which it waited until `met`;
+  // `met` is `worked` if the step ends in no meeting.
   void add(size_t thread, std::string_view label, Clock::time_point began, Clock::time_point worked,
            Clock::time_point met);
 

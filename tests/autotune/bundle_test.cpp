@@ -155,8 +155,8 @@ TEST_F(BundleTest, CProgramsComputeWhatTheReferenceDoes) {
   }
 }
 
-// Two kernels of every recipe for trits that is legal here: among them those that read tables, have scratch,
-// and quantise their rows.
+// Two kernels of every recipe for trits that is legal here: among them kernels that read tables, have scratch
+// or quantise their rows.
 TEST_F(BundleTest, EveryRecipeCanBeBundled) {
   const Target host = targets::host_target().take();
   Bundle bundle{"", "a test", {{host, {}}}};

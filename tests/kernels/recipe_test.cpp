@@ -72,7 +72,7 @@ TEST(Recipe, EveryLegalOneGivesTheBitsOfTheReference) {
   }
 }
 
-// Of exact sums for so many inputs: of W, of A, or of both, the larger of A.
+// A random problem with exact sums for `group` inputs: the group of W, of A, or of both, the larger of A.
 ir::Problem grouped_problem(ir::Element weight, int64_t group, bool one_row, Random& random) {
   ir::Problem problem = random_problem(weight, one_row, random);
   const int64_t kind = random.pick(0, 3);

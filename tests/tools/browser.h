@@ -19,7 +19,7 @@ struct Page {
 
 class BrowserTest : public CommandTest {
  protected:
-  // Whoever runs these tests has Chromium: a page that nobody opened is not known to work.
+  // Chromium must be there: a page that nobody opened is not known to work.
   void SetUp() override {
     ASSERT_EQ(run_program("chromium", "--version").exit_code, 0)
         << "Chromium is missing, which opens the pages that Tern writes: ./tern.sh installs it, or "

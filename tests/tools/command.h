@@ -26,7 +26,7 @@ class CommandTest : public ::testing::Test {
       : folder_(std::filesystem::path(::testing::TempDir()) / ("tern_tools_" + std::to_string(getpid()))) {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
-    setenv("TERN_DATABASE", path("records").c_str(), 1);  // not what was tuned for whoever runs the tests
+    setenv("TERN_DATABASE", path("records").c_str(), 1);  // not what was tuned on this machine
   }
   ~CommandTest() override { std::filesystem::remove_all(folder_); }
 

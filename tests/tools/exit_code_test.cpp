@@ -35,7 +35,7 @@ TEST_F(ExitCodeTest, AFileThatIsMissingIsTheInputsFault) {
 }
 
 TEST_F(ExitCodeTest, TooLittleMemoryIsTheMachines) {
-  // Keys and values of so many tokens take tens of gigabytes.
+  // Keys and values of 16 million tokens take tens of gigabytes.
   const Outcome outcome = run_after(
       "ulimit -v 8000000", "run -p x --untuned -t 1 -c 16000000 -n 15999000 --cache " + path("cache"));
   EXPECT_EQ(outcome.exit_code, 1) << outcome.errors;

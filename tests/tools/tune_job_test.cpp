@@ -94,7 +94,7 @@ TEST_F(TuneJobTest, ThereAndBack) {
   EXPECT_EQ(count(device, "\ntarget: host\nthreads: 1\n"), 14);
   EXPECT_EQ(count(target, "\ntarget: cortex-a76\nthreads: 1\n"), 14);
 
-  // Whoever names the target gets what was measured.
+  // A user who names the target gets what was measured.
   const Outcome again = import();
   EXPECT_EQ(again.exit_code, 0) << again.errors;
   EXPECT_EQ(records("target-cortex-a76-"), target) << "the same results add nothing";

@@ -127,7 +127,7 @@ TEST_F(TuneTest, PredictsForACpuThatIsNotAtHand) {
   EXPECT_THAT(run("why 96x256 --database " + file_).errors, HasSubstr("another machine"));
 }
 
-// Whoever is killed loses the race that was being run, and nothing else.
+// A tuner that is killed loses the race that was being run, and nothing else.
 TEST_F(TuneTest, KilledAtAnyMomentItGoesOn) {
   std::mt19937 random(1);
   size_t known = 0;

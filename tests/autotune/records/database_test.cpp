@@ -119,7 +119,7 @@ TEST(Database, KeepsWhatThreadsWereChosenFor) {
   EXPECT_THAT(text, HasSubstr("processors: [0, 3]\ndate: 2026-11-20T10:00:00Z\n...\n"))
       << "as it was before there were objectives";
   EXPECT_EQ(parsed(text).database.threads, database.threads);
-  // For something else than there is, by whoever can make a checksum.
+  // For something else than there is, with a right checksum.
   const Document strange{"threads", "",
                          "model: L2\ndecode threads: 1\nprefill threads: 1\nprocessors: []\n"
                          "date: d\nobjective: fame\n",

@@ -12,7 +12,7 @@ namespace {
 
 constexpr CacheSizes sizes = {32768, 1 << 20};
 
-// Reads `bytes` of X so many times over.
+// Reads `bytes` bytes of X, `times` times over.
 CacheTraffic traffic_of_walk(int64_t bytes, int64_t times) {
   const Expected<ir::Program> program = ir::parse_program(fmt::format(R"(program @walk {{
   input X: u8[{0}] align 64

@@ -53,7 +53,7 @@ Database database(std::vector<Choice> choices) {
   return {provenance_of(*targets::detect_host()), {}, std::move(choices), {}};
 }
 
-// A race with so many rounds altogether.
+// A race of `rounds` rounds altogether.
 std::vector<ChoiceRaceResult> run(const std::vector<ChoiceRace>& races, int rounds, int max_rounds = 1000) {
   int done = 0;
   const Expected<std::vector<ChoiceRaceResult>> results =

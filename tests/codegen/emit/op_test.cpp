@@ -343,7 +343,7 @@ TEST(TileOps, CompiledAndInterpretedGiveTheSameBits) {
   }
 }
 
-// The cases for so many lanes, in parts that have a buffer for each case in one program.
+// The cases for a number of lanes, in parts that have a buffer for each case in one program.
 std::vector<std::vector<Case>> parts_of_cases(int lanes) {
   const std::vector<Case> all = cases_of(lanes);
   const size_t most = ir::max_parameters - sources.size();
