@@ -28,12 +28,16 @@ int fields_per_shift(const targets::Target& target) {
 // with 16, 0.5 with 32, 0.3 with 256, of b2 and of g3b5.
 constexpr int64_t min_tile_rows = 16;
 
+// Inputs up to which its default kernel fits a stack: the panel has 32 outputs, a byte for each input, and
+// verify(program) allows 1 MiB of scratch in all.
+constexpr int64_t max_tile_inputs = 32000;
+
 // Whether strategy tile with mma_16x64x16 is the default.
 bool multiplies_tiles(const ir::Problem& problem, const targets::Target& target) {
   constexpr auto instruction = ir::TileInstruction::mma_16x64x16;
   const bool whole_groups = !problem.is_grouped() || problem.sum_group() % info(instruction).inputs == 0;
-  return problem.m >= min_tile_rows && whole_groups && ir::code_zero_point(problem.w.element) == 1 &&
-         target.features.contains(targets::Feature::amx_int8);
+  return problem.m >= min_tile_rows && problem.k <= max_tile_inputs && whole_groups &&
+         ir::code_zero_point(problem.w.element) == 1 && target.features.contains(targets::Feature::amx_int8);
 }
 
 }  // namespace

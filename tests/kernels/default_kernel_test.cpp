@@ -90,6 +90,26 @@ TEST(DefaultKernel, ShapesOf2B4TAgreeOnEveryTarget) {
   }
 }
 
+// What a kernel keeps on the stack grows with its inputs; models may have up to 131072.
+TEST(DefaultKernel, VerifiesForAnyWidthOfAModelOnEveryTarget) {
+  for (const std::string& name : targets::target_names()) {
+    const targets::Target target = testing::listed_target(name);
+    for (const ir::Element weight : {ir::Element::trit, ir::Element::i2, ir::Element::sign}) {
+      for (const int64_t group : {0, 128}) {
+        for (const int64_t k : {31999, 32000, 32768, 131072}) {
+          ir::Problem problem = ir::matmul(256, 64, k, ir::weights_of(weight));
+          if (group != 0) problem.w = {weight, ir::Scaling::group, group, ir::Element::f16};
+          const ir::Kernel kernel = default_kernel(problem, target);
+          for (const Error& error : ir::verify(kernel))
+            ADD_FAILURE() << name << error.text() << print(kernel);
+          for (const Error& error : ir::verify(codegen::lower(kernel)))
+            ADD_FAILURE() << name << ", k " << k << ": " << error.text();
+        }
+      }
+    }
+  }
+}
+
 TEST(DefaultKernel, TheLayoutDoesNotDependOnTheRows) {
   for (const std::string& name : targets::target_names()) {
     const Expected<Target> target = targets::load_target(name);
