@@ -20,8 +20,8 @@ class CandidateTiming {
   // Races the evaluations with these indices with weights from cache, then updates the bucket's ratios and
   // releases the code of slow candidates; what was released is compiled again when it next races.
   void from_cache(Bucket& bucket, std::vector<size_t> indices, int max_rounds);
-  // The same with weights from memory. The best one so far races too, so that new ones are compared with it.
-  // Returns the indices of all that ran.
+  // The same with weights from memory. The best candidate so far races too, so that new candidates are
+  // compared with it. Returns the indices of all that ran.
   std::vector<size_t> from_memory(Bucket& bucket, std::vector<size_t> indices, const RaceRules& rules);
 
   // Compiles these candidates again, to other places in memory: where code lies makes kernels for many rows

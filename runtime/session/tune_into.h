@@ -30,7 +30,7 @@ struct JobResult {
 // Callbacks of a job. Each may be empty.
 struct JobEvents {
   std::function<void(const autotune::TuneProgress& progress)> progress;
-  std::function<bool()> interrupted;  // asked often; true ends the job with what it has found so far
+  std::function<bool()> interrupted;  // called often: true ends the job, which keeps the kernels found before
   Warn warn;
 };
 

@@ -14,7 +14,8 @@ namespace tern::house {
 // The page has one table, with a row for each kind of addition:
 //   | [a packing](#a-packing) | `Packing::g2b4`; `Packing::i4`, `"i4"` | 2 | 1 |
 // The second cell names examples, apart by semicolons, each by the terms that stand for it in code. The third
-// is the number of files that each of them touches, the fourth of those that only some do. The section
+// is the number of files that each example touches, the fourth the number of files that only some examples
+// touch. The section
 // `## A packing` lists the first by numbers and the others by dashes; files are in backticks before the
 // item's first colon, and NAME in a path stands for any word.
 //

@@ -1,4 +1,4 @@
-// Kernels that verify(kernel) accepts, and what texts cannot say of those that it refuses: see
+// Kernels that verify(kernel) accepts, and refusals that no kernel text can show; for the other refusals see
 // refused_kernels_test.cpp.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
