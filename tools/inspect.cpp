@@ -132,8 +132,9 @@ void print_tensors(const GgufFile& file) {
 template <class Function>
 void for_each_histogram(const Model& model, Function function) {
   for (const runtime::Weights& layer : model.layers) {
-    for (const auto& [role, matrix] : layer.matrices)
-      function(matrix, info(matrix.type).count_codes(matrix.data));
+    for (const auto& [role, matrix] : layer.matrices) {
+      if (info(matrix.type).is_ternary()) function(matrix, count_codes(matrix));
+    }
   }
 }
 

@@ -22,7 +22,7 @@ using runtime::TensorType;
 struct Arguments {
   std::string shape_name, output;
   SynthShape numbers;  // the numbers that the user gave; 0 where the named shape decides
-  TensorType head = TensorType::f16;
+  TensorType head = TensorType::f16, layers = TensorType::i2_s;
   uint64_t seed = 0;
 };
 
@@ -68,9 +68,11 @@ std::function<void(uint64_t, uint64_t)> progress_line() {
 }
 
 int synthesize(const Arguments& arguments) {
-  const Status status = runtime::synthesize_model(
-      arguments.output, chosen_shape(arguments),
-      {.seed = arguments.seed, .head = arguments.head, .progress = progress_line()});
+  const Status status = runtime::synthesize_model(arguments.output, chosen_shape(arguments),
+                                                  {.seed = arguments.seed,
+                                                   .head = arguments.head,
+                                                   .layers = arguments.layers,
+                                                   .progress = progress_line()});
   return status ? exit_ok : report(status.error());
 }
 
@@ -83,9 +85,10 @@ void add_synth(CLI::App& app, int& exit_code) {
   std::vector<std::string> names;
   for (const SynthShape& shape : runtime::synth_shapes()) names.emplace_back(shape.name);
   names.emplace_back("custom");
-  std::map<std::string, TensorType> heads;
+  std::map<std::string, TensorType> heads, types;
   for (const runtime::TensorTypeInfo* type : runtime::readable_types()) {
-    if (type->has_rows()) heads.emplace(type->name, type->type);  // compared without regard to case
+    if (runtime::can_be_synthesized(type->type)) types.emplace(type->name, type->type);
+    if (type->encode) heads.emplace(type->name, type->type);  // compared without regard to case
   }
 
   command
@@ -97,6 +100,8 @@ void add_synth(CLI::App& app, int& exit_code) {
   command->add_option("--seed", arguments->seed, "Same seed: same file")->capture_default_str();
   command->add_option("--head", arguments->head, "Type of the embedding, which is also the head (f16)")
       ->transform(CLI::CheckedTransformer(heads, CLI::ignore_case));
+  command->add_option("--type", arguments->layers, "Type of the layers' matrices (i2_s)")
+      ->transform(CLI::CheckedTransformer(types, CLI::ignore_case));
 
   SynthShape& numbers = arguments->numbers;
   const auto number = [&](const char* name, uint32_t& value, const char* help) {

@@ -91,6 +91,8 @@ class KernelVerifier {
                                                         : "i32 or f32"));
     if (w.scale != Element::f32 && (w.scale != Element::f16 || w.scaling != Scaling::group))
       report(locations_.problem, "scales are f32, or f16 if there is one per group");
+    else if (w.scale != Element::f32 && !problem.is_quantized())
+      report(locations_.problem, "weights that are summed in f32 have f32 scales");
     if (w.zero_point < -max_zero_point || w.zero_point > max_zero_point)
       report(locations_.problem,
              fmt::format("the zero point must be between {} and {}", -max_zero_point, max_zero_point));

@@ -28,7 +28,10 @@ class Stopwatch {
 Expected<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
   Stopwatch watch;
   // Values are checked by the plan, in parallel.
-  TERN_ASSIGN(Model model, load_model(options.model, {options.i2s_order, options.exact_head, false}));
+  TERN_ASSIGN(Model model, load_model(options.model, {.i2s_order = options.i2s_order,
+                                                      .exact_head = options.exact_head,
+                                                      .activations = options.activations,
+                                                      .check_values = false}));
   std::unique_ptr<Engine> engine(new Engine(std::move(model)));
   engine->target_ = options.kernels.target;
   engine->kv_element_ = options.kv_element;

@@ -40,7 +40,8 @@ struct ModelOptions {
   CacheElement kv_element = CacheElement::f16;
   size_t page_positions = 64;  // tokens whose keys and values a page holds: a multiple of 32
   I2sOrder i2s_order = I2sOrder::blocks_of_128;
-  bool exact_head = false;    // see LoadOptions
+  bool exact_head = false;                            // see LoadOptions
+  Activations activations = Activations::as_trained;  // likewise
   std::string pre_tokenizer;  // overrides the pre-tokenizer that the file names; empty: does not
 };
 

@@ -1,62 +1,105 @@
 #include "runtime/execute/packed_weights.h"
 
 #include <algorithm>
+#include <type_traits>
 
+#include "ir/half.h"
 #include "ir/kernel/pack.h"
 
 namespace tern::runtime {
 namespace {
 
-std::span<const std::byte> row_bytes(const Tensor& tensor, int64_t n) {
-  const size_t size = tensor.data.size() / tensor.n;
-  return tensor.data.subspan(static_cast<size_t>(n) * size, size);
-}
+// Rows of a product's matrix that all are rows of one tensor, whose first row is row `first` of the matrix.
+struct Part {
+  const Tensor* tensor;
+  int64_t first, begin, end;
+  uint64_t row_of(int64_t n) const { return static_cast<uint64_t>(n - first); }
+};
 
-// Packs the elements of rows that stand for floats, each stored in a T, and their scales if they have any.
-template <class T>
-void pack_elements(const Tensor& tensor, const ir::Kernel& kernel, int64_t n_begin, int64_t n_end,
-                   PackedWeights& packed) {
-  const TensorTypeInfo& type = info(tensor.type);
-  ir::pack_dense<T>(kernel.weights, packed.weights.as<T>(), tensor.n, tensor.k, n_begin, n_end,
-                    [&](int64_t n, T* row) {
-                      type.read_elements(row_bytes(tensor, n), reinterpret_cast<std::byte*>(row));
-                    });
-  if (!kernel.scales) return;
-  const int64_t groups = tensor.k / kernel.problem.w.group;
-  ir::pack_dense<float>(*kernel.scales, packed.scales.as<float>(), tensor.n, groups, n_begin, n_end,
-                        [&](int64_t n, float* row) { type.read_scales(row_bytes(tensor, n), row); });
-}
-
-// Packs rows n_begin..n_end-1 of the product's matrix, all of which are rows of `tensor`; the tensor's first
-// row is row `first` of the matrix. Only ternary products have more than one tensor: for others `first` is 0.
-void pack_part(const Tensor& tensor, int64_t first, const ir::Kernel& kernel, int64_t n_begin, int64_t n_end,
-               PackedWeights& packed) {
-  switch (kernel.problem.w.element) {
-    case ir::Element::trit: {
-      const std::span<const uint8_t> codes{reinterpret_cast<const uint8_t*>(tensor.data.data()),
-                                           tensor.data.size()};
-      const ir::TritRows source{info(tensor.type).layout(tensor.order), codes, tensor.n, n_begin - first};
-      return ir::repack_trits(source, kernel.weights, packed.weights.as<uint8_t>(), kernel.problem.n,
-                              kernel.problem.k, n_begin, n_end);
-    }
-    case ir::Element::i8: return pack_elements<int8_t>(tensor, kernel, n_begin, n_end, packed);
-    case ir::Element::f16:
-    case ir::Element::bf16: return pack_elements<uint16_t>(tensor, kernel, n_begin, n_end, packed);
-    case ir::Element::f32: return pack_elements<float>(tensor, kernel, n_begin, n_end, packed);
-    case ir::Element::sign:  // no file that is read holds these
-    case ir::Element::i2:
-    case ir::Element::i4:
-    case ir::Element::u8:
-    case ir::Element::i16:
-    case ir::Element::i32: break;
+// Whole numbers, as the elements of the kernel's weights.
+void pack_numbers(const Part& part, const ir::Kernel& kernel, PackedWeights& packed) {
+  const int64_t k = kernel.problem.k, rows_at_once = std::max<int64_t>(16, packing_granularity(kernel));
+  std::vector<int8_t> numbers(static_cast<size_t>(rows_at_once * k));
+  for (int64_t first = part.begin; first < part.end; first += rows_at_once) {
+    const int64_t last = std::min(first + rows_at_once, part.end);
+    for (int64_t n = first; n < last; ++n)
+      read_numbers(*part.tensor, part.row_of(n),
+                   std::span(numbers).subspan(static_cast<size_t>((n - first) * k), static_cast<size_t>(k)));
+    ir::pack_number_rows(kernel.weights, numbers, packed.weights.as<uint8_t>(), kernel.problem.n, k, first,
+                         last);
   }
 }
 
-}  // namespace
-
-ir::Problem problem_of(const Tensor& tensor, int64_t m) {
-  return ir::matmul(m, tensor.n, tensor.k, info(tensor.type).weights);
+// One scale for each group of the kernel's weights. The groups of the tensor are as large or whole multiples,
+// or it has none.
+void pack_scales(const Part& part, const ir::Kernel& kernel, PackedWeights& packed) {
+  const int64_t group = kernel.problem.w.group, groups = ir::ceil_divide(kernel.problem.k, group);
+  const int64_t own = part.tensor->weights.group;
+  std::vector<float> scales(static_cast<size_t>(scales_of_row(*part.tensor)));
+  const auto scale_of = [&](int64_t i) {
+    return scales[own == 0 ? 0 : static_cast<size_t>(i * group / own)];
+  };
+  const auto fill = [&]<class T>(std::span<T> to, const auto& convert) {
+    ir::pack_dense<T>(*kernel.scales, to, kernel.problem.n, groups, part.begin, part.end,
+                      [&](int64_t n, T* row) {
+                        read_scales(*part.tensor, part.row_of(n), scales);
+                        for (int64_t i = 0; i < groups; ++i) row[i] = convert(scale_of(i));
+                      });
+  };
+  if (kernel.problem.w.scale == ir::Element::f16)
+    fill(packed.scales.as<uint16_t>(), ir::f32_to_f16);
+  else
+    fill(packed.scales.as<float>(), [](float scale) { return scale; });
 }
+
+// Floating-point elements: the file's own bits if they are of the same type, else the floats.
+template <class T>
+void pack_floats(const Part& part, const ir::Kernel& kernel, PackedWeights& packed) {
+  const Tensor& tensor = *part.tensor;
+  const bool is_own = info(tensor.type).weights.element == kernel.problem.w.element && tensor.scale == 1;
+  ir::pack_dense<T>(
+      kernel.weights, packed.weights.as<T>(), kernel.problem.n, kernel.problem.k, part.begin, part.end,
+      [&](int64_t n, T* row) {
+        if (is_own)
+          info(tensor.type).read_elements(tensor.row(part.row_of(n)), reinterpret_cast<std::byte*>(row));
+        else if constexpr (std::is_same_v<T, float>)
+          read_floats(tensor, part.row_of(n), {row, tensor.k});
+      });
+}
+
+// The codes of a matrix that is no rows, from their layout to the kernel's.
+void repack_codes(const Part& part, const ir::Kernel& kernel, PackedWeights& packed) {
+  const Tensor& tensor = *part.tensor;
+  const std::span<const uint8_t> codes{reinterpret_cast<const uint8_t*>(tensor.data.data()),
+                                       tensor.data.size()};
+  const ir::TritRows source{info(tensor.type).layout(tensor.order), codes, tensor.n, part.begin - part.first};
+  ir::repack_trits(source, kernel.weights, packed.weights.as<uint8_t>(), kernel.problem.n, kernel.problem.k,
+                   part.begin, part.end);
+}
+
+void pack_part(const Part& part, const ir::Kernel& kernel, PackedWeights& packed) {
+  switch (kernel.problem.w.element) {
+    case ir::Element::trit:
+    case ir::Element::i2:
+    case ir::Element::sign:
+      if (info(part.tensor->type).layout)
+        repack_codes(part, kernel, packed);
+      else
+        pack_numbers(part, kernel, packed);
+      break;
+    case ir::Element::i4:
+    case ir::Element::i8: pack_numbers(part, kernel, packed); break;
+    case ir::Element::f16:
+    case ir::Element::bf16: return pack_floats<uint16_t>(part, kernel, packed);
+    case ir::Element::f32: return pack_floats<float>(part, kernel, packed);
+    case ir::Element::u8:  // no weights are of these
+    case ir::Element::i16:
+    case ir::Element::i32: return;
+  }
+  if (kernel.scales) pack_scales(part, kernel, packed);
+}
+
+}  // namespace
 
 Expected<PackedWeights> allocate_packed(const Product& product, const ir::Kernel& kernel) {
   const int64_t n = kernel.problem.n, k = kernel.problem.k;
@@ -65,7 +108,9 @@ Expected<PackedWeights> allocate_packed(const Product& product, const ir::Kernel
   if (kernel.problem.w.scaling == ir::Scaling::row) {
     packed.scale.assign(static_cast<size_t>(output_stride(kernel.problem)), 0);
     auto next = packed.scale.begin();
-    for (const Tensor* part : product.parts) next = std::fill_n(next, part->n, part->scale);
+    for (const Tensor* part : product.parts) {
+      for (uint64_t row = 0; row < part->n; ++row) read_scales(*part, row, {&*next++, 1});
+    }
   } else {
     packed.scale = {product.parts[0]->scale};
   }
@@ -87,7 +132,7 @@ void pack_rows(const Product& product, const ir::Kernel& kernel, int64_t n_begin
   int64_t first = 0;  // the row of the matrix that is the part's first
   for (const Tensor* part : product.parts) {
     const int64_t begin = std::max(n_begin, first), end = std::min(n_end, first + part->n);
-    if (begin < end) pack_part(*part, first, kernel, begin, end, packed);
+    if (begin < end) pack_part({part, first, begin, end}, kernel, packed);
     first += part->n;
   }
 }

@@ -12,11 +12,8 @@ namespace tern::runtime {
 struct PackedWeights {
   Memory weights;
   Memory scales;             // one for each group, if weights are scaled by group; else empty
-  std::vector<float> scale;  // of ternary weights: sw[1] if scaled per tensor, sw[output_stride] if per n
+  std::vector<float> scale;  // of weights without groups: sw[1] if scaled per tensor, sw[output_stride] per n
 };
-
-// The problem that a matrix poses for m tokens: its weights are those of its type (TensorTypeInfo::weights).
-ir::Problem problem_of(const Tensor& tensor, int64_t m);
 
 // Room for the packed form of a product's matrix in the layouts of `kernel`, and its scales.
 Expected<PackedWeights> allocate_packed(const Product& product, const ir::Kernel& kernel);

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "runtime/execute/packed_weights.h"
 #include "runtime/graph/families.h"
 #include "runtime/graph/passes.h"
+#include "runtime/tensor/operands.h"
 
 namespace tern::runtime {
 
@@ -37,15 +37,22 @@ std::vector<Product> products_of(const Model& model) {
   return products_of(model, run_passes(build_graph(model.hyperparameters), {}));
 }
 
+ir::Operand weights_of(const Product& product) {
+  ir::Operand weights = product.parts[0]->weights;
+  for (const Tensor* part : product.parts) weights = common_operand(weights, part->weights);
+  const bool has_several = product.parts.size() > 1;
+  if (has_several && weights.scaling == ir::Scaling::tensor) weights.scaling = ir::Scaling::row;
+  return product.activations.kind == ValueKind::i8 ? weights : dense_operand(weights);
+}
+
 ir::Problem problem_of(const Product& product, int64_t m) {
-  ir::Problem problem = problem_of(*product.parts[0], m);
-  if (product.activations.group != 0)
-    problem = ir::quantized_matmul(m, problem.n, problem.k, problem.w, product.activations.group);
-  if (product.parts.size() == 1) return problem;
-  problem.n = 0;
-  for (const Tensor* part : product.parts) problem.n += part->n;
-  problem.w.scaling = ir::Scaling::row;
-  return problem;
+  int64_t n = 0;
+  for (const Tensor* part : product.parts) n += part->n;
+  const int64_t k = product.parts[0]->k;
+  const ir::Operand weights = weights_of(product);
+  if (product.activations.kind == ValueKind::i8)
+    return ir::quantized_matmul(m, n, k, weights, product.activations.group);
+  return ir::matmul(m, n, k, weights);
 }
 
 ir::Kernel with_epilogue_of(const Product& product, ir::Kernel kernel) {

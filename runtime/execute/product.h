@@ -31,8 +31,12 @@ std::vector<Product> products_of(const Model& model, const Graph& graph);
 // The products of the model's own graph after all passes.
 std::vector<Product> products_of(const Model& model);
 
-// The problem that a product poses for m tokens. If the product has several parts, W is scaled `per n`: each
-// output has the scale of its own part, so that stacking changes no bit.
+// The weights of the product's matrix: what all of its parts can be without loss, so that stacking changes no
+// bit. Several parts that have a scale each make a matrix with a scale for each output. Where activations are
+// floats, so are sums, and whole numbers have a scale for each group.
+ir::Operand weights_of(const Product& product);
+
+// The problem that a product poses for m tokens.
 ir::Problem problem_of(const Product& product, int64_t m);
 
 // The kernel with the product's epilogue in the place of its plain one, and with the epilogue in its name.

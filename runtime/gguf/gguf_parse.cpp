@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "runtime/gguf/gguf.h"
+#include "runtime/gguf/type_42.h"
 
 namespace tern::runtime {
 namespace {
@@ -105,6 +106,7 @@ class Parser {
   bool read_tensor_infos();
   bool read_tensor_info(GgufTensor& tensor);
   bool locate_tensors();
+  bool resolve_type_42();
   bool forbid_overlap();
 
   std::span<const std::byte> bytes_;
@@ -276,6 +278,7 @@ bool Parser::locate_tensors() {
     return true;
   }
   result_.data_offset = round_up(at_, result_.alignment);  // cannot wrap: at_ is within a mapping
+  if (!resolve_type_42()) return false;
   for (GgufTensor& tensor : result_.tensors) {
     const auto bad = [&](std::string_view message) {
       return fail(fmt::format("tensor {}: {}", quote(tensor.name), message));
@@ -295,6 +298,18 @@ bool Parser::locate_tensors() {
     tensor.data = bytes_.subspan(tensor.offset, *size);
   }
   return forbid_overlap();
+}
+
+bool Parser::resolve_type_42() {
+  const auto is_42 = [](const GgufTensor& tensor) { return tensor.type == TensorType::q2_0; };
+  if (std::ranges::none_of(result_.tensors, is_42)) return true;
+  const uint64_t room = bytes_.size() < result_.data_offset ? 0 : bytes_.size() - result_.data_offset;
+  const auto meaning = meaning_of_type_42(result_.tensors, result_.alignment, room);
+  if (!meaning) return fail(meaning.error().message);
+  for (GgufTensor& tensor : result_.tensors) {
+    if (is_42(tensor)) tensor.type = *meaning;
+  }
+  return true;
 }
 
 bool Parser::forbid_overlap() {

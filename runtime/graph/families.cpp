@@ -12,10 +12,10 @@ namespace {
 
 constexpr Architecture table[] = {
     // BitNet b1.58 2B4T, and its first upload
-    {"bitnet-b1.58", build_bitnet, Activation::squared_relu, RopeStyle::neox, true, refine_bitnet},
-    {"bitnet-25", build_bitnet, Activation::squared_relu, RopeStyle::neox, true},
+    {"bitnet-b1.58", build_bitnet, Activation::squared_relu, RopeStyle::neox, true, true, refine_bitnet},
+    {"bitnet-25", build_bitnet, Activation::squared_relu, RopeStyle::neox, true, true},
     // 1bitLLM's bitnet_b1_58-large and -3B
-    {"bitnet", build_bitnet, Activation::silu, RopeStyle::neox, true},
+    {"bitnet", build_bitnet, Activation::silu, RopeStyle::neox, true, true},
 };
 
 }  // namespace

@@ -16,6 +16,7 @@ struct Architecture {
   Graph (*build)(const Hyperparameters& shape);
   Activation activation;
   RopeStyle rope_style;
+  bool activations_per_token;  // trained with one scale for the i8 activations of a token, as BitNet b1.58 is
   bool sub_norms;  // a norm before the attention's output projection and one before the down projection
   // Changes what the row and the keys that all families share have made of a file, where files of this family
   // need it. Null: nothing is to change.

@@ -63,6 +63,10 @@ int GraphBuilder::rms_norm(std::string_view name, int input, WeightRole weights)
   return add(std::move(norm), name, ValueKind::f32, width_of(input));
 }
 
+int GraphBuilder::quantize(std::string_view name, int input) {
+  return shape_.float_activations ? input : quantize(name, input, shape_.activation_group);
+}
+
 int GraphBuilder::quantize(std::string_view name, int input, int64_t group) {
   const int result = add({.op = Op::quantize, .operands = {input}}, name, ValueKind::i8, width_of(input));
   graph_.values[static_cast<size_t>(result)].type.group = group;

@@ -36,8 +36,11 @@ class GraphBuilder {
 
   // Operations. The result's name is `name`, or that with a number if it is taken.
   int rms_norm(std::string_view name, int input, WeightRole weights);
-  // By row, or by group of this many numbers.
-  int quantize(std::string_view name, int input, int64_t group = 0);
+  // The i8 form of what a layer multiplies: by token, or by group of shape().activation_group numbers. The
+  // input itself if the model's activations stay floats.
+  int quantize(std::string_view name, int input);
+  // By group of this many numbers, or by row if it is 0.
+  int quantize(std::string_view name, int input, int64_t group);
   int matmul(std::string_view name, int input, WeightRole weights, int64_t outputs);
   int rope(std::string_view name, int input, int64_t heads);
   int attention(std::string_view name, int query, int key, int value);

@@ -38,6 +38,10 @@ struct Hyperparameters {
   RopeStyle rope_style = RopeStyle::neox;
   bool sub_norms = false;
   bool tied_head = false;  // logits come from token_embedding; there is no output matrix
+  // Activations of the layers that share a scale once they are quantised to i8; 0: those of a token.
+  uint32_t activation_group = 0;
+  // Whether they are not quantised at all.
+  bool float_activations = false;
   // Activations of the head that share a scale once they are quantised to i8: products with the whole numbers
   // of the head are then summed exactly. 0: they stay f32, and sums are f32 in the order of the inputs.
   uint32_t head_group = 0;

@@ -12,11 +12,11 @@ WeightUse use_of(const Graph& graph, const Operation& operation, int64_t layer) 
   assert(operation.weights.size() == 1);
   const auto type = [&](int value) { return graph.values[static_cast<size_t>(value)].type; };
   const int64_t width = type(operation.results[0]).width;
-  WeightUse use{operation.weights[0], layer, operation.op, false, 0, width};
+  WeightUse use{operation.weights[0], layer, operation.op, false, 0, width, 1};
   if (operation.op == Op::rms_norm) use.n = 1;
   if (operation.op == Op::matmul) {
     const ValueType input = type(operation.operands[0]);
-    use.is_exact = input.kind == ValueKind::i8 && input.group == 0;
+    use.is_quantized = input.kind == ValueKind::i8;
     use.n = width;
     use.k = input.width;
   }

@@ -10,11 +10,12 @@ namespace tern::runtime {
 
 struct WeightUse {
   WeightRole role = WeightRole::token_embedding;
-  int64_t layer = -1;    // -1: of no layer
-  Op op = Op::matmul;    // embed, rms_norm or matmul: what it is for
-  bool is_exact = true;  // of matmul: its operand is quantised by row, so the matrix is ternary
-  int64_t n = 0;         // outputs of a matrix; 1 for a norm, and 0 for embed: as many as there are tokens
-  int64_t k = 0;         // inputs of a matrix, or the width of a norm
+  int64_t layer = -1;        // -1: of no layer
+  Op op = Op::matmul;        // embed, rms_norm or matmul: what it is for
+  bool is_quantized = true;  // of matmul: its operand is i8, so that the matrix must be whole numbers
+  int64_t n = 0;      // outputs of a matrix; 1 for a norm, and 0 for embed: as many as there are tokens
+  int64_t k = 0;      // inputs of a matrix, or the width of a norm
+  int64_t count = 1;  // matrices in one tensor
 };
 
 // Each (role, layer) once, in the order of the operations, layer after layer. Precondition: no pass has

@@ -2,15 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <optional>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "runtime/graph/families.h"
 #include "runtime/graph/weight_uses.h"
 #include "runtime/model/architecture.h"
+#include "runtime/tensor/narrow.h"
 #include "runtime/tensor/tensor_rows.h"
 #include "runtime/text/vocabulary_load.h"
 
@@ -33,12 +36,16 @@ class Loader {
   void complain_of(std::string_view tensor, std::string_view message) {
     complain(fmt::format("tensor {}: {}", quote(tensor), message));
   }
-  const GgufTensor* find(const std::string& name, uint64_t n, uint64_t k);
+  const GgufTensor* find(const std::string& name, uint64_t n, uint64_t k, uint64_t count = 1);
   std::vector<float> norm(const std::string& name, uint64_t width);
-  Tensor dense(const std::string& name, uint64_t n, uint64_t k);
-  Tensor ternary(const std::string& prefix, uint64_t n, uint64_t k);
-  float ternary_scale(const GgufTensor& tensor, const std::string& prefix);
+  Tensor matrix(const std::string& prefix, uint64_t n, uint64_t k, const WeightUse& use);
+  bool rewrite(Tensor& tensor);
+  float tail_scale(const GgufTensor& tensor);
+  float factor_of(const std::string& prefix);
   void load_weights(const WeightUse& use);
+  void narrow_all();
+  void warn_of_zeros(std::string_view name);
+  void choose_activations();
   uint32_t head_group() const;
   void refuse_unused();
   void check_all();
@@ -49,8 +56,8 @@ class Loader {
   std::optional<Error> error_;
 };
 
-// The tensor W[n, k], or the vector [k] if n is 1.
-const GgufTensor* Loader::find(const std::string& name, uint64_t n, uint64_t k) {
+// The tensor W[n, k], `count` of them, or the vector [k] if n is 1.
+const GgufTensor* Loader::find(const std::string& name, uint64_t n, uint64_t k, uint64_t count) {
   const GgufTensor* tensor = model_.file.find_tensor(name);
   if (!tensor) {
     complain(fmt::format("tensor '{}' is missing", name));
@@ -58,9 +65,10 @@ const GgufTensor* Loader::find(const std::string& name, uint64_t n, uint64_t k) 
   }
   used_.insert(tensor->name);
   const auto& dims = tensor->dims;
-  if (dims != std::array<uint64_t, 4>{k, n, 1, 1}) {
-    complain_of(name, fmt::format("has the shape [{}, {}, {}, {}] where the metadata imply [{}, {}]", dims[0],
-                                  dims[1], dims[2], dims[3], k, n));
+  if (dims != std::array<uint64_t, 4>{k, n, count, 1}) {
+    complain_of(name,
+                fmt::format("has the shape [{}, {}, {}, {}] where the metadata imply [{}, {}{}]", dims[0],
+                            dims[1], dims[2], dims[3], k, n, count == 1 ? "" : fmt::format(", {}", count)));
     return nullptr;
   }
   return tensor;
@@ -85,61 +93,121 @@ std::vector<float> Loader::norm(const std::string& name, uint64_t width) {
   return values;
 }
 
-// The embedding or the head.
-Tensor Loader::dense(const std::string& name, uint64_t n, uint64_t k) {
-  const GgufTensor* tensor = find(name, n, k);
-  if (!tensor) return {};
-  if (!info(tensor->type).has_rows()) {
-    complain_of(name,
-                fmt::format("has type {}; it must be {}", name_of(tensor->type),
-                            names_of_types([](const TensorTypeInfo& type) { return type.has_rows(); })));
-  }
-  return {tensor->name, tensor->type, static_cast<uint32_t>(n), static_cast<uint32_t>(k), tensor->data};
+// What a use asks of a type: rows to look tokens up in, whole numbers for exact sums, or just floats.
+using TypeTest = bool (*)(const TensorTypeInfo& type);
+TypeTest test_for(const WeightUse& use) {
+  if (use.op == Op::embed) return [](const TensorTypeInfo& type) { return type.has_rows(); };
+  if (use.is_quantized) return [](const TensorTypeInfo& type) { return type.has_numbers(); };
+  return [](const TensorTypeInfo& type) { return type.has_numbers() || type.has_rows(); };
 }
 
-Tensor Loader::ternary(const std::string& prefix, uint64_t n, uint64_t k) {
+Tensor Loader::matrix(const std::string& prefix, uint64_t n, uint64_t k, const WeightUse& use) {
   const std::string name = prefix + ".weight";
-  const GgufTensor* tensor = find(name, n, k);
+  const auto count = static_cast<uint64_t>(use.count);
+  const GgufTensor* tensor = find(name, n, k, count);
   if (!tensor) return {};
-  const TensorTypeInfo& type = info(tensor->type);
-  if (!type.is_ternary()) {
+  const TensorTypeInfo* type = &info(tensor->type);
+  Tensor made = {tensor->name, tensor->type, static_cast<uint32_t>(n), static_cast<uint32_t>(k),
+                 tensor->data};
+  made.count = static_cast<uint32_t>(count);
+  made.order = options_.i2s_order;
+  if (type->rewritten_as) {
+    if (!rewrite(made)) return {};
+    type = &info(made.type);
+  }
+  const TypeTest fits = test_for(use);
+  if (!fits(*type)) {
     complain_of(name,
-                fmt::format("has type {}; a ternary matrix must be {}", type.name,
-                            names_of_types([](const TensorTypeInfo& other) { return other.is_ternary(); })));
+                fmt::format("has type {}; {} must be {}", type->name,
+                            use.op != Op::embed && use.is_quantized ? "a matrix of whole numbers" : "it",
+                            names_of_types(fits)));
     return {};
   }
-  const uint64_t block = type.layout_elements(options_.i2s_order);
-  if (n * k % block != 0) {
-    complain_of(name, fmt::format("its {} elements are not whole {} blocks of {}", n * k, type.name, block));
-    return {};
+  made.weights = type->weights;
+  if (type->layout) {
+    if (count != 1) {
+      complain_of(name,
+                  fmt::format("{} matrices in one tensor of type {} are not supported", count, type->name));
+      return {};
+    }
+    const uint64_t block = type->layout_elements(options_.i2s_order);
+    if (n * k % block != 0) {
+      complain_of(name,
+                  fmt::format("its {} elements are not whole {} blocks of {}", n * k, type->name, block));
+      return {};
+    }
+    made.data = tensor->data.first(tensor->data.size() - type->tail_bytes);
+    made.scale = tail_scale(*tensor);
+    if (made.scale == 0 || type->all_zero(made.data)) warn_of_zeros(name);
   }
-  const auto codes = tensor->data.first(tensor->data.size() - type.tail_bytes);
-  const float scale = ternary_scale(*tensor, prefix);
-  if (scale == 0 || type.all_zero(codes)) {
-    model_.warnings.push_back(fmt::format("tensor '{}' holds only zeros: the file may be damaged", name));
-  }
-  return {tensor->name, tensor->type, static_cast<uint32_t>(n), static_cast<uint32_t>(k),
-          codes,        scale,        options_.i2s_order};
+  made.scale *= factor_of(prefix);
+  return made;
 }
 
-float Loader::ternary_scale(const GgufTensor& tensor, const std::string& prefix) {
+bool Loader::rewrite(Tensor& tensor) {
+  const TensorTypeInfo& type = info(tensor.type);
+  auto memory = Memory::allocate(tensor.data.size());
+  if (!memory) {
+    complain_of(tensor.name, memory.error().message);
+    return false;
+  }
+  const std::span<std::byte> bytes = memory->as<std::byte>().first(tensor.data.size());
+  type.rewrite(tensor.data, tensor.k, bytes);
+  model_.rewritten.push_back(std::move(*memory));
+  tensor.data = bytes;
+  tensor.type = type.rewritten_as->type;
+  return true;
+}
+
+// Narrows the matrices, each on one of as many threads as the machine has.
+void Loader::narrow_all() {
+  std::vector<Tensor*> tensors;
+  for (Weights& layer : model_.layers) {
+    for (auto& [role, tensor] : layer.matrices) tensors.push_back(&tensor);
+  }
+  for (auto& [role, tensor] : model_.outside.matrices) tensors.push_back(&tensor);
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    for (size_t i; (i = next++) < tensors.size();) narrow(*tensors[i]);
+  };
+  std::vector<std::jthread> threads;
+  for (unsigned i = 1; i < std::min(std::thread::hardware_concurrency(), 16u); ++i)
+    threads.emplace_back(work);
+  work();
+  threads.clear();
+  for (const Tensor* tensor : tensors) {
+    if (!info(tensor->type).layout && tensor->weights.scaling == ir::Scaling::tensor && tensor->scale == 0)
+      warn_of_zeros(tensor->name);
+  }
+}
+
+void Loader::warn_of_zeros(std::string_view name) {
+  model_.warnings.push_back(fmt::format("tensor '{}' holds only zeros: the file may be damaged", name));
+}
+
+float Loader::tail_scale(const GgufTensor& tensor) {
   const TensorTypeInfo& type = info(tensor.type);
   const float scale = type.read_scale(tensor.data.last(type.tail_bytes));
   if (!(scale >= 0 && scale <= max_scale)) {  // also false for NaN
     complain_of(tensor.name, fmt::format("its scale is {}, outside of 0 to {}", scale, max_scale));
   }
-  const std::string factor_name = prefix + ".scale";
-  if (!model_.file.find_tensor(factor_name)) return scale;
-  const GgufTensor* factor = find(factor_name, 1, 1);
-  if (!factor) return scale;
+  return scale;
+}
+
+// What the file's tensor PREFIX.scale says that products are multiplied with; 1 if there is none.
+float Loader::factor_of(const std::string& prefix) {
+  const std::string name = prefix + ".scale";
+  if (!model_.file.find_tensor(name)) return 1;
+  const GgufTensor* factor = find(name, 1, 1, 1);
+  if (!factor) return 1;
   if (factor->type != TensorType::f32) {
-    complain_of(factor_name, fmt::format("has type {}, not F32", name_of(factor->type)));
-    return scale;
+    complain_of(name, fmt::format("has type {}, not F32", name_of(factor->type)));
+    return 1;
   }
   float value = 0;
   std::memcpy(&value, factor->data.data(), sizeof(value));
-  if (!(std::fabs(value) <= max_scale)) complain_of(factor_name, fmt::format("is {}, out of range", value));
-  return scale * value;
+  if (!(std::fabs(value) <= max_scale)) complain_of(name, fmt::format("is {}, out of range", value));
+  return value;
 }
 
 void Loader::load_weights(const WeightUse& use) {
@@ -152,7 +220,7 @@ void Loader::load_weights(const WeightUse& use) {
   if (use.op == Op::rms_norm)
     weights.norms[use.role] = norm(name, k);
   else
-    weights.matrices[use.role] = use.is_exact ? ternary(prefix, n, k) : dense(name, n, k);
+    weights.matrices[use.role] = matrix(prefix, n, k, use);
 }
 
 // A tensor that has no role here means a graph that differs from ours; to ignore it would give wrong text.
@@ -182,12 +250,33 @@ void Loader::check_all() {
 uint32_t Loader::head_group() const {
   const GgufTensor* head =
       model_.file.find_tensor(model_.hyperparameters.tied_head ? "token_embd.weight" : "output.weight");
-  const bool whole = head && info(head->type).has_rows() && info(head->type).weights.group != 0;
-  return whole && !options_.exact_head ? head_activation_group : 0;
+  const bool whole = head && info(head->type).has_rows() && info(head->type).has_numbers();
+  return whole && !options_.exact_head && options_.activations != Activations::f32 ? head_activation_group
+                                                                                   : 0;
+}
+
+// See load_model.
+void Loader::choose_activations() {
+  Hyperparameters& h = model_.hyperparameters;
+  bool is_bitnet = find_architecture(h.architecture)->activations_per_token;
+  bool has_one_scale = true;
+  for (const Weights& layer : model_.layers) {
+    for (const auto& [role, tensor] : layer.matrices)
+      has_one_scale &= tensor.weights.scaling == ir::Scaling::tensor || !tensor.has_numbers();
+  }
+  switch (options_.activations) {
+    case Activations::as_trained:
+      h.activation_group = is_bitnet || has_one_scale ? 0 : activation_group;
+      break;
+    case Activations::i8_groups: h.activation_group = activation_group; break;
+    case Activations::f32:
+    case Activations::i8: break;
+  }
 }
 
 Expected<Model> Loader::run() {
   TERN_ASSIGN(model_.hyperparameters, read_hyperparameters(model_.file));
+  model_.hyperparameters.float_activations = options_.activations == Activations::f32;
   model_.hyperparameters.head_group = head_group();
   const Hyperparameters& h = model_.hyperparameters;
   TERN_ASSIGN(model_.vocabulary, read_vocabulary(model_.file, h.vocabulary_size));
@@ -196,6 +285,9 @@ Expected<Model> Loader::run() {
     if (!error_) load_weights(use);
   }
   if (!error_) refuse_unused();
+  if (error_) return *error_;
+  narrow_all();
+  choose_activations();
   if (!error_ && options_.check_values) check_all();
   if (error_) return *error_;
   return std::move(model_);

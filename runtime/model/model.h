@@ -1,5 +1,6 @@
 // A model as its file holds it: hyperparameters, vocabulary and every tensor by its role in the graph.
-// Nothing is repacked here; matrices are views of the mapped file.
+// Nothing is repacked here; matrices are views of the mapped file, but for types that are rewritten to be
+// read.
 #pragma once
 
 #include <cstdint>
@@ -10,27 +11,14 @@
 #include <vector>
 
 #include "base/expected.h"
+#include "base/memory.h"
 #include "runtime/gguf/gguf.h"
 #include "runtime/graph/hyperparameters.h"
 #include "runtime/graph/weight_role.h"
-#include "runtime/tensor/i2_s.h"
-#include "runtime/tensor/tensor_type.h"
+#include "runtime/tensor/tensor.h"
 #include "runtime/text/vocabulary.h"
 
 namespace tern::runtime {
-
-// A matrix W[n, k], row after row: n outputs of k inputs each.
-struct Tensor {
-  std::string_view name;
-  TensorType type = TensorType::f32;
-  uint32_t n = 0, k = 0;
-  std::span<const std::byte> data;  // rows (see tensor_rows.h); for I2_S the n*k/4 bytes of codes alone
-
-  // For I2_S: W = scale * (code - 1). It includes the factor of the file's `.scale` tensor where there is
-  // one.
-  float scale = 1;
-  I2sOrder order = I2sOrder::blocks_of_128;
-};
 
 // The weights of one layer, or those of no layer, by role: the ones that the model's graph reads.
 struct Weights {
@@ -44,6 +32,7 @@ struct Model {
   Vocabulary vocabulary;
   Weights outside;                    // of no layer; without `output` where the head is the embedding
   std::vector<Weights> layers;        // block_count of them
+  std::vector<Memory> rewritten;      // what matrices of types with `rewritten_as` are views of
   std::vector<std::string> warnings;  // oddities that do not keep the model from running, one sentence each
 
   const Weights& weights(int64_t layer) const {
@@ -63,23 +52,40 @@ struct Model {
 // The matrices of all layers, and the head.
 std::vector<const Tensor*> matrices(const Model& model);
 
+// How the activations that layers multiply are given to their products.
+enum class Activations : uint8_t {
+  as_trained,  // i8 per token where the model was trained so, else i8 by group: see load_model
+  f32,         // floats: sums are f32 in the order of the inputs
+  i8,          // one scale a token
+  i8_groups,   // one scale for each activation_group inputs
+};
+
+// Activations that share a scale in models that were trained with floats: as llama.cpp's Q8_0.
+inline constexpr uint32_t activation_group = 32;
+
 struct LoadOptions {
   // Nothing in a file tells which order its I2_S codes have; nearly all have blocks of 128.
   I2sOrder i2s_order = I2sOrder::blocks_of_128;
   // Whether the head multiplies f32 activations in the order of its inputs, also where its weights are whole
   // numbers with a scale for each group, as of Q8_0 and Q6_K.
   bool exact_head = false;
+  Activations activations = Activations::as_trained;
   // Whether to run check_values on every matrix, which reads the whole file. Where it is off, the caller
   // runs it before a matrix is used, say while packing in parallel.
   bool check_values = true;
 };
 
-// Loads models of a known family (runtime/graph/families.h) whose projections are of a ternary type, whose
-// embedding and head are of a type with rows, and whose norms are F32, F16 or BF16 (runtime/tensor/
-// tensor_type.h). The family's graph says which tensors there are, and of which shapes. Errors: what map_file
-// and parse_gguf find; keys or tensors that are missing or contradict each other; a tensor of a wrong shape
-// or type; a tensor without a role, such as a bias (leaving it out would change the results); values that
-// check_values refuses.
+// Loads models of a known family (runtime/graph/families.h) whose projections are whole numbers with scales
+// (TensorTypeInfo::has_numbers), or of any type if activations are f32; whose embedding has rows, and whose
+// norms are F32, F16 or BF16. The family's graph says which tensors there are, and of which shapes.
+//
+// Activations of the layers are i8 with one scale a token if the family is BitNet's, or if every projection
+// has one scale for the whole tensor, as only BitNet's recipe gives them; other models were trained with
+// floats, and theirs are i8 with a scale for each group.
+//
+// Errors: what map_file and parse_gguf find; keys or tensors that are missing or contradict each other; a
+// tensor of a wrong shape or type; a tensor without a role, such as a bias (leaving it out would change the
+// results); values that check_values refuses.
 Expected<Model> load_model(const std::string& path, const LoadOptions& options = {});
 Expected<Model> load_model(GgufFile file, const LoadOptions& options = {});
 

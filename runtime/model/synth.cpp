@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/counter_random.h"
+#include "ir/half.h"
 #include "runtime/gguf/gguf_write.h"
 #include "runtime/graph/families.h"
 #include "runtime/graph/weight_uses.h"
@@ -28,7 +29,21 @@ constexpr SynthShape shapes[] = {
     {"tiny", "bitnet-b1.58", 256, 2, 4, 2, 64, 512, 1024, 512, 10000},
 };
 
-constexpr uint32_t general_file_type_i2_s = 40;
+// What `general.file_type` says of files of a type in the programs that write it; programs decide nothing by
+// it.
+uint32_t general_file_type(TensorType type) {
+  switch (static_cast<int>(type)) {
+    case static_cast<int>(TensorType::tq1_0): return 36;
+    case static_cast<int>(TensorType::tq2_0): return 37;
+    case static_cast<int>(TensorType::q2_0): return 41;
+    case static_cast<int>(TensorType::iq1_bn): return 136;
+    case static_cast<int>(TensorType::iq2_bn): return 137;
+    case static_cast<int>(TensorType::pq2_0): return 141;
+    case static_cast<int>(TensorType::ptq1_0): return 143;
+  }
+  return 40;  // I2_S
+}
+
 constexpr float rms_epsilon = 1e-5f;
 constexpr size_t piece_bytes = size_t{1} << 20;  // data are made and written in pieces of about this size
 
@@ -42,8 +57,11 @@ uint64_t random_codes(uint64_t bits) {
 
 struct PlannedTensor {
   GgufTensorHeader header;
-  // I2_S: the matrix's scale. Embedding: the largest magnitude. Norm: how far an element may be from 1.
+  // Matrix of a layer: its scale, or about that of its blocks. Embedding: the largest magnitude. Norm: how
+  // far an element may be from 1.
   float size;
+  bool is_of_layer = false;  // a matrix of a layer: whole numbers
+  bool has_one_scale = true;
 };
 
 Hyperparameters hyperparameters_of(const SynthShape& s) {
@@ -71,11 +89,12 @@ Hyperparameters hyperparameters_of(const SynthShape& s) {
 // variance 1. The two matrices that add to the hidden state are smaller, so that all layers together add a
 // variance of 1. The embedding is small, which keeps the logits (its products with a normalised vector) at a
 // standard deviation of 2.
-std::vector<PlannedTensor> plan_tensors(const SynthShape& s, TensorType head) {
+std::vector<PlannedTensor> plan_tensors(const SynthShape& s, TensorType head, TensorType layers) {
   const float residual = 1.0f / std::sqrt(2.0f * static_cast<float>(s.block_count));
   const auto gain = [&](WeightRole role) {
     return role == WeightRole::attention_output || role == WeightRole::down ? residual : 1.0f;
   };
+  const bool has_one_scale = find_architecture(s.architecture)->activations_per_token;
   std::vector<PlannedTensor> plan;
   for (const WeightUse& use : weight_uses(build_graph(hyperparameters_of(s)))) {
     if (use.role == WeightRole::output) continue;  // the embedding is the head
@@ -87,12 +106,12 @@ std::vector<PlannedTensor> plan_tensors(const SynthShape& s, TensorType head) {
     else if (use.op == Op::embed)  // a uniform value in [-a, a] has the variance a^2 / 3
       plan.push_back({{name, head, {k, s.vocabulary_size}}, 2.0f * std::sqrt(3.0f / width)});
     else
-      plan.push_back({{name, TensorType::i2_s, {k, n}}, gain(use.role) * std::sqrt(2.0f / width)});
+      plan.push_back({{name, layers, {k, n}}, gain(use.role) * std::sqrt(2.0f / width), true, has_one_scale});
   }
   return plan;
 }
 
-GgufHeader make_header(const SynthShape& s, const std::vector<PlannedTensor>& plan) {
+GgufHeader make_header(const SynthShape& s, TensorType layers, const std::vector<PlannedTensor>& plan) {
   const std::string prefix = std::string(s.architecture) + ".";
   Vocabulary vocabulary = synthesize_vocabulary(s.vocabulary_size);
   std::vector<int32_t> types;
@@ -113,7 +132,7 @@ GgufHeader make_header(const SynthShape& s, const std::vector<PlannedTensor>& pl
       {prefix + "attention.value_length", s.head_dimension},
       {prefix + "attention.layer_norm_rms_epsilon", rms_epsilon},
       {prefix + "rope.freq_base", s.rope_base},
-      {"general.file_type", general_file_type_i2_s},
+      {"general.file_type", general_file_type(layers)},
       {"general.quantization_version", uint32_t{2}},
       {"tokenizer.ggml.model", vocabulary.model},
       {"tokenizer.ggml.pre", vocabulary.pre},
@@ -144,22 +163,64 @@ Status write_codes(uint64_t elements, float scale, const RandomStream& random, c
   return sink(tail);
 }
 
+// The weights of a row: what the type can hold of 2 random bits each.
+void draw_numbers(const TensorTypeInfo& type, const RandomStream& random, uint64_t first,
+                  std::span<int8_t> numbers) {
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const uint64_t weight = first + i;
+    const uint64_t bits = random.bits(weight / 32) >> weight % 32 * 2 & 3;
+    const int sign = (bits & 2) != 0 ? 1 : -1;
+    numbers[i] = static_cast<int8_t>((bits & 1) != 0 || type.weights.element == ir::Element::sign ? sign : 0);
+    // The zero of a group of four, which lie 16 apart, goes through its lanes.
+    if (type.one_zero_in_four) numbers[i] = static_cast<int8_t>(i % 64 / 16 == i / 64 % 4 ? 0 : sign);
+  }
+}
+
+Status write_number_rows(const PlannedTensor& tensor, const RandomStream& random, const ByteSink& sink) {
+  const TensorTypeInfo& type = info(tensor.header.type);
+  const uint64_t k = tensor.header.dims[0],
+                 group = type.weights.group == 0 ? k : static_cast<uint64_t>(type.weights.group);
+  uint64_t rows = 1;
+  for (size_t i = 1; i < tensor.header.dims.size(); ++i) rows *= tensor.header.dims[i];
+  const uint64_t bytes_a_row = row_bytes(type, k),
+                 rows_a_piece = std::max<uint64_t>(1, piece_bytes / bytes_a_row);
+  const RandomStream of_scales(random.bits(0), "scales");
+  std::vector<int8_t> numbers(k);
+  std::vector<float> scales(k / group);
+  std::vector<std::byte> bytes;
+  for (uint64_t start = 0; start < rows; start += rows_a_piece) {
+    const uint64_t count = std::min(rows_a_piece, rows - start);
+    bytes.resize(count * bytes_a_row);
+    for (uint64_t r = 0; r < count; ++r) {
+      draw_numbers(type, random, (start + r) * k, numbers);
+      for (size_t g = 0; g < scales.size(); ++g) {
+        const float share =
+            tensor.has_one_scale ? 1 : 1 + 0.25f * of_scales.signed_unit((start + r) * scales.size() + g);
+        scales[g] = ir::f16_to_f32(ir::f32_to_f16(tensor.size * share));
+      }
+      type.write_numbers(numbers, scales, std::span(bytes).subspan(r * bytes_a_row, bytes_a_row));
+    }
+    TERN_TRY(sink(bytes));
+  }
+  return {};
+}
+
 // Rows of values center + size * uniform(-1, 1).
 Status write_rows(const GgufTensorHeader& tensor, float center, float size, const RandomStream& random,
                   const ByteSink& sink) {
   const uint64_t width = tensor.dims[0], rows = tensor.dims.size() > 1 ? tensor.dims[1] : 1;
   const TensorTypeInfo& type = info(tensor.type);
-  const uint64_t row_bytes = width / type.block_elements * type.block_bytes;
-  const uint64_t rows_a_piece = std::max<uint64_t>(1, piece_bytes / row_bytes);
+  const uint64_t bytes_a_row = row_bytes(type, width);
+  const uint64_t rows_a_piece = std::max<uint64_t>(1, piece_bytes / bytes_a_row);
   std::vector<float> values(width);
   std::vector<std::byte> bytes;
   for (uint64_t start = 0; start < rows; start += rows_a_piece) {
     const uint64_t count = std::min(rows_a_piece, rows - start);
-    bytes.resize(count * row_bytes);
+    bytes.resize(count * bytes_a_row);
     for (uint64_t r = 0; r < count; ++r) {
       for (uint64_t i = 0; i < width; ++i)
         values[i] = center + size * random.signed_unit((start + r) * width + i);
-      encode_row(tensor.type, values, std::span(bytes).subspan(r * row_bytes, row_bytes));
+      encode_row(tensor.type, values, std::span(bytes).subspan(r * bytes_a_row, bytes_a_row));
     }
     TERN_TRY(sink(bytes));
   }
@@ -171,6 +232,7 @@ Status write_tensor(const PlannedTensor& tensor, uint64_t seed, const ByteSink& 
   if (tensor.header.type == TensorType::i2_s) {
     return write_codes(tensor.header.dims[0] * tensor.header.dims[1], tensor.size, random, sink);
   }
+  if (tensor.is_of_layer) return write_number_rows(tensor, random, sink);
   const bool is_norm = tensor.header.dims.size() == 1;
   return write_rows(tensor.header, is_norm ? 1.0f : 0.0f, tensor.size, random, sink);
 }
@@ -181,7 +243,7 @@ struct Limit {
 };
 
 // What load_model would refuse, said in the words of a shape; nothing if all is well.
-std::optional<std::string> find_fault(const SynthShape& s, TensorType head) {
+std::optional<std::string> find_fault(const SynthShape& s, TensorType head, TensorType layers) {
   const Limit limits[] = {
       {"embedding length", s.embedding_length, 1, max_matrix_width},
       {"number of layers", s.block_count, 1, max_layers},
@@ -198,7 +260,8 @@ std::optional<std::string> find_fault(const SynthShape& s, TensorType head) {
                          limit.highest);
     }
   }
-  if (!info(head).has_rows()) return fmt::format("the head cannot have type {}", name_of(head));
+  if (!info(head).encode) return fmt::format("the head cannot have type {}", name_of(head));
+  if (!can_be_synthesized(layers)) return fmt::format("layers cannot have type {}", name_of(layers));
   return find_head_fault(hyperparameters_of(s));
 }
 
@@ -224,6 +287,10 @@ std::span<const SynthShape> synth_shapes() {
   return shapes;
 }
 
+bool can_be_synthesized(TensorType type) {
+  return type == TensorType::i2_s || (info(type).is_ternary() && info(type).write_numbers);
+}
+
 const SynthShape* find_synth_shape(std::string_view name) {
   for (const SynthShape& shape : shapes) {
     if (shape.name == name) return &shape;
@@ -233,11 +300,11 @@ const SynthShape* find_synth_shape(std::string_view name) {
 
 Status synthesize_model(const std::string& path, const SynthShape& shape, const SynthOptions& options) {
   assert(find_architecture(shape.architecture));
-  if (const auto fault = find_fault(shape, options.head)) return Error{*fault};
-  const std::vector<PlannedTensor> plan = plan_tensors(shape, options.head);
+  if (const auto fault = find_fault(shape, options.head, options.layers)) return Error{*fault};
+  const std::vector<PlannedTensor> plan = plan_tensors(shape, options.head, options.layers);
   TERN_ASSIGN(const uint64_t total, data_bytes(plan));
   uint64_t done = 0;
-  return write_gguf(path, make_header(shape, plan), [&](size_t index, const ByteSink& sink) {
+  return write_gguf(path, make_header(shape, options.layers, plan), [&](size_t index, const ByteSink& sink) {
     return write_tensor(plan[index], options.seed, [&](std::span<const std::byte> bytes) -> Status {
       done += bytes.size();
       if (options.progress) options.progress(done, total);

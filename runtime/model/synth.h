@@ -31,13 +31,19 @@ struct SynthOptions {
   uint64_t seed = 0;
   // The type of the embedding, which is also the head: one with rows.
   TensorType head = TensorType::f16;
+  // The type of the layers' matrices: I2_S, or one that `can_be_synthesized`.
+  TensorType layers = TensorType::i2_s;
   // Told now and then how many of all bytes of weights are written; may be empty.
   std::function<void(uint64_t done, uint64_t total)> progress;
 };
 
-// Writes a model that load_model accepts. Same shape, seed and head: same bytes, on any machine. A tensor's
-// values depend on the seed and its name only. Errors: those of write_gguf, and a shape that cannot be: see
-// load_model; the message says which number is at fault.
+// Whether matrices of a layer can be written in a type: ternary ones.
+bool can_be_synthesized(TensorType type);
+
+// Writes a model that load_model accepts. Same shape, seed and types: same bytes, on any machine. A matrix
+// has one scale in families whose training gives it one, in others each block has its own, as far as the type
+// has blocks. A tensor's values depend on the seed and its name only. Errors: those of write_gguf, and a
+// shape that cannot be: see load_model; the message says which number is at fault.
 Status synthesize_model(const std::string& path, const SynthShape& shape, const SynthOptions& options);
 
 }  // namespace tern::runtime

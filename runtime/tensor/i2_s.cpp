@@ -52,6 +52,13 @@ std::optional<uint64_t> find_bad_code(std::span<const std::byte> codes, I2sOrder
   return std::nullopt;
 }
 
+void read_codes(std::span<const std::byte> codes, uint64_t first, I2sOrder order, std::span<int8_t> numbers) {
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const CodeBits bits = bits_of(first + i, order);
+    numbers[i] = static_cast<int8_t>((load<uint8_t>(codes.data() + bits.byte) >> bits.shift & 3) - 1);
+  }
+}
+
 bool all_zero(std::span<const std::byte> codes) {
   for (size_t at = 0; at < codes.size(); at += 8) {
     if (word_at(codes, at) != low_bits) return false;

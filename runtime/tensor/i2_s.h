@@ -45,6 +45,9 @@ std::optional<uint64_t> find_bad_code(std::span<const std::byte> codes, I2sOrder
 // Whether every weight is 0. Fast where it is false, as the first bytes then tell.
 bool all_zero(std::span<const std::byte> codes);
 
+// The weights of numbers.size() elements of the flattened matrix from `first` on: code - 1.
+void read_codes(std::span<const std::byte> codes, uint64_t first, I2sOrder order, std::span<int8_t> numbers);
+
 // `bad` counts codes of 3.
 CodeCounts count_codes(std::span<const std::byte> codes);
 

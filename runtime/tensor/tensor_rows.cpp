@@ -6,7 +6,7 @@ namespace tern::runtime {
 namespace {
 
 [[maybe_unused]] bool is_whole(const TensorTypeInfo& type, size_t elements, size_t bytes) {
-  return elements % type.block_elements == 0 && bytes == elements / type.block_elements * type.block_bytes;
+  return elements % type.block_elements == 0 && bytes == row_bytes(type, elements);
 }
 
 }  // namespace

@@ -21,33 +21,28 @@ constexpr TensorTypeInfo unknown(TensorType type, std::string_view name, std::st
   return {.type = type, .name = name, .remark = remark};
 }
 
-constexpr std::string_view ik_remark = "a type of ik_llama.cpp only";
 constexpr TensorTypeInfo others[] = {
-    sized(TensorType::q4_0, "Q4_0", 32, 18),
     sized(TensorType::q4_1, "Q4_1", 32, 20),
     sized(TensorType::q5_0, "Q5_0", 32, 22),
     sized(TensorType::q5_1, "Q5_1", 32, 24),
     sized(TensorType::q2_k, "Q2_K", 256, 84),
     sized(TensorType::q3_k, "Q3_K", 256, 110),
-    sized(TensorType::q4_k, "Q4_K", 256, 144),
     sized(TensorType::q5_k, "Q5_K", 256, 176),
     sized(TensorType::i8, "I8", 1, 1),
     sized(TensorType::i16, "I16", 1, 2),
     sized(TensorType::i32, "I32", 1, 4),
     sized(TensorType::i64, "I64", 1, 8),
     sized(TensorType::f64, "F64", 1, 8),
-    sized(TensorType::tq1_0, "TQ1_0", 256, 54),
-    sized(TensorType::tq2_0, "TQ2_0", 256, 66),
+    unknown(TensorType::nvfp4, "NVFP4", "its elements are four-bit floats"),
     unknown(TensorType::tl1, "TL1", "its layout depends on tile sizes that the file does not hold"),
     unknown(TensorType::tl2, "TL2", "the number means TL2 in BitNet files and MXFP4 elsewhere"),
-    unknown(TensorType::iq1_bn, "IQ1_BN", ik_remark),
-    unknown(TensorType::iq2_bn, "IQ2_BN", ik_remark),
-    unknown(TensorType::iq2_bn_r4, "IQ2_BN_R4", ik_remark),
 };
 
 // Types that this program reads, in the order in which messages name them.
-constexpr const TensorTypeInfo* readable[] = {&f32_type,  &f16_type,  &bf16_type,
-                                              &q8_0_type, &q6_k_type, &i2_s_type};
+constexpr const TensorTypeInfo* readable[] = {
+    &f32_type,    &f16_type,    &bf16_type,   &q8_0_type,   &q6_k_type,     &q4_k_type,  &q4_0_type,
+    &iq4_nl_type, &i2_s_type,   &tq1_0_type,  &tq2_0_type,  &q2_0_type,     &pq2_0_type, &ptq1_0_type,
+    &q1_0_type,   &stq1_0_type, &iq1_bn_type, &iq2_bn_type, &iq2_bn_r4_type};
 
 constexpr uint64_t largest = std::numeric_limits<int64_t>::max();
 
@@ -104,8 +99,15 @@ Expected<uint64_t> tensor_bytes(TensorType type, std::span<const uint64_t> dims)
         return Error{fmt::format("a row of {} elements is not a whole number of {} blocks of {}",
                                  row_elements, found.name, found.block_elements)};
       }
-      uint64_t bytes = elements / found.block_elements;
-      if (__builtin_mul_overflow(bytes, uint64_t{found.block_bytes}, &bytes) || bytes > largest) {
+      const uint64_t rows = row_elements == 0 ? 0 : elements / row_elements;
+      if (rows % found.rows_together != 0) {
+        return Error{fmt::format("{} rows are not a multiple of the {} that {} holds together", rows,
+                                 found.rows_together, found.name)};
+      }
+      uint64_t bytes = elements / found.block_elements, headers = 0;
+      if (__builtin_mul_overflow(bytes, uint64_t{found.block_bytes}, &bytes) ||
+          __builtin_mul_overflow(rows, uint64_t{found.row_header_bytes}, &headers) ||
+          __builtin_add_overflow(bytes, headers, &bytes) || bytes > largest) {
         return Error{"its size in bytes does not fit 63 bits"};
       }
       return bytes;

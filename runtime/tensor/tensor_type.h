@@ -15,8 +15,9 @@
 
 namespace tern::runtime {
 
-// The values are GGUF's ids. The numbers of the ternary types are those of bitnet.cpp and ik_llama.cpp:
-// other programs have retired 36 and 38, and use 39 for MXFP4.
+// The values are GGUF's ids, as their writers number them: 34, 35, 41 and 42 are ggml's, 36 to 39
+// bitnet.cpp's (ggml has retired 36 and 38, and uses 39 for MXFP4), 134, 135 and 335 ik_llama.cpp's, 142 and
+// 143 PrismML's. 43 is what ports of Tencent's STQ1_0 use.
 enum class TensorType : uint32_t {
   f32 = 0,
   f16 = 1,
@@ -30,6 +31,7 @@ enum class TensorType : uint32_t {
   q4_k = 12,
   q5_k = 13,
   q6_k = 14,
+  iq4_nl = 20,
   i8 = 24,
   i16 = 25,
   i32 = 26,
@@ -41,23 +43,30 @@ enum class TensorType : uint32_t {
   i2_s = 36,
   tl1 = 38,
   tl2 = 39,
+  nvfp4 = 40,
+  q1_0 = 41,
+  q2_0 = 42,  // blocks of 64 weights; gguf_type_42.h tells what else the number means
+  stq1_0 = 43,
   iq1_bn = 134,
   iq2_bn = 135,
+  pq2_0 = 142,  // blocks of 128
+  ptq1_0 = 143,
   iq2_bn_r4 = 335,
 };
 
 // How many bytes a tensor takes.
 enum class SizeRule : uint8_t {
-  rows,     // every row is a whole number of blocks
+  rows,     // every row is row_header_bytes and a whole number of blocks
   flat,     // the tensor, row after row, is a whole number of blocks, and tail_bytes follow these
   unknown,  // the file alone does not tell, or this program does not know
 };
 
 enum class I2sOrder;  // runtime/tensor/i2_s.h: what a file of this one type does not tell
 
-// How often each weight occurs in a ternary matrix; `bad` counts codes that stand for no weight.
+// How often each weight occurs in a ternary matrix; `bad` counts codes that stand for no weight, `two` those
+// of types whose fourth code is +2.
 struct CodeCounts {
-  uint64_t minus = 0, zero = 0, plus = 0, bad = 0;
+  uint64_t minus = 0, zero = 0, plus = 0, bad = 0, two = 0;
   bool operator==(const CodeCounts&) const = default;
 };
 
@@ -68,11 +77,14 @@ struct TensorTypeInfo {
   std::string_view name;
   SizeRule size_rule = SizeRule::unknown;
   uint32_t block_elements = 0, block_bytes = 0;
+  uint32_t row_header_bytes = 0;
   uint32_t tail_bytes = 0;
   std::string_view remark = {};  // for users whose file has this type and cannot be read; may be empty
 
-  // The W of the product that a matrix of this type makes. A type is either ternary (`layout` is there) or
-  // made of rows that stand for floats (`decode` is there).
+  // The W of the product that a matrix of this type makes, before it is known what its values allow
+  // (narrow.h). Whole numbers (trit, sign, i2, i4, i8) have one scale for the tensor, the row or a group; for
+  // the floating-point elements a row stands for itself. Also, for a scale of a row or a group, whether the
+  // file holds it as f16 or f32.
   ir::Operand weights = {};
 
   // The first element (flattened) that is bad, or that begins a bad block: one that stands for no weight or
@@ -81,29 +93,57 @@ struct TensorTypeInfo {
                                       I2sOrder order) = nullptr;
   std::string_view fault = "holds a value that is not finite";  // what a tensor with such an element does
 
-  // Rows of whole blocks to floats, and finite floats to rows: see tensor_rows.h.
+  // Rows of whole blocks to floats, and finite floats to rows: see tensor_rows.h. If row_header_bytes is not
+  // 0, exactly one row.
   void (*decode)(std::span<const std::byte> bytes, std::span<float> values) = nullptr;
   void (*encode)(std::span<const float> values, std::span<std::byte> bytes) = nullptr;
   // What a row of `weights` is packed from: its elements, each of the bytes that weights.element is stored
-  // in, and if these are scaled by group the f32 scales. decode gives scale * element.
+  // in, and if these are scaled by row or group the f32 scales. decode gives scale * element.
   void (*read_elements)(std::span<const std::byte> row, std::byte* elements) = nullptr;
   void (*read_scales)(std::span<const std::byte> row, float* scales) = nullptr;
+  // Of i2 elements: whether one in these whole rows is 2. Fast.
+  bool (*has_two)(std::span<const std::byte> rows) = nullptr;
+  // The inverse of read_elements and read_scales, exactly. Precondition: the type can hold the numbers, and
+  // each scale is a value of weights.scale.
+  void (*write_numbers)(std::span<const int8_t> numbers, std::span<const float> scales,
+                        std::span<std::byte> row) = nullptr;
+  bool one_zero_in_four = false;  // of every four weights in the order of STQ1_0 exactly one must be 0
 
-  // Of a ternary matrix: how its codes lie, how many elements a block of that layout has, the scale that its
-  // tail holds, whether all weights are 0 (fast where one of the first is not), and how often each occurs.
+  // A type that is not used as it lies: `rewrite` turns whole rows of k elements, a multiple of rows_together
+  // rows, to the same number of bytes of the other type.
+  uint32_t rows_together = 1;
+  const TensorTypeInfo* rewritten_as = nullptr;
+  void (*rewrite)(std::span<const std::byte> rows, uint64_t k, std::span<std::byte> to) = nullptr;
+
+  // Of a matrix that is no rows but one run of codes (I2_S): how the codes lie, how many elements a block of
+  // that layout has, the scale that its tail holds, whether all weights are 0 (fast where one of the first is
+  // not), and how often each occurs.
   ir::Layout (*layout)(I2sOrder order) = nullptr;
   uint64_t (*layout_elements)(I2sOrder order) = nullptr;
   float (*read_scale)(std::span<const std::byte> tail) = nullptr;
   bool (*all_zero)(std::span<const std::byte> codes) = nullptr;
   CodeCounts (*count_codes)(std::span<const std::byte> codes) = nullptr;
 
-  bool is_ternary() const { return layout != nullptr; }
+  // Whether a matrix is whole numbers with scales, so that products of it can be summed exactly.
+  bool has_numbers() const { return layout != nullptr || read_scales != nullptr; }
   bool has_rows() const { return decode != nullptr; }
+  bool is_ternary() const {
+    const ir::Element element = weights.element;
+    return has_numbers() &&
+           (element == ir::Element::trit || element == ir::Element::i2 || element == ir::Element::sign);
+  }
 };
 
 // The types that this program reads, each in a file of its own or with its likes.
 extern const TensorTypeInfo f32_type, f16_type, bf16_type;  // float_types.cpp
-extern const TensorTypeInfo q8_0_type, q6_k_type, i2_s_type;
+extern const TensorTypeInfo q8_0_type, q6_k_type;
+extern const TensorTypeInfo q4_0_type, q4_k_type, iq4_nl_type;  // four_bit_types.cpp
+extern const TensorTypeInfo i2_s_type;
+extern const TensorTypeInfo q2_0_type, pq2_0_type, tq2_0_type;  // two_bit_types.cpp
+extern const TensorTypeInfo tq1_0_type, ptq1_0_type;            // base3_types.cpp
+extern const TensorTypeInfo q1_0_type;                          // sign_types.cpp
+extern const TensorTypeInfo stq1_0_type;
+extern const TensorTypeInfo iq1_bn_type, iq2_bn_type, iq2_bn_r4_type;  // iq_bn_types.cpp
 
 // The record of a type id; null for an id that no known program writes.
 const TensorTypeInfo* find_tensor_type(uint32_t id);
@@ -115,6 +155,11 @@ std::span<const TensorTypeInfo* const> readable_types();
 
 // The names of the readable types for which `is_one` is true, for messages: "F32, F16 or BF16".
 std::string names_of_types(bool (*is_one)(const TensorTypeInfo& type));
+
+// Bytes of one row of k elements. Precondition: the type has the size rule `rows`.
+constexpr uint64_t row_bytes(const TensorTypeInfo& type, uint64_t k) {
+  return type.row_header_bytes + k / type.block_elements * type.block_bytes;
+}
 
 // Bytes of a tensor, exact. dims: fastest-varying first, none of them 0. Errors, without a location: the
 // type's size is not known, its elements are not a whole number of blocks, or the size does not fit 63 bits.

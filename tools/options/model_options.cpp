@@ -4,10 +4,21 @@
 #include <fmt/ranges.h>
 
 #include <filesystem>
+#include <map>
 
 namespace tern::tools {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+const std::map<std::string, runtime::Activations> activation_names = {
+    {"auto", runtime::Activations::as_trained},
+    {"f32", runtime::Activations::f32},
+    {"i8", runtime::Activations::i8},
+    {"i8-groups", runtime::Activations::i8_groups}};
+
+}  // namespace
 
 void add_model_options(CLI::App& command, ModelFlags& flags, bool with_threads) {
   command.add_option("-m,--model", flags.model, "GGUF file of the model; the model in the box if not given");
@@ -17,11 +28,19 @@ void add_model_options(CLI::App& command, ModelFlags& flags, bool with_threads) 
   command.add_option("--kv", flags.kv, "Elements of the key/value cache")
       ->check(CLI::IsMember({"f16", "f32"}))
       ->capture_default_str();
+  command
+      .add_option(
+          "--activations", flags.activations,
+          "Activations of the layers: as the model was trained (auto), floats (f32), whole numbers with "
+          "a scale a token (i8) or a scale for each 32 (i8-groups)")
+      ->transform(CLI::CheckedTransformer(activation_names))
+      ->option_text("NAME [auto]");
   command.add_option("--i2s-order", flags.i2s_order, "Block size of I2_S weights, which files do not state")
       ->check(CLI::IsMember({"128", "64"}))
       ->capture_default_str();
   command.add_flag("--exact-head", flags.exact_head,
-                   "Multiply a Q8_0 or Q6_K head with f32 activations, in order, not with quantised ones");
+                   "Multiply a head of whole numbers (Q8_0, Q6_K, ...) with f32 activations, in order, not "
+                   "with quantised ones");
   command.add_option("--pre", flags.pre_tokenizer, "Pre-tokenizer to use instead of the file's");
 }
 
@@ -33,6 +52,7 @@ runtime::ModelOptions model_options(const ModelFlags& flags, kernels::RowBuckets
   options.i2s_order =
       flags.i2s_order == "128" ? runtime::I2sOrder::blocks_of_128 : runtime::I2sOrder::blocks_of_64;
   options.exact_head = flags.exact_head;
+  options.activations = flags.activations;
   options.pre_tokenizer = flags.pre_tokenizer;
   return options;
 }

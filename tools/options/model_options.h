@@ -15,10 +15,11 @@ struct ModelFlags {
   std::string kv = "f16";
   std::string i2s_order = "128";
   bool exact_head = false;
+  runtime::Activations activations = runtime::Activations::as_trained;
   std::string pre_tokenizer;
 };
 
-// Adds -m, -t (unless `with_threads` is false), --kv, --i2s-order, --exact-head, --pre.
+// Adds -m, -t (unless `with_threads` is false), --kv, --activations, --i2s-order, --exact-head, --pre.
 void add_model_options(CLI::App& command, ModelFlags& flags, bool with_threads = true);
 
 // The options as the runtime takes them, with kernels for these numbers of rows.

@@ -26,7 +26,7 @@ TEST(WeightUses, OfAFamilyAreItsTensors) {
   for (int64_t layer = 0; layer < 30; ++layer) {
     const WeightUse* key = find(uses, WeightRole::key, layer);
     ASSERT_NE(key, nullptr);
-    EXPECT_TRUE(key->is_exact);
+    EXPECT_TRUE(key->is_quantized);
     EXPECT_EQ(key->n, 640);
     EXPECT_EQ(key->k, 2560);
     const WeightUse* norm = find(uses, WeightRole::feed_forward_sub_norm, layer);
@@ -38,7 +38,7 @@ TEST(WeightUses, OfAFamilyAreItsTensors) {
   EXPECT_EQ(tensor_prefix(WeightRole::key, 29), "blk.29.attn_k");
   const WeightUse* head = find(uses, WeightRole::output, -1);
   ASSERT_NE(head, nullptr);
-  EXPECT_FALSE(head->is_exact);
+  EXPECT_FALSE(head->is_quantized);
   EXPECT_EQ(head->n, 128256);
 }
 

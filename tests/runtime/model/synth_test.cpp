@@ -37,7 +37,7 @@ SynthShape tiny() {
 
 TEST(Synth, EveryHeadTypeLoads) {
   for (const TensorTypeInfo* type : readable_types()) {
-    if (!type->has_rows()) continue;
+    if (!type->encode) continue;
     const TensorType head = type->type;
     const TemporaryFolder folder;
     const auto model = load_model(made(folder, tiny(), {.seed = 5, .head = head}));
@@ -125,7 +125,8 @@ TEST(Synth, RefusesShapesThatCannotBe) {
   shape = tiny();
   shape.embedding_length = 128;
   EXPECT_THAT(refusal(shape, {.head = TensorType::q6_k}), HasSubstr("not a whole number of Q6_K blocks"));
-  EXPECT_THAT(refusal(tiny(), {.head = TensorType::q4_0}), HasSubstr("the head cannot have type Q4_0"));
+  EXPECT_THAT(refusal(tiny(), {.head = TensorType::iq4_nl}), HasSubstr("the head cannot have type IQ4_NL"));
+  EXPECT_THAT(refusal(tiny(), {.layers = TensorType::q6_k}), HasSubstr("layers cannot have type Q6_K"));
 }
 
 TEST(SynthVocabulary, EveryMergeJoinsTwoOlderTokensIntoANewOne) {
