@@ -1,6 +1,7 @@
 #include "runtime/text/byte_level_bpe.h"
 
 #include "runtime/text/byte_alphabet.h"
+#include "runtime/text/nfc.h"
 
 namespace tern::runtime {
 namespace {
@@ -31,14 +32,16 @@ TokenTable make_table(const Vocabulary& vocabulary, const std::vector<TokenType>
 
 }  // namespace
 
-ByteLevelBpe::ByteLevelBpe(TokenTable tokens, const SplittingRules& rules)
+ByteLevelBpe::ByteLevelBpe(TokenTable tokens, PreTokenizer pre_tokenizer, const SplittingRules& rules)
     : tokens_(std::move(tokens)),
-      pre_tokenizer_(rules.pattern),
-      whole_pieces_first_(rules.whole_pieces_first) {}
+      pre_tokenizer_(std::move(pre_tokenizer)),
+      whole_pieces_first_(rules.whole_pieces_first),
+      normalizes_nfc_(rules.normalizes_nfc) {}
 
 Expected<ByteLevelBpe> ByteLevelBpe::make(const Vocabulary& vocabulary, const std::vector<TokenType>& types,
                                           const SplittingRules& rules) {
-  ByteLevelBpe bpe(make_table(vocabulary, types), rules);
+  TERN_ASSIGN(auto pre_tokenizer, PreTokenizer::make(rules.patterns));
+  ByteLevelBpe bpe(make_table(vocabulary, types), std::move(pre_tokenizer), rules);
   TERN_TRY(bpe.set_byte_tokens(vocabulary.unknown));
   TERN_TRY(bpe.set_merges(vocabulary.merges));
   return bpe;
@@ -92,6 +95,14 @@ std::optional<Merge> ByteLevelBpe::find_merge(std::string_view piece, const Symb
 }
 
 void ByteLevelBpe::encode(std::string_view text, std::vector<uint32_t>& ids) const {
+  if (normalizes_nfc_ && may_change_in_nfc(text)) {
+    encode_pieces(to_nfc(text), ids);
+  } else {
+    encode_pieces(text, ids);
+  }
+}
+
+void ByteLevelBpe::encode_pieces(std::string_view text, std::vector<uint32_t>& ids) const {
   MergeQueue queue;
   for (const std::string_view piece : pre_tokenizer_.split(text)) {
     if (whole_pieces_first_) {

@@ -1,8 +1,13 @@
 #include "runtime/text/pre_tokenizer.h"
 
-#include <cassert>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
 
 #include "base/utf8.h"
+#include "runtime/text/foreign_pattern.h"
+#include "runtime/text/splitting_rules.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -10,101 +15,125 @@
 namespace tern::runtime {
 namespace {
 
-// Unicode's White_Space, to go between brackets. PCRE2's own \s would add U+180E, which lost that property in
-// Unicode 6.3.
-const std::string white =
-    R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
-
-// White space up to the last one before a word, which goes with that word; or whatever there is.
-const std::string white_space = "[" + white + "]+(?![^" + white + "])|[" + white + "]+";
-
-// GPT-2: English contractions; words, numbers and punctuation, each with the space before it.
-std::string gpt2_pattern() {
-  return R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{L}\p{N})" + white + "]+|" + white_space;
-}
-
-// LLaMA-3 and Qwen-2, which differ in the digits of a piece: a word may take one other character before it,
-// punctuation the line ends behind it, and line ends the white space before them.
-std::string llama3_pattern(const std::string& digits) {
-  return R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|)" + digits + R"(| ?[^\p{L}\p{N})" + white +
-         R"(]+[\r\n]*|[)" + white + R"(]*[\r\n]+|)" + white_space;
-}
-
-SplittingRules gpt2_rules() {
-  return {.pattern = gpt2_pattern()};
-}
-
-SplittingRules llama3_rules() {
-  return {
-      .pattern = llama3_pattern(R"(\p{N}{1,3})"), .whole_pieces_first = true, .adds_beginning_of_text = true};
-}
-
-SplittingRules qwen2_rules() {
-  return {.pattern = llama3_pattern(R"(\p{N})")};
-}
-
-struct Row {
-  std::string_view name;
-  SplittingRules (*rules)();
-};
-
-constexpr Row rows[] = {
-    {"gpt-2", gpt2_rules},      {"gpt2", gpt2_rules},       {"llama-bpe", llama3_rules},
-    {"llama3", llama3_rules},   {"llama-v3", llama3_rules}, {"falcon3", llama3_rules},
-    {"falcon_e", llama3_rules}, {"falcon-e", llama3_rules}, {"qwen2", qwen2_rules},
-};
-
-constexpr size_t llama3_token_count = 128256;
+constexpr size_t most_patterns = 16;
+constexpr size_t steps_per_byte = 1000, steps_at_least = 10000;
 
 struct FreeMatchData {
   void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
 };
 using MatchData = std::unique_ptr<pcre2_match_data, FreeMatchData>;
 
-// Length of the piece at the front of `text`, which is well-formed UTF-8. The patterns match from every
-// character on, so only a limit inside PCRE2 can keep it from matching; then all that is left is one piece.
-size_t piece_length(const pcre2_code* code, pcre2_match_data* data, std::string_view text) {
-  const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
-  if (pcre2_match(code, subject, text.size(), 0, PCRE2_NO_UTF_CHECK, data, nullptr) < 0) return text.size();
-  return pcre2_get_ovector_pointer(data)[1];
+struct FreeContext {
+  void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
+};
+using Context = std::unique_ptr<pcre2_match_context, FreeContext>;
+
+// How many more steps a pattern may take, and where its last one was.
+struct Budget {
+  size_t steps;
+  size_t position = 0;
+};
+
+// PCRE2 calls this before each item of a bounded pattern. A step is the item or a byte that was run over
+// since the last call. Stopping a match here is an error of the match.
+int count_steps(pcre2_callout_block* block, void* data) {
+  auto& budget = *static_cast<Budget*>(data);
+  const size_t here = block->current_position;
+  const size_t cost = 1 + (here > budget.position ? here - budget.position : budget.position - here);
+  budget.position = here;
+  if (cost > budget.steps) return PCRE2_ERROR_CALLOUT;
+  budget.steps -= cost;
+  return 0;
+}
+
+std::string message_of(int error) {
+  std::array<unsigned char, 256> text{};
+  pcre2_get_error_message(error, text.data(), text.size());
+  return reinterpret_cast<const char*>(text.data());
+}
+
+std::shared_ptr<const pcre2_code> compile(const std::string& pattern, bool is_bounded, std::string& fault) {
+  const std::string written = with_unicode_white_space(pattern);
+  int error = 0;
+  PCRE2_SIZE where = 0;
+  const uint32_t options = PCRE2_UTF | PCRE2_UCP | (is_bounded ? PCRE2_AUTO_CALLOUT : 0);
+  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(written.data()), written.size(), options,
+                                   &error, &where, nullptr);
+  if (code == nullptr) {
+    fault = message_of(error);
+    return nullptr;
+  }
+  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // where there is no JIT, matching interprets the pattern
+  return {code, [](pcre2_code* c) { pcre2_code_free(c); }};
+}
+
+size_t next_character(std::string_view text, size_t at) {
+  return at + utf8_step(text.substr(at)).length;
+}
+
+// Appends the matches in `piece`, which is well-formed UTF-8, and what lies between them.
+void cut(const pcre2_code* code, bool is_bounded, pcre2_match_data* data, std::string_view piece,
+         std::vector<std::string_view>& pieces) {
+  Budget budget{steps_at_least + steps_per_byte * piece.size()};
+  Context context;
+  if (is_bounded) {
+    context.reset(pcre2_match_context_create(nullptr));
+    pcre2_set_callout(context.get(), count_steps, &budget);
+  }
+  const auto match = [&](size_t from, uint32_t options) {
+    budget.position = from;
+    return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(piece.data()), piece.size(), from,
+                       PCRE2_NO_UTF_CHECK | options, data, context.get());
+  };
+  size_t begin = 0;  // of the piece that is not cut off yet
+  for (size_t from = 0; from < piece.size();) {
+    int found = match(from, 0);
+    // The JIT's stack is small, the interpreter's large.
+    if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = match(from, PCRE2_NO_JIT);
+    if (found < 0) break;
+    const size_t* ends = pcre2_get_ovector_pointer(data);
+    if (ends[0] > begin) pieces.push_back(piece.substr(begin, ends[0] - begin));
+    if (ends[1] > ends[0]) pieces.push_back(piece.substr(ends[0], ends[1] - ends[0]));
+    begin = ends[1];
+    from = ends[1] > ends[0] || begin == piece.size() ? begin : next_character(piece, begin);
+  }
+  if (begin < piece.size()) pieces.push_back(piece.substr(begin));
 }
 
 }  // namespace
 
-Expected<SplittingRules> splitting_rules(std::string_view name, size_t token_count) {
-  if (name.empty() || name == "default") {
-    return token_count == llama3_token_count ? llama3_rules() : gpt2_rules();
+Expected<PreTokenizer> PreTokenizer::make(const std::vector<std::string>& patterns) {
+  if (patterns.size() > most_patterns) {
+    return Error{fmt::format("{} patterns cut the text; {} are allowed", patterns.size(), most_patterns)};
   }
-  std::string known;
-  for (const Row& row : rows) {
-    if (row.name == name) return row.rules();
-    known += (known.empty() ? "" : ", ") + std::string(row.name);
+  PreTokenizer result;
+  for (const std::string& pattern : patterns) {
+    const bool is_bounded = !is_known_pattern(pattern);
+    if (is_bounded) TERN_TRY(check_foreign_pattern(pattern));
+    std::string fault;
+    Step step{compile(pattern, is_bounded, fault), is_bounded};
+    if (!step.code) return Error{fmt::format("the pattern '{}' is none: {}", pattern, fault)};
+    result.steps_.push_back(std::move(step));
   }
-  return Error{"the pre-tokenizer '" + std::string(name) +
-               "' (tokenizer.ggml.pre) is not known; choose with --pre one of " + known};
-}
-
-PreTokenizer::PreTokenizer(const std::string& pattern) {
-  int error = 0;
-  PCRE2_SIZE where = 0;
-  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                                   PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED, &error, &where, nullptr);
-  assert(code != nullptr);
-  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // where there is no JIT, matching interprets the pattern
-  code_ = std::shared_ptr<const pcre2_code>(code, [](pcre2_code* c) { pcre2_code_free(c); });
+  return result;
 }
 
 std::vector<std::string_view> PreTokenizer::split(std::string_view text) const {
   std::vector<std::string_view> pieces;
+  std::vector<std::string_view> uncut;
   const MatchData data(pcre2_match_data_create(1, nullptr));
   while (!text.empty()) {
-    std::string_view valid = text.substr(0, utf8_valid_prefix(text));
+    const std::string_view valid = text.substr(0, utf8_valid_prefix(text));
     text.remove_prefix(valid.size());
-    while (!valid.empty()) {
-      const size_t length = piece_length(code_.get(), data.get(), valid);
-      pieces.push_back(valid.substr(0, length));
-      valid.remove_prefix(length);
+    std::vector<std::string_view> parts;
+    if (!valid.empty()) parts.push_back(valid);
+    for (const Step& step : steps_) {
+      uncut.swap(parts);
+      parts.clear();
+      for (const std::string_view part : uncut)
+        cut(step.code.get(), step.is_bounded, data.get(), part, parts);
     }
+    pieces.insert(pieces.end(), parts.begin(), parts.end());
     if (!text.empty()) {  // the byte that is not valid
       pieces.push_back(text.substr(0, 1));
       text.remove_prefix(1);

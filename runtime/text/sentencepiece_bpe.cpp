@@ -1,5 +1,7 @@
 #include "runtime/text/sentencepiece_bpe.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -10,6 +12,10 @@ namespace tern::runtime {
 namespace {
 
 constexpr std::string_view space_mark = "\xe2\x96\x81";  // U+2581
+
+uint64_t pair_of(uint32_t left, uint32_t right) {
+  return (uint64_t{left} << 32) | right;
+}
 
 std::string with_real_spaces(std::string_view text) {
   std::string result;
@@ -73,7 +79,40 @@ Expected<SentencePieceBpe> SentencePieceBpe::make(const Vocabulary& vocabulary,
       return Error{"the vocabulary has no byte token for " + std::to_string(byte) + " and no unknown token"};
     }
   }
+  TERN_TRY(bpe.set_merges(vocabulary.merges));
   return bpe;
+}
+
+Status SentencePieceBpe::set_merges(const std::vector<std::string>& merges) {
+  merges_.reserve(merges.size());
+  for (size_t rank = 0; rank < merges.size(); ++rank) {
+    const std::string_view merge = merges[rank];
+    const size_t space = merge.find(' ');
+    const std::string left = with_real_spaces(merge.substr(0, space));
+    const std::string right = with_real_spaces(merge.substr(space + 1));
+    const uint32_t left_token = tokens_.find(left), right_token = tokens_.find(right);
+    const uint32_t joined = tokens_.find(left + right);
+    if (left_token == no_token || right_token == no_token || joined == no_token) {
+      return Error{fmt::format("merge {} ('{}'): {} is not in the vocabulary", rank, merge,
+                               left_token == no_token    ? "its left side"
+                               : right_token == no_token ? "its right side"
+                                                         : "what it makes")};
+    }
+    merges_.emplace(pair_of(left_token, right_token), Merge{static_cast<uint32_t>(rank), joined});
+  }
+  return {};
+}
+
+std::optional<Merge> SentencePieceBpe::find_merge(std::string_view text, const Symbol& left,
+                                                  const Symbol& right) const {
+  if (merges_.empty()) {
+    const uint32_t joined = tokens_.find(text.substr(left.begin, left.length + right.length));
+    if (joined == no_token) return std::nullopt;
+    return Merge{ranks_[joined], joined};
+  }
+  const auto found = merges_.find(pair_of(left.token, right.token));
+  if (found == merges_.end()) return std::nullopt;
+  return found->second;
 }
 
 void SentencePieceBpe::append_spelled(std::string_view character, std::vector<uint32_t>& ids) const {
@@ -96,11 +135,7 @@ void SentencePieceBpe::encode(std::string_view text, bool space_first, std::vect
     queue.append(length, tokens_.find(all.substr(at, length)));
     at += length;
   }
-  queue.merge([&](const Symbol& left, const Symbol& right) -> std::optional<Merge> {
-    const uint32_t joined = tokens_.find(all.substr(left.begin, left.length + right.length));
-    if (joined == no_token) return std::nullopt;
-    return Merge{ranks_[joined], joined};
-  });
+  queue.merge([&](const Symbol& left, const Symbol& right) { return find_merge(all, left, right); });
   queue.for_each([&](const Symbol& symbol) {
     if (symbol.token != no_token) {
       ids.push_back(symbol.token);

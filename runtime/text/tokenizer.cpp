@@ -43,7 +43,9 @@ Expected<Tokenizer> Tokenizer::make(const Vocabulary& vocabulary, std::string_vi
   std::vector<TokenType> types = token_types(vocabulary);
   if (vocabulary.model == "gpt2") {
     const std::string_view pre = pre_override.empty() ? vocabulary.pre : pre_override;
-    TERN_ASSIGN(auto rules, splitting_rules(pre, vocabulary.tokens.size()));
+    const bool has_own = pre_override.empty() && vocabulary.own_rules;
+    TERN_ASSIGN(auto rules, has_own ? Expected<SplittingRules>(*vocabulary.own_rules)
+                                    : splitting_rules(pre, vocabulary.tokens.size()));
     TERN_ASSIGN(auto bpe, ByteLevelBpe::make(vocabulary, types, rules));
     return Tokenizer(vocabulary, std::move(types), std::move(bpe), rules.adds_beginning_of_text);
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/expected.h"
+#include "runtime/text/splitting_rules.h"
 
 namespace tern::runtime {
 
@@ -22,12 +23,17 @@ enum class TokenType : int32_t {
 
 // The `tokenizer.*` keys of a GGUF file, as they stand there: see check. Lists that a file lacks are empty.
 struct Vocabulary {
-  std::string model;                // "gpt2": byte-level BPE; "llama": SentencePiece BPE
-  std::string pre;                  // pre-tokenizer name; empty where the file does not say
+  std::string model;  // "gpt2": byte-level BPE; "llama": SentencePiece BPE
+  std::string pre;    // pre-tokenizer name; empty where the file does not say
+  // The rules of a byte-level BPE that no name stands for. `pre` is then "tern", a name that other programs
+  // refuse. In a GGUF file: the keys tokenizer.tern.patterns (strings), .ignore_merges and .nfc (booleans).
+  std::optional<SplittingRules> own_rules;
   std::vector<std::string> tokens;  // text by id; byte-level BPE text is in GPT-2's printable alphabet
   std::vector<float> scores;
   std::vector<TokenType> types;
-  std::vector<std::string> merges;  // "left right", by rank
+  // "left right", by rank. SentencePiece BPE does without: scores rank what may be joined; but where there
+  // are merges, as in a tokenizer.json, nothing else is joined.
+  std::vector<std::string> merges;
   std::optional<uint32_t> beginning_of_text, end_of_text, end_of_turn, end_of_message, unknown, padding;
   std::optional<bool> add_beginning_of_text, add_end_of_text, add_space_prefix;
   std::string chat_template;

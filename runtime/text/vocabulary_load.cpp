@@ -21,6 +21,7 @@ class VocabularyReader {
     read_scores();
     read_types();
     read_merges();
+    read_own_rules();
     id("tokenizer.ggml.bos_token_id", vocabulary_.beginning_of_text);
     id("tokenizer.ggml.eos_token_id", vocabulary_.end_of_text);
     id("tokenizer.ggml.eot_token_id", vocabulary_.end_of_turn);
@@ -112,6 +113,19 @@ class VocabularyReader {
       }
     }
     vocabulary_.merges.assign(merges->begin(), merges->end());
+  }
+
+  void read_own_rules() {
+    constexpr std::string_view key = "tokenizer.tern.patterns";
+    if (!file_.find(key)) return;
+    const auto patterns = get_strings(file_, key);
+    if (!patterns) return note(patterns.error());
+    std::optional<bool> whole_pieces_first, nfc;
+    flag("tokenizer.tern.ignore_merges", whole_pieces_first);
+    flag("tokenizer.tern.nfc", nfc);
+    vocabulary_.own_rules = SplittingRules{.patterns = {patterns->begin(), patterns->end()},
+                                           .whole_pieces_first = whole_pieces_first.value_or(false),
+                                           .normalizes_nfc = nfc.value_or(false)};
   }
 
   const GgufFile& file_;

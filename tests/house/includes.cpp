@@ -61,6 +61,7 @@ const std::vector<Stranger>& strangers() {
       {"hwloc.h", {"targets/"}},
       {"hwy/", {"base/thread_pool.cpp", "runtime/math/", "runtime/execute/bandwidth.cpp"}},
       {"pcre2.h", {"runtime/text/pre_tokenizer.cpp"}},
+      {"utf8proc.h", {"runtime/text/nfc.cpp"}},
       {"nlohmann/", {"runtime/", "tools/", "tests/"}},
       {"CLI/", {"tools/"}},
       {"gtest/", {"tests/"}},

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "runtime/text/splitting_rules.h"
 #include "tests/runtime/text/small_vocabularies.h"
 
 namespace tern::runtime {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "runtime/text/splitting_rules.h"
 #include "tests/runtime/text/small_vocabularies.h"
 
 namespace tern::runtime {
@@ -12,7 +13,7 @@ using ::testing::HasSubstr;
 using Pieces = std::vector<std::string_view>;
 
 PreTokenizer make(std::string_view name) {
-  return PreTokenizer(splitting_rules(name, 0)->pattern);
+  return *PreTokenizer::make(splitting_rules(name, 0)->patterns);
 }
 
 TEST(PreTokenizer, Llama3) {
@@ -82,11 +83,11 @@ TEST(PreTokenizer, AMegabyteWithoutABreak) {
 }
 
 TEST(SplittingRules, NamesThatMeanLlama3) {
-  const std::string pattern = splitting_rules("llama-bpe", 0)->pattern;
+  const std::vector<std::string> pattern = splitting_rules("llama-bpe", 0)->patterns;
   for (const char* name : {"llama3", "llama-v3", "falcon3", "falcon_e"}) {
     const auto rules = splitting_rules(name, 1000);
     ASSERT_TRUE(rules) << name;
-    EXPECT_EQ(rules->pattern, pattern);
+    EXPECT_EQ(rules->patterns, pattern);
     EXPECT_TRUE(rules->whole_pieces_first);
     EXPECT_TRUE(rules->adds_beginning_of_text);
   }
@@ -94,8 +95,8 @@ TEST(SplittingRules, NamesThatMeanLlama3) {
 
 TEST(SplittingRules, WithoutANameTheSizeDecides) {
   for (const char* name : {"", "default"}) {
-    EXPECT_EQ(splitting_rules(name, 128256)->pattern, splitting_rules("llama3", 0)->pattern);
-    EXPECT_EQ(splitting_rules(name, 50257)->pattern, splitting_rules("gpt-2", 0)->pattern);
+    EXPECT_EQ(splitting_rules(name, 128256)->patterns, splitting_rules("llama3", 0)->patterns);
+    EXPECT_EQ(splitting_rules(name, 50257)->patterns, splitting_rules("gpt-2", 0)->patterns);
   }
   EXPECT_FALSE(splitting_rules("gpt-2", 0)->whole_pieces_first);
   EXPECT_FALSE(splitting_rules("gpt-2", 0)->adds_beginning_of_text);

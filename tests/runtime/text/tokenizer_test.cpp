@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "runtime/text/nfc.h"
 #include "runtime/text/stream_decoder.h"
 #include "tests/runtime/text/small_vocabularies.h"
 
@@ -21,10 +22,11 @@ Tokenizer make(const Vocabulary& vocabulary, std::string_view pre = "") {
   return tokenizer.take();
 }
 
-void expect_round_trips(const Tokenizer& tokenizer, uint32_t seed) {
+void expect_round_trips(const Tokenizer& tokenizer, uint32_t seed, bool normalizes = false) {
   std::mt19937 random(seed);
   for (int i = 0; i < 400; ++i) {
-    const std::string text = i % 2 == 0 ? random_bytes(random, random() % 100) : random_text(random, 40);
+    std::string text = i % 2 == 0 ? random_bytes(random, random() % 100) : random_text(random, 40);
+    if (normalizes) text = to_nfc(text);
     const std::vector<uint32_t> ids = tokenizer.encode(text, false);
     EXPECT_EQ(tokenizer.decode(ids), text);
     std::string by_token;
@@ -34,8 +36,10 @@ void expect_round_trips(const Tokenizer& tokenizer, uint32_t seed) {
 }
 
 TEST(Tokenizer, DecodingAnEncodingGivesTheBytesAgain) {
-  for (const char* pre : {"llama-bpe", "gpt-2", "qwen2"})
+  for (const char* pre : {"llama-bpe", "gpt-2", "hunyuan-dense", "smollm", "gpt-4o", "minicpm5"})
     expect_round_trips(make(byte_level_vocabulary(80), pre), 7);
+  for (const char* pre : {"qwen2", "qwen35"})
+    expect_round_trips(make(byte_level_vocabulary(80), pre), 7, true);
   Vocabulary llama =
       sentencepiece_vocabulary({"\u2581th", "th", "\u2581w", "or", "the", "\u2581", "t", "h", "e", "r"});
   expect_round_trips(make(llama), 8);
