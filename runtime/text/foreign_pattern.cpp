@@ -55,7 +55,7 @@ Status check_foreign_pattern(std::string_view pattern) {
     return Error{
         fmt::format("a pattern of {} bytes is too long; {} are allowed", pattern.size(), longest_pattern)};
   }
-  std::string fault;
+  std::string_view fault;
   walk(pattern, [&](std::string_view item, bool in_class, std::string_view rest) {
     if (item.size() == 2) {
       const bool is_known =

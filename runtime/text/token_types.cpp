@@ -10,7 +10,10 @@ namespace {
 constexpr std::string_view certain_ends[] = {"<|eot_id|>",    "<|eom_id|>", "<|end_of_text|>", "<|im_end|>",
                                              "<|endoftext|>", "<|end|>",    "<end_of_turn>"};
 // Texts that may also be mark-up that somebody writes about: ends only as control tokens.
-constexpr std::string_view possible_ends[] = {"</s>", "<eos>"};
+constexpr std::string_view possible_ends[] = {"</s>",       "<eos>",
+                                              "<EOT>",      "[EOS]",
+                                              "[EOT]",      "<end_of_utterance>",
+                                              "<|return|>", "<\uff5cend\u2581of\u2581sentence\uff5c>"};
 constexpr std::string_view beginnings[] = {"<|begin_of_text|>", "<s>"};
 
 template <size_t count>
@@ -60,14 +63,17 @@ std::vector<TokenType> token_types(const Vocabulary& vocabulary) {
   return types;
 }
 
+bool is_known_end(std::string_view text) {
+  return is_one_of(text, certain_ends) || is_one_of(text, possible_ends);
+}
+
 std::vector<uint32_t> end_tokens(const Vocabulary& vocabulary, const std::vector<TokenType>& types) {
   std::vector<uint32_t> ends;
   for (uint32_t id = 0; id < types.size(); ++id) {
     const std::string& text = vocabulary.tokens[id];
     const bool named =
         id == vocabulary.end_of_text || id == vocabulary.end_of_turn || id == vocabulary.end_of_message;
-    const bool known = is_one_of(text, certain_ends) || is_one_of(text, possible_ends);
-    if (named || (types[id] == TokenType::control && known)) ends.push_back(id);
+    if (named || (types[id] == TokenType::control && is_known_end(text))) ends.push_back(id);
   }
   return ends;
 }

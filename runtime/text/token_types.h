@@ -20,6 +20,10 @@ std::optional<unsigned char> byte_of_token_text(std::string_view text);
 // instead of the end.
 std::vector<TokenType> token_types(const Vocabulary& vocabulary);
 
+// Tells whether a text is a known end of a text, a turn or a message, such as <|eot_id|> or </s>. Most
+// are also in llama.cpp's list (src/llama-vocab.cpp).
+bool is_known_end(std::string_view text);
+
 // The tokens that end a text: those the file names as end of text, turn or message, and control tokens whose
 // text is a known end such as <|eot_id|>, <|im_end|> or </s>. Sorted. `types` is token_types(vocabulary).
 std::vector<uint32_t> end_tokens(const Vocabulary& vocabulary, const std::vector<TokenType>& types);

@@ -15,7 +15,8 @@ SpecialTokens special_tokens(const TokenTable& table, const std::vector<TokenTyp
                              bool with_control) {
   std::vector<SpecialTokens::Entry> entries;
   for (uint32_t id = 0; id < types.size(); ++id) {
-    if (types[id] == TokenType::user_defined || (with_control && types[id] == TokenType::control)) {
+    const bool is_control = types[id] == TokenType::control || types[id] == TokenType::unknown;
+    if (types[id] == TokenType::user_defined || (with_control && is_control)) {
       entries.push_back({table.bytes(id), id});
     }
   }

@@ -20,14 +20,15 @@ namespace tern::runtime {
 // Moves, does not copy. All const functions may be called from several threads at once.
 class Tokenizer {
  public:
-  // `pre_override` takes the place of vocabulary.pre. Errors: a vocabulary that does not pass check; a model
-  // other than "gpt2" and "llama"; an unknown pre-tokenizer, or an override where there is none (see
-  // splitting_rules); and what ByteLevelBpe::make and SentencePieceBpe::make refuse.
+  // `pre_override` takes the place of vocabulary.pre and vocabulary.own_rules. Errors: a vocabulary that does
+  // not pass check; a model other than "gpt2" and "llama"; an unknown pre-tokenizer, or an override where
+  // there is none (see splitting_rules); and what ByteLevelBpe::make and SentencePieceBpe::make refuse.
   static Expected<Tokenizer> make(const Vocabulary& vocabulary, std::string_view pre_override = "");
 
   // The ids of `text`, which may be any bytes. User-defined tokens are found in it as they stand; with
-  // `parse_special` control tokens such as <|eot_id|> too, which a text from a stranger should not get. Where
-  // several begin at one place the longest is taken. No token is added that the text does not have.
+  // `parse_special` control tokens such as <|eot_id|> and the unknown token too, which a text from a stranger
+  // should not get. Where several begin at one place the longest is taken. No token is added that the text
+  // does not have.
   std::vector<uint32_t> encode(std::string_view text, bool parse_special) const;
 
   // encode() for the beginning of a sequence: with the beginning-of-text token in front if the model wants it

@@ -25,7 +25,7 @@ namespace tern::runtime {
 // - The flags add_* are always set.
 //
 // Errors, all with the path and, inside the JSON, the place: a file that cannot be read, is larger than
-// 256 MiB or is no JSON; keys that come twice; wrong types; ids that come twice or leave more than 65536
+// 128 MiB or is no JSON; keys that come twice; wrong types; ids that come twice or leave more than 65536
 // gaps; merges of texts that are no tokens; and, by name, every kind of model, normalizer, pre-tokenizer,
 // post-processor, decoder and flag of an added token that Tern does not compute.
 Expected<Vocabulary> read_tokenizer_json(const std::string& folder_or_file);

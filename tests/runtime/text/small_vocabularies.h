@@ -19,10 +19,14 @@ inline constexpr std::string_view sample_text =
     "It was the best of words, it was the worst of words; it was a word of three or four letters. "
     "The words were there, they're here, and there were 12345 of them in the end.";
 
-// The most frequent pair of neighbours, the first in byte order of equals.
+// The most frequent pair of neighbours, neither of them empty; the first in byte order of equals. Two empty
+// texts if there is none.
 inline std::pair<std::string, std::string> most_frequent_pair(const std::vector<std::string>& symbols) {
   std::map<std::pair<std::string, std::string>, int> counts;
-  for (size_t i = 0; i + 1 < symbols.size(); ++i) ++counts[{symbols[i], symbols[i + 1]}];
+  for (size_t i = 0; i + 1 < symbols.size(); ++i) {
+    if (!symbols[i].empty() && !symbols[i + 1].empty()) ++counts[{symbols[i], symbols[i + 1]}];
+  }
+  if (counts.empty()) return {};
   auto best = counts.begin();
   for (auto it = counts.begin(); it != counts.end(); ++it) {
     if (it->second > best->second) best = it;
@@ -30,8 +34,8 @@ inline std::pair<std::string, std::string> most_frequent_pair(const std::vector<
   return best->first;
 }
 
-// Byte-level BPE with the 256 bytes as tokens 0 to 255 and `merge_count` merges trained on sample_text (no
-// merge makes a token with a space inside), then <|begin_of_text|>, <|end_of_text|>, <|eot_id|> and a
+// Byte-level BPE with the 256 bytes as tokens 0 to 255 and up to `merge_count` merges trained on sample_text
+// (no merge makes a token with a space inside), then <|begin_of_text|>, <|end_of_text|>, <|eot_id|> and a
 // user-defined token "[box]".
 inline Vocabulary byte_level_vocabulary(size_t merge_count) {
   Vocabulary vocabulary{.model = "gpt2", .pre = "llama-bpe"};
@@ -44,9 +48,8 @@ inline Vocabulary byte_level_vocabulary(size_t merge_count) {
     symbols.emplace_back(1, c);
   }
   for (size_t rank = 0; rank < merge_count; ++rank) {
-    std::vector<std::string> words = symbols;
-    std::erase(words, "");
-    const auto [left, right] = most_frequent_pair(words);
+    const auto [left, right] = most_frequent_pair(symbols);
+    if (left.empty()) break;
     std::vector<std::string> joined;
     for (size_t i = 0; i < symbols.size(); ++i) {
       const bool match = i + 1 < symbols.size() && symbols[i] == left && symbols[i + 1] == right;

@@ -117,6 +117,39 @@ TEST(Tokenizer, WhatDoesNotBelongToTheTextDecodesToNothing) {
   EXPECT_EQ(tokenizer.size(), 260u);
 }
 
+// Of pieces that no rule cuts, each kind of model makes one piece: what takes time n^2 would take hours.
+TEST(Tokenizer, AMillionEqualCharacters) {
+  const auto doubled = [](std::string unit) {
+    std::vector<std::string> pieces = {unit};
+    for (int i = 0; i < 6; ++i) pieces.push_back(unit += unit);
+    return pieces;
+  };
+  Vocabulary by_scores = sentencepiece_vocabulary(doubled("a"));
+  Vocabulary by_merges = by_scores;
+  for (size_t length = 1; length <= 32; length *= 2) {
+    by_merges.merges.push_back(std::string(length, 'a') + " " + std::string(length, 'a'));
+  }
+  std::vector<Tokenizer> tokenizers;
+  tokenizers.push_back(make(by_scores));
+  tokenizers.push_back(make(by_merges));
+  for (const char* pre : {"llama-bpe", "gpt-2", "qwen2", "qwen35", "hunyuan-dense", "smollm", "gpt-4o"}) {
+    tokenizers.push_back(make(byte_level_vocabulary(80), pre));
+  }
+  for (const Tokenizer& tokenizer : tokenizers) {
+    for (const char* unit : {"a", " ", "\n", "9", "!", "\u0323"}) {
+      std::string text;
+      for (int i = 0; i < 1000000; ++i) text += unit;
+      EXPECT_EQ(tokenizer.decode(tokenizer.encode(text, true)), text);
+    }
+  }
+}
+
+TEST(Tokenizer, TheUnknownTokenIsFoundOnRequest) {
+  const Tokenizer tokenizer = make(sentencepiece_vocabulary({"\u2581", "a"}));
+  EXPECT_THAT(tokenizer.encode("a<unk>", true), ElementsAre(259u, 260u, 0u));
+  EXPECT_GT(tokenizer.encode("a<unk>", false).size(), 3u);
+}
+
 TEST(Tokenizer, Ends) {
   Vocabulary vocabulary = byte_level_vocabulary(0);
   vocabulary.end_of_message = box;
