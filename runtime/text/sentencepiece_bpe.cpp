@@ -1,7 +1,5 @@
 #include "runtime/text/sentencepiece_bpe.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <numeric>
 
@@ -79,11 +77,11 @@ Expected<SentencePieceBpe> SentencePieceBpe::make(const Vocabulary& vocabulary,
       return Error{"the vocabulary has no byte token for " + std::to_string(byte) + " and no unknown token"};
     }
   }
-  TERN_TRY(bpe.set_merges(vocabulary.merges));
+  bpe.set_merges(vocabulary.merges);
   return bpe;
 }
 
-Status SentencePieceBpe::set_merges(const std::vector<std::string>& merges) {
+void SentencePieceBpe::set_merges(const std::vector<std::string>& merges) {
   merges_.reserve(merges.size());
   for (size_t rank = 0; rank < merges.size(); ++rank) {
     const std::string_view merge = merges[rank];
@@ -92,15 +90,9 @@ Status SentencePieceBpe::set_merges(const std::vector<std::string>& merges) {
     const std::string right = with_real_spaces(merge.substr(space + 1));
     const uint32_t left_token = tokens_.find(left), right_token = tokens_.find(right);
     const uint32_t joined = tokens_.find(left + right);
-    if (left_token == no_token || right_token == no_token || joined == no_token) {
-      return Error{fmt::format("merge {} ('{}'): {} is not in the vocabulary", rank, merge,
-                               left_token == no_token    ? "its left side"
-                               : right_token == no_token ? "its right side"
-                                                         : "what it makes")};
-    }
+    if (left_token == no_token || right_token == no_token || joined == no_token) continue;
     merges_.emplace(pair_of(left_token, right_token), Merge{static_cast<uint32_t>(rank), joined});
   }
-  return {};
 }
 
 std::optional<Merge> SentencePieceBpe::find_merge(std::string_view text, const Symbol& left,

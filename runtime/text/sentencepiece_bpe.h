@@ -22,8 +22,8 @@ class SentencePieceBpe {
   // `types` has one entry a token (see token_types); tokens of type byte are "<0xNN>". Without merges, any
   // two neighbours that make a token may be joined, the highest score first. With merges, only those two that
   // a merge names, the first merge first: a token can be made of different halves, and scores do not say
-  // which. Errors: a byte that has no token where there is no unknown token; a merge whose left side, right
-  // side or result is no token.
+  // which; a merge whose left side, right side or result is no token never applies. Error: a byte that has no
+  // token where there is no unknown token.
   static Expected<SentencePieceBpe> make(const Vocabulary& vocabulary, const std::vector<TokenType>& types);
 
   // The texts write a space as U+2581; the bytes of the tokens are with real spaces.
@@ -37,7 +37,7 @@ class SentencePieceBpe {
  private:
   explicit SentencePieceBpe(TokenTable tokens) : tokens_(std::move(tokens)) {}
 
-  Status set_merges(const std::vector<std::string>& merges);
+  void set_merges(const std::vector<std::string>& merges);
   std::optional<Merge> find_merge(std::string_view text, const Symbol& left, const Symbol& right) const;
   void append_spelled(std::string_view character, std::vector<uint32_t>& ids) const;
 

@@ -14,7 +14,7 @@ constexpr std::string_view possible_ends[] = {"</s>",       "<eos>",
                                               "<EOT>",      "[EOS]",
                                               "[EOT]",      "<end_of_utterance>",
                                               "<|return|>", "<\uff5cend\u2581of\u2581sentence\uff5c>"};
-constexpr std::string_view beginnings[] = {"<|begin_of_text|>", "<s>"};
+constexpr std::string_view beginnings[] = {"<|begin_of_text|>", "<s>", "<bos>"};
 
 template <size_t count>
 bool is_one_of(std::string_view text, const std::string_view (&texts)[count]) {

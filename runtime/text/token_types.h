@@ -29,7 +29,7 @@ bool is_known_end(std::string_view text);
 std::vector<uint32_t> end_tokens(const Vocabulary& vocabulary, const std::vector<TokenType>& types);
 
 // The token that begins a text: the one that the file names; else, where the file is silent, the control
-// token with one of the known texts <|begin_of_text|> and <s>.
+// token with one of the known texts <|begin_of_text|>, <s> and <bos>.
 std::optional<uint32_t> beginning_token(const Vocabulary& vocabulary, const std::vector<TokenType>& types);
 
 }  // namespace tern::runtime

@@ -36,6 +36,8 @@ Tokenizer::Tokenizer(const Vocabulary& vocabulary, std::vector<TokenType> types,
       beginning_of_text_(beginning_token(vocabulary, types_)),
       adds_beginning_of_text_(beginning_of_text_ &&
                               vocabulary.add_beginning_of_text.value_or(adds_beginning_of_text)),
+      end_of_text_(vocabulary.end_of_text),
+      adds_end_of_text_(end_of_text_ && vocabulary.add_end_of_text.value_or(false)),
       adds_space_prefix_(std::holds_alternative<SentencePieceBpe>(model_) &&
                          vocabulary.add_space_prefix.value_or(true)) {}
 
@@ -87,6 +89,13 @@ std::vector<uint32_t> Tokenizer::encode_from_beginning(std::string_view text, bo
   std::vector<uint32_t> ids = encode(text, parse_special);
   const bool is_there = !ids.empty() && ids.front() == beginning_of_text_;
   if (adds_beginning_of_text_ && !is_there) ids.insert(ids.begin(), *beginning_of_text_);
+  return ids;
+}
+
+std::vector<uint32_t> Tokenizer::encode_whole(std::string_view text, bool parse_special) const {
+  std::vector<uint32_t> ids = encode_from_beginning(text, parse_special);
+  const bool is_there = !ids.empty() && ids.back() == end_of_text_;
+  if (adds_end_of_text_ && !is_there) ids.push_back(*end_of_text_);
   return ids;
 }
 

@@ -32,8 +32,12 @@ class Tokenizer {
   std::vector<uint32_t> encode(std::string_view text, bool parse_special) const;
 
   // encode() for the beginning of a sequence: with the beginning-of-text token in front if the model wants it
-  // and the text does not begin with it already. An end-of-text token is never added: a prompt goes on.
+  // and the text does not begin with it already. An end-of-text token is not added: a prompt goes on.
   std::vector<uint32_t> encode_from_beginning(std::string_view text, bool parse_special) const;
+
+  // encode_from_beginning() for a text that is whole, such as one to embed: with the end-of-text token behind
+  // it if the model wants it there and the text does not end with it already.
+  std::vector<uint32_t> encode_whole(std::string_view text, bool parse_special) const;
 
   // The bytes of one token; not always whole characters (see StreamDecoder). Nothing for control, unknown and
   // unused tokens and for ids beyond the vocabulary.
@@ -49,6 +53,10 @@ class Tokenizer {
   // adds_beginning_of_text() implies that there is a beginning_of_text().
   bool adds_beginning_of_text() const { return adds_beginning_of_text_; }
   std::optional<uint32_t> beginning_of_text() const { return beginning_of_text_; }
+
+  // True if a whole text has the end-of-text token behind it; implies that there is an end_of_text().
+  bool adds_end_of_text() const { return adds_end_of_text_; }
+  std::optional<uint32_t> end_of_text() const { return end_of_text_; }
 
   // True for the tokens that end a text, a turn or a message.
   bool is_end(uint32_t id) const;
@@ -73,6 +81,8 @@ class Tokenizer {
   std::vector<uint32_t> ends_;  // sorted
   std::optional<uint32_t> beginning_of_text_;
   bool adds_beginning_of_text_;
+  std::optional<uint32_t> end_of_text_;
+  bool adds_end_of_text_;
   bool adds_space_prefix_;
 };
 

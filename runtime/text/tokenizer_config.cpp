@@ -123,7 +123,7 @@ Status read_generation_config(const JsonPlace& root, Vocabulary& vocabulary, Id&
   if (!ends) return {};
   if (!ends->value->is_array()) return add_end(*ends, vocabulary);
   TERN_ASSIGN(auto list, ends->elements());
-  // Those that are known by their texts come last: they need no place.
+  // Ends that are known by their texts come last: they need no place.
   for (const bool known : {false, true}) {
     for (const JsonPlace& place : list) {
       TERN_ASSIGN(const uint32_t id, place.id());

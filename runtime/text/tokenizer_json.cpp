@@ -111,7 +111,7 @@ class Reader {
   Expected<uint32_t> id_below(const JsonPlace& place, size_t limit) const {
     TERN_ASSIGN(const uint32_t id, place.id());
     if (id < limit) return id;
-    return place.error(fmt::format("the id {} is too large for a vocabulary of so few tokens", id));
+    return place.error(fmt::format("the id {} leaves too many gaps below it", id));
   }
 
   Status read_tokens(const JsonPlace& model) {

@@ -281,7 +281,7 @@ TEST_F(TokenizerJson, RefusesByNameAndPlace) {
       {"model.vocab: is not a token's id", [](json& f) { f["model"]["vocab"]["a"] = -1; }},
       {"model.vocab: is not a token's id", [](json& f) { f["model"]["vocab"]["a"] = 1.5; }},
       {"model.vocab: is not a token's id", [](json& f) { f["model"]["vocab"]["a"] = 1e300; }},
-      {"the id 2000000000 is too large", [](json& f) { f["model"]["vocab"]["a"] = 2000000000; }},
+      {"the id 2000000000 leaves too many gaps", [](json& f) { f["model"]["vocab"]["a"] = 2000000000; }},
       {"the id 98 is of the tokens 'a' and 'b'", [](json& f) { f["model"]["vocab"]["a"] = 98; }},
       {"model.unk_token: there is no token '<unk>'", [](json& f) { f["model"]["unk_token"] = "<unk>"; }},
       {"model.merges: is not an array", [](json& f) { f["model"]["merges"] = 1; }},

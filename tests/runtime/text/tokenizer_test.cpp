@@ -81,6 +81,20 @@ TEST(Tokenizer, BeginningOfText) {
   EXPECT_FALSE(make(vocabulary).adds_beginning_of_text());
 }
 
+TEST(Tokenizer, EndOfText) {
+  Vocabulary vocabulary = byte_level_vocabulary(0);
+  vocabulary.add_end_of_text = true;
+  EXPECT_FALSE(make(vocabulary).adds_end_of_text());  // it names none
+  vocabulary.end_of_text = end_of_text;
+  const Tokenizer tokenizer = make(vocabulary);
+  EXPECT_TRUE(tokenizer.adds_end_of_text());
+  EXPECT_THAT(tokenizer.encode_whole("a", false), ElementsAre(begin_of_text, 'a', end_of_text));
+  EXPECT_THAT(tokenizer.encode_whole("a<|end_of_text|>", true), ElementsAre(begin_of_text, 'a', end_of_text));
+  EXPECT_THAT(tokenizer.encode_from_beginning("a", false), ElementsAre(begin_of_text, 'a'));
+  vocabulary.add_end_of_text.reset();
+  EXPECT_THAT(make(vocabulary).encode_whole("a", false), ElementsAre(begin_of_text, 'a'));
+}
+
 TEST(Tokenizer, SentencePieceSpaceIsAddedAndDropped) {
   Vocabulary vocabulary = sentencepiece_vocabulary({"\u2581a", "\u2581", "a", "b"});
   const uint32_t space_a = 259, a = 261, b = 262;
