@@ -33,7 +33,7 @@ const std::vector<FloorRooms>& rooms() {
       {"autotune", {"measure", "records", "search", "offline"}},
       {"runtime",
        {"tensor", "gguf", "text", "graph", "model", "math", "sequence", "execute", "generate", "session"}},
-      {"tools", {"options", "tune", "db", "bench", "", "tern_run", "job_runner"}},
+      {"tools", {"options", "tune", "db", "bench", "eval", "", "tern_run", "job_runner"}},
   };
   return table;
 }

@@ -16,6 +16,7 @@
 #include "kernels/whole_rows.h"
 #include "runtime/generate/evaluate.h"
 #include "runtime/generate/generate.h"
+#include "runtime/generate/perplexity.h"
 #include "runtime/math/vector_level.h"
 #include "targets/host.h"
 #include "targets/legal.h"
@@ -451,9 +452,11 @@ TEST(Engine, TheModelInTheBoxKnowsEnglishProse) {
   std::ifstream in(std::string(TERN_SOURCE_DIR) + "/models/heldout.txt");
   const std::string text(std::istreambuf_iterator<char>(in), {});
   const std::string part = text.substr(0, 12000);
-  const Expected<Perplexity> result = perplexity(*engine, engine->tokenizer().encode(part, false), 256);
+  const Expected<CutText> cut = cut_text(engine->tokenizer(), part, {.context = 256});
+  ASSERT_TRUE(cut) << cut.error().text();
+  const Expected<Perplexity> result = perplexity(*engine, *cut);
   ASSERT_TRUE(result) << result.error().text();
-  const double bits = result->negative_log_sum / std::log(2.0) / static_cast<double>(part.size());
+  const double bits = result->bits() / static_cast<double>(part.size());
   EXPECT_LT(bits, 1.75);
 }
 
