@@ -104,7 +104,8 @@ Expected<Result> measure(runtime::Engine& engine, bool prefill, size_t count, co
   const runtime::ModelCost cost = cost_of(engine.model(), context);
   // Weights are read as kernels have them packed, not as the file does.
   const size_t packed_head = engine.plan().packed_head_bytes();
-  const size_t packed_layers = engine.plan().packed_bytes() - packed_head;
+  const int64_t experts_used = engine.model().hyperparameters.experts_used;
+  const size_t packed_layers = engine.plan().packed_token_bytes(experts_used) - packed_head;
   result.bytes_per_token =
       packed_layers + packed_head + cost.embedding_row_bytes + cost.norm_bytes + cost.key_value_bytes;
   result.bandwidth = bandwidth;

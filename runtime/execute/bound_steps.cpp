@@ -32,6 +32,17 @@ void copy_row(const float* from, int64_t size, float* to) {
 
 }  // namespace
 
+void apply_gate(const FloatOps& ops, Activation function, float limit, const float* gate, const float* up,
+                size_t size, float* out) {
+  switch (function) {
+    case Activation::squared_relu: return ops.relu_squared_gate(gate, up, size, out);
+    case Activation::silu:
+      return limit == 0 ? ops.silu_gate(gate, up, size, out)
+                        : ops.limited_silu_gate(gate, up, limit, size, out);
+    case Activation::gelu: return ops.gelu_gate(gate, up, size, out);
+  }
+}
+
 Range rows_of(Sharing sharing, const StepRun& run, size_t thread) {
   const auto rows = static_cast<size_t>(run.count);
   return sharing == Sharing::each ? Range{0, rows} : split(rows, thread, run.threads);
@@ -46,33 +57,66 @@ Range columns_of(const SharedColumns& shared, const StepRun& run, size_t thread)
 void EmbedStep::run(const StepRun& run, size_t thread) const {
   const Range range = rows_of(Sharing::rows, run, thread);
   const size_t bytes = table->data.size() / table->n;
-  for (size_t i = range.begin; i < range.end; ++i)
+  for (size_t i = range.begin; i < range.end; ++i) {
+    float* row = output.row(static_cast<int64_t>(i), thread);
     decode_row(table->type, table->data.subspan(run.rows[i].token * bytes, bytes),
-               {output.row(static_cast<int64_t>(i), thread), static_cast<size_t>(output.width)});
+               {row, static_cast<size_t>(output.width)});
+    if (factor != 1) run.ops.floats.scale(row, factor, static_cast<size_t>(output.width));
+  }
 }
 
 void AnglesStep::run(const StepRun& run, size_t thread) const {
   const Range range = rows_of(Sharing::rows, run, thread);
   for (size_t i = range.begin; i < range.end; ++i) {
     float* row = output.row(static_cast<int64_t>(i), thread);
-    angles->at(run.rows[i].position, row, row + output.width / 2);
+    angles.at(run.rows[i].position, row, row + output.width / 2);
   }
 }
 
 void NormStep::run(const StepRun& run, size_t thread) const {
+  if (heads != 0) {
+    const int64_t dimension = output.width / heads;
+    for_heads(run, heads, thread, [&](int64_t row, int64_t first, int64_t count) {
+      for (int64_t head = first; head < first + count; ++head)
+        run.ops.floats.rms_norm_row(input.row(row, thread) + head * dimension, weights, epsilon,
+                                    static_cast<size_t>(dimension),
+                                    output.row(row, thread) + head * dimension);
+    });
+    return;
+  }
   const Range range = rows_of(sharing, run, thread);
   for (auto i = static_cast<int64_t>(range.begin); i < static_cast<int64_t>(range.end); ++i)
     run.ops.floats.rms_norm_row(input.row(i, thread), weights, epsilon, static_cast<size_t>(output.width),
                                 output.row(i, thread));
 }
 
-// A scale for each group, da = max(|x|, 1e-5) / 127, and the sums that kernels ask for; zeros past the row's
-// end.
-void QuantizeStep::quantize_groups(const FloatOps& ops, int64_t row, size_t thread) const {
+void sum_groups(const QuantizedRows& rows, const std::vector<GroupSums>& group_sums, int64_t row,
+                size_t thread) {
   const auto copy = static_cast<int64_t>(thread);
-  const float* from = input.row(row, thread);
+  const int8_t* numbers = rows.data + copy * rows.thread_stride + row * rows.stride;
+  for (const GroupSums& each : group_sums) {
+    int32_t* sums = each.sums + (copy * rows.thread_rows + row) * each.stride;
+    std::fill_n(sums, each.stride, 0);
+    for (int64_t first = 0; first < rows.width; first += each.group) {
+      int32_t sum = 0;
+      for (int64_t i = first; i < std::min(first + each.group, rows.width); ++i) sum += numbers[i];
+      sums[first / each.group] = sum;
+    }
+  }
+}
+
+// By group: a scale for each, da = max(|x|, 1e-5) / 127.
+void quantize_one(const FloatOps& ops, const float* from, const QuantizedRows& output,
+                  const std::vector<GroupSums>& group_sums, int64_t row, size_t thread) {
+  const auto copy = static_cast<int64_t>(thread);
+  const int64_t index = copy * output.thread_rows + row;
   int8_t* to = output.data + copy * output.thread_stride + row * output.stride;
-  float* scales = output.scales + (copy * output.thread_rows + row) * output.scale_stride;
+  if (output.group == 0) {
+    output.scales[index] = ops.quantize_row(from, static_cast<size_t>(output.width),
+                                            static_cast<size_t>(output.stride), to, output.sums[index]);
+    return sum_groups(output, group_sums, row, thread);
+  }
+  float* scales = output.scales + index * output.scale_stride;
   std::fill(to + output.width, to + output.stride, int8_t{0});
   std::fill_n(scales, output.scale_stride, 0.0f);
   for (int64_t first = 0; first < output.width; first += output.group) {
@@ -81,32 +125,13 @@ void QuantizeStep::quantize_groups(const FloatOps& ops, int64_t row, size_t thre
     ops.quantize_range(from + first, quantize_scale(bits), size, to + first);
     scales[first / output.group] = group_scale(bits);
   }
-  for (const GroupSums& each : group_sums) {
-    int32_t* sums = each.sums + (copy * output.thread_rows + row) * each.stride;
-    std::fill_n(sums, each.stride, 0);
-    for (int64_t first = 0; first < output.width; first += each.group) {
-      int32_t sum = 0;
-      for (int64_t i = first; i < std::min(first + each.group, output.width); ++i) sum += to[i];
-      sums[first / each.group] = sum;
-    }
-  }
+  sum_groups(output, group_sums, row, thread);
 }
 
 void QuantizeStep::run(const StepRun& run, size_t thread) const {
   const Range range = rows_of(sharing, run, thread);
-  if (output.group != 0) {
-    for (auto i = static_cast<int64_t>(range.begin); i < static_cast<int64_t>(range.end); ++i)
-      quantize_groups(run.ops.floats, i, thread);
-    return;
-  }
-  const auto copy = static_cast<int64_t>(thread);
-  int8_t* data = output.data + copy * output.thread_stride;
-  float* scales = output.scales + copy * output.thread_rows;
-  int32_t* sums = output.sums + copy * output.thread_rows;
   for (auto i = static_cast<int64_t>(range.begin); i < static_cast<int64_t>(range.end); ++i)
-    scales[i] =
-        run.ops.floats.quantize_row(input.row(i, thread), static_cast<size_t>(output.width),
-                                    static_cast<size_t>(output.stride), data + i * output.stride, sums[i]);
+    quantize_one(run.ops.floats, input.row(i, thread), output, group_sums, i, thread);
   const ir::Range rows = {static_cast<int64_t>(range.begin), static_cast<int64_t>(range.end)};
   if (rows.begin == rows.end) return;
   for (const BoundPreparation& each : preparations) {
@@ -116,13 +141,15 @@ void QuantizeStep::run(const StepRun& run, size_t thread) const {
 }
 
 void RopeStep::run(const StepRun& run, size_t thread) const {
-  const int64_t dimension = input.width / heads, pairs = angles.width / 2;
+  const int64_t dimension = input.width / heads, turned = angles.width / 2;
+  const auto apply =
+      pairs == RopeStyle::neox ? run.ops.floats.apply_rope : run.ops.floats.apply_rope_adjacent;
   for_heads(run, heads, thread, [&](int64_t row, int64_t head, int64_t count) {
     float* to = output.row(row, thread) + head * dimension;
     const float* cosines = angles.row(row, thread);
     copy_row(input.row(row, thread) + head * dimension, count * dimension, to);
-    run.ops.floats.apply_rope(to, static_cast<size_t>(count), static_cast<size_t>(dimension), cosines,
-                              cosines + pairs, static_cast<size_t>(pairs));
+    apply(to, static_cast<size_t>(count), static_cast<size_t>(dimension), cosines, cosines + turned,
+          static_cast<size_t>(turned));
   });
 }
 
@@ -157,14 +184,16 @@ void AttendStep::run(const StepRun& run, size_t thread) const {
       rows.heads = sharing;
       rows.query_stride = static_cast<size_t>(queries.stride);
       rows.first_position = past.length() + first;
+      rows.window = window;
       rows.scale = 1.0f / std::sqrt(static_cast<float>(dimension));
       const size_t index = run.first_rows[sequence] + first;
+      const size_t first_block = output.data ? 0 : first_seen(rows.first_position, window) / attention_block;
       const size_t blocks = output.data ? 1 : attention_blocks(rows.first_position + rows.rows);
       for (size_t group = 0; group < groups; ++group) {
         const KeyValueHead cached = key_value_head(past.shape(), past.pages().data(), layer, group);
         const size_t head = group * sharing;
         const float* query = queries.row(static_cast<int64_t>(index), thread) + head * dimension;
-        for (size_t block = 0; block < blocks; ++block) {
+        for (size_t block = first_block; block < blocks; ++block) {
           if (task++ % run.threads != thread) continue;
           if (output.data) {
             run.ops.attention.attend(cached, rows, query,
@@ -189,10 +218,12 @@ void CombineStep::run(const StepRun& run, size_t thread) const {
   const size_t partial = attention_partial_size(dimension);
   const Range range = rows_of(sharing, run, thread);
   for (size_t i = range.begin; i < range.end; ++i) {
-    const size_t blocks = attention_blocks(run.rows[i].position + 1);
+    const size_t first = first_seen(run.rows[i].position, window) / attention_block;
+    const size_t blocks = attention_blocks(run.rows[i].position + 1) - first;
     for (size_t head = 0; head < query_heads; ++head)
-      run.ops.attention.combine(run.partials + (i * query_heads + head) * run.max_blocks * partial, blocks,
-                                dimension, output.row(static_cast<int64_t>(i), thread) + head * dimension);
+      run.ops.attention.combine(run.partials + ((i * query_heads + head) * run.max_blocks + first) * partial,
+                                blocks, dimension,
+                                output.row(static_cast<int64_t>(i), thread) + head * dimension);
   }
 }
 
@@ -201,7 +232,11 @@ void AddStep::run(const StepRun& run, size_t thread) const {
   for (int64_t i = 0; i < run.count; ++i) {
     float* to = output.row(i, thread) + range.begin;
     copy_row(x.row(i, thread) + range.begin, static_cast<int64_t>(range.size()), to);
-    run.ops.floats.add(to, y.row(i, thread) + range.begin, range.size());
+    const float* more = y.row(i, thread) + range.begin;
+    if (factor == 1)
+      run.ops.floats.add(to, more, range.size());
+    else
+      run.ops.floats.add_scaled(to, more, factor, range.size());
   }
 }
 
@@ -211,10 +246,16 @@ void GateStep::run(const StepRun& run, size_t thread) const {
     const float* from = gate.row(i, thread) + range.begin;
     const float* other = up.row(i, thread) + range.begin;
     float* to = output.row(i, thread) + range.begin;
-    switch (function) {
-      case Activation::squared_relu: run.ops.floats.relu_squared_gate(from, other, range.size(), to); break;
-      case Activation::silu: run.ops.floats.silu_gate(from, other, range.size(), to); break;
-    }
+    apply_gate(run.ops.floats, function, limit, from, other, range.size(), to);
+  }
+}
+
+void ScaleStep::run(const StepRun& run, size_t thread) const {
+  const Range range = columns_of(*columns, run, thread);
+  for (int64_t i = 0; i < run.count; ++i) {
+    float* to = output.row(i, thread) + range.begin;
+    copy_row(input.row(i, thread) + range.begin, static_cast<int64_t>(range.size()), to);
+    run.ops.floats.scale(to, factor, range.size());
   }
 }
 

@@ -55,12 +55,13 @@ struct SharedColumns {
 
 struct EmbedStep {
   const Tensor* table;
+  float factor;
   FloatRows output;
   void run(const StepRun& run, size_t thread) const;
 };
 
 struct AnglesStep {
-  const RopeAngles* angles;
+  RopeAngles angles;
   FloatRows output;  // the cosines, then the sines
   void run(const StepRun& run, size_t thread) const;
 };
@@ -70,6 +71,7 @@ struct NormStep {
   FloatRows input, output;
   const float* weights;
   float epsilon;
+  int64_t heads;  // 0: the row is normed as one
   void run(const StepRun& run, size_t thread) const;
 };
 
@@ -94,12 +96,12 @@ struct QuantizeStep {
   std::vector<GroupSums> group_sums;
   std::vector<BoundPreparation> preparations;
   void run(const StepRun& run, size_t thread) const;
-  void quantize_groups(const FloatOps& ops, int64_t row, size_t thread) const;
 };
 
 struct RopeStep {
   FloatRows input, angles, output;
   int64_t heads;
+  RopeStyle pairs;
   void run(const StepRun& run, size_t thread) const;
 };
 
@@ -115,6 +117,7 @@ struct AttendStep {
   FloatRows output;  // if each task takes all positions, so that nothing is to be combined; else data is null
   size_t layer;
   int64_t heads, kv_heads;
+  size_t window;  // 0: all positions
   void run(const StepRun& run, size_t thread) const;
 };
 
@@ -122,18 +125,28 @@ struct CombineStep {
   Sharing sharing;
   FloatRows output;
   int64_t heads;
+  size_t window;
   void run(const StepRun& run, size_t thread) const;
 };
 
 struct AddStep {
   FloatRows x, y, output;
+  float factor;
   const SharedColumns* columns;
   void run(const StepRun& run, size_t thread) const;
 };
 
 struct GateStep {
   Activation function;
+  float limit;  // 0: none
   FloatRows gate, up, output;
+  const SharedColumns* columns;
+  void run(const StepRun& run, size_t thread) const;
+};
+
+struct ScaleStep {
+  FloatRows input, output;
+  float factor;
   const SharedColumns* columns;
   void run(const StepRun& run, size_t thread) const;
 };
@@ -143,6 +156,17 @@ struct SelectStep {
   FloatRows input, output;
   void run(const StepRun& run, size_t thread) const;
 };
+
+// Quantises a row as its type says: by row, or by group with the sums that kernels ask for; zeros past its
+// end.
+void quantize_one(const FloatOps& ops, const float* from, const QuantizedRows& output,
+                  const std::vector<GroupSums>& group_sums, int64_t row, size_t thread);
+// The sums of the groups of a quantised row.
+void sum_groups(const QuantizedRows& rows, const std::vector<GroupSums>& group_sums, int64_t row,
+                size_t thread);
+// A gate: see runtime/math/float_ops.h. `limit` 0: none.
+void apply_gate(const FloatOps& ops, Activation function, float limit, const float* gate, const float* up,
+                size_t size, float* out);
 
 // The rows that a thread computes: all if `sharing` is `each`, else its part of them.
 Range rows_of(Sharing sharing, const StepRun& run, size_t thread);

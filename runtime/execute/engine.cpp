@@ -131,6 +131,12 @@ Expected<Logits> Engine::step(std::span<const SequenceTokens> batch) {
   return logits;
 }
 
+Expected<Logits> Engine::embed(std::span<const SequenceTokens> batch) {
+  for (const SequenceTokens& part : batch) TERN_TRY(part.sequence->reserve(part.tokens.size()));
+  prepare(batch);
+  return executor_->embed(batch);
+}
+
 KernelTrials& Engine::try_kernels(TrialOptions options) {
   assert(!trials_);
   trials_ = std::make_unique<KernelTrials>(*plan_, std::move(options));

@@ -87,6 +87,9 @@ class Engine {
   // One step of a batch: see Executor::step. Fails, and runs no token, where Sequence::reserve does.
   Expected<Logits> step(std::span<const SequenceTokens> batch);
 
+  // The same as step, but the rows of the last norm in the place of logits: what embeddings are made of.
+  Expected<Logits> embed(std::span<const SequenceTokens> batch);
+
   // How often the threads wait for each other to decode one token.
   Expected<Meetings> meetings() { return executor_->meetings(); }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <map>
 #include <numeric>
 #include <optional>
 
@@ -69,14 +70,6 @@ bool Executable::combines_blocks() const {
       steps_, [](const BoundStep& bound) { return std::holds_alternative<CombineStep>(bound.step); });
 }
 
-FloatRows Executable::output() const {
-  const auto last = std::ranges::find_if(steps_.rbegin(), steps_.rend(), [](const BoundStep& bound) {
-    return std::holds_alternative<ProductStep>(bound.step);
-  });
-  assert(last != steps_.rend());
-  return std::get<ProductStep>(last->step).memory.output;
-}
-
 int64_t Executable::meetings() const {
   return 1 + std::ranges::count_if(steps_, &BoundStep::meet_after);
 }
@@ -105,10 +98,16 @@ class Binder {
         for (size_t index = 0; index < block.operations.size(); ++index) {
           const Operation& operation = block.operations[index];
           is_head |= operation.op == Op::select;
-          if (is_head == (part_ == GraphPart::head)) TERN_TRY(add(operation));
+          if (is_head == (part_ != GraphPart::layers) && returned_ < 0) TERN_TRY(add(operation));
+          if (is_head && part_ == GraphPart::normed && operation.op == Op::rms_norm)
+            returned_ = operation.results[0];
           if (operation.meet_after) begin_group(block, index + 1);
         }
       }
+    }
+    if (part_ == GraphPart::head) returned_ = graph_.logits;
+    if (returned_ >= 0) {
+      TERN_ASSIGN(executable_.output_, floats(returned_));
     }
     // The end of a run is a meeting.
     executable_.steps_.back().meet_after = false;
@@ -118,6 +117,7 @@ class Binder {
  private:
   bool fits_memory_of_threads() const {
     return std::ranges::all_of(options_.plan.products(), [&](const PlannedProduct& planned) {
+      if (planned.product.experts > 0 && rows_ > 1) return true;  // they read rows that are gathered for them
       const PlannedKernel& kernel = planned.kernel_for(rows_);
       return codegen::padded_rows(*kernel.kernel) <= options_.memory.thread_rows();
     });
@@ -189,19 +189,28 @@ class Binder {
     switch (operation.op) {
       case Op::embed: {
         TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
-        push(operation, EmbedStep{&options_.model.matrix(operation.weights[0], layer_), output});
+        push(operation,
+             EmbedStep{&options_.model.matrix(operation.weights[0], layer_), operation.factor, output});
         return {};
       }
       case Op::rope_angles: {
         TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
-        push(operation, AnglesStep{&options_.angles, output});
+        RopeFrequencies frequencies{.dimension = static_cast<size_t>(output.width),
+                                    .base = operation.base,
+                                    .divisor = operation.divisor,
+                                    .context = static_cast<double>(operation.context),
+                                    .magnitude = operation.magnitude};
+        if (!operation.weights.empty())
+          frequencies.divisors = options_.model.norm(operation.weights[0], layer_);
+        push(operation, AnglesStep{RopeAngles(frequencies), output});
         return {};
       }
       case Op::rms_norm: {
         TERN_ASSIGN(const FloatRows input, floats(operation.operands[0]));
         TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
         const std::vector<float>& weights = options_.model.norm(operation.weights[0], layer_);
-        push(operation, NormStep{operation.sharing, input, output, weights.data(), operation.epsilon});
+        push(operation,
+             NormStep{operation.sharing, input, output, weights.data(), operation.epsilon, operation.heads});
         return {};
       }
       case Op::quantize: return add_quantize(operation);
@@ -210,7 +219,7 @@ class Binder {
         TERN_ASSIGN(const FloatRows input, floats(operation.operands[0]));
         TERN_ASSIGN(const FloatRows angles, floats(operation.operands[1]));
         TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
-        push(operation, RopeStep{input, angles, output, operation.heads});
+        push(operation, RopeStep{input, angles, output, operation.heads, operation.pairs});
         return {};
       }
       case Op::store: {
@@ -225,26 +234,45 @@ class Binder {
         if (at(operation.results[0]).type.kind == ValueKind::f32) {
           TERN_ASSIGN(output, floats(operation.results[0]));
         }
-        push(operation, AttendStep{queries, output, layer, operation.heads, operation.kv_heads});
+        push(operation, AttendStep{queries, output, layer, operation.heads, operation.kv_heads,
+                                   static_cast<size_t>(operation.window)});
         return {};
       }
       case Op::combine: {
         TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
-        push(operation, CombineStep{operation.sharing, output, operation.heads});
+        push(operation,
+             CombineStep{operation.sharing, output, operation.heads, static_cast<size_t>(operation.window)});
         return {};
       }
       case Op::add: {
         TERN_ASSIGN(const FloatRows x, floats(operation.operands[0]));
         TERN_ASSIGN(const FloatRows y, floats(operation.operands[1]));
         TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
-        push(operation, AddStep{x, y, output, columns_for(operation)});
+        push(operation, AddStep{x, y, output, operation.factor, columns_for(operation)});
         return {};
       }
       case Op::gate: {
         TERN_ASSIGN(const FloatRows gate, floats(operation.operands[0]));
         TERN_ASSIGN(const FloatRows up, floats(operation.operands[1]));
         TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
-        push(operation, GateStep{operation.function, gate, up, output, columns_for(operation)});
+        push(operation,
+             GateStep{operation.function, operation.limit, gate, up, output, columns_for(operation)});
+        return {};
+      }
+      case Op::scale: {
+        TERN_ASSIGN(const FloatRows input, floats(operation.operands[0]));
+        TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
+        push(operation, ScaleStep{input, output, operation.factor, columns_for(operation)});
+        return {};
+      }
+      case Op::route: return add_route(operation);
+      case Op::gather: return add_gather(operation);
+      case Op::expert_matmul: return add_expert_product(operation);
+      case Op::expert_gate: return add_expert_gate(operation);
+      case Op::mix: {
+        TERN_ASSIGN(const FloatRows input, floats(operation.operands[0]));
+        TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
+        push(operation, MixStep{input, output, columns_for(operation), routes_of(operation.operands[1])});
         return {};
       }
       case Op::select: {
@@ -267,8 +295,10 @@ class Binder {
     std::vector<uint64_t> known;
     for (const Block& block : graph_.blocks) {
       for (const Operation& reader : block.operations) {
-        if (reader.op != Op::matmul || reader.operands[0] != value) continue;
-        TERN_TRY(add_group_sums(value, kernel_of(reader).kernel->problem, step));
+        if (reader.operands.empty() || reader.operands[0] != value) continue;
+        if (reader.op != Op::matmul && reader.op != Op::expert_matmul) continue;
+        TERN_TRY(add_group_sums(value, kernel_of(reader).kernel->problem, step.group_sums));
+        if (reader.op == Op::expert_matmul) continue;  // its kernels need no preparations
         for (const Preparation& preparation : kernel_of(reader).preparations) {
           if (std::ranges::find(known, preparation.key) != known.end()) continue;
           known.push_back(preparation.key);
@@ -282,13 +312,12 @@ class Binder {
   }
 
   // The sums of groups that a reader of the value needs, unless another reader needed the same.
-  Status add_group_sums(int value, const ir::Problem& problem, QuantizeStep& step) {
+  Status add_group_sums(int value, const ir::Problem& problem, std::vector<GroupSums>& all) {
     const int64_t group = problem.sum_group();
-    if (group == 0 || std::ranges::find(step.group_sums, group, &GroupSums::group) != step.group_sums.end())
-      return {};
+    if (group == 0 || std::ranges::find(all, group, &GroupSums::group) != all.end()) return {};
     const int64_t stride = group_stride(problem, group);
     TERN_ASSIGN(int32_t * sums, options_.memory.group_sums(graph_, value, group, stride));
-    step.group_sums.push_back({group, sums, stride});
+    all.push_back({group, sums, stride});
     return {};
   }
 
@@ -359,14 +388,111 @@ class Binder {
     return {};
   }
 
+  // ---- experts ----
+
+  ThreadRoutes* routes_of(int value) { return thread_routes_.at(value); }
+
+  // The sums that products of experts read of a value.
+  Expected<std::vector<GroupSums>> expert_sums(int value) {
+    std::vector<GroupSums> sums;
+    for (const Block& block : graph_.blocks) {
+      for (const Operation& reader : block.operations) {
+        if (reader.op != Op::expert_matmul || reader.operands[0] != value) continue;
+        TERN_TRY(add_group_sums(value, kernel_of(reader).kernel->problem, sums));
+      }
+    }
+    return sums;
+  }
+
+  Status add_route(const Operation& operation) {
+    const int value = operation.results[0];
+    TERN_ASSIGN(const FloatRows logits, floats(operation.operands[0]));
+    if (!thread_routes_.contains(value)) {
+      executable_.routes_.push_back(std::make_unique<ThreadRoutes>(options_.threads));
+      thread_routes_[value] = executable_.routes_.back().get();
+    }
+    // Rows of all products of these experts lie alike, each run with room for the kernel that takes most.
+    std::vector<int64_t> padded(static_cast<size_t>(rows_) + 1);
+    for (const Block& block : graph_.blocks) {
+      for (const Operation& reader : block.operations) {
+        if (reader.op != Op::expert_matmul || reader.operands[1] != value) continue;
+        const GroupedProduct product{options_.plan.products()[index_of(reader)].set, {}};
+        for (int64_t rows = 1; rows <= rows_; ++rows) {
+          int64_t& most = padded[static_cast<size_t>(rows)];
+          most = std::max(most, product.padded_rows(rows));
+        }
+      }
+    }
+    push(operation, RouteStep{logits, at(value).type.width, std::move(padded), routes_of(value)});
+    return {};
+  }
+
+  Status add_gather(const Operation& operation) {
+    GatherStep step{{}, {}, {}, {}, {}, routes_of(operation.operands[1])};
+    const int input = operation.operands[0], result = operation.results[0];
+    if (is_quantized(input)) {
+      TERN_ASSIGN(step.quantized, options_.memory.quantized(graph_, input));
+      TERN_ASSIGN(step.gathered, options_.memory.quantized(graph_, result));
+      TERN_ASSIGN(step.group_sums, expert_sums(result));
+    } else {
+      TERN_ASSIGN(step.from, floats(input));
+      TERN_ASSIGN(step.to, floats(result));
+    }
+    push(operation, std::move(step));
+    return {};
+  }
+
+  Status add_expert_gate(const Operation& operation) {
+    const int result = operation.results[0];
+    ExpertGateStep step{
+        operation.function, operation.limit, {}, {}, {}, {}, {}, routes_of(operation.operands[2])};
+    TERN_ASSIGN(step.gate, floats(operation.operands[0]));
+    TERN_ASSIGN(step.up, floats(operation.operands[1]));
+    if (is_quantized(result)) {
+      TERN_ASSIGN(step.quantized, options_.memory.quantized(graph_, result));
+      TERN_ASSIGN(step.group_sums, expert_sums(result));
+    } else {
+      TERN_ASSIGN(step.output, floats(result));
+    }
+    push(operation, std::move(step));
+    return {};
+  }
+
+  Status add_expert_product(const Operation& operation) {
+    const PlannedProduct& planned = options_.plan.products()[index_of(operation)];
+    const int input = operation.operands[0];
+    ProductMemory memory;
+    if (is_quantized(input)) {
+      TERN_ASSIGN(memory.quantized, options_.memory.quantized(graph_, input));
+      const ir::Problem& problem = planned.set->problem;
+      if (const int64_t group = problem.sum_group(); group != 0) {
+        memory.quantized.sum_stride = group_stride(problem, group);
+        TERN_ASSIGN(memory.quantized.sums,
+                    options_.memory.group_sums(graph_, input, group, memory.quantized.sum_stride));
+      }
+    } else {
+      TERN_ASSIGN(memory.dense, floats(input));
+    }
+    TERN_ASSIGN(memory.output, floats(operation.results[0]));
+    ExpertProductStep step{{planned.set, {}}, at(input).type.copies == 0, routes_of(operation.operands[1])};
+    for (const PackedWeights& packed : planned.experts) {
+      step.product.matrices.push_back(memory);
+      step.product.matrices.back().packed = &packed;
+    }
+    push(operation, std::move(step));
+    return {};
+  }
+
   const GraphPart part_;
   const int64_t rows_;
   const BindOptions& options_;
   Graph graph_;
   Executable executable_;
+  int returned_ = -1;  // the value that the part returns, once it is bound
   int64_t layer_ = -1;
-  std::vector<const Operation*> group_;  // operations of the group that are shared out by columns
-  std::vector<SharedColumns*> shared_;   // their columns, one for each number of columns
+  std::map<int, ThreadRoutes*> thread_routes_;  // by value
+  std::vector<const Operation*> group_;         // operations of the group that are shared out by columns
+  std::vector<SharedColumns*> shared_;          // their columns, one for each number of columns
 };
 
 Expected<Executable> bind(GraphPart part, int64_t rows, const BindOptions& options) {

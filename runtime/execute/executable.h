@@ -10,6 +10,7 @@
 #include "base/expected.h"
 #include "base/thread_pool.h"
 #include "runtime/execute/bound_steps.h"
+#include "runtime/execute/expert_steps.h"
 #include "runtime/execute/plan.h"
 #include "runtime/execute/product_step.h"
 #include "runtime/execute/step_memory.h"
@@ -19,7 +20,8 @@ namespace tern::runtime {
 
 struct BoundStep {
   std::variant<EmbedStep, AnglesStep, NormStep, QuantizeStep, ProductStep, RopeStep, StoreStep, AttendStep,
-               CombineStep, AddStep, GateStep, SelectStep>
+               CombineStep, AddStep, GateStep, ScaleStep, SelectStep, RouteStep, GatherStep,
+               ExpertProductStep, ExpertGateStep, MixStep>
       step;
   bool meet_after = false;
   int64_t layer = -1;
@@ -33,8 +35,8 @@ class Executable {
 
   // Whether a step combines the partial results of attention: see StepRun::partials.
   bool combines_blocks() const;
-  // The results of the last product: the logits.
-  FloatRows output() const;
+  // What the part returns: the logits, or the normed rows.
+  FloatRows output() const { return output_; }
 
   // How often the threads wait for each other: in one run, with the wait at its end, and in one layer.
   int64_t meetings() const;
@@ -46,17 +48,18 @@ class Executable {
   void run_profiled(const StepRun& run, ThreadPool& pool, Barrier& barrier);
 
   std::vector<BoundStep> steps_;
+  FloatRows output_;
   std::vector<std::unique_ptr<SharedColumns>> shared_columns_;
+  std::vector<std::unique_ptr<ThreadRoutes>> routes_;
 };
 
-// The two parts of a graph, which run with different numbers of rows: the operations before `select`, and the
-// others.
-enum class GraphPart : uint8_t { layers, head };
+// The parts of a graph, which run with different numbers of rows: the operations before `select`, and the
+// others; or of the others those up to the norm, whose result is what embeddings are made of.
+enum class GraphPart : uint8_t { layers, head, normed };
 
 struct BindOptions {
   const Model& model;
   const Plan& plan;
-  const RopeAngles& angles;
   StepMemory& memory;
   size_t threads;
 };

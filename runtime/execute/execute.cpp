@@ -7,10 +7,7 @@
 namespace tern::runtime {
 
 Executor::Executor(const Model& model, const Plan& plan, const VectorOps& ops)
-    : model_(model),
-      plan_(plan),
-      ops_(ops),
-      angles_(model.hyperparameters.rope_dimension, model.hyperparameters.rope_base) {}
+    : model_(model), plan_(plan), ops_(ops) {}
 
 Expected<std::unique_ptr<Executor>> Executor::make(const Model& model, const Plan& plan,
                                                    const StepPools& pools, const VectorOps& ops) {
@@ -32,7 +29,8 @@ void Executor::use(const StepPools& pools) {
   const size_t scratch = attention_scratch_size(model_.hyperparameters.head_dimension);
   scratch_.assign(threads, std::vector<float>(scratch));
   executables_.clear();
-  memory_.emplace(plan_.padded_rows(), plan_.padded_rows_for(max_rows_by_each), threads);
+  memory_.emplace(plan_.padded_rows(), plan_.padded_rows_for(max_rows_by_each),
+                  plan_.expert_rows(model_.hyperparameters.experts_used), threads);
 }
 
 Executor::Team& Executor::team_for(int64_t rows) {
@@ -47,7 +45,7 @@ Expected<Executable*> Executor::executable_for(GraphPart part, int64_t rows) {
   const int64_t bucket = plan_.buckets().bucket_for(rows);
   const Key key = {part, bucket, threads};
   if (const auto found = executables_.find(key); found != executables_.end()) return &found->second;
-  TERN_ASSIGN(Executable bound, bind(part, bucket, {model_, plan_, angles_, *memory_, threads}));
+  TERN_ASSIGN(Executable bound, bind(part, bucket, {model_, plan_, *memory_, threads}));
   return &executables_.emplace(key, std::move(bound)).first->second;
 }
 
@@ -80,11 +78,11 @@ void Executor::prepare_attention(const Executable& executable, StepRun& run) {
   run.partials = partials_.data();
 }
 
-Expected<Logits> Executor::step(std::span<const SequenceTokens> batch) {
+Expected<Logits> Executor::step(std::span<const SequenceTokens> batch, GraphPart last) {
   list_rows(batch);
   const auto all = static_cast<int64_t>(rows_.size()), asked = static_cast<int64_t>(selected_.size());
   TERN_ASSIGN(Executable * layers, executable_for(GraphPart::layers, all));
-  TERN_ASSIGN(Executable * head, executable_for(GraphPart::head, asked));
+  TERN_ASSIGN(Executable * head, executable_for(last, asked));
   StepRun run{ops_, batch, rows_, first_rows_, selected_, all, 1, nullptr, 0, {}, trials_, profile_};
   Team& layers_team = team_for(all);
   run.threads = layers_team.pool.threads();

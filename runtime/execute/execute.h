@@ -16,13 +16,13 @@
 #include "runtime/execute/plan.h"
 #include "runtime/execute/step_profile.h"
 #include "runtime/execute/step_run.h"
-#include "runtime/math/rope.h"
 #include "runtime/math/vector_ops.h"
 #include "runtime/model/model.h"
 
 namespace tern::runtime {
 
-// A row of logits for each token whose logits were asked for, in the order of the tokens.
+// A row of logits (or of numbers of the last norm) for each token whose logits were asked for, in the order
+// of the tokens.
 class Logits {
  public:
   Logits(const float* data, size_t rows, size_t size, size_t stride)
@@ -67,7 +67,9 @@ class Executor {
   // the rest of the batch or on how the tokens were divided into steps. Fails, and adds nothing, where there
   // is not enough memory. Preconditions: at most plan.buckets().max() tokens in all, the plan was prepared
   // for the step, no sequence twice, room reserved in every sequence.
-  Expected<Logits> step(std::span<const SequenceTokens> batch);
+  Expected<Logits> step(std::span<const SequenceTokens> batch) { return step(batch, GraphPart::head); }
+  // The same, but with rows of the last norm in the place of logits.
+  Expected<Logits> embed(std::span<const SequenceTokens> batch) { return step(batch, GraphPart::normed); }
 
   // Times the steps from now on, on threads of the pools in use; null: no longer. The profile must outlive
   // its use.
@@ -86,6 +88,7 @@ class Executor {
   using Key = std::tuple<GraphPart, int64_t, size_t>;  // part, bucket, threads
 
   Executor(const Model& model, const Plan& plan, const VectorOps& ops);
+  Expected<Logits> step(std::span<const SequenceTokens> batch, GraphPart last);
   Team& team_for(int64_t rows);
   Expected<Executable*> executable_for(GraphPart part, int64_t rows);
   void list_rows(std::span<const SequenceTokens> batch);
@@ -94,7 +97,6 @@ class Executor {
   const Model& model_;
   const Plan& plan_;
   const VectorOps ops_;
-  RopeAngles angles_;
   std::unique_ptr<Team> decode_, prefill_;
   std::optional<StepMemory> memory_;
   std::map<Key, Executable> executables_;

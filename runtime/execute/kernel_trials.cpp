@@ -17,6 +17,7 @@ KernelTrials::KernelTrials(Plan& plan, TrialOptions options) : plan_(plan), opti
   own_sites_.resize(products.size());
   index_in_trial_.resize(products.size());
   for (size_t product = 0; product < products.size(); ++product) {
+    if (products[product].product.experts > 0) continue;  // a step calls kernels of several numbers of rows
     for (const PlannedKernel& planned : products[product].set->kernels)
       add_site(planned, product, products[product].product.layer % 2 == 0);
   }

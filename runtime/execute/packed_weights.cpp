@@ -101,10 +101,17 @@ void pack_part(const Part& part, const ir::Kernel& kernel, PackedWeights& packed
 
 }  // namespace
 
-Expected<PackedWeights> allocate_packed(const Product& product, const ir::Kernel& kernel) {
-  const int64_t n = kernel.problem.n, k = kernel.problem.k;
-  PackedWeights packed;
-  TERN_ASSIGN(packed.weights, Memory::allocate(ir::LayoutMap(kernel.weights, n, k).size_in_bytes()));
+Product product_of_expert(const Product& product, size_t expert, Tensor& tensor) {
+  tensor = product.parts[0]->matrix(expert);
+  Product own = product;
+  own.parts = {&tensor};
+  return own;
+}
+
+namespace {
+
+// The scales of weights without groups.
+void set_scale(const Product& product, const ir::Kernel& kernel, PackedWeights& packed) {
   if (kernel.problem.w.scaling == ir::Scaling::row) {
     packed.scale.assign(static_cast<size_t>(output_stride(kernel.problem)), 0);
     auto next = packed.scale.begin();
@@ -114,10 +121,49 @@ Expected<PackedWeights> allocate_packed(const Product& product, const ir::Kernel
   } else {
     packed.scale = {product.parts[0]->scale};
   }
-  if (!kernel.scales) return packed;
+}
+
+// Room for `count` parts of `bytes` each, in one block.
+Expected<std::vector<PackedBytes>> allocate_parts(size_t bytes, size_t count) {
+  constexpr size_t alignment = 64;
+  const size_t stride = (bytes + alignment - 1) / alignment * alignment;
+  TERN_ASSIGN(Memory memory, Memory::allocate(stride * count));
+  const auto shared = std::make_shared<const Memory>(std::move(memory));
+  std::vector<PackedBytes> parts;
+  for (size_t i = 0; i < count; ++i) parts.emplace_back(shared, i * stride, bytes);
+  return parts;
+}
+
+Expected<std::vector<PackedWeights>> allocate(const Product& product, const ir::Kernel& kernel,
+                                              size_t count) {
+  const int64_t n = kernel.problem.n, k = kernel.problem.k;
+  std::vector<PackedWeights> all(count);
+  TERN_ASSIGN(const std::vector<PackedBytes> weights,
+              allocate_parts(ir::LayoutMap(kernel.weights, n, k).size_in_bytes(), count));
+  for (size_t i = 0; i < count; ++i) {
+    all[i].weights = weights[i];
+    Tensor tensor;
+    const bool is_expert = product.experts > 0;
+    const Product own = is_expert ? product_of_expert(product, i, tensor) : product;
+    set_scale(own, kernel, all[i]);
+  }
+  if (!kernel.scales) return all;
   const int64_t groups = ir::ceil_divide(k, kernel.problem.w.group);
-  TERN_ASSIGN(packed.scales, Memory::allocate(ir::LayoutMap(*kernel.scales, n, groups).size_in_bytes()));
-  return packed;
+  TERN_ASSIGN(const std::vector<PackedBytes> scales,
+              allocate_parts(ir::LayoutMap(*kernel.scales, n, groups).size_in_bytes(), count));
+  for (size_t i = 0; i < count; ++i) all[i].scales = scales[i];
+  return all;
+}
+
+}  // namespace
+
+Expected<PackedWeights> allocate_packed(const Product& product, const ir::Kernel& kernel) {
+  TERN_ASSIGN(std::vector<PackedWeights> one, allocate(product, kernel, 1));
+  return std::move(one[0]);
+}
+
+Expected<std::vector<PackedWeights>> allocate_experts(const Product& product, const ir::Kernel& kernel) {
+  return allocate(product, kernel, static_cast<size_t>(product.experts));
 }
 
 int64_t packing_granularity(const ir::Kernel& kernel) {

@@ -1,6 +1,12 @@
 // The matrix of a product, repacked from a model file into the layout that its kernels read.
 #pragma once
 
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
 #include "base/expected.h"
 #include "base/memory.h"
 #include "ir/kernel/kernel.h"
@@ -9,14 +15,37 @@
 
 namespace tern::runtime {
 
+// A part of a block of memory that it shares with others.
+struct PackedBytes {
+  PackedBytes() = default;
+  PackedBytes(Memory whole)
+      : memory(std::make_shared<const Memory>(std::move(whole))), bytes(memory->size()) {}
+  PackedBytes(std::shared_ptr<const Memory> of, size_t at, size_t size)
+      : memory(std::move(of)), offset(at), bytes(size) {}
+
+  std::shared_ptr<const Memory> memory;
+  size_t offset = 0, bytes = 0;
+
+  std::byte* data() const { return memory ? memory->data() + offset : nullptr; }
+  size_t size() const { return bytes; }
+  template <class T>
+  std::span<T> as() const {
+    return {reinterpret_cast<T*>(data()), bytes / sizeof(T)};
+  }
+};
+
 struct PackedWeights {
-  Memory weights;
-  Memory scales;             // one for each group, if weights are scaled by group; else empty
-  std::vector<float> scale;  // of weights without groups: sw[1] if scaled per tensor, sw[output_stride] per n
+  PackedBytes weights;
+  PackedBytes scales;        // one for each group, if weights are scaled by group; else empty
+  std::vector<float> scale;  // of ternary weights: sw[1] if scaled per tensor, sw[output_stride] if per n
 };
 
 // Room for the packed form of a product's matrix in the layouts of `kernel`, and its scales.
 Expected<PackedWeights> allocate_packed(const Product& product, const ir::Kernel& kernel);
+// The same for each of the matrices of a product of experts, all in one block of memory.
+Expected<std::vector<PackedWeights>> allocate_experts(const Product& product, const ir::Kernel& kernel);
+// The product of one of the experts; `tensor` becomes its part, and must outlive it.
+Product product_of_expert(const Product& product, size_t expert, Tensor& tensor);
 
 // Packs rows n_begin..n_end-1 of the product's matrix. Rows may be shared out among threads in multiples of
 // `packing_granularity`. Precondition: check_values found nothing in its tensors.

@@ -127,20 +127,32 @@ constexpr int64_t rows_a_task = 1024;
 Expected<KernelSet*> Plan::set_for(const Product& product) {
   const ir::Problem problem = problem_of(product, buckets_.max());
   for (const std::unique_ptr<KernelSet>& set : sets_) {
-    if (set->is_head == product.is_head && set->problem == problem && set->epilogue == product.epilogue)
+    if (set->is_head == product.is_head && set->is_expert == (product.experts > 0) &&
+        set->problem == problem && set->epilogue == product.epilogue)
       return set.get();
   }
   TERN_ASSIGN(std::vector<PlannedKernel> kernels, kernels_of(product, source_.choose, buckets_));
-  sets_.push_back(std::make_unique<KernelSet>(
-      KernelSet{problem, product.epilogue, buckets_, std::move(kernels), product.is_head}));
+  for (const PlannedKernel& planned : kernels) {
+    if (product.experts > 0 && !codegen::preparations(*planned.kernel).empty())
+      return Error{
+          fmt::format("kernel {} reads what another program prepares, which products of experts like {} "
+                      "do not do",
+                      planned.kernel->name, name_of(product)),
+          {}};
+  }
+  sets_.push_back(std::make_unique<KernelSet>(KernelSet{
+      problem, product.epilogue, buckets_, std::move(kernels), product.is_head, product.experts > 0}));
   return sets_.back().get();
 }
 
 std::vector<PlannedKernel*> Plan::without_code(const StepRows& rows) const {
   std::vector<PlannedKernel*> found;
   for (const std::unique_ptr<KernelSet>& set : sets_) {
-    PlannedKernel& planned = set->kernels[buckets_.index_for(set->is_head ? rows.head : rows.layers)];
-    if (!planned.code) found.push_back(&planned);
+    const size_t last = buckets_.index_for(set->is_head ? rows.head : rows.layers);
+    // Of experts each may get any number of the step's rows.
+    for (size_t i = set->is_expert ? 0 : last; i <= last; ++i) {
+      if (!set->kernels[i].code) found.push_back(&set->kernels[i]);
+    }
   }
   return found;
 }
@@ -152,13 +164,38 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
   std::vector<std::unique_ptr<std::atomic<int64_t>>> rows_left;  // to be packed, by product
   for (Product& product : products_of(model)) {
     TERN_ASSIGN(const KernelSet* set, plan.set_for(product));
-    TERN_ASSIGN(PackedWeights packed, allocate_packed(product, *set->kernels.front().kernel));
-    plan.products_.push_back({std::move(product), std::move(packed), set});
+    const ir::Kernel& kernel = *set->kernels.front().kernel;
+    PackedWeights packed;
+    std::vector<PackedWeights> experts;
+    if (product.experts > 0) {
+      TERN_ASSIGN(experts, allocate_experts(product, kernel));
+    } else {
+      TERN_ASSIGN(packed, allocate_packed(product, kernel));
+    }
+    plan.products_.push_back({std::move(product), std::move(packed), std::move(experts), set});
   }
   for (PlannedProduct& planned : plan.products_) {
     const ir::Kernel& kernel = *planned.set->kernels.front().kernel;
     const int64_t n = kernel.problem.n;
     const int64_t step = ir::round_up(rows_a_task, packing_granularity(kernel));
+    if (planned.product.experts > 0) {
+      std::atomic<int64_t>* left =
+          rows_left.emplace_back(new std::atomic<int64_t>(planned.product.experts)).get();
+      for (size_t i = 0; i < planned.experts.size(); ++i) {
+        if (options.check_values)
+          checks.push_back([&planned, &model, i] {
+            return check_values(planned.product.parts[0]->matrix(i), model.file.file.path());
+          });
+        packing.push_back([&planned, &kernel, left, i]() -> Status {
+          Tensor tensor;
+          const Product own = product_of_expert(planned.product, i, tensor);
+          pack_rows(own, kernel, 0, kernel.problem.n, planned.experts[i]);
+          if (--*left == 0) release_mapped(planned.product.parts[0]->data);
+          return {};
+        });
+      }
+      continue;
+    }
     std::atomic<int64_t>* left = rows_left.emplace_back(new std::atomic<int64_t>(n)).get();
     if (options.check_values) {
       for (const Tensor* part : planned.product.parts)
@@ -222,6 +259,13 @@ void Plan::prepare(const StepRows& rows, ThreadPool& pool) {
     planned.rows = buckets_.rows()[index];
     ++version_;
   }
+  for (const std::unique_ptr<KernelSet>& set : sets_) {
+    if (!set->is_expert) continue;
+    for (size_t i = index_for(*set); i-- > 0;) {
+      if (!set->kernels[i].code) set->kernels[i] = set->kernels[i + 1];
+      set->kernels[i].rows = buckets_.rows()[i];
+    }
+  }
 }
 
 size_t Plan::index_of(int64_t layer, const std::vector<WeightRole>& roles) const {
@@ -237,6 +281,7 @@ std::vector<codegen::CompiledKernel> Plan::replace(const std::vector<codegen::Co
   for (size_t i = 0; i < kernels.size(); ++i) {
     const ir::Kernel& kernel = kernels[i].kernel();
     for (const std::unique_ptr<KernelSet>& set : sets_) {
+      if (set->is_expert) continue;
       for (PlannedKernel& planned : set->kernels) {
         if (planned.kernel->problem != kernel.problem || planned.kernel->epilogue != kernel.epilogue ||
             !planned.code)
@@ -261,9 +306,34 @@ int64_t Plan::padded_rows_for(int64_t rows) const {
   return padded;
 }
 
+// A run takes no more than `most` rows for each of its own, whatever it is, and runs of all experts have
+// `used` rows for each of the step's.
+int64_t Plan::expert_rows(int64_t used) const {
+  int64_t most = 1;
+  for (const std::unique_ptr<KernelSet>& set : sets_) {
+    if (!set->is_expert) continue;
+    int64_t before = 0;
+    for (const PlannedKernel& planned : set->kernels) {
+      most = std::max(most, ir::ceil_divide(codegen::padded_rows(*planned.kernel), before + 1));
+      before = planned.rows;
+    }
+  }
+  return most * used * buckets_.max();
+}
+
 size_t Plan::packed_bytes() const {
   size_t bytes = 0;
   for (const PlannedProduct& planned : products_) bytes += planned.packed_bytes();
+  return bytes;
+}
+
+size_t Plan::packed_token_bytes(int64_t experts_used) const {
+  size_t bytes = 0;
+  for (const PlannedProduct& planned : products_) {
+    const int64_t experts = planned.product.experts;
+    const size_t all = planned.packed_bytes();
+    bytes += experts > 0 ? all / static_cast<size_t>(experts) * static_cast<size_t>(experts_used) : all;
+  }
   return bytes;
 }
 

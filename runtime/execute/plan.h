@@ -40,7 +40,8 @@ struct KernelSet {
   ir::Epilogue epilogue = ir::Epilogue::plain;
   kernels::RowBuckets buckets;
   std::vector<PlannedKernel> kernels;
-  bool is_head = false;  // see Product::is_head
+  bool is_head = false;    // see Product::is_head
+  bool is_expert = false;  // of experts, whose numbers of rows are known when a step has chosen them
 
   const PlannedKernel& kernel_for(int64_t rows) const { return kernels[buckets.index_for(rows)]; }
 };
@@ -48,12 +49,17 @@ struct KernelSet {
 // A product with its packed weights and its kernels.
 struct PlannedProduct {
   Product product;
-  PackedWeights packed;
+  PackedWeights packed;                // of one matrix
+  std::vector<PackedWeights> experts;  // of a product of experts: of each
   const KernelSet* set = nullptr;
 
   // The kernel for `rows` rows. Precondition: 1 <= rows <= Plan::buckets().max().
   const PlannedKernel& kernel_for(int64_t rows) const { return set->kernel_for(rows); }
-  size_t packed_bytes() const { return packed.weights.size() + packed.scales.size(); }
+  size_t packed_bytes() const {
+    size_t bytes = packed.weights.size() + packed.scales.size();
+    for (const PackedWeights& each : experts) bytes += each.weights.size() + each.scales.size();
+    return bytes;
+  }
 };
 
 // The numbers of rows of a step.
@@ -106,7 +112,11 @@ class Plan {
   // rows.
   int64_t padded_rows() const { return padded_rows_for(buckets_.max()); }
   int64_t padded_rows_for(int64_t rows) const;
-  size_t packed_bytes() const;       // of all matrices with their scales
+  // The rows that values with rows for each of a token's `used` experts must have room for.
+  int64_t expert_rows(int64_t used) const;
+  size_t packed_bytes() const;  // of all matrices with their scales
+  // Of all matrices that a token is multiplied with: of experts those of as many as it uses.
+  size_t packed_token_bytes(int64_t experts_used) const;
   size_t packed_head_bytes() const;  // of the head with its scales
   // The distinct kernels of all buckets, for printing.
   std::vector<ir::Kernel> kernels() const;

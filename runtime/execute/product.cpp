@@ -16,7 +16,7 @@ std::vector<Product> products_of(const Model& model, const Graph& graph) {
     for (int64_t i = 0; i < std::max<int64_t>(block.layers, 1); ++i) {
       for (const Operation& operation : block.operations) {
         is_head |= operation.op == Op::select;
-        if (operation.op != Op::matmul) continue;
+        if (operation.op != Op::matmul && operation.op != Op::expert_matmul) continue;
         const int64_t layer = block.layers > 0 ? block.first_layer + i : -1;
         Product product{layer,
                         operation.weights,
@@ -24,6 +24,7 @@ std::vector<Product> products_of(const Model& model, const Graph& graph) {
                         operation.epilogue,
                         operation.operands[0],
                         graph.values[static_cast<size_t>(operation.operands[0])].type,
+                        operation.experts,
                         is_head};
         for (const WeightRole role : operation.weights) product.parts.push_back(&model.matrix(role, layer));
         products.push_back(std::move(product));

@@ -21,6 +21,7 @@ struct Product {
   ir::Epilogue epilogue = ir::Epilogue::plain;
   int input = -1;         // the graph's value that is multiplied
   ValueType activations;  // the type of that value
+  int64_t experts = 0;    // if it is one of experts: its matrices, all in the one part; else 0
   bool is_head =
       false;  // whether only rows are multiplied whose logits are asked for, not all rows of a step
 };

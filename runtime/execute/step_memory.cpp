@@ -17,8 +17,8 @@ const GraphBuffer& buffer_of(const Graph& graph, int value) {
 StepMemory::BufferKey StepMemory::key_of(const Graph& graph, int buffer) {
   const auto form = [&](int index) {
     const GraphBuffer& of = graph.buffers[static_cast<size_t>(index)];
-    return std::tuple(of.type.kind, ir::row_stride(of.type.width), of.type.group, of.per_thread,
-                      of.zero_padded);
+    return std::tuple(of.type.kind, ir::row_stride(of.type.width), of.type.group, of.type.copies,
+                      of.per_thread, of.zero_padded);
   };
   int before = 0;
   for (int i = 0; i < buffer; ++i) before += form(i) == form(buffer);

@@ -18,10 +18,10 @@ namespace tern::runtime {
 
 class StepMemory {
  public:
-  // A buffer that all threads share has room for `rows` rows, each copy of a per-thread buffer for
-  // `thread_rows`.
-  StepMemory(int64_t rows, int64_t thread_rows, size_t threads)
-      : rows_(rows), thread_rows_(thread_rows), threads_(threads) {}
+  // A buffer that all threads share has room for `rows` rows, for `expert_rows` if it has rows for each
+  // expert of a token; each copy of a per-thread buffer has room for `thread_rows`.
+  StepMemory(int64_t rows, int64_t thread_rows, int64_t expert_rows, size_t threads)
+      : rows_(rows), thread_rows_(thread_rows), expert_rows_(expert_rows), threads_(threads) {}
 
   int64_t thread_rows() const { return thread_rows_; }
 
@@ -35,20 +35,23 @@ class StepMemory {
   Expected<PreparedBytes> prepared(const Graph& graph, int value, uint64_t key, const ir::Buffer& parameter);
 
  private:
-  // A buffer: kind, stride of rows, per_thread, zero_padded, and how many buffers equal in these four come
-  // before it in its graph. Key adds what of the buffer the memory holds: {0, 0} rows, {0, 1} scales, {0, 2}
-  // sums, or {key of a preparation, role of its parameter}.
-  using BufferKey = std::tuple<ValueKind, int64_t, int64_t, bool, bool, int>;
+  // A buffer: kind, stride of rows, group, copies, per_thread, zero_padded, and how many buffers equal in
+  // these come before it in its graph. Key adds what of the buffer the memory holds: {0, 0} rows, {0, 1}
+  // scales, {0, 2} sums, or {key of a preparation, role of its parameter}.
+  using BufferKey = std::tuple<ValueKind, int64_t, int64_t, int64_t, bool, bool, int>;
   using Key = std::tuple<BufferKey, uint64_t, int>;
 
   static BufferKey key_of(const Graph& graph, int buffer);
   Expected<std::byte*> find(const Key& key, int64_t bytes);
-  int64_t rows_of(const GraphBuffer& buffer) const { return buffer.per_thread ? thread_rows_ : rows_; }
+  int64_t rows_of(const GraphBuffer& buffer) const {
+    if (buffer.type.copies != 0) return expert_rows_;
+    return buffer.per_thread ? thread_rows_ : rows_;
+  }
   int64_t copies_of(const GraphBuffer& buffer) const {
     return buffer.per_thread ? static_cast<int64_t>(threads_) : 1;
   }
 
-  int64_t rows_, thread_rows_;
+  int64_t rows_, thread_rows_, expert_rows_;
   size_t threads_;
   std::map<Key, Memory> blocks_;
 };

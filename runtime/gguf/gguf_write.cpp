@@ -26,8 +26,9 @@ class HeaderBytes {
  public:
   template <class T>
   void number(T value) {
-    const auto* from = reinterpret_cast<const std::byte*>(&value);
-    bytes_.insert(bytes_.end(), from, from + sizeof(value));
+    const size_t before = bytes_.size();
+    bytes_.resize(before + sizeof(value));
+    std::memcpy(bytes_.data() + before, &value, sizeof(value));
   }
   void string(std::string_view text) {
     number(uint64_t{text.size()});
@@ -58,6 +59,10 @@ class HeaderBytes {
   void typed(const std::vector<float>& values) {
     array(MetadataType::f32, values.size());
     for (const float value : values) number(value);
+  }
+  void typed(const std::vector<bool>& values) {
+    array(MetadataType::boolean, values.size());
+    for (const bool value : values) bytes_.push_back(value ? std::byte{1} : std::byte{0});
   }
   void array(MetadataType element, uint64_t count) {
     type(MetadataType::array);

@@ -16,7 +16,7 @@ namespace tern::runtime {
 
 // The types of metadata that Tern writes.
 using GgufValue = std::variant<uint32_t, int32_t, float, bool, std::string, std::vector<std::string>,
-                               std::vector<int32_t>, std::vector<float>>;
+                               std::vector<int32_t>, std::vector<float>, std::vector<bool>>;
 
 struct GgufTensorHeader {
   std::string name;  // at most 63 bytes

@@ -20,6 +20,10 @@ bool is_memory(const ValueType& type) {
   return type.kind == ValueKind::f32 || type.kind == ValueKind::i8;
 }
 
+bool is_product(const Operation& operation) {
+  return operation.op == Op::matmul || operation.op == Op::expert_matmul;
+}
+
 class BufferAssigner {
  public:
   explicit BufferAssigner(Graph& graph) : graph_(graph), lives_(graph.values.size()) {}
@@ -99,7 +103,7 @@ class BufferAssigner {
   bool is_read_by_dense_product(int value) const {
     bool found = false;
     for_each_operation(graph_, [&](const Block&, const Operation& operation) {
-      found |= operation.op == Op::matmul && operation.operands[0] == value &&
+      found |= is_product(operation) && operation.operands[0] == value &&
                graph_.values[static_cast<size_t>(value)].type.kind == ValueKind::f32;
     });
     return found;
@@ -117,8 +121,8 @@ class BufferAssigner {
       if (is_memory(first)) {
         const std::vector<int> together(operation.results.begin() + static_cast<std::ptrdiff_t>(i),
                                         operation.results.begin() + static_cast<std::ptrdiff_t>(end));
-        place_together(operation, together, {{first.kind, width, first.group}, per_thread, false}, index,
-                       group);
+        place_together(operation, together,
+                       {{first.kind, width, first.group, first.copies}, per_thread, false}, index, group);
       }
       i = end;
     }
@@ -126,13 +130,13 @@ class BufferAssigner {
 
   void place_together(const Operation& operation, const std::vector<int>& values, const GraphBuffer& wanted,
                       int index, int group) {
-    const bool is_product = operation.op == Op::matmul;
+    const bool has_products = is_product(operation);
     const bool keeps_zeros = values.size() == 1 && is_read_by_dense_product(values[0]);
     const auto zeros_stay = [&](int index_of_buffer) {
       const Occupant& occupant = occupants_[static_cast<size_t>(index_of_buffer)];
       const GraphBuffer& buffer = graph_.buffers[static_cast<size_t>(index_of_buffer)];
       if (!keeps_zeros && !buffer.zero_padded) return true;
-      return buffer.type.width == wanted.type.width && !is_product && !occupant.has_products &&
+      return buffer.type.width == wanted.type.width && !has_products && !occupant.has_products &&
              !occupant.has_widths;
     };
     Slot slot = values.size() == 1 ? slot_of_operand(operation, values[0], index, group) : Slot{};
@@ -140,7 +144,7 @@ class BufferAssigner {
       slot = {find_buffer(wanted, zeros_stay, index, group), 0};
     Occupant& occupant = occupants_[static_cast<size_t>(slot.buffer)];
     GraphBuffer& buffer = graph_.buffers[static_cast<size_t>(slot.buffer)];
-    occupant.has_products |= is_product;
+    occupant.has_products |= has_products;
     occupant.has_widths |= buffer.type.width != wanted.type.width;
     buffer.type.width = std::max(buffer.type.width, wanted.type.width);
     buffer.zero_padded |= keeps_zeros;
@@ -196,7 +200,7 @@ class BufferAssigner {
       const GraphBuffer& buffer = graph_.buffers[i];
       const Occupant& occupant = occupants_[i];
       const bool fits = buffer.type.kind == wanted.type.kind && buffer.type.group == wanted.type.group &&
-                        buffer.per_thread == wanted.per_thread &&
+                        buffer.type.copies == wanted.type.copies && buffer.per_thread == wanted.per_thread &&
                         ir::row_stride(buffer.type.width) == ir::row_stride(wanted.type.width);
       const bool is_free =
           wanted.per_thread ? occupant.life.last_operation < index : occupant.life.last_group < group;

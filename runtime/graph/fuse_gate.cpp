@@ -8,7 +8,7 @@ bool fuse_one(Graph& graph, Block& block) {
   const std::vector<int> readers = count_readers(graph);
   for (size_t i = 0; i < block.operations.size(); ++i) {
     const Operation gate = block.operations[i];
-    if (gate.op != Op::gate || gate.function != Activation::squared_relu) continue;
+    if (gate.op != Op::gate || gate.function != Activation::squared_relu || gate.limit != 0) continue;
     const int index = fusible_product(graph, block, gate.operands[1], readers);
     if (index < 0) continue;
     Operation product = block.operations[static_cast<size_t>(index)];

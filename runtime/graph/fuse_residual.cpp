@@ -9,7 +9,7 @@ bool fuse_one(Graph& graph, Block& block) {
   const std::vector<int> readers = count_readers(graph);
   for (size_t i = 0; i < block.operations.size(); ++i) {
     const Operation sum = block.operations[i];
-    if (sum.op != Op::add) continue;
+    if (sum.op != Op::add || sum.factor != 1) continue;
     for (const size_t side : {1, 0}) {
       const int index = fusible_product(graph, block, sum.operands[side], readers);
       if (index < 0) continue;

@@ -32,8 +32,9 @@ namespace tern::runtime {
 
 struct ValueType {
   ValueKind kind = ValueKind::f32;
-  int64_t width = 0;  // numbers a row
-  int64_t group = 0;  // of i8: consecutive numbers that share a scale; 0: all of a row do
+  int64_t width = 0;   // numbers a row
+  int64_t group = 0;   // of i8: consecutive numbers that share a scale; 0: all of a row do
+  int64_t copies = 0;  // rows for each token, one for each of its experts; 0: one row, and no experts
   bool operator==(const ValueType&) const = default;
 };
 
@@ -68,10 +69,18 @@ struct Operation {
   // Attributes. One that info(op).attributes does not name keeps the initial value given here.
   std::vector<WeightRole> weights;
   float epsilon = 0;
-  float base = 0;     // of rope_angles: theta
-  int64_t heads = 0;  // side by side in a row of the operand
+  float base = 0;       // of rope_angles: theta
+  float divisor = 1;    // of rope_angles: see RopeScaling
+  int64_t context = 0;  // of rope_angles, likewise
+  float magnitude = 1;  // of rope_angles, likewise
+  int64_t heads = 0;    // side by side in a row of the operand; of rms_norm, 0: the row is normed as one
   int64_t kv_heads = 0;
+  RopeStyle pairs = RopeStyle::neox;
+  int64_t window = 0;  // positions that attention sees, the row's own the last of them; 0: all
   Activation function = Activation::squared_relu;
+  float limit = 0;  // 0: none
+  float factor = 1;
+  int64_t experts = 0;  // of expert_matmul: matrices
   ir::Epilogue epilogue = ir::Epilogue::plain;
 
   // Said by the pass group_steps.

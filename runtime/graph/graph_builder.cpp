@@ -22,10 +22,25 @@ std::string word_of(std::string text) {
 GraphBuilder::GraphBuilder(const Hyperparameters& shape) : shape_(shape) {
   graph_.name = word_of(shape.architecture);
   graph_.blocks.emplace_back();
-  Operation embed{.op = Op::embed, .weights = {WeightRole::token_embedding}};
+  Operation embed{.op = Op::embed, .weights = {WeightRole::token_embedding}, .factor = shape.embedding_scale};
   hidden_ = add(std::move(embed), "embedded", ValueKind::f32, shape.embedding_length);
-  angles_ =
-      add({.op = Op::rope_angles, .base = shape.rope_base}, "angles", ValueKind::f32, shape.rope_dimension);
+  const auto slides = static_cast<size_t>(std::ranges::count(shape.sliding, true));
+  const bool has_global = slides < shape.block_count && shape.rope_in_global;
+  if (has_global || slides == 0) angles_ = add_angles("angles", shape.rope_base);
+  if (slides == 0) return;
+  const bool shared = has_global && shape.rope_base_sliding == shape.rope_base;
+  sliding_angles_ = shared ? angles_ : add_angles("sliding_angles", shape.rope_base_sliding);
+}
+
+int GraphBuilder::add_angles(std::string_view name, float base) {
+  const RopeScaling& scaling = shape_.rope_scaling;
+  Operation angles{.op = Op::rope_angles,
+                   .base = base,
+                   .divisor = scaling.divisor,
+                   .context = scaling.context,
+                   .magnitude = scaling.magnitude};
+  if (scaling.divisors) angles.weights = {*scaling.divisors};
+  return add(std::move(angles), name, ValueKind::f32, shape_.rope_dimension);
 }
 
 int GraphBuilder::add_value(std::string_view name, ValueType type) {
@@ -57,9 +72,12 @@ void GraphBuilder::end_layers() {
   hidden_ = carried.argument;
 }
 
-int GraphBuilder::rms_norm(std::string_view name, int input, WeightRole weights) {
-  Operation norm{
-      .op = Op::rms_norm, .operands = {input}, .weights = {weights}, .epsilon = shape_.rms_epsilon};
+int GraphBuilder::rms_norm(std::string_view name, int input, WeightRole weights, int64_t heads) {
+  Operation norm{.op = Op::rms_norm,
+                 .operands = {input},
+                 .weights = {weights},
+                 .epsilon = shape_.rms_epsilon,
+                 .heads = heads};
   return add(std::move(norm), name, ValueKind::f32, width_of(input));
 }
 
@@ -77,29 +95,70 @@ int GraphBuilder::matmul(std::string_view name, int input, WeightRole weights, i
   return add({.op = Op::matmul, .operands = {input}, .weights = {weights}}, name, ValueKind::f32, outputs);
 }
 
-int GraphBuilder::rope(std::string_view name, int input, int64_t heads) {
-  return add({.op = Op::rope, .operands = {input, angles_}, .heads = heads}, name, ValueKind::f32,
-             width_of(input));
+int GraphBuilder::rope(std::string_view name, int input, int angles, int64_t heads) {
+  return add({.op = Op::rope, .operands = {input, angles}, .heads = heads, .pairs = shape_.rope_style}, name,
+             ValueKind::f32, width_of(input));
 }
 
-int GraphBuilder::attention(std::string_view name, int query, int key, int value) {
+int GraphBuilder::attention(std::string_view name, int query, int key, int value, int64_t window) {
   const int64_t heads = shape_.head_count, kv_heads = shape_.head_count_kv;
   const int pages = add({.op = Op::store, .operands = {key, value}, .heads = kv_heads}, "pages",
                         ValueKind::pages, width_of(key));
-  const int partials =
-      add({.op = Op::attend, .operands = {query, pages}, .heads = heads, .kv_heads = kv_heads}, "partials",
-          ValueKind::partials, width_of(query));
-  return add({.op = Op::combine, .operands = {partials}, .heads = heads}, name, ValueKind::f32,
-             width_of(query));
+  Operation attend{
+      .op = Op::attend, .operands = {query, pages}, .heads = heads, .kv_heads = kv_heads, .window = window};
+  const int partials = add(std::move(attend), "partials", ValueKind::partials, width_of(query));
+  return add({.op = Op::combine, .operands = {partials}, .heads = heads, .window = window}, name,
+             ValueKind::f32, width_of(query));
 }
 
 int GraphBuilder::gate(std::string_view name, int input, int up) {
-  return add({.op = Op::gate, .operands = {input, up}, .function = shape_.activation}, name, ValueKind::f32,
-             width_of(input));
+  Operation gate{
+      .op = Op::gate, .operands = {input, up}, .function = shape_.activation, .limit = shape_.gate_limit};
+  return add(std::move(gate), name, ValueKind::f32, width_of(input));
+}
+
+int GraphBuilder::route(std::string_view name, int router_logits) {
+  return add({.op = Op::route, .operands = {router_logits}}, name, ValueKind::routes, shape_.experts_used);
+}
+
+int GraphBuilder::gather(std::string_view name, int input, int routes) {
+  const ValueType from = type_of(input);
+  const int result = add({.op = Op::gather, .operands = {input, routes}}, name, from.kind, from.width);
+  type_of(result) = from;
+  type_of(result).copies = shape_.experts_used;
+  return result;
+}
+
+int GraphBuilder::expert_matmul(std::string_view name, int input, int routes, WeightRole weights,
+                                int64_t outputs) {
+  Operation product{.op = Op::expert_matmul,
+                    .operands = {input, routes},
+                    .weights = {weights},
+                    .experts = shape_.expert_count};
+  const int result = add(std::move(product), name, ValueKind::f32, outputs);
+  type_of(result).copies = shape_.experts_used;
+  return result;
+}
+
+int GraphBuilder::expert_gate(std::string_view name, int gate, int up, int routes) {
+  Operation operation{.op = Op::expert_gate,
+                      .operands = {gate, up, routes},
+                      .function = shape_.activation,
+                      .limit = shape_.gate_limit};
+  const ValueKind kind = shape_.float_activations ? ValueKind::f32 : ValueKind::i8;
+  const int result = add(std::move(operation), name, kind, width_of(gate));
+  if (kind == ValueKind::i8) type_of(result).group = shape_.activation_group;
+  type_of(result).copies = shape_.experts_used;
+  return result;
+}
+
+int GraphBuilder::mix(std::string_view name, int input, int routes) {
+  return add({.op = Op::mix, .operands = {input, routes}}, name, ValueKind::f32, width_of(input));
 }
 
 void GraphBuilder::add_to_hidden(int input) {
-  hidden_ = add({.op = Op::add, .operands = {hidden_, input}}, "hidden", ValueKind::f32, width_of(hidden_));
+  Operation sum{.op = Op::add, .operands = {hidden_, input}, .factor = shape_.residual_scale};
+  hidden_ = add(std::move(sum), "hidden", ValueKind::f32, width_of(hidden_));
 }
 
 Graph GraphBuilder::finish() {
@@ -108,40 +167,115 @@ Graph GraphBuilder::finish() {
       add({.op = Op::select, .operands = {hidden_}}, "selected", ValueKind::f32, width_of(hidden_));
   int normed = rms_norm("output_norm", selected, WeightRole::output_norm);
   if (shape_.head_group != 0) normed = quantize("head_in", normed, shape_.head_group);
-  graph_.logits = matmul("logits", normed, WeightRole::output, shape_.vocabulary_size);
+  int logits = matmul("logits", normed, WeightRole::output, shape_.vocabulary_size);
+  if (shape_.logit_scale != 1)
+    logits = add({.op = Op::scale, .operands = {logits}, .factor = shape_.logit_scale}, "scaled_logits",
+                 ValueKind::f32, shape_.vocabulary_size);
+  graph_.logits = logits;
   return std::move(graph_);
 }
 
-void attention_block(GraphBuilder& builder) {
+namespace {
+
+// What a projection reads: `normed` (a value that is quantised once for all that read it, `quantized`), or
+// that with a norm for this projection alone.
+int input_of(GraphBuilder& builder, std::string_view name, int normed, int quantized, WeightRole norm) {
+  const Hyperparameters& shape = builder.shape();
+  if (!shape.input_norms) return quantized;
+  return builder.quantize(fmt::format("{}_in", name),
+                          builder.rms_norm(fmt::format("{}_normed", name), normed, norm));
+}
+
+// Queries or keys as attention reads them.
+int turn(GraphBuilder& builder, std::string_view name, int input, WeightRole norm, int64_t heads,
+         int angles) {
+  const HeadNorm place = builder.shape().head_norm;
+  if (place == HeadNorm::before_rope)
+    input = builder.rms_norm(fmt::format("normed_{}", name), input, norm, heads);
+  if (angles >= 0) input = builder.rope(fmt::format("turned_{}", name), input, angles, heads);
+  if (place == HeadNorm::after_rope)
+    input = builder.rms_norm(fmt::format("normed_{}", name), input, norm, heads);
+  return input;
+}
+
+}  // namespace
+
+void attention_block(GraphBuilder& builder, bool sliding) {
   const Hyperparameters& shape = builder.shape();
   const auto q = static_cast<int64_t>(shape.query_length()),
              kv = static_cast<int64_t>(shape.key_value_length());
   const int norm = builder.rms_norm("attention_norm", builder.hidden(), WeightRole::attention_norm);
-  const int input = builder.quantize("attention_in", norm);
-  const int query = builder.matmul("query", input, WeightRole::query, q);
-  const int key = builder.matmul("key", input, WeightRole::key, kv);
-  const int value = builder.matmul("value", input, WeightRole::value, kv);
-  const int turned_query = builder.rope("turned_query", query, shape.head_count);
-  const int turned_key = builder.rope("turned_key", key, shape.head_count_kv);
-  int attended = builder.attention("attended", turned_query, turned_key, value);
+  const int input = shape.input_norms ? -1 : builder.quantize("attention_in", norm);
+  const auto project = [&](std::string_view name, WeightRole input_norm, WeightRole weights, int64_t width) {
+    return builder.matmul(name, input_of(builder, name, norm, input, input_norm), weights, width);
+  };
+  const int query = project("query", WeightRole::query_input_norm, WeightRole::query, q);
+  const int key = project("key", WeightRole::key_input_norm, WeightRole::key, kv);
+  const int value = project("value", WeightRole::value_input_norm, WeightRole::value, kv);
+  const int angles = builder.angles(sliding);
+  const int turned_query = turn(builder, "query", query, WeightRole::query_norm, shape.head_count, angles);
+  const int turned_key = turn(builder, "key", key, WeightRole::key_norm, shape.head_count_kv, angles);
+  int attended = builder.attention("attended", turned_query, turned_key, value, sliding ? shape.window : 0);
   if (shape.sub_norms)
     attended = builder.rms_norm("attention_sub_norm", attended, WeightRole::attention_sub_norm);
+  if (shape.input_norms)
+    attended = builder.rms_norm("attention_out_normed", attended, WeightRole::attention_output_input_norm);
   const int quantized = builder.quantize("attention_quantized", attended);
-  builder.add_to_hidden(
-      builder.matmul("attention_out", quantized, WeightRole::attention_output, shape.embedding_length));
+  int out = builder.matmul("attention_out", quantized, WeightRole::attention_output, shape.embedding_length);
+  if (shape.post_norms) out = builder.rms_norm("post_attention_norm", out, WeightRole::post_attention_norm);
+  builder.add_to_hidden(out);
 }
 
 void feed_forward_block(GraphBuilder& builder) {
   const Hyperparameters& shape = builder.shape();
   const int norm = builder.rms_norm("feed_forward_norm", builder.hidden(), WeightRole::feed_forward_norm);
-  const int input = builder.quantize("feed_forward_in", norm);
-  const int gate = builder.matmul("gate", input, WeightRole::gate, shape.feed_forward_length);
-  const int up = builder.matmul("up", input, WeightRole::up, shape.feed_forward_length);
+  const int input = shape.input_norms ? -1 : builder.quantize("feed_forward_in", norm);
+  const int gate_in = input_of(builder, "gate", norm, input, WeightRole::gate_input_norm);
+  const int gate = builder.matmul("gate", gate_in, WeightRole::gate, shape.feed_forward_length);
+  const int up_in = input_of(builder, "up", norm, input, WeightRole::up_input_norm);
+  const int up = builder.matmul("up", up_in, WeightRole::up, shape.feed_forward_length);
   int gated = builder.gate("gated", gate, up);
   if (shape.sub_norms)
     gated = builder.rms_norm("feed_forward_sub_norm", gated, WeightRole::feed_forward_sub_norm);
+  if (shape.input_norms) gated = builder.rms_norm("gated_normed", gated, WeightRole::down_input_norm);
   const int quantized = builder.quantize("gated_quantized", gated);
-  builder.add_to_hidden(builder.matmul("down", quantized, WeightRole::down, shape.embedding_length));
+  int down = builder.matmul("down", quantized, WeightRole::down, shape.embedding_length);
+  if (shape.post_norms)
+    down = builder.rms_norm("post_feed_forward_norm", down, WeightRole::post_feed_forward_norm);
+  builder.add_to_hidden(down);
+}
+
+void expert_block(GraphBuilder& builder) {
+  const Hyperparameters& shape = builder.shape();
+  const int64_t width = shape.expert_feed_forward_length;
+  const int norm = builder.rms_norm("feed_forward_norm", builder.hidden(), WeightRole::feed_forward_norm);
+  const int logits = builder.matmul("router_logits", norm, WeightRole::router, shape.expert_count);
+  const int routes = builder.route("routes", logits);
+  const int quantized = builder.quantize("feed_forward_in", norm);
+  const int input = builder.gather("expert_in", quantized, routes);
+  const int gate = builder.expert_matmul("gate", input, routes, WeightRole::gate_experts, width);
+  const int up = builder.expert_matmul("up", input, routes, WeightRole::up_experts, width);
+  const int gated = builder.expert_gate("gated", gate, up, routes);
+  const int down =
+      builder.expert_matmul("down", gated, routes, WeightRole::down_experts, shape.embedding_length);
+  builder.add_to_hidden(builder.mix("mixed", down, routes));
+}
+
+Graph build_decoder(const Hyperparameters& shape) {
+  GraphBuilder builder(shape);
+  const int64_t layers = shape.block_count;
+  for (int64_t first = 0, end = 0; first < layers; first = end) {
+    const bool sliding = shape.is_sliding(first);
+    while (end < layers && shape.is_sliding(end) == sliding) ++end;
+    builder.begin_layers(end - first);
+    attention_block(builder, sliding);
+    if (shape.expert_count > 0)
+      expert_block(builder);
+    else
+      feed_forward_block(builder);
+    builder.end_layers();
+  }
+  return builder.finish();
 }
 
 }  // namespace tern::runtime

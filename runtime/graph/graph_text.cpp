@@ -11,8 +11,9 @@
 namespace tern::runtime {
 namespace {
 
-constexpr std::array<std::string_view, 2> functions = {"relu_squared", "silu"};       // by Activation
-constexpr std::array<std::string_view, 3> epilogues = {"plain", "residual", "gate"};  // by ir::Epilogue
+constexpr std::array<std::string_view, 3> functions = {"relu_squared", "silu", "gelu"};  // by Activation
+constexpr std::array<std::string_view, 2> pairings = {"halves", "adjacent"};             // by RopeStyle
+constexpr std::array<std::string_view, 3> epilogues = {"plain", "residual", "gate"};     // by ir::Epilogue
 
 // ---- print ----
 
@@ -70,17 +71,36 @@ class Printer {
     text_ += "  }\n";
   }
 
+  // "name value", or nothing for the value that stands for "not there".
+  template <class T>
+  static std::string unless(T value, T neutral, std::string_view name) {
+    return value == neutral ? "" : fmt::format("{} {}", name, value);
+  }
+
   std::string attribute(const Operation& operation, Attribute attribute) const {
     switch (attribute) {
       case Attribute::weights: {
+        if (operation.weights.empty()) return "";
         std::string text = "weights";
         for (const WeightRole role : operation.weights) text += fmt::format(" {}", name(role));
         return text;
       }
       case Attribute::epsilon: return fmt::format("epsilon {}", operation.epsilon);
       case Attribute::base: return fmt::format("base {}", operation.base);
-      case Attribute::heads: return fmt::format("heads {}", operation.heads);
+      case Attribute::divisor: return unless(operation.divisor, 1.0f, "divisor");
+      case Attribute::context: return unless(operation.context, int64_t{0}, "context");
+      case Attribute::magnitude: return unless(operation.magnitude, 1.0f, "magnitude");
+      case Attribute::heads:
+        if (operation.op == Op::rms_norm && operation.heads == 0) return "";
+        return fmt::format("heads {}", operation.heads);
       case Attribute::kv_heads: return fmt::format("kv_heads {}", operation.kv_heads);
+      case Attribute::pairs:
+        if (operation.pairs == RopeStyle::neox) return "";
+        return fmt::format("pairs {}", pairings[static_cast<size_t>(operation.pairs)]);
+      case Attribute::experts: return fmt::format("experts {}", operation.experts);
+      case Attribute::window: return unless(operation.window, int64_t{0}, "window");
+      case Attribute::limit: return unless(operation.limit, 0.0f, "limit");
+      case Attribute::factor: return unless(operation.factor, 1.0f, "factor");
       case Attribute::function:
         return fmt::format("function {}", functions[static_cast<size_t>(operation.function)]);
       case Attribute::epilogue:
@@ -154,6 +174,7 @@ class Parser {
     in_.expect("[");
     type.width = in_.integer("a width");
     if (in_.accept("by")) type.group = in_.integer("the numbers of a group");
+    if (in_.accept("for")) type.copies = in_.integer("a number of experts");
     in_.expect("]");
     return type;
   }
@@ -269,6 +290,16 @@ class Parser {
         return;
       case Attribute::epsilon: operation.epsilon = in_.number("epsilon"); return;
       case Attribute::base: operation.base = in_.number("the base of angles"); return;
+      case Attribute::divisor: operation.divisor = in_.number("a divisor of frequencies"); return;
+      case Attribute::context: operation.context = in_.integer("a number of tokens"); return;
+      case Attribute::magnitude: operation.magnitude = in_.number("a factor of cosines and sines"); return;
+      case Attribute::pairs:
+        operation.pairs = static_cast<RopeStyle>(one_of(pairings, "a way to pair the elements of a head"));
+        return;
+      case Attribute::experts: operation.experts = in_.integer("a number of experts"); return;
+      case Attribute::window: operation.window = in_.integer("a number of positions"); return;
+      case Attribute::limit: operation.limit = in_.number("a limit"); return;
+      case Attribute::factor: operation.factor = in_.number("a factor"); return;
       case Attribute::heads: operation.heads = in_.integer("a number of heads"); return;
       case Attribute::kv_heads: operation.kv_heads = in_.integer("a number of heads"); return;
       case Attribute::function:
@@ -321,8 +352,9 @@ class Parser {
 }  // namespace
 
 std::string print(const ValueType& type) {
-  if (type.group != 0) return fmt::format("{}[{} by {}]", name(type.kind), type.width, type.group);
-  return fmt::format("{}[{}]", name(type.kind), type.width);
+  const std::string group = type.group != 0 ? fmt::format(" by {}", type.group) : "";
+  const std::string copies = type.copies != 0 ? fmt::format(" for {}", type.copies) : "";
+  return fmt::format("{}[{}{}{}]", name(type.kind), type.width, group, copies);
 }
 
 std::string print(const Graph& graph) {

@@ -12,6 +12,8 @@ Sharing sharing_of(const Graph& graph, const Operation& operation, const PassOpt
     case Op::embed:
     case Op::rope_angles: return Sharing::rows;
     case Op::rms_norm:
+      if (operation.heads != 0) return Sharing::heads;
+      return computed_by_each(options) ? Sharing::each : Sharing::rows;
     case Op::quantize:
     case Op::combine:
     case Op::select: return computed_by_each(options) ? Sharing::each : Sharing::rows;
@@ -24,7 +26,13 @@ Sharing sharing_of(const Graph& graph, const Operation& operation, const PassOpt
     case Op::store: return Sharing::heads;
     case Op::attend: return Sharing::tasks;
     case Op::add:
-    case Op::gate: return Sharing::columns;
+    case Op::gate:
+    case Op::scale:
+    case Op::expert_matmul:
+    case Op::mix: return Sharing::columns;
+    case Op::route: return Sharing::each;
+    case Op::gather:
+    case Op::expert_gate: return Sharing::rows;
   }
   return Sharing::undecided;
 }

@@ -3,20 +3,44 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "runtime/graph/weight_role.h"
 
 namespace tern::runtime {
 
-enum class Activation { squared_relu, silu };
-// How rotary embedding pairs the elements of a head of d: (i, i + d/2).
-enum class RopeStyle { neox };
+// The function of a gate: relu(x)^2; x / (1 + exp(-x)); GELU in the form with tanh
+// (runtime/math/float_ops.h).
+enum class Activation { squared_relu, silu, gelu };
+// How rotary embedding pairs the elements of a head of which d are turned: (i, i + d/2), or (2i, 2i + 1). The
+// converters of llama.cpp permute the rows of Q and K of some architectures, so that pairs are adjacent.
+enum class RopeStyle { neox, adjacent };
+// Where queries and keys pass a norm of their own, over each head: nowhere, before or after they are turned.
+enum class HeadNorm { none, before_rope, after_rope };
+
+// What stands for a whole text: nothing that the file names, the mean over its tokens, or its last token.
+enum class Pooling { unstated, mean, last };
+
+// How the angles of rotary embedding differ from position * base^(-2i/d) radians for pair i.
+struct RopeScaling {
+  // What frequencies are divided by: those of all pairs or, where `context` is not 0, those of slow pairs,
+  // with a ramp between (YaRN: see runtime/math/rope.h).
+  float divisor = 1;
+  uint32_t context = 0;  // tokens that the model was trained for before it was extended; 0: linear scaling
+  float magnitude = 1;   // cosines and sines are multiplied by it, beside what YaRN does
+  std::optional<WeightRole> divisors;  // a vector of d/2 numbers that divide the frequencies of their pairs
+  bool operator==(const RopeScaling&) const = default;
+};
 
 std::string_view name_of(Activation activation);
 
 // Limits of a model's shape. Widths: 127 * 132104 < 2^24, so that every sum of int8 activations over a row
 // is exact in f32. The others are far above what models have; they bound what a file can make us set aside.
 constexpr uint32_t max_matrix_width = 131072, max_layers = 1024, max_heads = 4096, max_head_dimension = 1024;
+constexpr uint32_t max_experts = 4096;
 constexpr uint32_t max_context = 1u << 24, max_vocabulary = 1u << 24;
 
 // The shape of a model. In a Model, all counts are at least 1 and within the limits above; the floats are
@@ -37,6 +61,24 @@ struct Hyperparameters {
   Activation activation = Activation::squared_relu;
   RopeStyle rope_style = RopeStyle::neox;
   bool sub_norms = false;
+  bool input_norms = false;  // a norm for each projection's input, beside that of its block
+  bool post_norms = false;   // a norm before each addition to the hidden state
+  HeadNorm head_norm = HeadNorm::none;
+  RopeScaling rope_scaling;
+  float embedding_scale = 1;  // rows of the embedding are multiplied by it
+  float residual_scale = 1;   // what is added to the hidden state is multiplied by it
+  float logit_scale = 1;      // logits are multiplied by it
+
+  // Layers whose attention sees the last `window` positions alone, by layer; empty: none.
+  std::vector<bool> sliding;
+  uint32_t window = 0;
+  float rope_base_sliding = 0;  // theta of these layers
+  bool rope_in_global = true;   // whether the other layers turn queries and keys
+  // Mixtures of experts. expert_count 0: none.
+  uint32_t expert_count = 0, experts_used = 0, expert_feed_forward_length = 0;
+  float gate_limit = 0;  // gate(min(g, limit), clamp(up, -limit, limit)); 0: no limit
+
+  Pooling pooling = Pooling::unstated;
   bool tied_head = false;  // logits come from token_embedding; there is no output matrix
   // Activations of the layers that share a scale once they are quantised to i8; 0: those of a token.
   uint32_t activation_group = 0;
@@ -48,6 +90,7 @@ struct Hyperparameters {
 
   uint64_t query_length() const { return uint64_t{head_count} * head_dimension; }
   uint64_t key_value_length() const { return uint64_t{head_count_kv} * head_dimension; }
+  bool is_sliding(int64_t layer) const { return !sliding.empty() && sliding[static_cast<size_t>(layer)]; }
   bool operator==(const Hyperparameters&) const = default;
 };
 

@@ -15,8 +15,9 @@ enum class ValueKind : uint8_t {
   i8,        // `width` numbers from -127 to 127, with an f32 scale a row or a group of numbers
   pages,     // no row, but the keys and values of a layer, each `width` numbers a position, of each sequence
   partials,  // of attention: a result for each block of positions, which `combine` makes `width` numbers of
+  routes,    // `width` experts that are chosen for the row, each with its weight, and where its rows lie
 };
-inline constexpr std::array<std::string_view, 4> value_kinds = {"f32", "i8", "pages", "partials"};
+inline constexpr std::array<std::string_view, 5> value_kinds = {"f32", "i8", "pages", "partials", "routes"};
 constexpr std::string_view name(ValueKind kind) {
   return value_kinds[static_cast<size_t>(kind)];
 }
@@ -48,13 +49,36 @@ enum class Op : uint8_t {
   combine,
   add,
   gate,
+  scale,
   select,
+  route,
+  gather,
+  expert_matmul,
+  expert_gate,
+  mix,
 };
 
 // The attributes of operations: fields of Operation (runtime/graph/graph.h).
-enum class Attribute : uint8_t { weights, epsilon, base, heads, kv_heads, function, epilogue };
-inline constexpr std::array<std::string_view, 7> attributes = {"weights",  "epsilon",  "base",    "heads",
-                                                               "kv_heads", "function", "epilogue"};
+enum class Attribute : uint8_t {
+  weights,
+  epsilon,
+  base,
+  divisor,
+  context,
+  magnitude,
+  heads,
+  kv_heads,
+  pairs,
+  window,
+  function,
+  limit,
+  factor,
+  epilogue,
+  experts
+};
+inline constexpr std::array<std::string_view, 15> attributes = {
+    "weights", "epsilon", "base",     "divisor", "context", "magnitude", "heads",  "kv_heads",
+    "pairs",   "window",  "function", "limit",   "factor",  "epilogue",  "experts"};
 constexpr std::string_view name(Attribute attribute) {
   return attributes[static_cast<size_t>(attribute)];
 }
@@ -84,7 +108,7 @@ struct OperandInfo {
 struct OpInfo {
   Op op;
   std::string_view name;
-  std::array<OperandInfo, 2> operands;
+  std::array<OperandInfo, 3> operands;
   uint32_t results;     // set of ValueKind
   uint32_t attributes;  // set of Attribute
   uint32_t sharings;    // set of Sharing
@@ -94,7 +118,7 @@ struct OpInfo {
 
 namespace detail {
 constexpr uint32_t f32 = set_of(ValueKind::f32), i8 = set_of(ValueKind::i8), pages = set_of(ValueKind::pages),
-                   partials = set_of(ValueKind::partials);
+                   partials = set_of(ValueKind::partials), routes = set_of(ValueKind::routes);
 constexpr OperandInfo whole(uint32_t kinds) {
   return {kinds, false};
 }
@@ -107,28 +131,33 @@ constexpr uint32_t by_row = set_of(Sharing::rows, Sharing::each);
 // In the order of Op. matmul has a second operand if its epilogue reads one, and a result for each of its
 // weights, side by side as if these were one matrix; if it quantises its rows, these are one more result, the
 // last, of kind i8.
-inline constexpr std::array<OpInfo, 12> operations = {{
+inline constexpr std::array<OpInfo, 18> operations = {{
     {Op::embed,
      "embed",
      {},
      detail::f32,
-     set_of(Attribute::weights),
+     set_of(Attribute::weights, Attribute::factor),
      set_of(Sharing::rows),
-     "the row of the weights that the token names"},
+     "the row of the weights that the token names, * factor"},
     {Op::rope_angles,
      "rope_angles",
      {},
      detail::f32,
-     set_of(Attribute::base),
+     set_of(Attribute::weights, Attribute::base, Attribute::divisor, Attribute::context,
+            Attribute::magnitude),
      set_of(Sharing::rows),
-     "the cosines, then the sines of the token's position: see runtime/math/rope.h"},
+     "the cosines, then the sines of the token's position; the weights, if there are any, divide "
+     "frequencies: "
+     "see runtime/math/rope.h"},
     {Op::rms_norm,
      "rms_norm",
      {detail::whole(detail::f32)},
      detail::f32,
-     set_of(Attribute::weights, Attribute::epsilon),
-     detail::by_row,
-     "(x * r) * weights, r = 1 / sqrt(mean of squares + epsilon); the sum as runtime/math/float_ops.h says"},
+     set_of(Attribute::weights, Attribute::epsilon, Attribute::heads),
+     detail::by_row | set_of(Sharing::heads),
+     "(x * r) * weights, r = 1 / sqrt(mean of squares + epsilon), of the row or of each of its heads; the "
+     "sum "
+     "as runtime/math/float_ops.h says"},
     {Op::quantize,
      "quantize",
      {detail::whole(detail::f32)},
@@ -148,9 +177,9 @@ inline constexpr std::array<OpInfo, 12> operations = {{
      "rope",
      {detail::own(detail::f32), detail::whole(detail::f32)},
      detail::f32,
-     set_of(Attribute::heads),
+     set_of(Attribute::heads, Attribute::pairs),
      set_of(Sharing::heads),
-     "each head turned by the angles: pairs (i, i + half of them), the rest as it was"},
+     "each head turned by the angles: pairs (i, i + half of them), or adjacent ones, the rest as it was"},
     {Op::store,
      "store",
      {detail::own(detail::f32), detail::own(detail::f32)},
@@ -162,31 +191,41 @@ inline constexpr std::array<OpInfo, 12> operations = {{
      "attend",
      {detail::whole(detail::f32), detail::whole(detail::pages)},
      detail::partials | detail::f32,
-     set_of(Attribute::heads, Attribute::kv_heads),
+     set_of(Attribute::heads, Attribute::kv_heads, Attribute::window),
      set_of(Sharing::tasks),
      "of each head and block of positions: largest score, sum of exponentials, weighted sum of values (see "
-     "runtime/math/attention.h); as f32, what combine makes of them"},
+     "runtime/math/attention.h), of the last `window` positions if it is given; as f32, what combine makes "
+     "of "
+     "them"},
     {Op::combine,
      "combine",
      {detail::whole(detail::partials)},
      detail::f32,
-     set_of(Attribute::heads),
+     set_of(Attribute::heads, Attribute::window),
      detail::by_row,
      "the partial results of each head, combined in ascending order of their positions"},
     {Op::add,
      "add",
      {detail::own(detail::f32), detail::own(detail::f32)},
      detail::f32,
-     0,
+     set_of(Attribute::factor),
      set_of(Sharing::columns),
-     "x + y"},
+     "x + y * factor"},
     {Op::gate,
      "gate",
      {detail::own(detail::f32), detail::own(detail::f32)},
      detail::f32,
-     set_of(Attribute::function),
+     set_of(Attribute::function, Attribute::limit),
      set_of(Sharing::columns),
-     "relu_squared: (r * r) * y, r = max(x, 0); silu: (x / (1 + exp(-x))) * y"},
+     "relu_squared: (r * r) * y, r = max(x, 0); silu: (x / (1 + exp(-x))) * y; gelu: (x / (1 + exp(-2 z))) * "
+     "y, z = sqrt(2 / pi) * (x + 0.044715 * x^3); of min(x, limit) and of y within -limit and limit"},
+    {Op::scale,
+     "scale",
+     {detail::own(detail::f32)},
+     detail::f32,
+     set_of(Attribute::factor),
+     set_of(Sharing::columns),
+     "x * factor"},
     {Op::select,
      "select",
      {detail::whole(detail::f32)},
@@ -194,6 +233,42 @@ inline constexpr std::array<OpInfo, 12> operations = {{
      0,
      detail::by_row,
      "the rows whose logits are asked for, close together: what follows works on these alone"},
+    {Op::route,
+     "route",
+     {detail::whole(detail::f32)},
+     detail::routes,
+     0,
+     set_of(Sharing::each),
+     "the experts of the largest numbers (of equal ones the first), in ascending order, each with the weight "
+     "e / (sum of all chosen e, in this order), e = exp(x - the row's maximum)"},
+    {Op::gather,
+     "gather",
+     {detail::whole(detail::f32 | detail::i8), detail::whole(detail::routes)},
+     detail::f32 | detail::i8,
+     0,
+     set_of(Sharing::rows),
+     "the row once for each of its experts; rows of one expert lie together"},
+    {Op::expert_matmul,
+     "expert_matmul",
+     {detail::whole(detail::f32 | detail::i8), detail::whole(detail::routes)},
+     detail::f32,
+     set_of(Attribute::weights, Attribute::experts),
+     set_of(Sharing::columns),
+     "each row multiplied with the matrix of its expert, as matmul does"},
+    {Op::expert_gate,
+     "expert_gate",
+     {detail::whole(detail::f32), detail::whole(detail::f32), detail::whole(detail::routes)},
+     detail::f32 | detail::i8,
+     set_of(Attribute::function, Attribute::limit),
+     set_of(Sharing::rows),
+     "as gate; as i8, what quantize makes of it"},
+    {Op::mix,
+     "mix",
+     {detail::whole(detail::f32), detail::whole(detail::routes)},
+     detail::f32,
+     0,
+     set_of(Sharing::columns),
+     "((x_1 * w_1) + x_2 * w_2) + ..., over the experts of the row in ascending order"},
 }};
 constexpr const OpInfo& info(Op op) {
   return operations[static_cast<size_t>(op)];

@@ -8,9 +8,13 @@ namespace tern::runtime {
 namespace {
 
 constexpr GraphPass table[] = {
-    {"fuse_residual", fuse_residual},         {"fuse_gate", fuse_gate},
-    {"merge_projections", merge_projections}, {"fuse_quantize", fuse_quantize},
-    {"fuse_combine", fuse_combine},           {"group_steps", group_steps},
+    {"fuse_residual", fuse_residual},
+    {"fuse_gate", fuse_gate},
+    {"merge_projections", merge_projections},
+    {"fuse_quantize", fuse_quantize},
+    {"fuse_combine", fuse_combine},
+    {"fuse_gather", fuse_gather},
+    {"group_steps", group_steps},
     {"assign_buffers", assign_buffers},
 };
 

@@ -19,12 +19,13 @@ struct PassOptions {
   bool may_compute_by_each = true;
 };
 
-// A product whose only reader is an addition h + product adds to h itself: the epilogue `residual`.
+// A product whose only reader is an addition h + product (of factor 1) adds to h itself: the epilogue
+// `residual`.
 void fuse_residual(Graph& graph, const PassOptions& options);
 
-// A product whose only reader is a gate of relu_squared, as its second operand, does the gate itself: the
-// epilogue `gate`. The product that is the gate's first operand comes before it, and a thread computes the
-// same columns of both.
+// A product whose only reader is a gate of relu_squared without limit, as its second operand, does the gate
+// itself: the epilogue `gate`. The product that is the gate's first operand comes before it, and a thread
+// computes the same columns of both.
 void fuse_gate(Graph& graph, const PassOptions& options);
 
 // Products of one quantised value become one product whose results lie side by side: one pass over the
@@ -44,6 +45,9 @@ inline constexpr int64_t rows_to_share = 8;
 // gives f32, and combine goes.
 void fuse_combine(Graph& graph, const PassOptions& options);
 inline constexpr int64_t attention_rows = 16, tasks_of_attention = 4;
+
+// In a step of one row the experts read the row where it lies: gather goes.
+void fuse_gather(Graph& graph, const PassOptions& options);
 
 // Says how operations are shared out, and where the threads must meet. What works on whole rows (norms,
 // quantisation, combining the partial results of attention) is computed by each thread for itself where that

@@ -11,7 +11,9 @@ namespace tern::runtime {
 // Which part of a value a thread touches when it does one unit of an operation's work.
 struct UnitAccess {
   Sharing sharing = Sharing::undecided;
-  int64_t units = 0;   // heads: how many a row has; columns: how many are shared out
+  // heads: how many a row has; columns: how many are shared out; rows: how many there are for a token's
+  // experts
+  int64_t units = 0;
   bool within = true;  // true: only the elements of that unit; false: whole rows
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace tern::runtime {
 namespace {
@@ -64,11 +65,16 @@ class Verifier {
     const int64_t group = type(value).group;
     if (group < 0 || group > type(value).width || (group != 0 && type(value).kind != ValueKind::i8))
       complain(fmt::format("%{} has groups of {}", at(value).name, group));
+    const int64_t copies = type(value).copies;
+    const bool is_row = type(value).kind == ValueKind::f32 || type(value).kind == ValueKind::i8;
+    if (copies < 0 || copies > max_copies || (copies != 0 && !is_row))
+      complain(fmt::format("%{} has rows for {} experts", at(value).name, copies));
     const Slot& slot = at(value).slot;
     if (slot.buffer < 0) return;
     const bool fits =
         slot.buffer < static_cast<int>(graph_.buffers.size()) && slot.column >= 0 &&
         graph_.buffers[static_cast<size_t>(slot.buffer)].type.kind == type(value).kind &&
+        graph_.buffers[static_cast<size_t>(slot.buffer)].type.copies == type(value).copies &&
         slot.column + type(value).width <= graph_.buffers[static_cast<size_t>(slot.buffer)].type.width;
     if (!fits) complain(fmt::format("%{} does not fit its buffer", at(value).name));
   }
@@ -129,6 +135,7 @@ class Verifier {
     if (!has_results) complain(fmt::format("{} has no result", rules.name));
     if (operation.op != Op::matmul && operation.results.size() > 1)
       complain(fmt::format("{} has one result", rules.name));
+    if (sound && has_results) check_copies(operation);
     if (sound && has_results) check_widths(block, operation);
   }
 
@@ -159,7 +166,8 @@ class Verifier {
 
   void check_weights(const Block& block, const Operation& operation, const OpInfo& rules) {
     const bool has_weights = contains(rules.attributes, Attribute::weights);
-    if (has_weights == operation.weights.empty())
+    const bool may_lack_them = operation.op == Op::rope_angles;
+    if (has_weights == operation.weights.empty() && !may_lack_them)
       complain(fmt::format("{} {} weights", rules.name, has_weights ? "needs" : "has no"));
     if (operation.op != Op::matmul && operation.weights.size() > 1)
       complain(fmt::format("{} has weights of one role", rules.name));
@@ -167,7 +175,7 @@ class Verifier {
       if (info(role).of_layer != (block.layers > 0))
         complain(fmt::format("{} are weights of {}", name(role),
                              info(role).of_layer ? "a layer" : "the whole model"));
-      if (info(role).is_norm != (operation.op == Op::rms_norm))
+      if (info(role).is_norm != (operation.op == Op::rms_norm || operation.op == Op::rope_angles))
         complain(fmt::format("{} cannot use {}", rules.name, name(role)));
     }
     // An attribute that the operation does not have must keep its initial value, because print leaves it out.
@@ -188,10 +196,56 @@ class Verifier {
       case Attribute::weights: operation.weights = neutral.weights; return;
       case Attribute::epsilon: operation.epsilon = neutral.epsilon; return;
       case Attribute::base: operation.base = neutral.base; return;
+      case Attribute::divisor: operation.divisor = neutral.divisor; return;
+      case Attribute::context: operation.context = neutral.context; return;
+      case Attribute::magnitude: operation.magnitude = neutral.magnitude; return;
+      case Attribute::pairs: operation.pairs = neutral.pairs; return;
+      case Attribute::window: operation.window = neutral.window; return;
+      case Attribute::experts: operation.experts = neutral.experts; return;
+      case Attribute::limit: operation.limit = neutral.limit; return;
+      case Attribute::factor: operation.factor = neutral.factor; return;
       case Attribute::heads: operation.heads = neutral.heads; return;
       case Attribute::kv_heads: operation.kv_heads = neutral.kv_heads; return;
       case Attribute::function: operation.function = neutral.function; return;
       case Attribute::epilogue: operation.epilogue = neutral.epilogue; return;
+    }
+  }
+
+  // Which operations read and give rows for each expert of a token.
+  void check_copies(const Operation& operation) {
+    const auto copies = [&](size_t operand) { return type(operation.operands[operand]).copies; };
+    const auto experts = [&](size_t operand) { return type(operation.operands[operand]).width; };
+    const int64_t result = type(operation.results[0]).copies;
+    const auto expect = [&](bool right) {
+      if (!right) complain(fmt::format("{} mixes rows of tokens and of their experts", name(operation.op)));
+    };
+    switch (operation.op) {
+      case Op::gather: return expect(copies(0) == 0 && result == experts(1));
+      // One row that all of its experts read: see fuse_gather.
+      case Op::expert_matmul:
+        return expect((copies(0) == 0 || copies(0) == experts(1)) && result == experts(1));
+      case Op::expert_gate:
+        return expect(copies(0) == experts(2) && copies(1) == experts(2) && result == experts(2));
+      case Op::mix: return expect(copies(0) == experts(1) && result == 0);
+      case Op::embed:
+      case Op::rope_angles:
+      case Op::rms_norm:
+      case Op::quantize:
+      case Op::matmul:
+      case Op::rope:
+      case Op::store:
+      case Op::attend:
+      case Op::combine:
+      case Op::add:
+      case Op::gate:
+      case Op::scale:
+      case Op::select:
+      case Op::route: {
+        bool none = true;
+        for (const int value : operation.operands) none &= type(value).copies == 0;
+        for (const int value : operation.results) none &= type(value).copies == 0;
+        return expect(none);
+      }
     }
   }
 
@@ -208,13 +262,20 @@ class Verifier {
       return heads < 1 ? of : of / heads;
     };
     switch (operation.op) {
-      case Op::embed: return;
+      case Op::embed: return check_factor(operation);
       case Op::rope_angles:
         if (!(operation.base > 0)) complain("the base of angles must be above 0");
+        if (!(operation.divisor > 0)) complain("the divisor of frequencies must be above 0");
+        if (!(operation.magnitude > 0)) complain("the magnitude of angles must be above 0");
+        if (operation.context < 0) complain("a context has at least one token");
         if (result % 2 != 0) complain("there must be as many sines as cosines");
         return;
       case Op::rms_norm:
         if (!(operation.epsilon > 0)) complain("epsilon must be above 0");
+        if (operation.heads != 0) expect_heads(operation.heads, width(0));
+        if (operation.sharing != Sharing::undecided &&
+            (operation.heads != 0) != (operation.sharing == Sharing::heads))
+          complain("a norm over heads is shared out by heads, one over rows is not");
         return expect_result(width(0));
       case Op::quantize: return expect_result(width(0));
       case Op::matmul: return check_matmul(operation);
@@ -231,6 +292,7 @@ class Verifier {
         return expect_result(width(0));
       case Op::attend:
         expect_result(width(0));
+        if (operation.window < 0) complain("a window has at least one position");
         if (expect_heads(operation.heads, width(0)) != expect_heads(operation.kv_heads, width(1)))
           complain("heads of queries and of keys differ in width");
         if (operation.kv_heads > 0 && operation.heads % operation.kv_heads != 0)
@@ -238,15 +300,43 @@ class Verifier {
                                operation.kv_heads));
         return;
       case Op::combine: expect_heads(operation.heads, width(0)); return expect_result(width(0));
+      case Op::scale: check_factor(operation); return expect_result(width(0));
       case Op::add:
       case Op::gate:
+        check_factor(operation);
+        if (!(operation.limit >= 0)) complain("the limit of a gate must be above 0");
+        if (operation.limit > 0 && operation.function != Activation::silu)
+          complain("only a gate of silu has a limit");
         if (width(0) != width(1)) complain(fmt::format("{} reads two widths", name(operation.op)));
         return expect_result(width(0));
+      case Op::route:
+        if (result > width(0)) complain(fmt::format("{} of {} experts cannot be chosen", result, width(0)));
+        return;
+      case Op::gather:
+        if (type(operation.results[0]).kind != type(operation.operands[0]).kind ||
+            type(operation.results[0]).group != type(operation.operands[0]).group)
+          complain("gather gives rows of another kind");
+        return expect_result(width(0));
+      case Op::expert_matmul:
+        if (operation.experts < width(1))
+          complain(fmt::format("{} of {} experts cannot be chosen", width(1), operation.experts));
+        return;
+      case Op::expert_gate:
+        if (width(0) != width(1)) complain("expert_gate reads two widths");
+        if (!(operation.limit >= 0)) complain("the limit of a gate must be above 0");
+        if (operation.limit > 0 && operation.function != Activation::silu)
+          complain("only a gate of silu has a limit");
+        return expect_result(width(0));
+      case Op::mix: return expect_result(width(0));
       case Op::select:
         ++selects_;
         if (block.layers > 0) complain("select stands after the layers");
         return expect_result(width(0));
     }
+  }
+
+  void check_factor(const Operation& operation) {
+    if (!std::isfinite(operation.factor)) complain("a factor must be finite");
   }
 
   void check_matmul(const Operation& operation) {
@@ -273,6 +363,7 @@ class Verifier {
     if (!quantizes && operation.sharing == Sharing::rows) complain("matmul is shared out by columns");
   }
 
+  static constexpr int64_t max_copies = 4096;
   static constexpr int64_t widest = int64_t{1} << 32;
 
   const Graph& graph_;

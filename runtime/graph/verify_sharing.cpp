@@ -137,7 +137,7 @@ class SharingVerifier {
       if (has_buffer(result)) held_.emplace(result, region_of(result));
     }
     check_padding(operation);
-    if (operation.op == Op::matmul && has_places(operation)) check_product(operation);
+    if (is_product(operation) && has_places(operation)) check_product(operation);
     if (operation.meet_after) since_meeting_.clear();
   }
 
@@ -164,6 +164,10 @@ class SharingVerifier {
     }
   }
 
+  static bool is_product(const Operation& operation) {
+    return operation.op == Op::matmul || operation.op == Op::expert_matmul;
+  }
+
   // A kernel derives the strides of its rows from the product's widths alone.
   void check_product(const Operation& operation) {
     const auto stride = [&](int value) {
@@ -185,7 +189,7 @@ class SharingVerifier {
       width += at(result).type.width;
     }
     for (const int result : operation.results) expect_rows(result, width);
-    if (operation.operands.size() > 1) {
+    if (operation.op == Op::matmul && operation.operands.size() > 1) {
       expect_rows(operation.operands[1], width);
       if (at(operation.operands[1]).slot.column != 0)
         complain("what an epilogue reads begins inside of rows");
@@ -200,7 +204,7 @@ class SharingVerifier {
     for (const int result : operation.results) {
       if (!has_buffer(result)) continue;
       const GraphBuffer& buffer = graph_.buffers[static_cast<size_t>(at(result).slot.buffer)];
-      if (buffer.zero_padded && (operation.op == Op::matmul || buffer.type.width != at(result).type.width))
+      if (buffer.zero_padded && (is_product(operation) || buffer.type.width != at(result).type.width))
         complain(fmt::format("%{} overwrites zeros past the end of rows", at(result).name));
     }
   }

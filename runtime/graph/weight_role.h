@@ -23,7 +23,25 @@ enum class WeightRole : uint8_t {
   feed_forward_sub_norm,
   down,
   output_norm,
-  output,  // the head: a matrix of its own, or the embedding
+  output,      // the head: a matrix of its own, or the embedding
+  query_norm,  // over each head
+  key_norm,
+  post_attention_norm,
+  post_feed_forward_norm,
+  query_input_norm,
+  key_input_norm,
+  value_input_norm,
+  attention_output_input_norm,
+  gate_input_norm,
+  up_input_norm,
+  down_input_norm,
+  rope_divisors,
+  rope_divisors_long,  // of contexts longer than those of training; the other of these two is not read
+  rope_divisors_short,
+  router,
+  gate_experts,  // a matrix for each expert
+  up_experts,
+  down_experts,
 };
 
 struct WeightRoleInfo {
@@ -31,10 +49,10 @@ struct WeightRoleInfo {
   std::string_view name;
   std::string_view tensor;  // in GGUF files: see tensor_prefix
   bool of_layer;            // each layer has its own
-  bool is_norm;             // a vector of f32, not a matrix
+  bool is_norm;             // a vector of f32 (of a norm, or divisors), not a matrix
 };
 // In the order of WeightRole.
-inline constexpr std::array<WeightRoleInfo, 14> weight_roles = {{
+inline constexpr std::array<WeightRoleInfo, 32> weight_roles = {{
     {WeightRole::token_embedding, "token_embedding", "token_embd", false, false},
     {WeightRole::attention_norm, "attention_norm", "attn_norm", true, true},
     {WeightRole::query, "query", "attn_q", true, false},
@@ -49,6 +67,25 @@ inline constexpr std::array<WeightRoleInfo, 14> weight_roles = {{
     {WeightRole::down, "down", "ffn_down", true, false},
     {WeightRole::output_norm, "output_norm", "output_norm", false, true},
     {WeightRole::output, "output", "output", false, false},
+    {WeightRole::query_norm, "query_norm", "attn_q_norm", true, true},
+    {WeightRole::key_norm, "key_norm", "attn_k_norm", true, true},
+    {WeightRole::post_attention_norm, "post_attention_norm", "post_attention_norm", true, true},
+    {WeightRole::post_feed_forward_norm, "post_feed_forward_norm", "post_ffw_norm", true, true},
+    {WeightRole::query_input_norm, "query_input_norm", "attn_q_norm_in", true, true},
+    {WeightRole::key_input_norm, "key_input_norm", "attn_k_norm_in", true, true},
+    {WeightRole::value_input_norm, "value_input_norm", "attn_v_norm_in", true, true},
+    {WeightRole::attention_output_input_norm, "attention_output_input_norm", "attn_output_norm_in", true,
+     true},
+    {WeightRole::gate_input_norm, "gate_input_norm", "ffn_gate_norm_in", true, true},
+    {WeightRole::up_input_norm, "up_input_norm", "ffn_up_norm_in", true, true},
+    {WeightRole::down_input_norm, "down_input_norm", "ffn_down_norm_in", true, true},
+    {WeightRole::rope_divisors, "rope_divisors", "rope_freqs", false, true},
+    {WeightRole::rope_divisors_long, "rope_divisors_long", "rope_factors_long", false, true},
+    {WeightRole::rope_divisors_short, "rope_divisors_short", "rope_factors_short", false, true},
+    {WeightRole::router, "router", "ffn_gate_inp", true, false},
+    {WeightRole::gate_experts, "gate_experts", "ffn_gate_exps", true, false},
+    {WeightRole::up_experts, "up_experts", "ffn_up_exps", true, false},
+    {WeightRole::down_experts, "down_experts", "ffn_down_exps", true, false},
 }};
 constexpr const WeightRoleInfo& info(WeightRole role) {
   return weight_roles[static_cast<size_t>(role)];

@@ -12,9 +12,17 @@ WeightUse use_of(const Graph& graph, const Operation& operation, int64_t layer) 
   assert(operation.weights.size() == 1);
   const auto type = [&](int value) { return graph.values[static_cast<size_t>(value)].type; };
   const int64_t width = type(operation.results[0]).width;
-  WeightUse use{operation.weights[0], layer, operation.op, false, 0, width, 1};
-  if (operation.op == Op::rms_norm) use.n = 1;
-  if (operation.op == Op::matmul) {
+  WeightUse use{operation.weights[0], layer, operation.op, false, 0, width};
+  if (operation.op == Op::rms_norm) {
+    use.n = 1;
+    use.k = width / std::max<int64_t>(operation.heads, 1);
+  }
+  if (operation.op == Op::rope_angles) {
+    use.n = 1;
+    use.k = width / 2;
+  }
+  if (operation.op == Op::matmul || operation.op == Op::expert_matmul) {
+    use.count = std::max<int64_t>(operation.experts, 1);
     const ValueType input = type(operation.operands[0]);
     use.is_quantized = input.kind == ValueKind::i8;
     use.n = width;

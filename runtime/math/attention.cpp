@@ -1,5 +1,7 @@
 #include "runtime/math/attention.h"
 
+#include <limits>
+
 // Highway includes this file once for every instruction set.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/math/attention.cpp"
@@ -25,6 +27,10 @@ constexpr size_t min_of(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
+constexpr size_t max_of(size_t a, size_t b) {
+  return a > b ? a : b;
+}
+
 constexpr size_t padded_dimension(size_t head_dimension) {
   return (head_dimension + value_padding - 1) / value_padding * value_padding;
 }
@@ -45,10 +51,12 @@ struct Query {
   const float* query;
   float* weights;  // attention_block floats: the scores of the block's positions, then their exponentials
   float* partial;  // as attention.h says
+  size_t begin;    // of the positions that it sees in the block: those before it get a weight of 0
   size_t end;      // of the positions that it sees in the block
 };
 
-// Positions begin ... end of one head, within an attention block; queries in ascending order of `end`.
+// Positions begin ... end of one head, within an attention block; `begin` is a multiple of key_block, and
+// none of the queries sees an earlier position of the block. Queries in ascending order of `end`.
 struct Block {
   KeyValueHead head;
   size_t begin, end;
@@ -189,9 +197,11 @@ HWY_INLINE void score_block(const Block& block) {
 }
 
 // Turns the first `size` scores of a query into exponentials; stores their maximum and sum.
-HWY_INLINE void exponentials(const Query& query, size_t size, size_t head_dimension) {
+// Those of the first `unseen` count for nothing.
+HWY_INLINE void exponentials(const Query& query, size_t unseen, size_t size, size_t head_dimension) {
   const F32 d;
   float* weights = query.weights;
+  for (size_t i = 0; i < unseen; ++i) weights[i] = -std::numeric_limits<float>::infinity();
   VF32 largest = hn::Set(d, weights[0]);
   for_each_vector(size, [&](size_t i, size_t count) HWY_ATTR {
     VF32 scores = hn::LoadU(d, weights + i);
@@ -289,7 +299,8 @@ template <class Element>
 HWY_INLINE void attend_elements(const Block& block) {
   score_block<Element>(block);
   for (size_t j = 0; j < block.count; ++j) {
-    exponentials(block.queries[j], block.queries[j].end - block.begin, block.head.head_dimension);
+    const Query& query = block.queries[j];
+    exponentials(query, query.begin - block.begin, query.end - block.begin, block.head.head_dimension);
   }
   value_block<Element>(block);
 }
@@ -347,30 +358,43 @@ AttentionOps attention_ops(VectorLevel level) {
 
 namespace {
 
+// Queries first ... last of a group, by their index in it.
+struct Seeing {
+  size_t first = 0, last = 0;
+};
+
 // Block `block` for the queries first ... first + count, counted through all rows and heads; the partial
-// result of query q goes to result_of(q). Returns how many of them do not see the block: the first ones.
+// result of query q goes to result_of(q). Returns which of them see the block: they follow one another, since
+// both ends of what a row sees ascend with the rows.
 template <class ResultOf>
-size_t attend_group(const AttentionCode& code, const KeyValueHead& cached, const AttentionRows& rows,
+Seeing attend_group(const AttentionCode& code, const KeyValueHead& cached, const AttentionRows& rows,
                     size_t block, size_t first, size_t count, const float* queries, const ResultOf& result_of,
                     float* scratch) {
   Query group[query_group];
-  const size_t begin = block * attention_block;
-  size_t unseeing = 0, seeing = 0;
+  const size_t block_begin = block * attention_block, block_end = block_begin + attention_block;
+  Seeing seeing;
+  size_t seen = 0;
   for (size_t q = first; q < first + count; ++q) {
-    const size_t row = q / rows.heads, head = q % rows.heads;
-    const size_t end = min_of(rows.first_position + row + 1, begin + attention_block);
+    const size_t row = q / rows.heads, head = q % rows.heads, position = rows.first_position + row;
+    const size_t begin = max_of(first_seen(position, rows.window), block_begin);
+    const size_t end = min_of(position + 1, block_end);
     if (end <= begin) {
-      ++unseeing;
+      if (seen == 0) ++seeing.first;
       continue;
     }
-    group[seeing] = {.query = queries + row * rows.query_stride + head * cached.head_dimension,
-                     .weights = scratch + seeing * attention_block,
-                     .partial = result_of(q),
-                     .end = end};
-    ++seeing;
+    group[seen] = {.query = queries + row * rows.query_stride + head * cached.head_dimension,
+                   .weights = scratch + seen * attention_block,
+                   .partial = result_of(q),
+                   .begin = begin,
+                   .end = end};
+    ++seen;
   }
-  if (seeing > 0) code.attend_queries({cached, begin, group[seeing - 1].end, group, seeing, rows.scale});
-  return unseeing;
+  seeing.last = seeing.first + seen;
+  if (seen > 0) {
+    const size_t begin = group[0].begin / key_block * key_block;
+    code.attend_queries({cached, begin, group[seen - 1].end, group, seen, rows.scale});
+  }
+  return seeing;
 }
 
 }  // namespace
@@ -408,17 +432,22 @@ void AttentionOps::attend(const KeyValueHead& cached, const AttentionRows& rows,
   Combined combined[query_group];
   for (size_t first = 0; first < all; first += query_group) {
     const size_t count = min_of(query_group, all - first);
-    const size_t positions = rows.first_position + (first + count - 1) / rows.heads + 1;
-    const auto attend_to = [&](size_t block, float* results) {
-      return attend_group(
-          *code, cached, rows, block, first, count, queries,
-          [&](size_t q) { return results + (q - first) * size; }, scratch);
+    const size_t last_position = rows.first_position + (first + count - 1) / rows.heads;
+    const auto first_block_of = [&](size_t q) {
+      return first_seen(rows.first_position + q / rows.heads, rows.window) / attention_block;
     };
-    attend_to(0, values);
-    for (size_t j = 0; j < count; ++j) combined[j] = facts_of(values + j * size, head_dimension);
-    for (size_t block = 1; block < attention_blocks(positions); ++block) {
-      for (size_t j = attend_to(block, partials); j < count; ++j) {
-        code->combine_blocks(partials + j * size, 1, head_dimension, combined[j], values + j * size);
+    for (size_t block = first_block_of(first); block < attention_blocks(last_position + 1); ++block) {
+      // The first block that a query sees needs no combining.
+      const auto result_of = [&](size_t q) {
+        return (block == first_block_of(q) ? values : partials) + (q - first) * size;
+      };
+      const Seeing seeing =
+          attend_group(*code, cached, rows, block, first, count, queries, result_of, scratch);
+      for (size_t j = seeing.first; j < seeing.last; ++j) {
+        if (block == first_block_of(first + j))
+          combined[j] = facts_of(values + j * size, head_dimension);
+        else
+          code->combine_blocks(partials + j * size, 1, head_dimension, combined[j], values + j * size);
       }
     }
     for (size_t j = 0; j < count; ++j) {

@@ -91,6 +91,37 @@ void silu_gate(const float* gate, const float* up, size_t size, float* out) {
   });
 }
 
+void limited_silu_gate(const float* gate, const float* up, float limit, size_t size, float* out) {
+  const VF32 one = hn::Set(F32(), 1.0f), high = hn::Set(F32(), limit), low = hn::Set(F32(), -limit);
+  for_each_vector(size, [&](size_t i, size_t count) HWY_ATTR {
+    // Comparisons in place of Min and Max, which differ between CPUs in what they make of a NaN.
+    VF32 g = load(gate + i, count), u = load(up + i, count);
+    g = hn::IfThenElse(hn::Gt(g, high), high, g);
+    u = hn::IfThenElse(hn::Gt(u, high), high, u);
+    u = hn::IfThenElse(hn::Lt(u, low), low, u);
+    const VF32 silu = hn::Div(g, hn::Add(one, exp(hn::Neg(g))));
+    store(hn::Mul(silu, u), out + i, count);
+  });
+}
+
+void gelu_gate(const float* gate, const float* up, size_t size, float* out) {
+  const VF32 one = hn::Set(F32(), 1.0f), cubic = hn::Set(F32(), 0.044715f);
+  const VF32 twice_root = hn::Set(F32(), 1.5957691216057308f);  // 2 sqrt(2 / pi)
+  for_each_vector(size, [&](size_t i, size_t count) HWY_ATTR {
+    const VF32 g = load(gate + i, count);
+    const VF32 polynomial = hn::Mul(g, hn::Add(one, hn::Mul(hn::Mul(g, g), cubic)));
+    const VF32 gelu = hn::Div(g, hn::Add(one, exp(hn::Neg(hn::Mul(polynomial, twice_root)))));
+    store(hn::Mul(gelu, load(up + i, count)), out + i, count);
+  });
+}
+
+void add_scaled(float* x, const float* y, float factor, size_t size) {
+  for_each_vector(size, [&](size_t i, size_t count) HWY_ATTR {
+    const VF32 more = hn::Mul(load(y + i, count), hn::Set(F32(), factor));
+    store(hn::Add(load(x + i, count), more), x + i, count);
+  });
+}
+
 void add(float* x, const float* y, size_t size) {
   for_each_vector(size, [&](size_t i, size_t count) HWY_ATTR {
     store(hn::Add(load(x + i, count), load(y + i, count)), x + i, count);
@@ -113,6 +144,26 @@ void apply_rope(float* first_head, size_t heads, size_t head_dimension, const fl
       const VF32 c = load(cosine + i, count), s = load(sine + i, count);
       store(hn::Sub(hn::Mul(a, c), hn::Mul(b, s)), first + i, count);
       store(hn::Add(hn::Mul(b, c), hn::Mul(a, s)), second + i, count);
+    });
+  }
+}
+
+void apply_rope_adjacent(float* first_head, size_t heads, size_t head_dimension, const float* cosine,
+                         const float* sine, size_t pairs) {
+  const F32 d;
+  for (size_t head = 0; head < heads; ++head) {
+    float* pair = first_head + head * head_dimension;
+    for_each_vector(pairs, [&](size_t i, size_t count) HWY_ATTR {
+      float buffer[2 * lanes] = {};
+      float* at = count == lanes ? pair + 2 * i : buffer;
+      if (count < lanes) std::memcpy(buffer, pair + 2 * i, 2 * count * sizeof(float));
+      VF32 a, b;
+      hn::LoadInterleaved2(d, at, a, b);
+      const VF32 c = load(cosine + i, count), s = load(sine + i, count);
+      const VF32 first = hn::Sub(hn::Mul(a, c), hn::Mul(b, s)),
+                 second = hn::Add(hn::Mul(b, c), hn::Mul(a, s));
+      hn::StoreInterleaved2(first, second, d, at);
+      if (count < lanes) std::memcpy(pair + 2 * i, buffer, 2 * count * sizeof(float));
     });
   }
 }
@@ -147,9 +198,13 @@ const FloatOps& float_code() {
                                .quantize_range = quantize_range,
                                .relu_squared_gate = relu_squared_gate,
                                .silu_gate = silu_gate,
+                               .limited_silu_gate = limited_silu_gate,
+                               .gelu_gate = gelu_gate,
                                .add = add,
+                               .add_scaled = add_scaled,
                                .scale = scale,
                                .apply_rope = apply_rope,
+                               .apply_rope_adjacent = apply_rope_adjacent,
                                .exponential = exponential,
                                .f32_to_f16_row = f32_to_f16_row,
                                .f16_to_f32_row = f16_to_f32_row};

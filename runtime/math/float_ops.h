@@ -79,8 +79,20 @@ struct FloatOps {
   // out[i] = (gate[i] / (1 + exp(-gate[i]))) * up[i].
   void (*silu_gate)(const float* gate, const float* up, size_t size, float* out);
 
+  // The same of a limited gate and up: g = min(gate[i], limit), u = min(max(up[i], -limit), limit);
+  // out[i] = (g / (1 + exp(-g))) * u. A NaN stays one.
+  void (*limited_silu_gate)(const float* gate, const float* up, float limit, size_t size, float* out);
+
+  // GELU in the form with tanh, 0.5 g (1 + tanh(z)) = g / (1 + exp(-2 z)):
+  //   z2 = (gate[i] * (1 + ((gate[i] * gate[i]) * 0.044715))) * (2 sqrt(2 / pi)),
+  //   out[i] = (gate[i] / (1 + exp(-z2))) * up[i].
+  void (*gelu_gate)(const float* gate, const float* up, size_t size, float* out);
+
   // x[i] += y[i].
   void (*add)(float* x, const float* y, size_t size);
+
+  // x[i] += y[i] * factor.
+  void (*add_scaled)(float* x, const float* y, float factor, size_t size);
 
   // x[i] *= factor.
   void (*scale)(float* x, float factor, size_t size);
@@ -91,6 +103,10 @@ struct FloatOps {
   // This is the NeoX pairing; elements from 2 * pairs on stay as they are. rope.h makes cosine and sine.
   void (*apply_rope)(float* first_head, size_t heads, size_t head_dimension, const float* cosine,
                      const float* sine, size_t pairs);
+
+  // The same with adjacent pairs: a = h[2i] and b = h[2i + 1] in the place of h[i] and h[i + pairs].
+  void (*apply_rope_adjacent)(float* first_head, size_t heads, size_t head_dimension, const float* cosine,
+                              const float* sine, size_t pairs);
 
   // out[i] = exp(x[i]), to within 2 units in the last place. Below -87.33, where results would be
   // subnormal, 0; above 88.7228, infinity.

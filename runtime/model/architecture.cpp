@@ -7,54 +7,12 @@
 #include <cassert>
 #include <vector>
 
+#include "runtime/gguf/keys.h"
 #include "runtime/graph/families.h"
+#include "runtime/model/known_keys.h"
 
 namespace tern::runtime {
 namespace {
-
-// Reads keys `ARCHITECTURE.name`; the first fault stays and later reads give 1.
-class Keys {
- public:
-  Keys(const GgufFile& file, std::string_view prefix) : file_(file), prefix_(prefix) {}
-
-  bool has(std::string_view name) const { return file_.find(full(name)); }
-
-  uint32_t integer(std::string_view name, uint32_t highest) {
-    const auto value = get_integer(file_, full(name), 1, highest);
-    if (value) return static_cast<uint32_t>(*value);
-    note(value.error());
-    return 1;
-  }
-  uint32_t integer_or(uint32_t default_value, std::string_view name, uint32_t highest) {
-    return has(name) ? integer(name, highest) : default_value;
-  }
-  float positive(std::string_view name, double lowest, double highest) {
-    const auto value = get_number(file_, full(name));
-    if (!value) {
-      note(value.error());
-      return 1;
-    }
-    if (!(*value >= lowest && *value <= highest)) {  // also false for NaN
-      complain(fmt::format("key '{}' is {}, outside of {} to {}", full(name), *value, lowest, highest));
-    }
-    return static_cast<float>(*value);
-  }
-  float positive_or(float default_value, std::string_view name, double lowest, double highest) {
-    return has(name) ? positive(name, lowest, highest) : default_value;
-  }
-
-  void complain(std::string message) { note(Error{std::move(message), {file_.path()}}); }
-  void note(const Error& error) {
-    if (!error_) error_ = error;
-  }
-  std::string full(std::string_view name) const { return prefix_ + "." + std::string(name); }
-  const std::optional<Error>& error() const { return error_; }
-
- private:
-  const GgufFile& file_;
-  std::string prefix_;
-  std::optional<Error> error_;
-};
 
 // The number of token texts, for files without the key `vocab_size`.
 uint32_t count_tokens(const GgufFile& file, Keys& keys) {
@@ -81,22 +39,70 @@ uint32_t head_dimension(const Hyperparameters& h, Keys& keys) {
   return std::max(1u, h.embedding_length / h.head_count);
 }
 
-// Linear scaling by 1, which some converters write, changes nothing.
-void refuse_rope_scaling(const GgufFile& file, Keys& keys) {
-  if (!keys.has("rope.scaling.type")) return;
-  const auto type = get_string(file, keys.full("rope.scaling.type"));
-  if (!type) return keys.note(type.error());
-  if (*type == "none") return;
-  const float factor = keys.positive_or(1, "rope.scaling.factor", 0, 1e6);
-  if (*type != "linear" || factor != 1.0f) {
-    keys.complain(fmt::format("RoPE scaling of type {} by {} is not supported", quote(*type), factor));
+// The function of the gate, where a file names it.
+void read_activation(Keys& keys, Hyperparameters& h) {
+  const std::string_view name = keys.text("hidden_activation");
+  if (name.empty()) return;
+  if (name == "relu2" || name == "relu_squared")
+    h.activation = Activation::squared_relu;
+  else if (name == "silu" || name == "swish")
+    h.activation = Activation::silu;
+  else if (name == "gelu" || name == "gelu_pytorch_tanh" || name == "gelu_new")
+    h.activation = Activation::gelu;
+  else
+    keys.complain(
+        fmt::format("the activation {} is not supported; it must be relu2, silu or gelu", quote(name)));
+}
+
+// Without a type, scaling is linear. LongRoPE has divisors for contexts up to that of training and others for
+// longer ones, with which no shorter text comes out as it should: the model's context ends where training
+// did.
+void read_rope_scaling(Keys& keys, Hyperparameters& h) {
+  const GgufFile& file = keys.file();
+  RopeScaling& scaling = h.rope_scaling;
+  if (file.find_tensor("rope_freqs.weight")) scaling.divisors = WeightRole::rope_divisors;
+  const std::string_view type = keys.text("rope.scaling.type");
+  if (type == "none") return;
+  const bool old_key = keys.has("rope.scale_linear");
+  const float factor = keys.number_or(1, old_key ? "rope.scale_linear" : "rope.scaling.factor", 1e-3, 1e6);
+  scaling.magnitude = keys.number_or(1, "rope.scaling.attn_factor", 1e-3, 1e3);
+  const auto original = [&] { return keys.integer("rope.scaling.original_context_length", max_context); };
+  if (type.empty() || type == "linear") {
+    scaling.divisor = factor;
+  } else if (type == "yarn") {
+    scaling.divisor = factor;
+    scaling.context = original();
+  } else if (type == "longrope") {
+    if (file.find_tensor("rope_factors_short.weight")) scaling.divisors = WeightRole::rope_divisors_short;
+    h.context_length = std::min(h.context_length, original());
+  } else {
+    keys.complain(fmt::format("RoPE scaling of type {} is not supported", quote(type)));
   }
 }
 
+void read_pooling(const GgufFile& file, Keys& keys, Hyperparameters& h) {
+  if (!keys.has("pooling_type")) return;
+  const auto type = get_integer(file, keys.full("pooling_type"), 0, 4);
+  if (!type) return keys.note(type.error());
+  switch (*type) {
+    case 0: return;
+    case 1: h.pooling = Pooling::mean; return;
+    case 3: h.pooling = Pooling::last; return;
+  }
+  keys.complain(
+      fmt::format("pooling of type {} is not supported: it must be the mean or the last token", *type));
+}
+
+void refuse_encoders(const GgufFile& file, Keys& keys) {
+  if (!keys.has("attention.causal")) return;
+  const auto causal = get_boolean(file, keys.full("attention.causal"));
+  if (!causal) return keys.note(causal.error());
+  if (!*causal) keys.complain("attention that sees later tokens is not supported");
+}
+
 Error unknown_architecture(const GgufFile& file, std::string_view name) {
-  std::vector<std::string_view> known;
-  for (const Architecture& row : architectures()) known.push_back(row.name);
-  return Error{fmt::format("has the architecture {}; supported are {}", quote(name), fmt::join(known, ", ")),
+  return Error{fmt::format("has the architecture {}; supported are {}", quote(name),
+                           fmt::join(architecture_names(), ", ")),
                {file.path()}};
 }
 
@@ -106,6 +112,7 @@ std::string_view name_of(Activation activation) {
   switch (activation) {
     case Activation::squared_relu: return "squared ReLU";
     case Activation::silu: return "SiLU";
+    case Activation::gelu: return "GELU";
   }
   assert(false);
   return "";
@@ -129,12 +136,13 @@ std::optional<std::string> find_head_fault(const Hyperparameters& h) {
 
 Expected<Hyperparameters> read_hyperparameters(const GgufFile& file) {
   TERN_ASSIGN(const std::string_view name, get_string(file, "general.architecture"));
-  const Architecture* architecture = find_architecture(name);
-  if (!architecture) return unknown_architecture(file, name);
+  const Family* family = find_family(name);
+  if (!family) return unknown_architecture(file, name);
 
   Keys keys(file, name);
   Hyperparameters h;
   h.architecture = name;
+  family->set_defaults(h);
   h.vocabulary_size =
       keys.has("vocab_size") ? keys.integer("vocab_size", max_vocabulary) : count_tokens(file, keys);
   h.context_length = keys.integer("context_length", max_context);
@@ -145,16 +153,18 @@ Expected<Hyperparameters> read_hyperparameters(const GgufFile& file) {
   h.head_count_kv = keys.integer_or(h.head_count, "attention.head_count_kv", max_heads);
   h.head_dimension = head_dimension(h, keys);
   h.rope_dimension = keys.integer_or(h.head_dimension, "rope.dimension_count", max_head_dimension);
-  h.rope_base = keys.positive_or(10000, "rope.freq_base", 1, 1e12);
-  h.rms_epsilon = keys.positive("attention.layer_norm_rms_epsilon", 1e-12, 1e-1);
-  h.rope_style = architecture->rope_style;
-  h.sub_norms = architecture->sub_norms;
-  h.activation = architecture->activation;
+  h.rope_base = keys.number_or(10000, "rope.freq_base", 1, 1e12);
+  h.rms_epsilon = keys.number("attention.layer_norm_rms_epsilon", 1e-12, 1e-1);
   h.tied_head = !file.find_tensor("output.weight");
   if (const auto fault = find_head_fault(h)) keys.complain(*fault);
-  refuse_rope_scaling(file, keys);
+  read_rope_scaling(keys, h);
+  refuse_encoders(file, keys);
+  read_pooling(file, keys, h);
   if (keys.error()) return *keys.error();
-  if (architecture->refine) TERN_TRY(architecture->refine(file, h));
+  if (family->read) family->read(keys, h);
+  read_activation(keys, h);
+  if (keys.error()) return *keys.error();
+  TERN_TRY(check_keys(file, name, *family));
   return h;
 }
 

@@ -15,8 +15,8 @@ namespace tern::runtime {
 std::optional<std::string> find_head_fault(const Hyperparameters& hyperparameters);
 
 // Errors: the architecture is unknown; a key is missing, of a wrong type or out of range; keys contradict
-// each other; the file asks for a variant that is not supported (RoPE scaling, heads that differ between
-// layers).
+// each other; the file asks for a variant that is not supported (a kind of RoPE scaling, heads that differ
+// between layers), or has a key that might change the arithmetic and that nothing reads.
 Expected<Hyperparameters> read_hyperparameters(const GgufFile& file);
 
 }  // namespace tern::runtime

@@ -89,6 +89,8 @@ std::vector<float> Loader::norm(const std::string& name, uint64_t width) {
   decode_row(tensor->type, tensor->data, values);
   for (size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) complain_of(name, fmt::format("element {} is {}", i, values[i]));
+    if (name.starts_with("rope_") && !(values[i] > 0))
+      complain_of(name, fmt::format("element {} is {}", i, values[i]));
   }
   return values;
 }
@@ -125,11 +127,6 @@ Tensor Loader::matrix(const std::string& prefix, uint64_t n, uint64_t k, const W
   }
   made.weights = type->weights;
   if (type->layout) {
-    if (count != 1) {
-      complain_of(name,
-                  fmt::format("{} matrices in one tensor of type {} are not supported", count, type->name));
-      return {};
-    }
     const uint64_t block = type->layout_elements(options_.i2s_order);
     if (n * k % block != 0) {
       complain_of(name,
@@ -217,16 +214,21 @@ void Loader::load_weights(const WeightUse& use) {
   if (use.role == WeightRole::output && h.tied_head) return;
   const auto n = static_cast<uint64_t>(use.op == Op::embed ? h.vocabulary_size : use.n),
              k = static_cast<uint64_t>(use.k);
-  if (use.op == Op::rms_norm)
+  if (info(use.role).is_norm)
     weights.norms[use.role] = norm(name, k);
   else
     weights.matrices[use.role] = matrix(prefix, n, k, use);
 }
 
+// Of the divisors for short and for long contexts a graph reads one.
+bool is_spare(std::string_view tensor) {
+  return tensor == "rope_factors_long.weight" || tensor == "rope_factors_short.weight";
+}
+
 // A tensor that has no role here means a graph that differs from ours; to ignore it would give wrong text.
 void Loader::refuse_unused() {
   for (const GgufTensor& tensor : model_.file.tensors) {
-    if (used_.contains(tensor.name)) continue;
+    if (used_.contains(tensor.name) || is_spare(tensor.name)) continue;
     const bool bias = tensor.name.ends_with(".bias");
     complain_of(tensor.name, fmt::format("{} in models of architecture '{}'",
                                          bias ? "biases are not supported" : "has no known role",
@@ -258,7 +260,7 @@ uint32_t Loader::head_group() const {
 // See load_model.
 void Loader::choose_activations() {
   Hyperparameters& h = model_.hyperparameters;
-  bool is_bitnet = find_architecture(h.architecture)->activations_per_token;
+  bool is_bitnet = find_family(h.architecture)->activations_per_token;
   bool has_one_scale = true;
   for (const Weights& layer : model_.layers) {
     for (const auto& [role, tensor] : layer.matrices)

@@ -11,8 +11,10 @@ ModelCost cost_of(const Model& model, uint32_t context) {
   count_norms(model.outside);
   for (const Weights& layer : model.layers) {
     for (const auto& [role, matrix] : layer.matrices) {
-      cost.ternary_weights += uint64_t{matrix.n} * matrix.k;
-      cost.layer_bytes += matrix.data.size();
+      // Of experts a token reads those that it uses.
+      const uint64_t read = matrix.count > 1 ? h.experts_used : 1;
+      cost.ternary_weights += uint64_t{matrix.n} * matrix.k * matrix.count;
+      cost.layer_bytes += matrix.data.size() / matrix.count * read;
     }
     count_norms(layer);
   }

@@ -27,6 +27,24 @@ constexpr SynthShape shapes[] = {
     {"large", "bitnet", 1536, 24, 16, 16, 96, 4096, 32002, 2048, 10000},
     {"3b", "bitnet", 3200, 26, 32, 32, 100, 8640, 32002, 2048, 10000},
     {"tiny", "bitnet-b1.58", 256, 2, 4, 2, 64, 512, 1024, 512, 10000},
+    {"llama3-8b", "llama", 4096, 32, 32, 8, 128, 14336, 128256, 8192, 500000, 1e-5f, true},
+    {"falcon3-1b", "llama", 2048, 18, 8, 4, 256, 8192, 131072, 8192, 1000042, 1e-6f, true},
+    {"falcon3-3b", "llama", 3072, 22, 12, 4, 256, 9216, 131072, 32768, 1000042, 1e-6f, true},
+    {"falcon3-7b", "llama", 3072, 28, 12, 4, 256, 23040, 131072, 32768, 1000042, 1e-6f, true},
+    {"falcon3-10b", "llama", 3072, 40, 12, 4, 256, 23040, 131072, 32768, 1000042, 1e-6f, true},
+    {"tiny-llama", "llama", 256, 2, 4, 2, 64, 512, 1024, 512, 10000, 1e-5f, true},
+    {"qwen3-0.6b", "qwen3", 1024, 28, 16, 8, 128, 3072, 151936, 40960, 1e6f, 1e-6f},
+    {"qwen3-1.7b", "qwen3", 2048, 28, 16, 8, 128, 6144, 151936, 40960, 1e6f, 1e-6f},
+    {"qwen3-4b", "qwen3", 2560, 36, 32, 8, 128, 9728, 151936, 40960, 1e6f, 1e-6f},
+    {"qwen3-8b", "qwen3", 4096, 36, 32, 8, 128, 12288, 151936, 40960, 1e6f, 1e-6f, true},
+    {"tiny-qwen3", "qwen3", 256, 2, 4, 2, 128, 512, 1024, 512, 1e6f, 1e-6f},
+    {"qwen3-30b-a3b", "qwen3moe", 2048, 48, 32, 4, 128, 6144, 151936, 40960, 1e6f, 1e-6f, true, 128, 8, 768},
+    {"tiny-qwen3moe", "qwen3moe", 256, 2, 4, 2, 128, 512, 1024, 512, 1e6f, 1e-6f, false, 16, 4, 128},
+    {"maple-20b", "maple", 2048, 24, 16, 4, 128, 5120, 151936, 131072, 10000, 1e-6f, true, 256, 8, 512, 512},
+    {"tiny-maple", "maple", 256, 4, 4, 2, 64, 512, 1024, 512, 10000, 1e-6f, true, 8, 2, 256, 100},
+    {"tiny-hunyuan", "hunyuan-dense", 256, 2, 4, 2, 64, 512, 1024, 512, 10000},
+    {"tiny-minicpm", "minicpm", 256, 2, 4, 2, 64, 512, 1024, 512, 10000},
+    {"tiny-gemma3", "gemma3", 256, 2, 4, 2, 64, 512, 1024, 512, 10000, 1e-6f},
 };
 
 // What `general.file_type` says of files of a type in the programs that write it; programs decide nothing by
@@ -44,7 +62,6 @@ uint32_t general_file_type(TensorType type) {
   return 40;  // I2_S
 }
 
-constexpr float rms_epsilon = 1e-5f;
 constexpr size_t piece_bytes = size_t{1} << 20;  // data are made and written in pieces of about this size
 
 // Weights are -1, 0, +1 with probabilities 1/4, 1/2, 1/4. Of 64 random bits, the lower of each pair says
@@ -65,7 +82,6 @@ struct PlannedTensor {
 };
 
 Hyperparameters hyperparameters_of(const SynthShape& s) {
-  const Architecture& family = *find_architecture(s.architecture);
   Hyperparameters h;
   h.architecture = s.architecture;
   h.vocabulary_size = s.vocabulary_size;
@@ -77,11 +93,15 @@ Hyperparameters hyperparameters_of(const SynthShape& s) {
   h.head_count_kv = s.head_count_kv;
   h.head_dimension = h.rope_dimension = s.head_dimension;
   h.rope_base = s.rope_base;
-  h.rms_epsilon = rms_epsilon;
-  h.activation = family.activation;
-  h.rope_style = family.rope_style;
-  h.sub_norms = family.sub_norms;
-  h.tied_head = true;
+  h.rms_epsilon = s.rms_epsilon;
+  h.expert_count = s.expert_count;
+  h.experts_used = s.experts_used;
+  h.expert_feed_forward_length = s.expert_feed_forward_length;
+  h.window = s.window;
+  for (uint32_t i = 0; s.window != 0 && i < s.block_count; ++i) h.sliding.push_back(i % 4 != 3);
+  h.rope_base_sliding = s.window != 0 ? s.rope_base : 0;
+  find_family(s.architecture)->set_defaults(h);
+  h.tied_head = !s.untied_head;
   return h;
 }
 
@@ -92,17 +112,28 @@ Hyperparameters hyperparameters_of(const SynthShape& s) {
 std::vector<PlannedTensor> plan_tensors(const SynthShape& s, TensorType head, TensorType layers) {
   const float residual = 1.0f / std::sqrt(2.0f * static_cast<float>(s.block_count));
   const auto gain = [&](WeightRole role) {
-    return role == WeightRole::attention_output || role == WeightRole::down ? residual : 1.0f;
+    const bool adds =
+        role == WeightRole::attention_output || role == WeightRole::down || role == WeightRole::down_experts;
+    return adds ? residual : 1.0f;
   };
-  const bool has_one_scale = find_architecture(s.architecture)->activations_per_token;
+  const bool has_one_scale = find_family(s.architecture)->activations_per_token;
   std::vector<PlannedTensor> plan;
   for (const WeightUse& use : weight_uses(build_graph(hyperparameters_of(s)))) {
-    if (use.role == WeightRole::output) continue;  // the embedding is the head
+    if (use.role == WeightRole::output && !s.untied_head) continue;  // the embedding is the head
     const std::string name = tensor_prefix(use.role, use.layer) + ".weight";
     const auto n = static_cast<uint64_t>(use.n), k = static_cast<uint64_t>(use.k);
     const auto width = static_cast<float>(k);
-    if (use.op == Op::rms_norm)
+    if (info(use.role).is_norm)
       plan.push_back({{name, TensorType::f32, {k}}, 0.25f});
+    else if (use.role == WeightRole::router)  // logits of a standard deviation of 1
+      plan.push_back({{name, TensorType::f32, {k, n}}, std::sqrt(3.0f / width)});
+    else if (use.count > 1)
+      plan.push_back({{name, layers, {k, n, static_cast<uint64_t>(use.count)}},
+                      gain(use.role) * std::sqrt(2.0f / width),
+                      true,
+                      has_one_scale});
+    else if (use.role == WeightRole::output)
+      plan.push_back({{name, head, {k, n}}, 2.0f * std::sqrt(3.0f / width)});
     else if (use.op == Op::embed)  // a uniform value in [-a, a] has the variance a^2 / 3
       plan.push_back({{name, head, {k, s.vocabulary_size}}, 2.0f * std::sqrt(3.0f / width)});
     else
@@ -130,7 +161,7 @@ GgufHeader make_header(const SynthShape& s, TensorType layers, const std::vector
       {prefix + "attention.head_count_kv", s.head_count_kv},
       {prefix + "attention.key_length", s.head_dimension},
       {prefix + "attention.value_length", s.head_dimension},
-      {prefix + "attention.layer_norm_rms_epsilon", rms_epsilon},
+      {prefix + "attention.layer_norm_rms_epsilon", s.rms_epsilon},
       {prefix + "rope.freq_base", s.rope_base},
       {"general.file_type", general_file_type(layers)},
       {"general.quantization_version", uint32_t{2}},
@@ -144,6 +175,18 @@ GgufHeader make_header(const SynthShape& s, TensorType layers, const std::vector
       {"tokenizer.ggml.eot_token_id", *vocabulary.end_of_turn},
       {"tokenizer.ggml.add_bos_token", true},
   };
+  if (s.expert_count > 0) {
+    header.metadata.insert(header.metadata.end(),
+                           {{prefix + "expert_count", s.expert_count},
+                            {prefix + "expert_used_count", s.experts_used},
+                            {prefix + "expert_feed_forward_length", s.expert_feed_forward_length}});
+  }
+  if (s.window > 0) {
+    std::vector<bool> sliding;
+    for (uint32_t i = 0; i < s.block_count; ++i) sliding.push_back(i % 4 != 3);
+    header.metadata.emplace_back(prefix + "attention.sliding_window", s.window);
+    header.metadata.emplace_back(prefix + "attention.sliding_window_pattern", std::move(sliding));
+  }
   for (const PlannedTensor& tensor : plan) header.tensors.push_back(tensor.header);
   return header;
 }
@@ -230,7 +273,9 @@ Status write_rows(const GgufTensorHeader& tensor, float center, float size, cons
 Status write_tensor(const PlannedTensor& tensor, uint64_t seed, const ByteSink& sink) {
   const RandomStream random(seed, tensor.header.name);
   if (tensor.header.type == TensorType::i2_s) {
-    return write_codes(tensor.header.dims[0] * tensor.header.dims[1], tensor.size, random, sink);
+    uint64_t elements = 1;
+    for (const uint64_t dimension : tensor.header.dims) elements *= dimension;
+    return write_codes(elements, tensor.size, random, sink);
   }
   if (tensor.is_of_layer) return write_number_rows(tensor, random, sink);
   const bool is_norm = tensor.header.dims.size() == 1;
@@ -299,7 +344,7 @@ const SynthShape* find_synth_shape(std::string_view name) {
 }
 
 Status synthesize_model(const std::string& path, const SynthShape& shape, const SynthOptions& options) {
-  assert(find_architecture(shape.architecture));
+  assert(find_family(shape.architecture));
   if (const auto fault = find_fault(shape, options.head, options.layers)) return Error{*fault};
   const std::vector<PlannedTensor> plan = plan_tensors(shape, options.head, options.layers);
   TERN_ASSIGN(const uint64_t total, data_bytes(plan));

@@ -16,14 +16,20 @@ namespace tern::runtime {
 // A model's architecture and shape. See Hyperparameters for the meaning of the numbers.
 struct SynthShape {
   std::string_view name;          // a name of the shape, for --arch
-  std::string_view architecture;  // a row of architectures()
+  std::string_view architecture;  // one of architecture_names()
   uint32_t embedding_length = 0, block_count = 0, head_count = 0, head_count_kv = 0, head_dimension = 0;
   uint32_t feed_forward_length = 0, vocabulary_size = 0, context_length = 0;
   float rope_base = 0;
+  float rms_epsilon = 1e-5f;
+  bool untied_head = false;  // the head is a matrix of its own
+  // Mixtures of experts; 0: none.
+  uint32_t expert_count = 0, experts_used = 0, expert_feed_forward_length = 0;
+  // The last positions that layers see, but for every fourth, which sees all; 0: all layers see all.
+  uint32_t window = 0;
 };
 
-// The shapes that have names: 2b4t, large and 3b are those of the published models, tiny is for trying things
-// out.
+// The shapes that have names: those of published models, and some whose names begin with tiny, for trying
+// things out.
 std::span<const SynthShape> synth_shapes();
 const SynthShape* find_synth_shape(std::string_view name);  // null if unknown
 

@@ -3,24 +3,33 @@
 #include "runtime/graph/graph_builder.h"
 
 namespace tern::runtime {
+namespace {
 
-Graph build_bitnet(const Hyperparameters& shape) {
-  GraphBuilder builder(shape);
-  builder.begin_layers(shape.block_count);
-  attention_block(builder);
-  feed_forward_block(builder);
-  builder.end_layers();
-  return builder.finish();
+constexpr std::string_view names[] = {"bitnet-b1.58", "bitnet-25", "bitnet"};
+
+void set_defaults(Hyperparameters& shape) {
+  shape.sub_norms = true;
+  if (shape.architecture == "bitnet") shape.activation = Activation::silu;
 }
 
-// The converter of bitnet.cpp gives the name of 2B4T's architecture also to 1bitLLM's models, whose
-// activation is SiLU. No key tells them apart, but their sizes and their SentencePiece vocabulary do.
-Status refine_bitnet(const GgufFile& file, Hyperparameters& shape) {
-  const auto tokenizer = get_string(file, "tokenizer.ggml.model");
+// Converters give each of the two names to models of both kinds, and no key tells the kinds apart but one
+// that few files have (`hidden_activation`, which all families read). The sizes and the vocabulary do:
+// 1bitLLM's models, whose activation is SiLU, have 24 or 26 layers and SentencePiece's 32002 tokens; 2B4T,
+// whose activation is squared ReLU, has 30 layers of width 2560 and 128256 tokens of byte-level BPE.
+void read(Keys& keys, Hyperparameters& shape) {
+  const auto tokenizer = get_string(keys.file(), "tokenizer.ggml.model");
+  const auto has_tokenizer = [&](std::string_view name) { return tokenizer && *tokenizer == name; };
   const bool is_one_bit_llm = (shape.block_count == 24 || shape.block_count == 26) &&
-                              shape.vocabulary_size == 32002 && tokenizer && *tokenizer == "llama";
+                              shape.vocabulary_size == 32002 && has_tokenizer("llama");
+  const bool is_2b4t = shape.block_count == 30 && shape.embedding_length == 2560 &&
+                       shape.vocabulary_size == 128256 && has_tokenizer("gpt2");
   if (is_one_bit_llm) shape.activation = Activation::silu;
-  return {};
+  if (is_2b4t) shape.activation = Activation::squared_relu;
 }
+
+}  // namespace
+
+extern const Family bitnet_family;
+const Family bitnet_family = {names, build_decoder, set_defaults, read, {}, true};
 
 }  // namespace tern::runtime

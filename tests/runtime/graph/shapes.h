@@ -40,4 +40,116 @@ inline Hyperparameters shape_large() {
   return shape;
 }
 
+// Falcon3-1B-1.58.
+inline Hyperparameters shape_llama() {
+  Hyperparameters shape = shape_2b4t();
+  shape.architecture = "llama";
+  shape.vocabulary_size = 131072;
+  shape.embedding_length = 2048;
+  shape.block_count = 18;
+  shape.feed_forward_length = 8192;
+  shape.head_count = 8;
+  shape.head_count_kv = 4;
+  shape.head_dimension = shape.rope_dimension = 256;
+  shape.rope_base = 1000042;
+  shape.rms_epsilon = 1e-6f;
+  shape.activation = Activation::silu;
+  shape.rope_style = RopeStyle::adjacent;
+  shape.sub_norms = shape.tied_head = false;
+  return shape;
+}
+
+// Ternary-Bonsai 4B: heads are normed before they are turned, and are wider together than a row.
+inline Hyperparameters shape_qwen3() {
+  Hyperparameters shape = shape_llama();
+  shape.architecture = "qwen3";
+  shape.vocabulary_size = 151936;
+  shape.embedding_length = 2560;
+  shape.block_count = 36;
+  shape.feed_forward_length = 9728;
+  shape.head_count = 32;
+  shape.head_count_kv = 8;
+  shape.head_dimension = shape.rope_dimension = 128;
+  shape.rope_base = 1e6;
+  shape.rope_style = RopeStyle::neox;
+  shape.head_norm = HeadNorm::before_rope;
+  shape.rope_scaling = {.divisor = 4, .context = 16384};
+  shape.tied_head = true;
+  return shape;
+}
+
+// An embedding model: norms wherever one can be; five of six layers slide.
+inline Hyperparameters shape_gemma3() {
+  Hyperparameters shape = shape_qwen3();
+  shape.architecture = "gemma3";
+  shape.embedding_length = 640;
+  shape.block_count = 7;
+  shape.feed_forward_length = 2048;
+  shape.head_count = 4;
+  shape.head_count_kv = 1;
+  shape.head_dimension = shape.rope_dimension = 256;
+  shape.rope_scaling = {};
+  shape.activation = Activation::gelu;
+  shape.input_norms = shape.post_norms = true;
+  shape.embedding_scale = 25;
+  shape.window = 512;
+  shape.rope_base_sliding = 10000;
+  for (uint32_t i = 0; i < shape.block_count; ++i) shape.sliding.push_back(i % 6 != 5);
+  return shape;
+}
+
+// With factors for the embedding, the additions and the logits, and divisors of frequencies.
+inline Hyperparameters shape_minicpm() {
+  Hyperparameters shape = shape_llama();
+  shape.architecture = "minicpm";
+  shape.embedding_scale = 12;
+  shape.residual_scale = 0.25f;
+  shape.logit_scale = 0.125f;
+  shape.rope_scaling = {.magnitude = 1.25f, .divisors = WeightRole::rope_divisors_short};
+  return shape;
+}
+
+// Qwen3 30B-A3B.
+inline Hyperparameters shape_qwen3moe() {
+  Hyperparameters shape = shape_qwen3();
+  shape.architecture = "qwen3moe";
+  shape.embedding_length = 2048;
+  shape.block_count = 48;
+  shape.feed_forward_length = 6144;
+  shape.head_count_kv = 4;
+  shape.rope_scaling = {};
+  shape.expert_count = 128;
+  shape.experts_used = 8;
+  shape.expert_feed_forward_length = 768;
+  shape.activation_group = 32;
+  shape.tied_head = false;
+  return shape;
+}
+
+// Maple, of 8 layers: three slide and the fourth does not.
+inline Hyperparameters shape_maple() {
+  Hyperparameters shape = shape_qwen3moe();
+  shape.architecture = "maple";
+  shape.block_count = 8;
+  shape.head_count = 16;
+  shape.rope_dimension = 64;
+  shape.rope_base = shape.rope_base_sliding = 10000;
+  shape.rope_in_global = false;
+  shape.window = 512;
+  for (uint32_t i = 0; i < shape.block_count; ++i) shape.sliding.push_back(i % 4 != 3);
+  shape.expert_count = 256;
+  shape.expert_feed_forward_length = 512;
+  shape.gate_limit = 7;
+  return shape;
+}
+
+// Heads are normed after they were turned.
+inline Hyperparameters shape_hunyuan() {
+  Hyperparameters shape = shape_qwen3();
+  shape.architecture = "hunyuan-dense";
+  shape.head_norm = HeadNorm::after_rope;
+  shape.activation_group = 32;
+  return shape;
+}
+
 }  // namespace tern::runtime

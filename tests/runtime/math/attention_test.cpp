@@ -51,23 +51,23 @@ class Filled {
 
 std::vector<float> attend(const Filled& filled, size_t rows, size_t heads, size_t first_position,
                           const std::vector<float>& queries, float scale,
-                          const AttentionOps& ops = attention_ops(VectorLevel::best)) {
+                          const AttentionOps& ops = attention_ops(VectorLevel::best), size_t window = 0) {
   const size_t stride = heads * filled.shape.head_dimension;
   std::vector<float> output(rows * stride);
   std::vector<float> scratch(attention_scratch_size(filled.shape.head_dimension));
-  ops.attend(filled.head(), {rows, heads, stride, first_position, scale}, queries.data(), output.data(),
-             stride, scratch.data());
+  ops.attend(filled.head(), {rows, heads, stride, first_position, scale, window}, queries.data(),
+             output.data(), stride, scratch.data());
   return output;
 }
 
 std::vector<float> reference_of(const Filled& filled, size_t rows, size_t heads, size_t first_position,
-                                const std::vector<float>& queries, float scale) {
+                                const std::vector<float>& queries, float scale, size_t window = 0) {
   const auto dimension = static_cast<ptrdiff_t>(filled.shape.head_dimension);
   std::vector<float> expected;
   for (size_t q = 0; q < rows * heads; ++q) {
     const auto begin = queries.begin() + static_cast<ptrdiff_t>(q) * dimension;
     const auto out = reference::attention({begin, begin + dimension}, filled.keys, filled.values,
-                                          first_position + q / heads + 1, scale);
+                                          first_position + q / heads + 1, scale, window);
     expected.insert(expected.end(), out.begin(), out.end());
   }
   return expected;
@@ -94,6 +94,59 @@ TEST(Attention, IsTheReference) {
       });
     }
   }
+}
+
+// Windows that end inside of blocks, at their ends, and before the first position.
+TEST(Attention, AWindowHidesWhatLiesBeforeIt) {
+  constexpr size_t dimension = 40, heads = 3;
+  for (const size_t window : {1, 2, 31, 32, 33, 100, 255, 256, 257, 300, 512, 2000}) {
+    for (const auto& c : {Case{dimension, heads, 1, 0}, Case{dimension, heads, 1, 700},
+                          Case{dimension, heads, 40, 240}, Case{dimension, heads, 70, 500}}) {
+      const Filled data(dimension, c.first_position + c.rows, CacheElement::f16);
+      const auto queries = random_row(c.rows * heads * dimension, 78, 4.0f);
+      const auto expected = reference_of(data, c.rows, heads, c.first_position, queries, 0.125f, window);
+      SCOPED_TRACE(testing::Message() << window << " " << c.first_position);
+      for_every_vector_level([&](const VectorOps& ops) {
+        expect_same(attend(data, c.rows, heads, c.first_position, queries, 0.125f, ops.attention, window),
+                    expected);
+        // Block by block, as threads share few rows out.
+        const size_t blocks = attention_blocks(c.first_position + c.rows);
+        const size_t size = attention_partial_size(dimension);
+        std::vector<float> partials(c.rows * heads * blocks * size), output(expected.size());
+        std::vector<float> scratch(attention_scratch_size(dimension));
+        const AttentionRows rows{c.rows, heads, heads * dimension, c.first_position, 0.125f, window};
+        for (size_t block = first_seen(c.first_position, window) / attention_block; block < blocks; ++block)
+          ops.attention.block(data.head(), rows, block, queries.data(),
+                              {partials.data() + block * size, heads * blocks * size, blocks * size},
+                              scratch.data());
+        for (size_t q = 0; q < c.rows * heads; ++q) {
+          const size_t position = c.first_position + q / heads;
+          const size_t first = first_seen(position, window) / attention_block;
+          ops.attention.combine(partials.data() + (q * blocks + first) * size,
+                                attention_blocks(position + 1) - first, dimension,
+                                output.data() + q * dimension);
+        }
+        expect_same(output, expected);
+      });
+    }
+  }
+}
+
+TEST(Attention, AWindowIsRight) {
+  constexpr size_t dimension = 64, positions = 600, window = 200;
+  const Filled data(dimension, positions, CacheElement::f32);
+  const auto query = random_row(dimension, 8);
+  const auto out = attend(data, 1, 1, positions - 1, query, 0.1f, attention_ops(VectorLevel::best), window);
+  std::vector<double> expected(dimension);
+  double total = 0;
+  for (size_t p = positions - window; p < positions; ++p) {
+    double score = 0;
+    for (size_t i = 0; i < dimension; ++i) score += static_cast<double>(query[i]) * data.keys[p][i];
+    const double weight = std::exp(score * 0.1f);
+    total += weight;
+    for (size_t i = 0; i < dimension; ++i) expected[i] += weight * data.values[p][i];
+  }
+  for (size_t i = 0; i < dimension; ++i) EXPECT_NEAR(out[i], expected[i] / total, 1e-5);
 }
 
 TEST(Attention, DoesNotDependOnTheSizeOfPages) {

@@ -176,6 +176,18 @@ TEST(FloatOps, GatesAreTheReference) {
       ops.floats.silu_gate(gate.data(), up.data(), size, out.data());
       expect_same(out, reference::silu_gate(gate, up));
     }
+    for (const size_t size : sizes) {
+      const auto gate = random_row(size, 6, 9.0f), up = random_row(size, 7, 9.0f);
+      std::vector<float> out(size);
+      ops.floats.limited_silu_gate(gate.data(), up.data(), 2.5f, size, out.data());
+      expect_same(out, reference::limited_silu_gate(gate, up, 2.5f));
+      ops.floats.gelu_gate(gate.data(), up.data(), size, out.data());
+      expect_same(out, reference::gelu_gate(gate, up));
+      for (size_t i = 0; i < size; ++i) {
+        const double g = gate[i], z = std::sqrt(2 / 3.14159265358979) * (g + 0.044715 * g * g * g);
+        EXPECT_NEAR(out[i], 0.5 * g * (1 + std::tanh(z)) * up[i], 1e-5);
+      }
+    }
     const std::vector<float> gate = {nan, infinity, -infinity, 1.0f}, up = {1.0f, 1.0f, 1.0f, 1.0f};
     std::vector<float> out(4);
     ops.floats.relu_squared_gate(gate.data(), up.data(), 4, out.data());
@@ -195,7 +207,30 @@ TEST(FloatOps, AddAndScaleInPlace) {
       ops.floats.add(x.data(), y.data(), size);
       ops.floats.scale(x.data(), 0.3f, size);
       expect_same(x, expected);
+      for (size_t i = 0; i < size; ++i) expected[i] += y[i] * 0.7f;
+      ops.floats.add_scaled(x.data(), y.data(), 0.7f, size);
+      expect_same(x, expected);
     }
+  });
+}
+
+TEST(FloatOps, RopeTurnsAdjacentPairs) {
+  constexpr size_t heads = 3, head_dimension = 54, pairs = 21;
+  const auto cosine = random_row(pairs, 10), sine = random_row(pairs, 11);
+  const auto row = random_row(heads * head_dimension, 12);
+  auto expected = row;
+  for (size_t h = 0; h < heads; ++h) {
+    for (size_t i = 0; i < pairs; ++i) {
+      const size_t at = h * head_dimension + 2 * i;
+      const float a = row[at], b = row[at + 1];
+      expected[at] = a * cosine[i] - b * sine[i];
+      expected[at + 1] = b * cosine[i] + a * sine[i];
+    }
+  }
+  for_every_vector_level([&](const VectorOps& ops) {
+    auto turned = row;
+    ops.floats.apply_rope_adjacent(turned.data(), heads, head_dimension, cosine.data(), sine.data(), pairs);
+    expect_same(turned, expected);
   });
 }
 

@@ -65,5 +65,42 @@ TEST(RopeAngles, AgreeWithTheDefinition) {
   }
 }
 
+// The angle of position 1, where no pair has turned a quarter.
+std::vector<double> radians_of(const RopeFrequencies& frequencies, double magnitude) {
+  const RopeAngles angles(frequencies);
+  std::vector<float> cosine(angles.pairs()), sine(angles.pairs());
+  angles.at(1, cosine.data(), sine.data());
+  std::vector<double> radians;
+  for (size_t i = 0; i < angles.pairs(); ++i) {
+    EXPECT_NEAR(std::hypot(cosine[i], sine[i]), magnitude, 1e-6);
+    radians.push_back(std::atan2(sine[i], cosine[i]));
+  }
+  return radians;
+}
+
+TEST(RopeAngles, LinearScalingAndDivisorsDivide) {
+  const std::vector<float> divisors = {1, 2, 4, 8};
+  const auto found =
+      radians_of({.dimension = 8, .base = 10000, .divisor = 3, .magnitude = 0.5, .divisors = divisors}, 0.5);
+  for (size_t i = 0; i < 4; ++i)
+    EXPECT_NEAR(found[i], std::pow(10000.0, -static_cast<double>(2 * i) / 8) / divisors[i] / 3, 1e-7);
+}
+
+// The formula of the paper, word for word, for a head of 128 that was trained for 64 positions.
+TEST(RopeAngles, YarnStretchesSlowPairs) {
+  constexpr double base = 1e6, s = 4, n = 64, d = 128;
+  const auto found =
+      radians_of({.dimension = 128, .base = base, .divisor = s, .context = n}, 1 + 0.1 * std::log(s));
+  const double pi = std::acos(-1.0);
+  const auto dim = [&](double r) { return d * std::log(n / (2 * pi * r)) / (2 * std::log(base)); };
+  const double low = std::max(0.0, std::floor(dim(32))), high = std::min(d - 1, std::ceil(dim(1)));
+  EXPECT_GT(high, 1);
+  for (size_t i = 0; i < 64; ++i) {
+    const double f = std::pow(base, -2.0 * static_cast<double>(i) / d);
+    const double ramp = std::clamp((static_cast<double>(i) - low) / std::max(0.001, high - low), 0.0, 1.0);
+    EXPECT_NEAR(found[i], f * (1 - ramp) + f / s * ramp, 1e-7) << i;
+  }
+}
+
 }  // namespace
 }  // namespace tern::runtime

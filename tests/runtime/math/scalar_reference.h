@@ -84,21 +84,38 @@ inline std::vector<float> silu_gate(const std::vector<float>& gate, const std::v
   return out;
 }
 
+inline std::vector<float> limited_silu_gate(std::vector<float> gate, std::vector<float> up, float limit) {
+  for (float& g : gate) g = g > limit ? limit : g;
+  for (float& u : up) u = u > limit ? limit : u < -limit ? -limit : u;
+  return silu_gate(gate, up);
+}
+
+inline std::vector<float> gelu_gate(const std::vector<float>& gate, const std::vector<float>& up) {
+  std::vector<float> out;
+  for (size_t i = 0; i < gate.size(); ++i) {
+    const float g = gate[i], polynomial = g * (1.0f + (g * g) * 0.044715f);
+    out.push_back((g / (1.0f + exp(-(polynomial * 1.5957691216057308f)))) * up[i]);
+  }
+  return out;
+}
+
 // One head at a time of one row, by the formulas of attention.h; the cache is [position][dimension], already
 // rounded as it is stored.
 inline std::vector<float> attention(const std::vector<float>& query,
                                     const std::vector<std::vector<float>>& keys,
-                                    const std::vector<std::vector<float>>& values, size_t length,
-                                    float scale) {
+                                    const std::vector<std::vector<float>>& values, size_t length, float scale,
+                                    size_t window = 0) {
+  const size_t seen = window == 0 || window >= length ? 0 : length - window;
+  const size_t first = seen / 256 * 256;
   float combined_maximum = 0, combined_total = 0;
   std::vector<float> combined;
-  for (size_t begin = 0; begin < length; begin += 256) {
+  for (size_t begin = first; begin < length; begin += 256) {
     const size_t end = std::min(begin + 256, length);
     std::vector<float> weights;
     for (size_t p = begin; p < end; ++p) {
       float score = 0;
       for (size_t i = 0; i < query.size(); ++i) score += query[i] * keys[p][i];
-      weights.push_back(score * scale);
+      weights.push_back(p < seen ? -INFINITY : score * scale);
     }
     const float maximum = *std::max_element(weights.begin(), weights.end());
     for (float& weight : weights) weight = exp(weight - maximum);
@@ -107,7 +124,7 @@ inline std::vector<float> attention(const std::vector<float>& query,
     for (size_t p = begin; p < end; ++p) {
       for (size_t i = 0; i < out.size(); ++i) out[i] += weights[p - begin] * values[p][i];
     }
-    if (begin == 0) {
+    if (begin == first) {
       combined = out, combined_maximum = maximum, combined_total = total;
       continue;
     }

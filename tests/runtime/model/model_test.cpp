@@ -70,8 +70,9 @@ TEST(Model, ArchitecturesDiffer) {
   EXPECT_EQ(SmallModel("bitnet-b1.58").load()->hyperparameters.activation, Activation::squared_relu);
   EXPECT_EQ(SmallModel("bitnet-25").load()->hyperparameters.activation, Activation::squared_relu);
   EXPECT_EQ(SmallModel("bitnet").load()->hyperparameters.activation, Activation::silu);
-  EXPECT_EQ(SmallModel("llama").refusal(),
-            "has the architecture 'llama'; supported are bitnet-b1.58, bitnet-25, bitnet");
+  EXPECT_THAT(
+      SmallModel("mamba").refusal(),
+      HasSubstr("has the architecture 'mamba'; supported are bitnet-b1.58, bitnet-25, bitnet, llama, "));
 }
 
 // 1bitLLM's models under the name of 2B4T's architecture.
@@ -95,6 +96,60 @@ TEST(Model, KnowsOneBitLlmModelsByTheirSizes) {
   EXPECT_EQ(small.load()->hyperparameters.activation, Activation::squared_relu);
   small.set("tokenizer.ggml.model", std::string("llama"));
   EXPECT_EQ(small.load()->hyperparameters.activation, Activation::silu);
+}
+
+// The key, if a file has it, is believed before the sizes.
+TEST(Model, KnowsTheActivationByItsKey) {
+  SmallModel small("bitnet");
+  small.set("bitnet.hidden_activation", std::string("relu2"));
+  EXPECT_EQ(small.load()->hyperparameters.activation, Activation::squared_relu);
+  small.set("bitnet.hidden_activation", std::string("gelu_pytorch_tanh"));
+  EXPECT_EQ(small.load()->hyperparameters.activation, Activation::gelu);
+  small.set("bitnet.hidden_activation", std::string("tanh"));
+  EXPECT_EQ(small.refusal(), "the activation 'tanh' is not supported; it must be relu2, silu or gelu");
+}
+
+TEST(Model, RefusesKeysThatItDoesNotKnow) {
+  SmallModel small;
+  small.set(small.prefix() + "rope.dimension_sections", uint32_t{4});
+  EXPECT_EQ(small.refusal(),
+            "key 'bitnet-b1.58.rope.dimension_sections' is not known: it may change what the model "
+            "computes");
+  small.erase(small.prefix() + "rope.dimension_sections");
+  small.set(small.prefix() + "embedding_scale", 12.0f);  // of another family
+  EXPECT_THAT(small.refusal(), HasSubstr("'bitnet-b1.58.embedding_scale' is not known"));
+  small.erase(small.prefix() + "embedding_scale");
+  small.set("prism.hadamard.version", uint32_t{1});
+  EXPECT_EQ(small.refusal(),
+            "key 'prism.hadamard.version' changes what the model computes, and is not supported");
+  small.erase("prism.hadamard.version");
+  small.set("general.something", uint32_t{1});
+  EXPECT_EQ(small.refusal(), "");
+  small.set(small.prefix() + "attention.causal", false);
+  EXPECT_EQ(small.refusal(), "attention that sees later tokens is not supported");
+}
+
+TEST(Model, ReadsHowAnglesAreScaled) {
+  SmallModel small;
+  const auto scaling = [&] { return small.load()->hyperparameters.rope_scaling; };
+  EXPECT_EQ(scaling(), RopeScaling());
+  small.set(small.prefix() + "rope.scaling.factor", 4.0f);
+  EXPECT_EQ(scaling(), (RopeScaling{.divisor = 4}));
+  small.set(small.prefix() + "rope.scaling.type", std::string("none"));
+  EXPECT_EQ(scaling(), RopeScaling());
+  small.set(small.prefix() + "rope.scaling.type", std::string("yarn"));
+  EXPECT_THAT(small.refusal(), HasSubstr("original_context_length' is missing"));
+  small.set(small.prefix() + "rope.scaling.original_context_length", uint32_t{16});
+  EXPECT_EQ(scaling(), (RopeScaling{.divisor = 4, .context = 16}));
+  small.set(small.prefix() + "rope.scaling.type", std::string("longrope"));
+  small.floats("rope_factors_short.weight", TensorType::f32, {32}, 2);
+  small.floats("rope_factors_long.weight", TensorType::f32, {32}, 3);
+  EXPECT_EQ(scaling(), (RopeScaling{.divisors = WeightRole::rope_divisors_short}));
+  const auto model = small.load();
+  EXPECT_EQ(model->hyperparameters.context_length, 16u);
+  EXPECT_EQ(model->norm(WeightRole::rope_divisors_short), std::vector<float>(32, 2.0f));
+  small.floats("rope_factors_short.weight", TensorType::f32, {32}, -2);
+  EXPECT_THAT(small.refusal(), HasSubstr("'rope_factors_short.weight': element 0 is -2"));
 }
 
 TEST(Model, UsesTheHeadThatTheFileHas) {
@@ -205,7 +260,7 @@ TEST(ModelRefuses, HyperparametersOutOfRange) {
   EXPECT_THAT(with("rope.freq_base", -1.0f), HasSubstr("freq_base' is -1"));
   EXPECT_THAT(with("attention.layer_norm_rms_epsilon", std::numeric_limits<float>::quiet_NaN()),
               HasSubstr("is nan"));
-  EXPECT_THAT(with("rope.scaling.type", std::string("yarn")), HasSubstr("RoPE scaling of type 'yarn'"));
+  EXPECT_THAT(with("rope.scaling.type", std::string("su")), HasSubstr("RoPE scaling of type 'su'"));
   EXPECT_EQ(with("rope.scaling.type", std::string("linear")), "");
   EXPECT_THAT(with("vocab_size", uint32_t{5}), HasSubstr("has 4 entries for 5 tokens"));
 }
@@ -287,9 +342,9 @@ TEST(ModelRefuses, TensorsWithoutARole) {
   bias.floats("blk.0.attn_q.bias", TensorType::f32, {128}, 0);
   EXPECT_THAT(bias.refusal(), HasSubstr("tensor 'blk.0.attn_q.bias': biases are not supported"));
   SmallModel frequencies;
-  frequencies.floats("rope_freqs.weight", TensorType::f32, {32}, 1);
+  frequencies.floats("rope_other.weight", TensorType::f32, {32}, 1);
   EXPECT_THAT(frequencies.refusal(),
-              HasSubstr("'rope_freqs.weight': has no known role in models of architecture"));
+              HasSubstr("'rope_other.weight': has no known role in models of architecture"));
 }
 
 TEST(ModelRefuses, ScalesOutOfRange) {

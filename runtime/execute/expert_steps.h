@@ -1,0 +1,57 @@
+// The operations of mixtures of experts, bound to memory and weights: see bound_steps.h.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "runtime/execute/bound_steps.h"
+#include "runtime/execute/grouped_product.h"
+#include "runtime/execute/routes.h"
+
+namespace tern::runtime {
+
+// By thread.
+using ThreadRoutes = std::vector<Routes>;
+
+struct RouteStep {
+  FloatRows logits;
+  int64_t used;
+  std::vector<int64_t> padded;  // rows that a run of so many rows takes, by the number of rows
+  ThreadRoutes* routes;
+  void run(const StepRun& run, size_t thread) const;
+};
+
+struct GatherStep {
+  FloatRows from, to;                 // of f32, or
+  QuantizedRows quantized, gathered;  // of i8
+  std::vector<GroupSums> group_sums;  // of `gathered`
+  const ThreadRoutes* routes;
+  void run(const StepRun& run, size_t thread) const;
+};
+
+struct ExpertProductStep {
+  GroupedProduct product;
+  bool shared;  // all experts read the step's one row
+  const ThreadRoutes* routes;
+  void run(const StepRun& run, size_t thread) const;
+};
+
+struct ExpertGateStep {
+  Activation function;
+  float limit;
+  FloatRows gate, up;
+  FloatRows output;         // of f32, or
+  QuantizedRows quantized;  // of i8
+  std::vector<GroupSums> group_sums;
+  const ThreadRoutes* routes;
+  void run(const StepRun& run, size_t thread) const;
+};
+
+struct MixStep {
+  FloatRows input, output;
+  const SharedColumns* columns;
+  const ThreadRoutes* routes;
+  void run(const StepRun& run, size_t thread) const;
+};
+
+}  // namespace tern::runtime
