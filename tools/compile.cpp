@@ -194,7 +194,7 @@ void add_compile(CLI::App& app, int& exit_code) {
       "compile", "Write kernels as a static library with a C header, for programs without LLVM");
   command->add_option("kernels", flags->kernel_files,
                       "Files with a kernel each, as `tern asm --emit kernel` prints them");
-  command->add_option("-m,--model", flags->model, "GGUF file: all the kernels that running it takes");
+  command->add_option("-m,--model", flags->model, "Model: all the kernels that running it takes");
   flags->targets = {"host"};
   command
       ->add_option("--target", flags->targets,

@@ -12,6 +12,7 @@
 #include "runtime/graph/passes.h"
 #include "runtime/model/model.h"
 #include "runtime/model/model_cost.h"
+#include "runtime/source/model_file.h"
 #include "tools/commands.h"
 #include "tools/options/output_file.h"
 
@@ -227,7 +228,7 @@ void print_model(const Model& model, const ModelCost& cost, uint32_t context) {
 
 ordered_json file_json(const GgufFile& file, const Arguments& arguments) {
   ordered_json object = {{"file", file.path()},
-                         {"bytes", file.file.bytes().size()},
+                         {"bytes", file.size()},
                          {"gguf_version", file.version},
                          {"metadata", metadata_json(file)}};
   if (arguments.tensors) object["tensors"] = tensors_json(file);
@@ -252,9 +253,7 @@ std::vector<std::string> emits() {
 }
 
 int inspect(const Arguments& arguments) {
-  auto mapping = map_file(arguments.path);
-  if (!mapping) return report(mapping.error());
-  const auto file = runtime::parse_gguf(mapping.take());
+  const auto file = runtime::open_model_file(arguments.path);
   if (!file) return report(file.error());
   // A file that cannot be run is still described as far as it was understood.
   const auto model = runtime::load_model(*file, {.check_values = arguments.check});
@@ -275,8 +274,7 @@ int inspect(const Arguments& arguments) {
     fmt::print("{}\n", object.dump(2, ' ', false, ordered_json::error_handler_t::replace));
   } else {
     fmt::print("file       {}: {:.1f} MB, GGUF version {}, {} keys, {} tensors\n", file->path(),
-               megabytes(file->file.bytes().size()), file->version, file->metadata.size(),
-               file->tensors.size());
+               megabytes(file->size()), file->version, file->metadata.size(), file->tensors.size());
     if (model) print_model(*model, *cost, context);
     print_metadata(*file);
     if (arguments.tensors) print_tensors(*file);
@@ -290,7 +288,10 @@ int inspect(const Arguments& arguments) {
 void add_inspect(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("inspect", "Show what a model file holds and what a token costs");
-  command->add_option("model", arguments->path, "Model file (GGUF)")->required();
+  command
+      ->add_option("model", arguments->path,
+                   "Model: a GGUF file, any part of a split one, or a Hugging Face folder")
+      ->required();
   command->add_flag("--json", arguments->json, "Print JSON");
   command->add_flag("--tensors", arguments->tensors, "List the tensors");
   command->add_flag("--histogram", arguments->histogram, "Count the -1, 0 and +1 of each ternary tensor");

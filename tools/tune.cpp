@@ -164,7 +164,7 @@ void add_tune(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<TuneFlags>();
   CLI::App* command = app.add_subcommand("tune", "Find the best kernels for this CPU and keep them");
   command->add_option("-m,--model", flags->model,
-                      "GGUF file whose matrices are tuned; the model in the box if not given");
+                      "Model whose matrices are tuned; the model in the box if not given");
   command->add_option("--shape", flags->shapes,
                       "Instead: outputs x inputs of a ternary matrix, such as 2560x6912");
   command->add_option("--budget", flags->budget, "Time to take, such as 60s or 5m")->capture_default_str();

@@ -88,6 +88,12 @@ std::string_view name_of(MetadataType type) {
   return "";
 }
 
+uint64_t GgufFile::size() const {
+  uint64_t bytes = file.bytes().size();
+  for (const FileMapping& part : parts) bytes += part.bytes().size();
+  return bytes;
+}
+
 const MetadataValue* GgufFile::find(std::string_view key) const {
   const auto found = key_index.find(key);
   return found == key_index.end() ? nullptr : &metadata[found->second].value;

@@ -50,17 +50,23 @@ struct GgufTensor {
   std::span<const std::byte> data;
 };
 
-// A file that has been checked from end to end; views point into `file`. Both lists are in file order.
+// A file that has been checked from end to end; views point into `file` and `parts`. Both lists are in file
+// order. What is made of a Hugging Face folder (runtime/source/) has this form too: `file` then holds the
+// keys alone, as a GGUF file would, and offsets of tensors are 0.
 struct GgufFile {
   FileMapping file;
+  std::vector<FileMapping> parts;  // of a model in several files: the others, and what was made of them
   uint32_t version = 0;
   uint64_t alignment = 0;    // bytes; data offsets are multiples of it
   uint64_t data_offset = 0;  // where tensor data may begin
   std::vector<Metadatum> metadata;
   std::vector<GgufTensor> tensors;
   std::unordered_map<std::string_view, size_t> key_index, tensor_index;
+  std::vector<std::string> warnings;  // oddities of the container, one sentence each
 
   const std::string& path() const { return file.path(); }
+  // Bytes of all files, and of what was made of them.
+  uint64_t size() const;
   // Null if there is none.
   const MetadataValue* find(std::string_view key) const;
   const GgufTensor* find_tensor(std::string_view name) const;

@@ -26,22 +26,24 @@ class HeaderBytes {
  public:
   template <class T>
   void number(T value) {
-    const size_t before = bytes_.size();
-    bytes_.resize(before + sizeof(value));
-    std::memcpy(bytes_.data() + before, &value, sizeof(value));
+    raw(std::as_bytes(std::span(&value, 1)));
   }
   void string(std::string_view text) {
     number(uint64_t{text.size()});
-    const auto* from = reinterpret_cast<const std::byte*>(text.data());
-    bytes_.insert(bytes_.end(), from, from + text.size());
+    raw(std::as_bytes(std::span(text)));
   }
   void value(const GgufValue& value) {
     std::visit([this](const auto& held) { typed(held); }, value);
   }
   void pad() { bytes_.resize(bytes_.size() + padding_after(bytes_.size())); }
-  std::span<const std::byte> bytes() const { return bytes_; }
+  std::vector<std::byte> take() { return std::move(bytes_); }
 
  private:
+  void raw(std::span<const std::byte> from) {
+    const size_t at = bytes_.size();
+    bytes_.resize(at + from.size());
+    if (!from.empty()) std::memcpy(bytes_.data() + at, from.data(), from.size());
+  }
   void type(MetadataType type) { number(static_cast<uint32_t>(type)); }
   void typed(uint32_t value) { type(MetadataType::u32), number(value); }
   void typed(int32_t value) { type(MetadataType::i32), number(value); }
@@ -64,6 +66,23 @@ class HeaderBytes {
     array(MetadataType::boolean, values.size());
     for (const bool value : values) bytes_.push_back(value ? std::byte{1} : std::byte{0});
   }
+  void typed(const MetadataValue& value) {
+    std::visit([this](const auto& held) { held_value(held); }, value);
+  }
+  template <class T>
+  void held_value(T value) {
+    type(type_of(MetadataValue(value)));
+    number(value);
+  }
+  void held_value(bool value) { typed(value); }
+  void held_value(std::string_view value) {
+    type(MetadataType::string);
+    string(value);
+  }
+  void held_value(const MetadataArray& value) {
+    array(value.element, value.count);
+    raw(value.bytes);
+  }
   void array(MetadataType element, uint64_t count) {
     type(MetadataType::array);
     type(element);
@@ -83,7 +102,7 @@ Expected<std::vector<uint64_t>> tensor_sizes(const std::string& path, const Gguf
   return sizes;
 }
 
-HeaderBytes header_bytes(const GgufHeader& header, const std::vector<uint64_t>& sizes) {
+std::vector<std::byte> header_bytes(const GgufHeader& header, const std::vector<uint64_t>& sizes) {
   constexpr uint32_t magic = 0x46554747, version = 3;
   HeaderBytes bytes;
   bytes.number(magic);
@@ -106,15 +125,20 @@ HeaderBytes header_bytes(const GgufHeader& header, const std::vector<uint64_t>& 
     offset += sizes[i] + padding_after(sizes[i]);
   }
   bytes.pad();
-  return bytes;
+  return bytes.take();
 }
 
 }  // namespace
 
+Expected<std::vector<std::byte>> gguf_header_bytes(const std::string& path, const GgufHeader& header) {
+  TERN_ASSIGN(const auto sizes, tensor_sizes(path, header));
+  return header_bytes(header, sizes);
+}
+
 Status write_gguf(const std::string& path, const GgufHeader& header, const TensorSource& source) {
   TERN_ASSIGN(const auto sizes, tensor_sizes(path, header));
   TERN_ASSIGN(auto file, AtomicFile::create(path));
-  TERN_TRY(file.write(header_bytes(header, sizes).bytes()));
+  TERN_TRY(file.write(header_bytes(header, sizes)));
 
   constexpr std::byte zeros[alignment] = {};
   for (size_t i = 0; i < sizes.size(); ++i) {

@@ -10,13 +10,15 @@
 #include <vector>
 
 #include "base/expected.h"
+#include "runtime/gguf/gguf.h"
 #include "runtime/tensor/tensor_type.h"
 
 namespace tern::runtime {
 
-// The types of metadata that Tern writes.
+// The types of metadata that Tern writes: values of its own, and those of a file that was read, which stay as
+// they are there and must outlive this.
 using GgufValue = std::variant<uint32_t, int32_t, float, bool, std::string, std::vector<std::string>,
-                               std::vector<int32_t>, std::vector<float>, std::vector<bool>>;
+                               std::vector<int32_t>, std::vector<float>, std::vector<bool>, MetadataValue>;
 
 struct GgufTensorHeader {
   std::string name;  // at most 63 bytes
@@ -34,6 +36,9 @@ struct GgufHeader {
 using ByteSink = std::function<Status(std::span<const std::byte>)>;
 // Produces the data of header.tensors[index], all of it, in order, in pieces of any size.
 using TensorSource = std::function<Status(size_t index, const ByteSink& sink)>;
+
+// The bytes of a file before its data. Errors, with the path in `where`: a tensor whose size is not known.
+Expected<std::vector<std::byte>> gguf_header_bytes(const std::string& path, const GgufHeader& header);
 
 // Writes the file at `path`, completely or not at all. Tensors lie one after the other in the order of the
 // header, each padded with zeros to 32 bytes. The memory needed is the header's; the source decides about the

@@ -13,6 +13,7 @@
 #include "runtime/graph/families.h"
 #include "runtime/graph/weight_uses.h"
 #include "runtime/model/architecture.h"
+#include "runtime/source/model_file.h"
 #include "runtime/tensor/narrow.h"
 #include "runtime/tensor/tensor_rows.h"
 #include "runtime/text/vocabulary_load.h"
@@ -26,7 +27,9 @@ constexpr float max_scale = 1e6f;               // of a weight; trained models s
 // Looks tensors up in the file by name; the first fault stays.
 class Loader {
  public:
-  Loader(GgufFile file, const LoadOptions& options) : options_(options), model_{.file = std::move(file)} {}
+  Loader(GgufFile file, const LoadOptions& options) : options_(options), model_{.file = std::move(file)} {
+    model_.warnings = model_.file.warnings;
+  }
   Expected<Model> run();
 
  private:
@@ -317,8 +320,7 @@ Expected<Model> load_model(GgufFile file, const LoadOptions& options) {
 }
 
 Expected<Model> load_model(const std::string& path, const LoadOptions& options) {
-  TERN_ASSIGN(FileMapping mapping, map_file(path));
-  TERN_ASSIGN(GgufFile file, parse_gguf(std::move(mapping)));
+  TERN_ASSIGN(GgufFile file, open_model_file(path));
   return load_model(std::move(file), options);
 }
 

@@ -83,7 +83,7 @@ struct LoadOptions {
 // has one scale for the whole tensor, as only BitNet's recipe gives them; other models were trained with
 // floats, and theirs are i8 with a scale for each group.
 //
-// Errors: what map_file and parse_gguf find; keys or tensors that are missing or contradict each other; a
+// Errors: what open_model_file finds; keys or tensors that are missing or contradict each other; a
 // tensor of a wrong shape or type; a tensor without a role, such as a bias (leaving it out would change the
 // results); values that check_values refuses.
 Expected<Model> load_model(const std::string& path, const LoadOptions& options = {});

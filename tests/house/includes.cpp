@@ -32,7 +32,8 @@ const std::vector<FloorRooms>& rooms() {
       {"kernels", {""}},
       {"autotune", {"measure", "records", "search", "offline"}},
       {"runtime",
-       {"tensor", "gguf", "text", "graph", "model", "math", "sequence", "execute", "generate", "session"}},
+       {"tensor", "gguf", "text", "source", "convert", "graph", "model", "math", "sequence", "execute",
+        "generate", "session"}},
       {"tools", {"options", "tune", "db", "bench", "eval", "", "tern_run", "job_runner"}},
   };
   return table;
