@@ -11,6 +11,7 @@ namespace tern::tools {
 void add_asm(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
 void add_compile(CLI::App& app, int& exit_code);
+void add_convert(CLI::App& app, int& exit_code);
 void add_db(CLI::App& app, int& exit_code);
 void add_embed(CLI::App& app, int& exit_code);
 void add_eval(CLI::App& app, int& exit_code);

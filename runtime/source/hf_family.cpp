@@ -123,6 +123,48 @@ std::optional<HfTensorName> gguf_tensor_name(const HfFamily& family, std::string
   return layer_tensor(family, name.substr(digits + 1), layer);
 }
 
+const HfFamily* find_hf_family_of(std::string_view architecture) {
+  for (const HfFamily& family : families) {
+    if (family.architecture == architecture) return &family;
+  }
+  return nullptr;
+}
+
+std::optional<std::string> hf_tensor_name(const HfFamily& family, std::string_view gguf_name) {
+  if (gguf_name == "output.weight") return "lm_head.weight";
+  for (const NameRow& row : names_outside) {
+    if (row.gguf == gguf_name) return fmt::format("model.{}", row.hf);
+  }
+  constexpr std::string_view block = "blk.";
+  if (!gguf_name.starts_with(block)) return std::nullopt;
+  const std::string_view number =
+      gguf_name.substr(block.size(), gguf_name.find('.', block.size()) - block.size());
+  // Every name within a layer is tried in the other direction: the tables are short.
+  const auto attempt = [&](std::string_view within) -> std::optional<std::string> {
+    std::string name = fmt::format("model.layers.{}.{}.weight", number, within);
+    const auto back = gguf_tensor_name(family, name, UINT32_MAX);
+    if (back && back->name == gguf_name) return name;
+    return std::nullopt;
+  };
+  if (auto found = attempt("post_attention_layernorm")) return found;
+  // A family of other norms than BitNet's never asks for these; of two names the first is 2B4T's.
+  const bool is_one_bit_llm = family.model_class == "BitnetForCausalLM";
+  for (const NameRow& row : norms) {
+    const bool is_other =
+        row.hf == (is_one_bit_llm ? "self_attn.attn_sub_norm" : "self_attn.inner_attn_ln") ||
+        row.hf == (is_one_bit_llm ? "mlp.ffn_sub_norm" : "mlp.ffn_layernorm") ||
+        row.hf.ends_with(family.architecture == "hunyuan-dense" ? "k_norm" : "y_layernorm") ||
+        (family.architecture == "hunyuan-dense" && row.hf.ends_with("q_norm"));
+    if (is_other) continue;
+    if (auto found = attempt(row.hf)) return found;
+  }
+  for (const NameRow& row : projections) {
+    if (auto found = attempt(row.hf)) return found;
+    if (auto found = attempt(fmt::format("{}.norm", row.hf))) return found;
+  }
+  return std::nullopt;
+}
+
 bool is_redundant_hf_tensor(std::string_view name) {
   return name.ends_with(".rotary_emb.inv_freq");
 }

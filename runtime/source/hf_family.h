@@ -42,6 +42,11 @@ struct HfTensorName {
 // "model." may be missing, as in checkpoints of embedding models.
 std::optional<HfTensorName> gguf_tensor_name(const HfFamily& family, std::string_view name, uint32_t layers);
 
+// The first row of an architecture; null if it has none.
+const HfFamily* find_hf_family_of(std::string_view architecture);
+// The inverse of gguf_tensor_name, with "model."; nothing if a checkpoint of the family has no such tensor.
+std::optional<std::string> hf_tensor_name(const HfFamily& family, std::string_view gguf_name);
+
 // Whether a tensor is there to be left out: tables of sines that are computed anew.
 bool is_redundant_hf_tensor(std::string_view name);
 

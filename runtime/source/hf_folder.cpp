@@ -159,6 +159,16 @@ Status Folder::add_metadata() {
   for (auto& key : config_.metadata) result_.metadata.push_back(std::move(key));
   result_.metadata.emplace_back("general.file_type", file_type_i2_s);
   result_.metadata.emplace_back("general.quantization_version", quantization_version);
+  // What convert_to_hf writes where it cannot write a tokenizer.json: the keys themselves.
+  if (!fs::exists(folder / "tokenizer.json", problem) && fs::exists(folder / "tokenizer.gguf", problem)) {
+    TERN_ASSIGN(FileMapping mapping, map_file((folder / "tokenizer.gguf").string()));
+    TERN_ASSIGN(const GgufFile file, parse_gguf(std::move(mapping)));
+    result_.files.push_back(file.file);
+    for (const Metadatum& datum : file.metadata) {
+      if (datum.key.starts_with("tokenizer.")) result_.metadata.emplace_back(datum.key, datum.value);
+    }
+    return {};
+  }
   TERN_ASSIGN(Vocabulary vocabulary, read_tokenizer_json(folder.string()));
   TERN_TRY(pad_vocabulary(vocabulary, config_.vocabulary_size));
   for (auto& key : vocabulary_keys(std::move(vocabulary))) result_.metadata.push_back(std::move(key));
