@@ -51,12 +51,11 @@ void read_yarn(ConfigReader& scaling, HfRope& rope, uint32_t context) {
     rope.keys.emplace_back("rope.scaling.attn_factor",
                            static_cast<float>(stated / (1 + 0.1 * std::log(factor))));
   }
-  if (scaling.has("beta_fast"))
-    rope.keys.emplace_back("rope.scaling.yarn_beta_fast",
-                           static_cast<float>(scaling.number("beta_fast", 1e-3, max_factor)));
-  if (scaling.has("beta_slow"))
-    rope.keys.emplace_back("rope.scaling.yarn_beta_slow",
-                           static_cast<float>(scaling.number("beta_slow", 1e-3, max_factor)));
+  // GGUF files have these only where they are not as YaRN's authors chose them.
+  const double fast = scaling.number_or(32, "beta_fast", 1e-3, max_factor),
+               slow = scaling.number_or(1, "beta_slow", 1e-3, max_factor);
+  if (fast != 32) rope.keys.emplace_back("rope.scaling.yarn_beta_fast", static_cast<float>(fast));
+  if (slow != 1) rope.keys.emplace_back("rope.scaling.yarn_beta_slow", static_cast<float>(slow));
   if (!scaling.boolean_or(true, "truncate")) scaling.complain("truncate", "is false, which is not supported");
 }
 
