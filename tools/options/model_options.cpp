@@ -21,7 +21,8 @@ const std::map<std::string, runtime::Activations> activation_names = {
 }  // namespace
 
 void add_model_options(CLI::App& command, ModelFlags& flags, bool with_threads) {
-  command.add_option("-m,--model", flags.model, "GGUF file or Hugging Face folder; the model in the box if not given");
+  command.add_option("-m,--model", flags.model,
+                     "GGUF file or Hugging Face folder; the model in the box if not given");
   if (with_threads)
     command.add_option("-t,--threads", flags.threads, "Threads (default: as tuned, else one a core)")
         ->check(CLI::Range(1, 1024));
