@@ -39,7 +39,8 @@ Expected<Generation> generate(Engine& engine, Sequence& sequence, std::span<cons
   Generation result;
   result.prompt_tokens = prompt.size();
   if (options.max_tokens == 0) return result;
-  std::vector<uint32_t> history(prompt.begin(), prompt.end());
+  std::vector<uint32_t> history(sequence.tokens().begin(), sequence.tokens().end());
+  history.insert(history.end(), prompt.begin(), prompt.end());
   Clock::time_point start = Clock::now();
   Expected<Logits> logits = engine.append(sequence, prompt, options.prefill_rows);
   while (true) {

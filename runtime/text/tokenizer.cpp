@@ -7,6 +7,12 @@
 namespace tern::runtime {
 namespace {
 
+// Whether one of the cuts lies inside a match.
+bool is_cut(const SpecialTokens::Match& match, std::span<const size_t> cuts) {
+  const auto after = std::upper_bound(cuts.begin(), cuts.end(), match.begin);
+  return after != cuts.end() && *after < match.begin + match.length;
+}
+
 const TokenTable& table_of(const std::variant<ByteLevelBpe, SentencePieceBpe>& model) {
   return std::visit([](const auto& bpe) -> const TokenTable& { return bpe.tokens(); }, model);
 }
@@ -69,12 +75,15 @@ void Tokenizer::encode_plain(std::string_view text, bool space_first, std::vecto
   }
 }
 
-std::vector<uint32_t> Tokenizer::encode(std::string_view text, bool parse_special) const {
+std::vector<uint32_t> Tokenizer::encode(std::string_view text, bool parse_special,
+                                        std::span<const size_t> cuts) const {
   const SpecialTokens& specials = parse_special ? user_defined_and_control_ : user_defined_;
   std::vector<uint32_t> ids;
   bool at_beginning = true;  // of the text, or of what a control token set off from it
   for (size_t at = 0; at < text.size();) {
-    const auto special = specials.find(text, at);
+    auto special = specials.find(text, at);
+    while (special && types_[special->token] == TokenType::control && is_cut(*special, cuts))
+      special = specials.find(text, special->begin + 1);
     const size_t end = special ? special->begin : text.size();
     encode_plain(text.substr(at, end - at), at_beginning && adds_space_prefix_, ids);
     if (!special) break;
@@ -83,6 +92,15 @@ std::vector<uint32_t> Tokenizer::encode(std::string_view text, bool parse_specia
     at = end + special->length;
   }
   return ids;
+}
+
+std::vector<size_t> Tokenizer::control_texts(std::string_view text) const {
+  std::vector<size_t> places;
+  for (auto match = user_defined_and_control_.find(text, 0); match;
+       match = user_defined_and_control_.find(text, match->begin + 1)) {
+    if (types_[match->token] == TokenType::control) places.push_back(match->begin);
+  }
+  return places;
 }
 
 std::vector<uint32_t> Tokenizer::encode_from_beginning(std::string_view text, bool parse_special) const {

@@ -29,7 +29,12 @@ class Tokenizer {
   // `parse_special` control tokens such as <|eot_id|> and the unknown token too, which a text from a stranger
   // should not get. Where several begin at one place the longest is taken. No token is added that the text
   // does not have.
-  std::vector<uint32_t> encode(std::string_view text, bool parse_special) const;
+  // `cuts` are bytes of the text, ascending, that no control token reaches across.
+  std::vector<uint32_t> encode(std::string_view text, bool parse_special,
+                               std::span<const size_t> cuts = {}) const;
+
+  // The bytes where the texts of control tokens begin in `text`, ascending.
+  std::vector<size_t> control_texts(std::string_view text) const;
 
   // encode() for the beginning of a sequence: with the beginning-of-text token in front if the model wants it
   // and the text does not begin with it already. An end-of-text token is not added: a prompt goes on.

@@ -33,8 +33,8 @@ const std::vector<FloorRooms>& rooms() {
       {"autotune", {"measure", "records", "search", "offline"}},
       {"runtime",
        {"tensor", "gguf", "text", "source", "convert", "graph", "model", "math", "sequence", "execute",
-        "generate", "session"}},
-      {"tools", {"options", "tune", "db", "bench", "eval", "", "tern_run", "job_runner"}},
+        "generate", "session", "jinja", "chat"}},
+      {"tools", {"options", "tune", "db", "bench", "eval", "chat", "", "tern_run", "job_runner"}},
   };
   return table;
 }
