@@ -10,6 +10,7 @@ namespace tern::tools {
 // An action stores its ExitCode through `exit_code`.
 void add_asm(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
+void add_chat(CLI::App& app, int& exit_code);
 void add_compile(CLI::App& app, int& exit_code);
 void add_convert(CLI::App& app, int& exit_code);
 void add_db(CLI::App& app, int& exit_code);

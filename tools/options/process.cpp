@@ -26,6 +26,10 @@ size_t peak_memory() {
 void catch_interrupts() {
   std::signal(SIGINT, on_interrupt);
 }
+void watch_interrupts() {
+  interrupt_seen = false;
+  catch_interrupts();
+}
 bool interrupted() {
   return interrupt_seen;
 }

@@ -1,0 +1,69 @@
+// tern chat without a terminal: lines in, answers out.
+#include <gmock/gmock.h>
+
+#include "command.h"
+
+namespace tern::tools {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class ChatTest : public CommandTest {
+ protected:
+  Outcome chat(const std::string& lines, const std::string& arguments = "--template chatml") const {
+    return run("chat --no-cache --temp 0 -n 12 " + arguments + " <'" + write("lines", lines) + "'");
+  }
+};
+
+TEST_F(ChatTest, AModelWithoutTemplateIsRefusedWithAdvice) {
+  const Outcome outcome = chat("hello\n", "");
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.errors, HasSubstr("has no chat template"));
+  EXPECT_THAT(outcome.errors, HasSubstr("--template NAME"));
+}
+
+TEST_F(ChatTest, EveryBuiltInTemplateAnswers) {
+  for (const std::string name :
+       {"chatml", "llama3", "falcon3", "bitnet-2b4t", "llama2", "gemma", "hunyuan"}) {
+    const Outcome outcome = chat("It was\n", "--template " + name);
+    EXPECT_EQ(outcome.exit_code, 0) << name << outcome.errors;
+    EXPECT_GT(outcome.output.size(), 3u) << name;
+  }
+}
+
+// The second question is answered from kept keys and values; a session that loads the conversation computes
+// all of them. Both give the same text.
+TEST_F(ChatTest, WhatIsKeptChangesNoAnswer) {
+  const Outcome both = chat("One day\n/save " + path("talk.json") + "\nAnd then\n/stats\n");
+  ASSERT_EQ(both.exit_code, 0) << both.errors;
+  EXPECT_THAT(both.errors, Not(HasSubstr(", 0 kept")));
+  const Outcome loaded = chat("/load " + path("talk.json") + "\nAnd then\n/stats\n");
+  ASSERT_EQ(loaded.exit_code, 0) << loaded.errors;
+  EXPECT_THAT(loaded.errors, HasSubstr(", 0 kept"));
+  EXPECT_TRUE(both.output.ends_with(loaded.output)) << both.output << "---" << loaded.output;
+  EXPECT_LT(loaded.output.size(), both.output.size());
+}
+
+TEST_F(ChatTest, SeveralLinesAreOneQuestion) {
+  ASSERT_EQ(chat("a \\\nb\n/save " + path("joined.json") + "\n").exit_code, 0);
+  EXPECT_THAT(read("joined.json"), HasSubstr("\"content\": \"a \\nb\""));
+  ASSERT_EQ(chat("\"\"\"\na\n\nb\n\"\"\"\n/save " + path("block.json") + "\n").exit_code, 0);
+  EXPECT_THAT(read("block.json"), HasSubstr("\"content\": \"a\\n\\nb\""));
+}
+
+TEST_F(ChatTest, WrongInputIsTold) {
+  write("bad.json", "{\"messages\": [\n  {]}");
+  const Outcome bad = chat("/load " + path("bad.json") + "\n");
+  EXPECT_EQ(bad.exit_code, 2);
+  EXPECT_THAT(bad.errors, HasSubstr("bad.json:2:"));
+  EXPECT_THAT(chat("/nothing\n").errors, HasSubstr("/help lists them"));
+  EXPECT_THAT(chat("/regenerate\n").errors, HasSubstr("no answer yet"));
+  EXPECT_THAT(chat("hello\n", "--template nobody").errors, HasSubstr("there is no template 'nobody'"));
+  EXPECT_THAT(chat("hello\n", "--template chatml -c 4").errors, HasSubstr("the context is full"));
+  write("own.jinja", "{{ messages[0].content }}\n{% if x");
+  EXPECT_THAT(chat("hello\n", "--template " + path("own.jinja")).errors, HasSubstr("own.jinja:2:"));
+}
+
+}  // namespace
+}  // namespace tern::tools

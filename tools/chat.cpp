@@ -1,0 +1,256 @@
+// tern chat: talking with a model.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <ctime>
+#include <iostream>
+
+#include "base/atomic_file.h"
+#include "runtime/chat/chat_session.h"
+#include "tools/chat/chat_commands.h"
+#include "tools/commands.h"
+#include "tools/options/engine_options.h"
+#include "tools/options/input.h"
+#include "tools/options/output_file.h"
+#include "tools/options/process.h"
+
+namespace tern::tools {
+namespace {
+
+struct ChatFlags {
+  EngineFlags engine;
+  std::string template_name, system;
+  size_t tokens = 1024, context = 0;
+  runtime::SamplerOptions sampling;
+  bool no_thinking = false, hide_thinking = false;
+};
+
+std::tm local_time() {
+  const std::time_t now = std::time(nullptr);
+  std::tm broken_down = {};
+  localtime_r(&now, &broken_down);
+  return broken_down;
+}
+
+// The file that --template names, if it is one and no name of a built-in template.
+Expected<runtime::ChatTemplate> chosen_template(const ChatFlags& flags, const runtime::Model& model) {
+  const Expected<std::string_view> architecture = runtime::get_string(model.file, "general.architecture");
+  std::optional<std::string> source;
+  const std::string& name = flags.template_name;
+  if (!name.empty() && name.find_first_of("./") != name.npos) {
+    TERN_ASSIGN(source, read_text(name));
+  }
+  return runtime::choose_template(model.vocabulary, architecture ? *architecture : "", name, source);
+}
+
+class Chat {
+ public:
+  Chat(const ChatFlags& flags, runtime::ChatSession session)
+      : flags_(flags), session_(std::move(session)), terminal_(isatty(0) != 0 && isatty(1) != 0) {
+    if (flags.no_thinking) thinking_ = false;
+    set_system(flags.system);
+  }
+
+  Expected<int> run() {
+    while (!leaving_) {
+      const std::optional<std::string> entry = read_entry([&](bool more) { return read_line(more); });
+      if (!entry) break;
+      if (entry->find_first_not_of(" \t\r\n") == entry->npos) continue;
+      const Status done = act(*entry);
+      if (done) continue;
+      // At a terminal the user may mend it; a script must hear of it.
+      if (!terminal_) return done.error();
+      report(done.error());
+    }
+    if (terminal_) fmt::print("\n");
+    return exit_ok;
+  }
+
+ private:
+  std::optional<std::string> read_line(bool more) {
+    if (terminal_) {
+      fmt::print("{}", more ? ". " : "> ");
+      std::fflush(stdout);
+    }
+    std::string line;
+    if (!std::getline(std::cin, line)) return std::nullopt;
+    return line;
+  }
+
+  Status act(const std::string& entry) {
+    const std::optional<ChatCommand> command = parse_chat_command(entry);
+    if (!command) {
+      conversation_.messages.push_back({"user", entry, ""});
+      const Status answered = answer();
+      if (!answered) conversation_.messages.pop_back();
+      return answered;
+    }
+    const std::string& name = command->name;
+    if (name == "help") {
+      fmt::print("{}", chat_help());
+    } else if (name == "quit" || name == "exit") {
+      leaving_ = true;
+    } else if (name == "system") {
+      set_system(command->argument);
+    } else if (name == "reset") {
+      const bool has_system = !conversation_.messages.empty() && conversation_.messages[0].role == "system";
+      conversation_.messages.resize(has_system ? 1 : 0);
+    } else if (name == "save") {
+      return save(command->argument);
+    } else if (name == "load") {
+      return load(command->argument);
+    } else if (name == "stats") {
+      print_stats();
+    } else if (name == "regenerate") {
+      return regenerate();
+    } else if (name == "think" && (command->argument == "on" || command->argument == "off")) {
+      thinking_ = command->argument == "on";
+    } else {
+      return Error{fmt::format("'/{}' is no command, or lacks what follows it; /help lists them", name)};
+    }
+    return {};
+  }
+
+  void set_system(const std::string& text) {
+    conversation_.messages.clear();
+    if (!text.empty()) conversation_.messages.push_back({"system", text, ""});
+  }
+
+  Status regenerate() {
+    auto& messages = conversation_.messages;
+    if (messages.empty() || messages.back().role != "assistant")
+      return Error{"there is no answer yet to generate again"};
+    const runtime::Message old = messages.back();
+    messages.pop_back();
+    ++flags_.sampling.seed;  // else the same answer would come
+    const Status answered = answer();
+    if (!answered) messages.push_back(old);
+    return answered;
+  }
+
+  Status answer() {
+    runtime::ChatOptions chat;
+    chat.thinking = thinking_;
+    chat.now = local_time();
+    runtime::GenerateOptions options;
+    options.max_tokens = flags_.tokens;
+    options.sampling = flags_.sampling;
+    watch_interrupts();
+    bool dimmed = false, thought = false;
+    const auto show = [&](const runtime::ThoughtPart& part) {
+      if (!part.text.empty() && (!part.thought || !flags_.hide_thinking)) {
+        if (part.thought != thought && !part.thought) fmt::print("{}\n\n", dimmed ? "\033[0m" : "");
+        if (part.thought && !thought && terminal_) fmt::print("\033[2m");
+        dimmed = part.thought && terminal_;
+        thought = part.thought;
+        std::fwrite(part.text.data(), 1, part.text.size(), stdout);
+        std::fflush(stdout);
+      }
+      return !interrupted();
+    };
+    Expected<runtime::Answer> answer = session_.answer(conversation_, chat, options, show);
+    if (dimmed) fmt::print("\033[0m");
+    if (!answer) return answer.error();
+    fmt::print("\n");
+    std::fflush(stdout);
+    using runtime::StopReason;
+    const StopReason reason = answer->generation.reason;
+    if (reason == StopReason::interrupted) fmt::print(stderr, "tern: the answer was stopped\n");
+    if (reason == StopReason::max_tokens)
+      fmt::print(stderr, "tern: the answer has {} tokens, the most that -n allows\n", flags_.tokens);
+    if (reason == StopReason::context_full)
+      fmt::print(stderr, "tern: the context of {} tokens is full; /reset begins anew, -c makes it larger\n",
+                 session_.context());
+    conversation_.messages.push_back(answer->message);
+    last_ = answer.take();
+    return {};
+  }
+
+  Status save(const std::string& path) {
+    if (path.empty()) return Error{"/save needs the name of a file"};
+    const std::string text = conversation_text(conversation_);
+    TERN_ASSIGN(AtomicFile file, AtomicFile::create(path));
+    TERN_TRY(file.write(std::as_bytes(std::span(text))));
+    return file.commit();
+  }
+
+  Status load(const std::string& path) {
+    if (path.empty()) return Error{"/load needs the name of a file"};
+    TERN_ASSIGN(const std::string text, read_text(path));
+    Expected<runtime::Conversation> read = runtime::parse_conversation(text);
+    if (!read) {
+      Error error = read.error();
+      error.where.file = path;
+      return error;
+    }
+    conversation_ = read.take();
+    return {};
+  }
+
+  void print_stats() const {
+    const runtime::Generation& last = last_.generation;
+    const auto rate = [](size_t count, double seconds) {
+      return seconds > 0 ? static_cast<double>(count) / seconds : 0.0;
+    };
+    fmt::print(stderr, "context  {} of {} tokens\n", session_.length(), session_.context());
+    fmt::print(stderr, "prompt   {} tokens computed, {} kept; {:.1f} tokens/s\n", last.prompt_tokens,
+               last_.reused_tokens, rate(last.prompt_tokens, last.prefill_seconds));
+    fmt::print(stderr, "answer   {} tokens; {:.1f} tokens/s\n", last.tokens.size(),
+               rate(last.decode_steps, last.decode_seconds));
+  }
+
+  ChatFlags flags_;
+  runtime::ChatSession session_;
+  bool terminal_;
+  runtime::Conversation conversation_;
+  std::optional<bool> thinking_;
+  runtime::Answer last_;
+  bool leaving_ = false;
+};
+
+Expected<int> chat(const ChatFlags& flags) {
+  TERN_TRY(runtime::Sampler::make(flags.sampling));
+  TERN_ASSIGN(runtime::Session loaded, load_engine(flags.engine));
+  const runtime::Model& model = loaded.engine->model();
+  TERN_ASSIGN(runtime::ChatTemplate chosen, chosen_template(flags, model));
+  if (!chosen.note.empty()) print_warning(chosen.note);
+  const size_t trained = model.hyperparameters.context_length;
+  const size_t context = flags.context != 0 ? flags.context : std::min(trained, size_t{8192});
+  TERN_ASSIGN(runtime::ChatSession session,
+              runtime::ChatSession::make(*loaded.engine, std::move(chosen), context));
+  return Chat(flags, std::move(session)).run();
+}
+
+}  // namespace
+
+void add_chat(CLI::App& app, int& exit_code) {
+  auto flags = std::make_shared<ChatFlags>();
+  flags->sampling.temperature = 0.7f;
+  CLI::App* command = app.add_subcommand("chat", "Talk with a model");
+  add_engine_options(*command, flags->engine);
+  command->add_option(
+      "--template", flags->template_name,
+      "Chat template: a file (with a . or / in its name), or chatml, llama3, falcon3, bitnet-2b4t, "
+      "llama2, gemma, hunyuan (default: the model's)");
+  command->add_option("--system", flags->system, "System text");
+  command->add_option("-n,--tokens", flags->tokens, "Most tokens of an answer")->capture_default_str();
+  command->add_option("-c,--context", flags->context, "Tokens of context (default: the model's, up to 8192)")
+      ->check(CLI::Range(1, 1 << 24));
+  command->add_option("--temp", flags->sampling.temperature, "Temperature; 0 takes the likeliest token")
+      ->capture_default_str();
+  command->add_option("--top-k", flags->sampling.top_k, "Keep the k likeliest tokens; 0: all")
+      ->capture_default_str();
+  command
+      ->add_option("--top-p", flags->sampling.top_p, "Keep the likeliest tokens of this probability in all")
+      ->capture_default_str();
+  command->add_option("--seed", flags->sampling.seed, "Seed of the random choices")->capture_default_str();
+  command->add_flag("--no-thinking", flags->no_thinking, "Give the template enable_thinking=false");
+  command->add_flag("--hide-thinking", flags->hide_thinking, "Show the answer alone");
+  command->callback([flags, &exit_code] {
+    const Expected<int> code = chat(*flags);
+    exit_code = code ? *code : report(code.error());
+  });
+}
+
+}  // namespace tern::tools
