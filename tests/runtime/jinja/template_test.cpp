@@ -129,7 +129,7 @@ y)~",
              R"~(x minus y)~"},
             {R"~(x {%- if true -%}  y  {%- endif %}  z)~", R"~(xy  z)~"},
             {R"~(a
-    {%+ if true %} plus {%+ endif %}
+{%+ if true %} plus {%+ endif %}
 b)~",
              R"~(a
  plus b)~"},
