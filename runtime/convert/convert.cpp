@@ -10,15 +10,6 @@
 namespace tern::runtime {
 namespace {
 
-// llama.cpp's and its forks' numbers of `general.file_type`, by the type of the ternary matrices.
-struct FileType {
-  TensorType type;
-  uint32_t number;
-};
-constexpr FileType file_types[] = {
-    {TensorType::tq1_0, 36},   {TensorType::tq2_0, 37},   {TensorType::i2_s, 40},
-    {TensorType::iq1_bn, 136}, {TensorType::iq2_bn, 137}, {TensorType::iq2_bn_r4, 337},
-};
 constexpr uint32_t quantization_version = 2;
 
 struct Plan {
@@ -36,6 +27,9 @@ std::vector<Plan> plan_of(const ModelSource& source, const ConvertOptions& optio
   for (const SourceTensor& tensor : source.tensors) {
     const bool is_ternary = has_ternary_rows(tensor.type);
     TensorType to = is_ternary ? options.ternary : tensor.type;
+    // Rows of the embedding are looked up, so its type must have rows.
+    const bool is_outside = tensor.name == "output.weight" || tensor.name == "token_embd.weight";
+    if (is_outside && !info(to).has_rows()) to = tensor.type;
     if (tensor.name == "output.weight" && options.head) to = *options.head;
     if (tensor.name == "token_embd.weight" && options.embedding) to = *options.embedding;
     plan.push_back({&tensor, to, is_ternary && ternary_format(to, 1).has_value()});
@@ -95,12 +89,12 @@ Status examine(const ModelSource& source, const std::vector<Plan>& plan, const C
 GgufHeader header_of(const ModelSource& source, const std::vector<Plan>& plan, TensorType ternary) {
   GgufHeader header;
   bool has_version = false;
-  const auto file_type = std::ranges::find(file_types, ternary, &FileType::type);
+  const uint32_t file_type = info(ternary).file_type;
   for (const auto& [key, value] : source.metadata) {
     if (key == "general.alignment") continue;  // the writer has its own
     has_version = has_version || key == "general.quantization_version";
-    if (key == "general.file_type" && file_type != std::end(file_types))
-      header.metadata.emplace_back(key, file_type->number);
+    if (key == "general.file_type" && file_type != 0)
+      header.metadata.emplace_back(key, file_type);
     else
       header.metadata.emplace_back(key, value);
   }
@@ -113,8 +107,7 @@ GgufHeader header_of(const ModelSource& source, const std::vector<Plan>& plan, T
 Status write_rows(const Plan& tensor, std::span<const std::byte> bytes, const ByteSink& sink) {
   const uint64_t k = row_length(*tensor.from);
   const TensorTypeInfo &from = info(tensor.from->type), &to = info(tensor.to);
-  const uint64_t from_bytes = k / from.block_elements * from.block_bytes,
-                 to_bytes = k / to.block_elements * to.block_bytes;
+  const uint64_t from_bytes = row_bytes(from, k), to_bytes = row_bytes(to, k);
   std::vector<float> values(k);
   std::vector<std::byte> row(to_bytes);
   for (uint64_t at = 0; at < bytes.size(); at += from_bytes) {

@@ -38,11 +38,41 @@ class Pieces {
   std::vector<std::byte> held_;
 };
 
-void read_codes(std::span<const std::byte> codes, uint64_t first, std::span<int8_t> numbers) {
-  for (uint64_t i = 0; i < numbers.size(); ++i) {
-    const CodeBits bits = bits_of(first + i, order);
-    numbers[i] = static_cast<int8_t>((static_cast<unsigned>(codes[bits.byte]) >> bits.shift & 3u) - 1);
+// The type whose rows can be read one by one.
+const TensorTypeInfo& readable_rows(TensorType type) {
+  const TensorTypeInfo& found = info(type);
+  return found.rewritten_as ? *found.rewritten_as : found;
+}
+
+// What a type of rows has for a group.
+uint64_t group_of(const TensorTypeInfo& type, uint64_t k) {
+  return type.weights.scaling == ir::Scaling::group ? static_cast<uint64_t>(type.weights.group) : k;
+}
+
+Expected<TernaryRows> scaled_rows(const TensorTypeInfo& type, uint64_t n, uint64_t k,
+                                  std::span<const std::byte> bytes) {
+  const TensorTypeInfo& rows = readable_rows(type.type);
+  if (k % rows.block_elements != 0 || n % type.rows_together != 0)
+    return Error{fmt::format("{} x {} weights are not whole {} blocks", n, k, type.name)};
+  if (type.find_bad) {
+    if (const auto bad = type.find_bad(bytes, n * k, order))
+      return Error{fmt::format("{} in row {}", type.fault, *bad / k)};
   }
+  const uint64_t size = row_bytes(rows, k);
+  const auto read = [&type, &rows, bytes, k, size](uint64_t row, std::span<int8_t> numbers,
+                                                   std::span<float> scales) {
+    std::vector<std::byte> apart;
+    auto from = bytes.subspan(row * size, type.rewritten_as ? 0 : size);
+    if (type.rewritten_as) {
+      const uint64_t first = row / type.rows_together * type.rows_together;
+      apart.resize(type.rows_together * size);
+      type.rewrite(bytes.subspan(first * size, apart.size()), k, apart);
+      from = std::span<const std::byte>(apart).subspan((row - first) * size, size);
+    }
+    rows.read_elements(from, reinterpret_cast<std::byte*>(numbers.data()));
+    rows.read_scales(from, scales.data());
+  };
+  return TernaryRows{.n = n, .k = k, .group = group_of(rows, k), .tensor_scale = {}, .read = read};
 }
 
 Expected<TernaryRows> i2_s_rows(uint64_t n, uint64_t k, std::span<const std::byte> bytes) {
@@ -59,7 +89,7 @@ Expected<TernaryRows> i2_s_rows(uint64_t n, uint64_t k, std::span<const std::byt
       .group = k,
       .tensor_scale = scale,
       .read = [codes, k, scale](uint64_t row, std::span<int8_t> numbers, std::span<float> scales) {
-        read_codes(codes, row * k, numbers);
+        read_codes(codes, row * k, order, numbers);
         scales[0] = scale;
       }};
 }
@@ -91,10 +121,6 @@ Status write_i2_s(const TernaryRows& rows, const ByteSink& sink) {
   return pieces.flush();
 }
 
-bool is_half(float value) {
-  return ir::f16_to_f32(ir::f32_to_f16(value)) == value;
-}
-
 void count_rounding(float scale, TernaryLoss& loss) {
   const float rounded = ir::f16_to_f32(ir::f32_to_f16(scale));
   if (rounded == scale) return;
@@ -106,21 +132,27 @@ void count_rounding(float scale, TernaryLoss& loss) {
 }  // namespace
 
 bool has_ternary_rows(TensorType type) {
-  return type == TensorType::i2_s;
+  return type == TensorType::i2_s || (readable_rows(type).is_ternary() && readable_rows(type).read_scales);
 }
 
 Expected<TernaryRows> ternary_rows(TensorType type, std::span<const uint64_t> dims,
                                    std::span<const std::byte> bytes) {
   assert(has_ternary_rows(type) && !dims.empty());
-  (void)type;
   uint64_t n = 1;
   for (const uint64_t dim : dims.subspan(1)) n *= dim;
-  return i2_s_rows(n, dims[0], bytes);
+  return type == TensorType::i2_s ? i2_s_rows(n, dims[0], bytes) : scaled_rows(info(type), n, dims[0], bytes);
 }
 
-std::optional<TernaryFormat> ternary_format(TensorType type, uint64_t) {
+std::optional<TernaryFormat> ternary_format(TensorType type, uint64_t k) {
   if (type == TensorType::i2_s) return TernaryFormat{.type = type};
-  return std::nullopt;
+  const TensorTypeInfo& found = info(type);
+  const bool holds_all =
+      found.is_ternary() && found.weights.element != ir::Element::sign && !found.one_zero_in_four;
+  if (!holds_all || !found.write_numbers) return std::nullopt;
+  return TernaryFormat{.type = type,
+                       .group = group_of(found, k),
+                       .half_scales = found.weights.scale == ir::Element::f16,
+                       .has_two = found.weights.element == ir::Element::i2};
 }
 
 TernaryLoss loss_in(const TernaryRows& rows, const TernaryFormat& format) {
@@ -145,7 +177,7 @@ TernaryLoss loss_in(const TernaryRows& rows, const TernaryFormat& format) {
         loss.twos += numbers[i] == 2 && !format.has_two;
       }
       if (++in_group < wide) continue;
-      if (format.half_scales && scale != 0 && !is_half(scale)) count_rounding(scale, loss);
+      if (format.half_scales && scale != 0) count_rounding(scale, loss);
       scale = 0;
       in_group = 0;
     }
@@ -167,9 +199,29 @@ float common_scale(const TernaryRows& rows) {
 }
 
 Status write_ternary(const TernaryRows& rows, const TernaryFormat& format, const ByteSink& sink) {
-  assert(format.type == TensorType::i2_s);
-  (void)format;
-  return write_i2_s(rows, sink);
+  if (format.group == 0) return write_i2_s(rows, sink);
+  const TensorTypeInfo& type = info(format.type);
+  Pieces pieces(sink);
+  std::vector<int8_t> numbers(rows.k);
+  std::vector<float> scales(rows.k / rows.group), wide(rows.k / format.group);
+  for (uint64_t row = 0; row < rows.n; ++row) {
+    rows.read(row, numbers, scales);
+    for (uint64_t g = 0; g < wide.size(); ++g) {
+      const uint64_t first = g * format.group;
+      // The first group with weights decides; where there is none, the first group's scale stays.
+      wide[g] = rows.tensor_scale ? 0 : scales[first / rows.group];
+      for (uint64_t i = format.group; i-- > 0;) {
+        const float own = scales[(first + i) / rows.group];
+        int8_t& number = numbers[first + i];
+        if (own == 0 && (format.group > rows.group || number == 2)) number = 0;
+        if (number != 0) wide[g] = own;
+      }
+      if (format.half_scales) wide[g] = ir::f16_to_f32(ir::f32_to_f16(wide[g]));
+    }
+    type.write_numbers(numbers, wide, pieces.next(row_bytes(type, rows.k)));
+    TERN_TRY(pieces.flush(piece_bytes));
+  }
+  return pieces.flush();
 }
 
 }  // namespace tern::runtime

@@ -47,21 +47,6 @@ constexpr SynthShape shapes[] = {
     {"tiny-gemma3", "gemma3", 256, 2, 4, 2, 64, 512, 1024, 512, 10000, 1e-6f},
 };
 
-// What `general.file_type` says of files of a type in the programs that write it; programs decide nothing by
-// it.
-uint32_t general_file_type(TensorType type) {
-  switch (static_cast<int>(type)) {
-    case static_cast<int>(TensorType::tq1_0): return 36;
-    case static_cast<int>(TensorType::tq2_0): return 37;
-    case static_cast<int>(TensorType::q2_0): return 41;
-    case static_cast<int>(TensorType::iq1_bn): return 136;
-    case static_cast<int>(TensorType::iq2_bn): return 137;
-    case static_cast<int>(TensorType::pq2_0): return 141;
-    case static_cast<int>(TensorType::ptq1_0): return 143;
-  }
-  return 40;  // I2_S
-}
-
 constexpr size_t piece_bytes = size_t{1} << 20;  // data are made and written in pieces of about this size
 
 // Weights are -1, 0, +1 with probabilities 1/4, 1/2, 1/4. Of 64 random bits, the lower of each pair says
@@ -163,7 +148,7 @@ GgufHeader make_header(const SynthShape& s, TensorType layers, const std::vector
       {prefix + "attention.value_length", s.head_dimension},
       {prefix + "attention.layer_norm_rms_epsilon", s.rms_epsilon},
       {prefix + "rope.freq_base", s.rope_base},
-      {"general.file_type", general_file_type(layers)},
+      {"general.file_type", info(layers).file_type},
       {"general.quantization_version", uint32_t{2}},
       {"tokenizer.ggml.model", vocabulary.model},
       {"tokenizer.ggml.pre", vocabulary.pre},

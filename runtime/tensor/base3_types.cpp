@@ -51,8 +51,8 @@ struct Ptq1Stages {
 }  // namespace
 
 constinit const TensorTypeInfo tq1_0_type =
-    number_type<Staged<Tq1Stages>, ir::Element::trit>(TensorType::tq1_0, "TQ1_0");
+    number_type<Staged<Tq1Stages>, ir::Element::trit>(TensorType::tq1_0, "TQ1_0", 36);
 constinit const TensorTypeInfo ptq1_0_type =
-    number_type<Staged<Ptq1Stages>, ir::Element::trit>(TensorType::ptq1_0, "PTQ1_0");
+    number_type<Staged<Ptq1Stages>, ir::Element::trit>(TensorType::ptq1_0, "PTQ1_0", 143);
 
 }  // namespace tern::runtime

@@ -102,6 +102,7 @@ constinit const TensorTypeInfo i2_s_type = {
     .block_elements = 4,
     .block_bytes = 1,
     .tail_bytes = tail_bytes,
+    .file_type = 40,
     .weights = {ir::Element::trit, ir::Scaling::tensor},
     .find_bad = [](std::span<const std::byte> data, uint64_t,
                    I2sOrder order) { return find_bad_code(data, order); },

@@ -158,6 +158,7 @@ constexpr TensorTypeInfo row_type(TensorType type, std::string_view name) {
 constexpr TensorTypeInfo iq1_bn_record() {
   TensorTypeInfo type = row_type<Iq1Bn, ir::Element::trit>(TensorType::iq1_bn, "IQ1_BN");
   type.weights.scale = ir::Element::f16;
+  type.file_type = 136;
   type.find_bad = find_bad_row<uint16_t, Iq1Bn::header, Iq1Bn::bytes, f16_exponent>;
   return type;
 }
@@ -166,6 +167,7 @@ constexpr TensorTypeInfo iq2_bn_record() {
   TensorTypeInfo type = row_type<Iq2Bn, ir::Element::i2>(TensorType::iq2_bn, "IQ2_BN");
   type.find_bad = find_bad_row<uint32_t, Iq2Bn::header, Iq2Bn::bytes, f32_exponent>;
   type.has_two = has_two;
+  type.file_type = 137;
   return type;
 }
 

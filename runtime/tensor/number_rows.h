@@ -106,12 +106,13 @@ void encode(std::span<const float> values, std::span<std::byte> bytes) {
 
 // The record of a type whose blocks share an f16 scale each. `element` is trit, i2 or sign.
 template <class Codec, ir::Element element>
-constexpr TensorTypeInfo number_type(TensorType type, std::string_view name) {
+constexpr TensorTypeInfo number_type(TensorType type, std::string_view name, uint32_t file_type = 0) {
   TensorTypeInfo made = {.type = type,
                          .name = name,
                          .size_rule = SizeRule::rows,
                          .block_elements = Codec::elements,
                          .block_bytes = Codec::bytes,
+                         .file_type = file_type,
                          .weights = {element, ir::Scaling::group, Codec::elements, ir::Element::f16},
                          .find_bad = number_rows::find_bad<Codec>,
                          .fault = "has a scale that is not finite",

@@ -79,6 +79,9 @@ struct TensorTypeInfo {
   uint32_t block_elements = 0, block_bytes = 0;
   uint32_t row_header_bytes = 0;
   uint32_t tail_bytes = 0;
+  // What `general.file_type` says of models whose layers have the type, in the programs that write it; 0:
+  // none does. Nothing is to be decided by it.
+  uint32_t file_type = 0;
   std::string_view remark = {};  // for users whose file has this type and cannot be read; may be empty
 
   // The W of the product that a matrix of this type makes, before it is known what its values allow

@@ -55,9 +55,9 @@ struct Tq2 {
 }  // namespace
 
 constinit const TensorTypeInfo q2_0_type =
-    number_type<InOrder<64>, ir::Element::i2>(TensorType::q2_0, "Q2_0");
+    number_type<InOrder<64>, ir::Element::i2>(TensorType::q2_0, "Q2_0", 41);
 constinit const TensorTypeInfo pq2_0_type =
-    number_type<InOrder<128>, ir::Element::i2>(TensorType::pq2_0, "PQ2_0");
-constinit const TensorTypeInfo tq2_0_type = number_type<Tq2, ir::Element::i2>(TensorType::tq2_0, "TQ2_0");
+    number_type<InOrder<128>, ir::Element::i2>(TensorType::pq2_0, "PQ2_0", 141);
+constinit const TensorTypeInfo tq2_0_type = number_type<Tq2, ir::Element::i2>(TensorType::tq2_0, "TQ2_0", 37);
 
 }  // namespace tern::runtime

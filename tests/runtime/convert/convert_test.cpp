@@ -129,6 +129,43 @@ TEST(Convert, HeadsAsAsked) {
               HasSubstr("I2_S cannot be made of F32"));
 }
 
+// Every pair of types that can hold the same weights: there and back, and the bytes are the same.
+TEST(Convert, EveryPairOfTypesIsWithoutLoss) {
+  const TemporaryFolder folder;
+  std::vector<TensorType> types;
+  for (const TensorType type : convertible_types()) {
+    if (type != TensorType::i2_s) types.push_back(type);
+  }
+  ASSERT_GE(types.size(), 7u);
+  for (const TensorType first : types) {
+    const std::string in = folder / (std::string(name_of(first)) + ".gguf");
+    ASSERT_TRUE(synthesize_model(in, *find_synth_shape("tiny"), {.seed = 8, .layers = first}));
+    for (const TensorType second : convertible_types()) {
+      ASSERT_TRUE(convert(in, folder / "there.gguf", {.ternary = second}))
+          << name_of(first) << name_of(second);
+      const auto model = load_model(folder / "there.gguf");
+      ASSERT_TRUE(model) << model.error().text();
+      EXPECT_EQ(model->matrix(WeightRole::down, 0).type, second);
+      ASSERT_TRUE(convert(folder / "there.gguf", folder / "back.gguf", {.ternary = first}));
+      expect_same_tensors(in, folder / "back.gguf");
+    }
+  }
+}
+
+// A scale for each group of 64 is one for 64 inputs of any type, or refused.
+TEST(Convert, LargerGroupsAreRefusedWhereTheyWouldChangeWeights) {
+  const TemporaryFolder folder;
+  SynthShape shape = *find_synth_shape("tiny");
+  shape.architecture = "llama";
+  ASSERT_TRUE(synthesize_model(folder / "in.gguf", shape, {.seed = 8, .layers = TensorType::q2_0}));
+  EXPECT_THAT(convert(folder / "in.gguf", folder / "a.gguf", {.ternary = TensorType::pq2_0}).error().text(),
+              HasSubstr("weights, which have other scales than others of their group"));
+  ASSERT_TRUE(synthesize_model(folder / "pq.gguf", shape, {.seed = 8, .layers = TensorType::pq2_0}));
+  ASSERT_TRUE(convert(folder / "pq.gguf", folder / "q.gguf", {.ternary = TensorType::q2_0}));
+  ASSERT_TRUE(convert(folder / "q.gguf", folder / "back.gguf", {.ternary = TensorType::pq2_0}));
+  expect_same_tensors(folder / "pq.gguf", folder / "back.gguf");
+}
+
 // What a format would lose is counted. Rows of two groups of 4 numbers.
 TEST(Convert, CountsWhatWouldChange) {
   std::vector<std::vector<int8_t>> numbers = {{1, 0, -1, 1, 1, 1, 0, 0}, {0, 0, 0, 0, 1, -1, 0, 2}};
