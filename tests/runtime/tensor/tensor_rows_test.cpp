@@ -13,8 +13,7 @@ namespace tern::runtime {
 namespace {
 
 std::vector<std::byte> bytes_for(TensorType type, size_t elements) {
-  const TensorTypeInfo& found = info(type);
-  return std::vector<std::byte>(elements / found.block_elements * found.block_bytes);
+  return std::vector<std::byte>(row_bytes(info(type), elements));
 }
 
 std::vector<float> round_trip(TensorType type, const std::vector<float>& values) {
@@ -111,7 +110,7 @@ TEST(TensorRows, ValuesOfTheFloatTypesSurviveExactly) {
 
 TEST(TensorRows, ZerosStayZeros) {
   for (const TensorTypeInfo* known : readable_types()) {
-    if (!known->has_rows()) continue;
+    if (!known->encode) continue;
     const TensorType type = known->type;
     EXPECT_EQ(round_trip(type, std::vector<float>(256)), std::vector<float>(256));
   }
