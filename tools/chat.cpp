@@ -3,17 +3,16 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <ctime>
 #include <iostream>
 
 #include "base/atomic_file.h"
 #include "runtime/chat/chat_session.h"
 #include "tools/chat/chat_commands.h"
+#include "tools/chat/show_answer.h"
 #include "tools/commands.h"
 #include "tools/options/engine_options.h"
 #include "tools/options/input.h"
 #include "tools/options/output_file.h"
-#include "tools/options/process.h"
 
 namespace tern::tools {
 namespace {
@@ -25,24 +24,6 @@ struct ChatFlags {
   runtime::SamplerOptions sampling;
   bool no_thinking = false, hide_thinking = false;
 };
-
-std::tm local_time() {
-  const std::time_t now = std::time(nullptr);
-  std::tm broken_down = {};
-  localtime_r(&now, &broken_down);
-  return broken_down;
-}
-
-// The file that --template names, if it is one and no name of a built-in template.
-Expected<runtime::ChatTemplate> chosen_template(const ChatFlags& flags, const runtime::Model& model) {
-  const Expected<std::string_view> architecture = runtime::get_string(model.file, "general.architecture");
-  std::optional<std::string> source;
-  const std::string& name = flags.template_name;
-  if (!name.empty() && name.find_first_of("./") != name.npos) {
-    TERN_ASSIGN(source, read_text(name));
-  }
-  return runtime::choose_template(model.vocabulary, architecture ? *architecture : "", name, source);
-}
 
 class Chat {
  public:
@@ -130,38 +111,14 @@ class Chat {
   }
 
   Status answer() {
-    runtime::ChatOptions chat;
-    chat.thinking = thinking_;
-    chat.now = local_time();
     runtime::GenerateOptions options;
     options.max_tokens = flags_.tokens;
     options.sampling = flags_.sampling;
-    watch_interrupts();
-    bool dimmed = false, thought = false;
-    const auto show = [&](const runtime::ThoughtPart& part) {
-      if (!part.text.empty() && (!part.thought || !flags_.hide_thinking)) {
-        if (part.thought != thought && !part.thought) fmt::print("{}\n\n", dimmed ? "\033[0m" : "");
-        if (part.thought && !thought && terminal_) fmt::print("\033[2m");
-        dimmed = part.thought && terminal_;
-        thought = part.thought;
-        std::fwrite(part.text.data(), 1, part.text.size(), stdout);
-        std::fflush(stdout);
-      }
-      return !interrupted();
-    };
-    Expected<runtime::Answer> answer = session_.answer(conversation_, chat, options, show);
-    if (dimmed) fmt::print("\033[0m");
+    Expected<runtime::Answer> answer =
+        show_answer(session_, conversation_, thinking_, options, {terminal_, flags_.hide_thinking});
     if (!answer) return answer.error();
-    fmt::print("\n");
-    std::fflush(stdout);
-    using runtime::StopReason;
-    const StopReason reason = answer->generation.reason;
-    if (reason == StopReason::interrupted) fmt::print(stderr, "tern: the answer was stopped\n");
-    if (reason == StopReason::max_tokens)
-      fmt::print(stderr, "tern: the answer has {} tokens, the most that -n allows\n", flags_.tokens);
-    if (reason == StopReason::context_full)
-      fmt::print(stderr, "tern: the context of {} tokens is full; /reset begins anew, -c makes it larger\n",
-                 session_.context());
+    if (answer->generation.reason == runtime::StopReason::context_full)
+      fmt::print(stderr, "tern: /reset forgets the conversation\n");
     conversation_.messages.push_back(answer->message);
     last_ = answer.take();
     return {};
@@ -213,7 +170,7 @@ Expected<int> chat(const ChatFlags& flags) {
   TERN_TRY(runtime::Sampler::make(flags.sampling));
   TERN_ASSIGN(runtime::Session loaded, load_engine(flags.engine));
   const runtime::Model& model = loaded.engine->model();
-  TERN_ASSIGN(runtime::ChatTemplate chosen, chosen_template(flags, model));
+  TERN_ASSIGN(runtime::ChatTemplate chosen, chosen_template(flags.template_name, model));
   if (!chosen.note.empty()) print_warning(chosen.note);
   const size_t trained = model.hyperparameters.context_length;
   const size_t context = flags.context != 0 ? flags.context : std::min(trained, size_t{8192});
@@ -229,10 +186,7 @@ void add_chat(CLI::App& app, int& exit_code) {
   flags->sampling.temperature = 0.7f;
   CLI::App* command = app.add_subcommand("chat", "Talk with a model");
   add_engine_options(*command, flags->engine);
-  command->add_option(
-      "--template", flags->template_name,
-      "Chat template: a file (with a . or / in its name), or chatml, llama3, falcon3, bitnet-2b4t, "
-      "llama2, gemma, hunyuan (default: the model's)");
+  command->add_option("--template", flags->template_name, template_help);
   command->add_option("--system", flags->system, "System text");
   command->add_option("-n,--tokens", flags->tokens, "Most tokens of an answer")->capture_default_str();
   command->add_option("-c,--context", flags->context, "Tokens of context (default: the model's, up to 8192)")

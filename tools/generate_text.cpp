@@ -38,6 +38,21 @@ size_t context_size(const TextFlags& flags, const runtime::Model& model, size_t 
   return std::min(limit, std::max(prompt + flags.tokens, size_t{1}));
 }
 
+void explain_stop(const runtime::Generation& result, size_t context) {
+  switch (result.reason) {
+    case runtime::StopReason::context_full:
+      fmt::print(stderr, "tern: stopped: the context of {} tokens is full (-c sets its size)\n", context);
+      return;
+    case runtime::StopReason::interrupted:
+      fmt::print(stderr, "tern: interrupted after {} tokens\n", result.tokens.size());
+      return;
+    case runtime::StopReason::max_tokens:
+    case runtime::StopReason::end_token: return;
+  }
+}
+
+}  // namespace
+
 void print_stats(const runtime::Session& loaded, const runtime::Generation& result, double load_seconds) {
   const runtime::Engine& engine = *loaded.engine;
   const auto rate = [](double count, double seconds) { return seconds > 0 ? count / seconds : 0.0; };
@@ -66,21 +81,6 @@ void print_stats(const runtime::Session& loaded, const runtime::Generation& resu
   fmt::print(stderr, "kernels  {}; for target {}, on {}{}\n", loaded.kernels, engine.target().name,
              text(engine.threads()), loaded.threads_are_tuned ? " (tuned)" : "");
 }
-
-void explain_stop(const runtime::Generation& result, size_t context) {
-  switch (result.reason) {
-    case runtime::StopReason::context_full:
-      fmt::print(stderr, "tern: stopped: the context of {} tokens is full (-c sets its size)\n", context);
-      return;
-    case runtime::StopReason::interrupted:
-      fmt::print(stderr, "tern: interrupted after {} tokens\n", result.tokens.size());
-      return;
-    case runtime::StopReason::max_tokens:
-    case runtime::StopReason::end_token: return;
-  }
-}
-
-}  // namespace
 
 void add_text_options(CLI::App& command, TextFlags& flags) {
   auto* prompt = command.add_option("-p,--prompt", flags.prompt, "Text to continue");

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/expected.h"
+#include "runtime/generate/generate.h"
 #include "runtime/generate/sampler.h"
 #include "runtime/session/session.h"
 
@@ -27,5 +28,8 @@ using EngineLoader = std::function<Expected<runtime::Session>()>;
 
 // Checks the flags, loads the model, continues the prompt and prints. An exit code.
 Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load);
+
+// Speed and memory of a generation, to standard error; `load_seconds` is what loading the model took.
+void print_stats(const runtime::Session& loaded, const runtime::Generation& result, double load_seconds);
 
 }  // namespace tern::tools

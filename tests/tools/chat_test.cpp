@@ -65,5 +65,22 @@ TEST_F(ChatTest, WrongInputIsTold) {
   EXPECT_THAT(chat("hello\n", "--template " + path("own.jinja")).errors, HasSubstr("own.jinja:2:"));
 }
 
+// `tern run --chat` is the first answer of `tern chat`.
+TEST_F(ChatTest, RunAnswersOneQuestion) {
+  const std::string options = "run --no-cache --temp 0 -n 12 --chat ";
+  const Outcome talk = chat("It was\n", "--template chatml --system 'Be brief'");
+  const Outcome once = run(options + "--template chatml --system 'Be brief' -p 'It was'");
+  ASSERT_EQ(once.exit_code, 0) << once.errors;
+  EXPECT_EQ(once.output, talk.output);
+  EXPECT_NE(run(options + "--template llama2 -p 'It was'").output, once.output);
+  const Outcome file =
+      run(options + "--template chatml --system 'Be brief' -f '" + write("ask", "It was") + "'");
+  EXPECT_EQ(file.output, once.output);
+  EXPECT_THAT(run(options + "-p 'It was'").errors, HasSubstr("has no chat template"));
+  EXPECT_THAT(run(options + "--template chatml").errors, HasSubstr("needs a question"));
+  EXPECT_NE(run(options + "--template chatml --json -p a").exit_code, 0);
+  EXPECT_NE(run("run --no-cache -n 1 --template chatml -p a").exit_code, 0);
+}
+
 }  // namespace
 }  // namespace tern::tools
