@@ -1,7 +1,9 @@
 #include "tools/generate_text.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -51,6 +53,24 @@ void explain_stop(const runtime::Generation& result, size_t context) {
   }
 }
 
+// "PQ2_0, activations i8 by groups of 32": the types of the layers' matrices, each once, and what they
+// multiply.
+std::string arithmetic_of_layers(const runtime::Model& model) {
+  std::vector<std::string_view> types;
+  for (const runtime::Weights& layer : model.layers) {
+    for (const auto& [role, tensor] : layer.matrices) {
+      if (std::ranges::find(types, name_of(tensor.type)) == types.end())
+        types.push_back(name_of(tensor.type));
+    }
+  }
+  const runtime::Hyperparameters& h = model.hyperparameters;
+  return fmt::format("{}, activations {}", fmt::join(types, " and "),
+                     h.float_activations ? std::string("f32, sums in order")
+                     : h.activation_group == 0
+                         ? std::string("i8 by token, exact sums")
+                         : fmt::format("i8 by groups of {}, exact sums a group", h.activation_group));
+}
+
 }  // namespace
 
 void print_stats(const runtime::Session& loaded, const runtime::Generation& result, double load_seconds) {
@@ -71,6 +91,7 @@ void print_stats(const runtime::Session& loaded, const runtime::Generation& resu
   fmt::print(stderr, "memory   {:8.1f} MB at most, {:.1f} MB of packed weights\n",
              static_cast<double>(peak_memory()) / 1e6,
              static_cast<double>(engine.plan().packed_bytes()) / 1e6);
+  fmt::print(stderr, "layers   {}\n", arithmetic_of_layers(engine.model()));
   const uint32_t group = engine.model().hyperparameters.head_group;
   fmt::print(stderr, "head     {}, {}\n", name_of(engine.model().head().type),
              group != 0 ? fmt::format("activations i8 by groups of {}, exact sums a group", group)
