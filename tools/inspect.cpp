@@ -184,7 +184,7 @@ ordered_json model_json(const Model& model, const ModelCost& cost, uint32_t cont
           {"weights",
            {{"ternary", cost.ternary_weights}, {"head", cost.head_weights}, {"norms", cost.norm_weights}}},
           {"bits_per_weight",
-           {{"ternary", bits_a_weight(cost.layer_bytes, cost.ternary_weights)},
+           {{"ternary", bits_a_weight(cost.ternary_bytes, cost.ternary_weights)},
             {"head", bits_a_weight(cost.head_bytes, cost.head_weights)}}},
           {"bytes_per_token",
            {{"context", context},
@@ -205,10 +205,16 @@ void print_model(const Model& model, const ModelCost& cost, uint32_t context) {
   fmt::print("shape      {} layers of width {}, feed-forward {}, {} heads of {} on {} key-value heads\n",
              h.block_count, h.embedding_length, h.feed_forward_length, h.head_count, h.head_dimension,
              h.head_count_kv);
+  if (h.expert_count != 0)
+    fmt::print("experts    {} a layer, {} a token, of width {}\n", h.expert_count, h.experts_used,
+               h.expert_feed_forward_length);
+  if (h.window != 0)
+    fmt::print("attention  {} layers see {} tokens, the others all\n", std::ranges::count(h.sliding, true),
+               h.window);
   fmt::print("text       {} tokens, {} merges, context {}\n", h.vocabulary_size,
              model.vocabulary.merges.size(), h.context_length);
   fmt::print("weights    {:.1f} M ternary at {:.3f} bits, {:.1f} M in the {} head at {:.3f} bits\n",
-             megabytes(cost.ternary_weights), bits_a_weight(cost.layer_bytes, cost.ternary_weights),
+             megabytes(cost.ternary_weights), bits_a_weight(cost.ternary_bytes, cost.ternary_weights),
              megabytes(cost.head_weights), name_of(model.head().type),
              bits_a_weight(cost.head_bytes, cost.head_weights));
   fmt::print("\na decoded token reads, in MB, after {} others\n", context);

@@ -19,7 +19,7 @@ StepPace::StepPace(std::initializer_list<const Engine*> engines) : most_(std::nu
   for (const Engine* engine : engines) {
     most_ = std::min(most_, static_cast<size_t>(engine->plan().buckets().max()));
     const ModelCost cost = cost_of(engine->model(), 1);
-    work += static_cast<double>(cost.ternary_weights + cost.head_weights);
+    work += static_cast<double>(cost.layer_weights + cost.head_weights);
   }
   const double guess = aim * multiplications_a_second / std::max(work, 1.0);
   while (rows_ * 2 <= most_ && static_cast<double>(rows_ * 2) <= guess) rows_ *= 2;

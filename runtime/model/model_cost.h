@@ -7,11 +7,13 @@
 
 namespace tern::runtime {
 
-// Weights, then bytes. A token reads all matrices of the layers, the head, the norms, one row of the
-// embedding, and the keys and values of every token before it.
+// Weights, then bytes. A token reads the matrices of the layers (of experts those that are chosen for it),
+// the head, the norms, one row of the embedding, and the keys and values of the tokens that it sees.
 struct ModelCost {
-  uint64_t ternary_weights = 0, head_weights = 0, norm_weights = 0;  // head: of head(), tied or not
-  uint64_t layer_bytes = 0;                                          // I2_S codes
+  // Of the layers' matrices, which may have other types than ternary ones; of head(), tied or not.
+  uint64_t ternary_weights = 0, head_weights = 0, norm_weights = 0;
+  uint64_t ternary_bytes = 0;                   // of all ternary_weights, as the file stores them
+  uint64_t layer_weights = 0, layer_bytes = 0;  // what a token reads of these
   uint64_t head_bytes = 0, embedding_row_bytes = 0, norm_bytes = 0;
   uint64_t key_value_bytes = 0;
 
