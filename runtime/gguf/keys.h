@@ -1,6 +1,8 @@
 // Reading the keys of a file that begin with its architecture's name.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -43,7 +45,7 @@ class Keys {
   void note(const Error& error) {
     if (!error_) error_ = error;
   }
-  std::string full(std::string_view name) const { return prefix_ + "." + std::string(name); }
+  std::string full(std::string_view name) const { return fmt::format("{}.{}", prefix_, name); }
   const std::optional<Error>& error() const { return error_; }
 
  private:
