@@ -31,7 +31,7 @@ class ThinkingSplitter {
   void add(std::vector<ThoughtPart>& parts, std::string_view text);
 
   std::string pending_;  // what may become a tag
-  std::string space_;    // white space at the end of a thought so far
+  std::string space_;    // white space that ended the last piece of a thought
   bool inside_;
   bool drop_space_;  // until the next other character
 };

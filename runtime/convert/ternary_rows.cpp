@@ -164,7 +164,7 @@ TernaryLoss loss_in(const TernaryRows& rows, const TernaryFormat& format) {
   const uint64_t wide = format.group == 0 ? rows.n * rows.k : format.group;
   std::vector<int8_t> numbers(rows.k);
   std::vector<float> scales(rows.k / rows.group);
-  float scale = 0;  // of the format's group so far; 0 while all its weights are 0
+  float scale = 0;  // of the group of the format that is being read; 0 until a weight is not 0
   uint64_t in_group = 0;
   for (uint64_t row = 0; row < rows.n; ++row) {
     rows.read(row, numbers, scales);

@@ -16,7 +16,7 @@ using ThreadRoutes = std::vector<Routes>;
 struct RouteStep {
   FloatRows logits;
   int64_t used;
-  std::vector<int64_t> padded;  // rows that a run of so many rows takes, by the number of rows
+  std::vector<int64_t> padded;  // padded[r]: rows that a run of r rows takes, r from 0 on
   ThreadRoutes* routes;
   void run(const StepRun& run, size_t thread) const;
 };

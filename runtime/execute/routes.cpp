@@ -8,7 +8,7 @@ namespace tern::runtime {
 void choose_experts(const FloatOps& ops, const float* logits, int64_t count, int64_t used, uint32_t* experts,
                     float* weights, float* scratch) {
   bool sound = true;
-  // The best so far, in descending order.
+  // The experts chosen among those looked at, the likeliest first.
   for (int64_t i = 0; i < count; ++i) {
     sound &= !std::isnan(logits[i]);
     int64_t slot = std::min(i, used);

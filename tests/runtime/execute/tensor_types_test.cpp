@@ -1,10 +1,14 @@
 // A model computes the same, whatever type its matrices are stored in.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <functional>
+
 #include "runtime/execute/engine.h"
 #include "runtime/generate/evaluate.h"
 #include "runtime/gguf/gguf_write.h"
 #include "runtime/model/synth.h"
+#include "runtime/tensor/tensor_rows.h"
 #include "targets/host.h"
 #include "tests/support/temporary_file.h"
 
@@ -32,8 +36,13 @@ std::vector<double> scores(const std::string& model, Activations activations,
 // The scale of a block of 256 inputs of a row.
 using ScaleOf = float (*)(uint64_t row, uint64_t block);
 
-// The model with the numbers of its matrices in another type, and scales of our choice.
-void rewrite(const std::string& from, TensorType type, ScaleOf scale_of, const std::string& to) {
+// The type of a matrix, by its name.
+using TypeOf = std::function<TensorType(std::string_view name)>;
+
+// The model with the numbers of its matrices in other types, and scales of our choice; or, if `decoded`, with
+// the floats that such matrices stand for, in F32.
+void rewrite(const std::string& from, const TypeOf& type_of, ScaleOf scale_of, const std::string& to,
+             bool decoded = false) {
   const Model model = load_model(from).take();
   GgufHeader header;
   for (const Metadatum& datum : model.file.metadata) {
@@ -51,13 +60,16 @@ void rewrite(const std::string& from, TensorType type, ScaleOf scale_of, const s
   }
   for (const GgufTensor& tensor : model.file.tensors) {
     std::vector<uint64_t> dims(tensor.dims.begin(), tensor.dims.begin() + tensor.rank);
-    header.tensors.push_back(
-        {std::string(tensor.name), tensor.type == TensorType::i2_s ? type : tensor.type, dims});
+    header.tensors.push_back({std::string(tensor.name),
+                              tensor.type != TensorType::i2_s ? tensor.type
+                              : decoded                       ? TensorType::f32
+                                                              : type_of(tensor.name),
+                              dims});
   }
   const Status written = write_gguf(to, header, [&](size_t index, const ByteSink& sink) -> Status {
     const GgufTensor& tensor = model.file.tensors[index];
     if (tensor.type != TensorType::i2_s) return sink(tensor.data);
-    const TensorTypeInfo& record = info(type);
+    const TensorTypeInfo& record = info(type_of(tensor.name));
     const uint64_t k = tensor.dims[0], n = tensor.dims[1];
     std::vector<int8_t> numbers(k);
     std::vector<float> scales, values(k);
@@ -73,7 +85,8 @@ void rewrite(const std::string& from, TensorType type, ScaleOf scale_of, const s
         for (uint64_t g = 0; g < scales.size(); ++g) scales[g] = scale_of(r, g * group / 256);
         record.write_numbers(numbers, scales, row);
       }
-      TERN_TRY(sink(row));
+      if (decoded) decode_row(record.type, row, values);
+      TERN_TRY(sink(decoded ? std::as_bytes(std::span(values)) : std::span<const std::byte>(row)));
     }
     return {};
   });
@@ -98,7 +111,8 @@ class TensorTypes : public testing::Test {
   }
   std::string file(TensorType type, ScaleOf scale_of) const {
     const std::string path = folder_ / (std::string(name_of(type)) + ".gguf");
-    rewrite(folder_ / "base.gguf", type, scale_of, path);
+    rewrite(
+        folder_ / "base.gguf", [type](std::string_view) { return type; }, scale_of, path);
     return path;
   }
   const TemporaryFolder folder_;
@@ -134,6 +148,25 @@ TEST_F(TensorTypes, FloatActivationsMultiplyTheDecodedValues) {
     EXPECT_EQ(scores(file(type, scale_of_block), Activations::f32), expected) << name_of(type);
   EXPECT_EQ(scores(file(TensorType::iq2_bn, scale_of_row), Activations::f32),
             scores(file(TensorType::f32, scale_of_row), Activations::f32));
+}
+
+// Projections that are stacked in one product may have types of different numbers and groups.
+TEST_F(TensorTypes, DifferentTypesAreStackedWithoutLoss) {
+  const auto type_of = [](std::string_view name) {
+    if (name.ends_with("attn_k.weight") || name.ends_with("ffn_up.weight")) return TensorType::q4_0;
+    if (name.ends_with("attn_v.weight")) return TensorType::q8_0;
+    if (name.ends_with("attn_q.weight")) return TensorType::q2_0;
+    return name.ends_with("ffn_gate.weight") ? TensorType::ptq1_0 : TensorType::tq2_0;
+  };
+  rewrite(folder_ / "base.gguf", type_of, scale_of_block, folder_ / "mixed.gguf");
+  rewrite(folder_ / "base.gguf", type_of, scale_of_block, folder_ / "floats.gguf", true);
+  const std::vector<double> expected = scores(folder_ / "floats.gguf", Activations::f32);
+  EXPECT_EQ(scores(folder_ / "mixed.gguf", Activations::f32), expected);
+  double squares = 0;
+  const std::vector<double> whole = scores(folder_ / "mixed.gguf", Activations::i8_groups);
+  for (size_t i = 0; i < whole.size(); ++i) squares += (whole[i] - expected[i]) * (whole[i] - expected[i]);
+  EXPECT_LT(std::sqrt(squares / static_cast<double>(whole.size())), 0.15);
+  EXPECT_EQ(scores(folder_ / "mixed.gguf", Activations::i8_groups, "host", 5), whole);
 }
 
 TEST_F(TensorTypes, GroupsAreCloserToFloatsThanTokens) {
