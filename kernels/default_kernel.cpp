@@ -1,7 +1,9 @@
 #include "kernels/default_kernel.h"
 
+#include "ir/kernel/kernel_shape.h"
 #include "kernels/knobs.h"
 #include "kernels/recipe.h"
+#include "kernels/strategy_recipes.h"
 #include "kernels/tiling.h"
 
 namespace tern::kernels {
@@ -32,12 +34,18 @@ constexpr int64_t min_tile_rows = 16;
 // verify(program) allows 1 MiB of scratch in all.
 constexpr int64_t max_tile_inputs = 32000;
 
-// Whether strategy tile with mma_16x64x16 is the default.
-bool multiplies_tiles(const ir::Problem& problem, const targets::Target& target) {
-  constexpr auto instruction = ir::TileInstruction::mma_16x64x16;
-  const bool whole_groups = !problem.is_grouped() || problem.sum_group() % info(instruction).inputs == 0;
-  return problem.m >= min_tile_rows && problem.k <= max_tile_inputs && whole_groups &&
-         ir::code_zero_point(problem.w.element) == 1 && target.features.contains(targets::Feature::amx_int8);
+// The instruction of tile registers whose inputs divide those of an exact sum, the longest; nothing where
+// strategy tile with one is not the default.
+std::optional<ir::TileInstruction> tile_instruction(const ir::Problem& problem,
+                                                    const targets::Target& target) {
+  if (problem.m < min_tile_rows || problem.k > max_tile_inputs || !fits_tile_registers(problem) ||
+      ir::code_zero_point(problem.w.element) != 1 || !target.features.contains(targets::Feature::amx_int8))
+    return std::nullopt;
+  using enum ir::TileInstruction;
+  for (const ir::TileInstruction instruction : {mma_16x64x16, mma_16x32x16}) {
+    if (!problem.is_grouped() || problem.sum_group() % info(instruction).inputs == 0) return instruction;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -49,8 +57,8 @@ Recipe default_recipe(const ir::Problem& problem, const targets::Target& target)
       unpacks_triples_quickly(target) && problem.w.element == ir::Element::trit && !problem.is_grouped();
   const ir::Packing packing = triples ? ir::Packing::g3b5 : default_packing(problem);
   const ir::Unpack unpack = plain_unpack(packing);
-  if (multiplies_tiles(problem, target))
-    return {packing, ir::TileCompute{ir::TileInstruction::mma_16x64x16, {1, unpack}}};
+  if (const std::optional<ir::TileInstruction> instruction = tile_instruction(problem, target))
+    return tile_recipe(packing, *instruction, problem.w.element, unpack);
   ir::DotCompute dot;
   // ARM multiplies signed bytes as well as others; its instruction for unsigned ones is not on every CPU.
   const bool is_signed =

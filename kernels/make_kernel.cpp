@@ -109,7 +109,9 @@ class Loops {
     add_parallel(ir::round_up(std::min(problem_.m, knobs_.panel_rows), rows));
     add_part_of_block();
     loops_.push_back({LoopKind::sequential, Axis::m, rows});
-    add_groups();
+    // Sums in tile registers that end every few inputs are short of work between them: these are laid out.
+    add_groups(tile.k > ir::info(ir::TileInstruction::mma_2x8x2).inputs ? LoopKind::unroll
+                                                                        : LoopKind::sequential);
     add(LoopKind::sequential, Axis::k, knobs_.unrolled_inputs);
     loops_.push_back({LoopKind::unroll, Axis::k, tile.k});
     add_tile(tile.rows);
@@ -130,10 +132,11 @@ class Loops {
       loops_.push_back({LoopKind::parallel, Axis::m, rows});
   }
 
-  void add_groups() {
+  // Loops over groups of inputs; `within`: over those that lie in larger ones.
+  void add_groups(LoopKind within = LoopKind::sequential) {
     if (!problem_.is_grouped()) return;
     add(LoopKind::sequential, Axis::k, problem_.outer_group());
-    add(LoopKind::sequential, Axis::k, problem_.sum_group());
+    add(within, Axis::k, problem_.sum_group());
   }
 
   void add_part_of_block() {

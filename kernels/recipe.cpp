@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "ir/kernel/kernel_shape.h"
 #include "ir/kernel/strategies/strategy_info.h"
 #include "kernels/strategy_recipes.h"
 
@@ -38,7 +39,10 @@ std::vector<Recipe> recipes(ir::Element weight) {
 std::vector<Recipe> recipes(const ir::Problem& problem) {
   std::vector<Recipe> all = recipes(problem.w.element, problem.is_quantized());
   if (!problem.is_quantized() || !problem.is_grouped()) return all;
-  std::erase_if(all, [&](const Recipe& recipe) { return problem.sum_group() % step_inputs(recipe) != 0; });
+  const bool needs_vectors = !fits_tile_registers(problem);
+  std::erase_if(all, [&](const Recipe& recipe) {
+    return problem.sum_group() % step_inputs(recipe) != 0 || (needs_vectors && has_tile_registers(recipe));
+  });
   return all;
 }
 

@@ -75,6 +75,12 @@ void widen_tiles_of_few_rows(Knobs& knobs, const Tiling& tiling, int64_t registe
 // Sums in vector registers, `registers_each` for each vector of a row's outputs.
 SumRegisters vector_sums(const Knobs& knobs, int64_t registers_each, const targets::Target& target);
 
+// Strategy tile with an instruction, and the bytes that it takes.
+Recipe tile_recipe(ir::Packing packing, ir::TileInstruction instruction, ir::Element weight,
+                   ir::Unpack unpack);
+// Whether the recipe is one of strategy tile in tile registers.
+bool has_tile_registers(const Recipe& recipe);
+
 // Any height of a tile of single rows.
 std::vector<int64_t> single_row_tiles(const Recipe& recipe);
 bool no_fixed_inputs(const Recipe& recipe);

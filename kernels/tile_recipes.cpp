@@ -21,11 +21,8 @@ bool can_lay_out(ir::Packing packing, TileInstruction instruction) {
 void add(std::vector<Recipe>& all, ir::Packing packing, ir::Element weight) {
   for_each_unpack(packing, [&](ir::Unpack unpack) {
     for (const ir::TileInstructionInfo& one : ir::tile_instructions) {
-      // Instructions that multiply matrices take signed bytes, which codes of i8 are not.
-      const bool is_signed = weight == ir::Element::i8 && one.instruction != TileInstruction::dot4;
-      const int zero_point = is_signed ? 0 : ir::code_zero_point(weight);
       if (can_lay_out(packing, one.instruction))
-        all.push_back({packing, ir::TileCompute{one.instruction, {zero_point, unpack}}});
+        all.push_back(tile_recipe(packing, one.instruction, weight, unpack));
     }
   });
 }
@@ -65,6 +62,7 @@ void set_knobs(Knobs& knobs, const Recipe& recipe, const ir::Problem& problem, c
       knobs.tile_vectors = 2;
       return;
     case TileInstruction::mma_16x64x16:
+    case TileInstruction::mma_16x32x16:
       knobs.unrolled_inputs = 128;
       knobs.tile_rows = 32;
       knobs.tile_vectors = 2;
@@ -84,12 +82,26 @@ std::vector<int64_t> row_tiles(const Recipe& recipe) {
   switch (tile_of(recipe).instruction) {
     case TileInstruction::dot4: return single_row_tiles(recipe);
     case TileInstruction::mma_2x8x2: return {2, 4, 6, 8, 10, 12};
-    case TileInstruction::mma_16x64x16: return {16, 32, 48};
+    case TileInstruction::mma_16x64x16:
+    case TileInstruction::mma_16x32x16: return {16, 32, 48};
   }
   return {};
 }
 
 }  // namespace
+
+Recipe tile_recipe(ir::Packing packing, TileInstruction instruction, ir::Element weight, ir::Unpack unpack) {
+  // Instructions that multiply matrices take signed bytes, which codes of i8 are not. Where sums end every 32
+  // inputs, correcting each for codes would cost more than multiplying.
+  const bool is_signed = instruction == TileInstruction::mma_16x32x16 ||
+                         (weight == ir::Element::i8 && instruction != TileInstruction::dot4);
+  return {packing, ir::TileCompute{instruction, {is_signed ? 0 : ir::code_zero_point(weight), unpack}}};
+}
+
+bool has_tile_registers(const Recipe& recipe) {
+  const auto* tile = std::get_if<ir::TileCompute>(&recipe.compute);
+  return tile && has_tile_registers(tile->instruction);
+}
 
 constinit const StrategyRecipes tile_recipes = {.add = add,
                                                 .print_knobs = print_knobs,

@@ -26,7 +26,7 @@ Emitter::Emitter(const ir::Program& program, const targets::Target& target, llvm
 std::unique_ptr<llvm::Module> Emitter::run() {
   start_function();
   emit(program_.body);
-  if (tiles_ > 0 && x86::has_tiles(target_)) x86::tiles_end(builder_);
+  if (!tiles_.empty() && x86::has_tiles(target_)) x86::tiles_end(builder_);
   builder_.CreateRetVoid();
   return std::move(module_);
 }
@@ -59,19 +59,22 @@ void Emitter::start_function() {
   // Registers may be written more than once: they start as stack slots, and LLVM's SROA makes them values.
   for (const ir::RegisterArray& array : program_.registers) {
     std::vector<llvm::AllocaInst*>& slots = registers_.emplace_back();
-    first_tile_.push_back(tiles_);
-    if (is_tile(array.type)) tiles_ += static_cast<int>(array.count);
-    if (is_tile(array.type) && x86::has_tiles(target_)) continue;
+    const bool is_tile = ir::is_tile(array.type);
+    first_tile_.push_back(static_cast<int>(tiles_.size()));
+    if (is_tile)
+      tiles_.insert(tiles_.end(), static_cast<size_t>(array.count),
+                    tile_shape(program_, static_cast<int>(first_tile_.size()) - 1));
+    if (is_tile && x86::has_tiles(target_)) continue;
     for (int64_t i = 0; i < array.count; ++i) {
       // Tiles that the target does not have are memory, never values.
-      llvm::Type* slot_type = is_tile(array.type)
+      llvm::Type* slot_type = is_tile
                                   ? static_cast<llvm::Type*>(llvm::ArrayType::get(builder_.getInt8Ty(), 1024))
                                   : type_of(array.type);
       slots.push_back(builder_.CreateAlloca(slot_type, nullptr, array.name));
-      if (is_tile(array.type)) slots.back()->setAlignment(llvm::Align(64));
+      if (is_tile) slots.back()->setAlignment(llvm::Align(64));
     }
   }
-  if (tiles_ > 0 && x86::has_tiles(target_)) x86::tiles_begin(builder_, tiles_);
+  if (!tiles_.empty() && x86::has_tiles(target_)) x86::tiles_begin(builder_, tiles_);
 }
 
 llvm::Value* Emitter::scratch(const ir::Buffer& buffer) {

@@ -220,6 +220,7 @@ llvm::Value* Emitter::value_of(const Instruction& instruction) {
     case Op::store:
     case Op::prefetch:
     case Op::tile_load:
+    case Op::tile_load_quads:
     case Op::tile_store:
     case Op::tile_dot: break;
   }

@@ -115,8 +115,8 @@ class Emitter {
   int parallel_seen_ = 0;
   std::map<llvm::AllocaInst*, Unmasked> unmasked_;  // within a body
   std::pair<llvm::AllocaInst*, Unmasked> unmasked_to_be_ = {};
-  int tiles_ = 0;                // in all arrays of registers
-  std::vector<int> first_tile_;  // of each array, among all
+  std::vector<TileShape> tiles_;  // of all arrays of registers
+  std::vector<int> first_tile_;   // of each array, among all
 };
 
 }  // namespace tern::codegen

@@ -94,7 +94,9 @@ void Epilogue::declare_totals() {
   if (sums_.in_loop)
     totals_ =
         add_buffer(program_, {"totals", Element::f32, count * sums_.lanes, 64, BufferKind::scratch, 0, 0});
-  total_ = add_register(program_, "total", {Element::f32, sums_.lanes}, sums_.in_loop ? 1 : count);
+  const int64_t registers = sums_.in_loop ? 1 : count;
+  total_ = add_register(program_, "total", {Element::f32, sums_.lanes}, registers);
+  if (nested()) group_ = add_register(program_, "group", {Element::f32, sums_.lanes}, registers);
   if (!kernel_.scales) return;
   const int64_t vectors = sums_.parts * nest_.outputs();
   group_scale_ = add_register(program_, "group_scale", {Element::f32, sums_.lanes}, vectors);
@@ -114,7 +116,7 @@ LoopNest::Steps Epilogue::steps() {
   const auto gathered = [this](const LoopNest::Emit& visit) {
     return [this, visit](Body& body) {
       if (sums_.gather) sums_.gather(body);
-      visit(body);
+      if (visit) visit(body);
     };
   };
   if (!grouped()) {
@@ -123,10 +125,19 @@ LoopNest::Steps Epilogue::steps() {
     return steps;
   }
   steps.start = each(&Epilogue::clear_total);
-  steps.blocks.push_back({problem_.sum_group(), sums_.clear, gathered(each(&Epilogue::add_group))});
-  // Rows share the scales: they are loaded once for each vector of outputs, just before the sums are scaled.
-  if (kernel_.scales)
-    steps.blocks.push_back({problem_.sum_group(), {}, [this](Body& body) { load_group_scales(body); }, true});
+  // Rows share the scales: they are loaded once for each vector of outputs, just before they are used.
+  const LoopNest::Block scales = {
+      problem_.w.group, {}, [this](Body& body) { load_group_scales(body); }, true};
+  const bool scales_of_groups = kernel_.scales && (!nested() || problem_.scales_terms_by_a());
+  if (nested()) {
+    const LoopNest::Emit clear = sums_.in_loop ? LoopNest::Emit{} : each(&Epilogue::clear_group);
+    const auto add = sums_.in_loop ? &Epilogue::add_kept_groups : &Epilogue::add_group;
+    steps.blocks.push_back({problem_.outer_group(), clear, each(add)});
+    if (scales_of_groups) steps.blocks.push_back(scales);
+  }
+  const LoopNest::Emit add_terms = nested() && sums_.in_loop ? LoopNest::Emit{} : each(&Epilogue::add_term);
+  steps.blocks.push_back({problem_.sum_group(), sums_.clear, gathered(add_terms)});
+  if (kernel_.scales && !(nested() && scales_of_groups)) steps.blocks.push_back(scales);
   steps.finish = each(&Epilogue::finish_total);
   return steps;
 }
@@ -144,11 +155,19 @@ Affine Epilogue::group_address(const Affine& m, int64_t group) const {
   return address;
 }
 
-RegisterUse Epilogue::total(const SumVector& vector) const {
-  if (sums_.in_loop) return {total_, {}};
+Affine Epilogue::kept_sum() const {
+  if (!nested()) return {};
+  Affine place = times(nest_.accumulator(), terms());
+  for (const Affine::Term& term : nest_.group_within(problem_.outer_group(), problem_.sum_group()).terms)
+    place.add(term.variable, term.factor);
+  return place;
+}
+
+RegisterUse Epilogue::of_vector(int array, const SumVector& vector) const {
+  if (sums_.in_loop) return {array, {}};
   Affine index = times(nest_.accumulator(), sums_.vectors, vector.index.constant);
   for (const Affine::Term& term : vector.index.terms) index.add(term.variable, term.factor);
-  return {total_, index};
+  return {array, index};
 }
 
 Affine Epilogue::total_address(const SumVector& vector) const {
@@ -162,11 +181,13 @@ RegisterUse Epilogue::group_scale(int part) const {
   return {group_scale_, times(nest_.output(), sums_.parts, part)};
 }
 
-// sum - zero_point * (sum of the activations), by shifts: zero points are small.
-void Epilogue::correct(Body& body, const RegisterUse& sum, const Affine& m) {
+// sum - zero_point * (sum of the activations), by shifts: zero points are small. `term`: the group's number
+// within the present one.
+void Epilogue::correct(Body& body, const RegisterUse& sum, const Affine& m, int64_t term) {
   if (zero_point_ == 0) return;
   const RegisterUse correction{correction_, {}}, shifted{shifted_, {}};
-  const Affine address = grouped() ? group_address(m, problem_.sum_group()) : m;
+  Affine address = grouped() ? group_address(m, problem_.sum_group()) : m;
+  address.constant += term;
   body.push_back(Instruction{Op::splat, correction, {}, asum_, address, 1});
   const Op op = zero_point_ > 0 ? Op::subtract : Op::add;
   for (int bit = 0; std::abs(zero_point_) >> bit != 0; ++bit) {
@@ -177,7 +198,7 @@ void Epilogue::correct(Body& body, const RegisterUse& sum, const Affine& m) {
 }
 
 void Epilogue::finish_sum(Body& body, const SumVector& vector) {
-  const RegisterUse sum = vector.sum(body), result{result_, {}}, other{other_value_, {}};
+  const RegisterUse sum = vector.sum(body, {}), result{result_, {}}, other{other_value_, {}};
   correct(body, sum, vector.m);
   if (kernel_.epilogue == ir::Epilogue::sums) {
     body.push_back(Instruction{Op::store, {}, {sum}, c_, output_address(vector)});
@@ -209,21 +230,76 @@ void Epilogue::load_group_scales(Body& body) {
   }
 }
 
-// total = total + f32(sum) * S * da, where there are S and da.
-void Epilogue::add_group(Body& body, const SumVector& vector) {
-  const RegisterUse sum = vector.sum(body), result{result_, {}}, scale{scale_, {}},
-                    total = this->total(vector);
+void Epilogue::clear_group(Body& body, const SumVector& vector) {
+  body.push_back(Instruction{Op::constant, of_vector(group_, vector)});
+}
+
+void Epilogue::multiply_by_activation_factor(Body& body, const RegisterUse& x, const Affine& address) {
+  const RegisterUse scale{scale_, {}};
+  body.push_back(Instruction{Op::splat, scale, {}, activation_scales_, address, 1});
+  body.push_back(Instruction{Op::multiply, x, {x, scale}});
+}
+
+// term * fine, of the group with that number within the present one: see Problem.
+void Epilogue::scale_term(Body& body, const RegisterUse& term, const SumVector& vector, int64_t number) {
+  if (!problem_.scales_terms_by_a()) {
+    body.push_back(Instruction{Op::multiply, term, {term, group_scale(vector.part)}});
+    return;
+  }
+  Affine address = group_address(vector.m, problem_.a.group);
+  address.constant += number;
+  multiply_by_activation_factor(body, term, address);
+}
+
+// group * coarse, where there is one.
+void Epilogue::scale_group(Body& body, const RegisterUse& group, const SumVector& vector) {
+  if (!problem_.is_grouped_twice()) return;
+  if (problem_.scales_terms_by_a())
+    body.push_back(Instruction{Op::multiply, group, {group, group_scale(vector.part)}});
+  else
+    multiply_by_activation_factor(body, group, group_address(vector.m, problem_.a.group));
+}
+
+void Epilogue::add_to_total(Body& body, const RegisterUse& x, const SumVector& vector) {
+  const RegisterUse total = this->total(vector);
+  if (sums_.in_loop) body.push_back(Instruction{Op::load, total, {}, totals_, total_address(vector)});
+  body.push_back(Instruction{Op::add, total, {total, x}});
+  if (sums_.in_loop) body.push_back(Instruction{Op::store, {}, {total}, totals_, total_address(vector)});
+}
+
+// A complete sum of a group goes to the sum of its larger group, or to the total.
+void Epilogue::add_term(Body& body, const SumVector& vector) {
+  const RegisterUse sum = vector.sum(body, {}), result{result_, {}};
   correct(body, sum, vector.m);
   body.push_back(Instruction{Op::convert, result, {sum}});
-  if (kernel_.scales) body.push_back(Instruction{Op::multiply, result, {result, group_scale(vector.part)}});
-  if (problem_.a.scaling == Scaling::group) {
-    const Affine address = group_address(vector.m, problem_.a.group);
-    body.push_back(Instruction{Op::splat, scale, {}, activation_scales_, address, 1});
-    body.push_back(Instruction{Op::multiply, result, {result, scale}});
+  scale_term(body, result, vector, 0);
+  if (nested()) {
+    const RegisterUse group = of_vector(group_, vector);
+    body.push_back(Instruction{Op::add, group, {group, result}});
+    return;
   }
-  if (sums_.in_loop) body.push_back(Instruction{Op::load, total, {}, totals_, total_address(vector)});
-  body.push_back(Instruction{Op::add, total, {total, result}});
-  if (sums_.in_loop) body.push_back(Instruction{Op::store, {}, {total}, totals_, total_address(vector)});
+  scale_group(body, result, vector);
+  add_to_total(body, result, vector);
+}
+
+void Epilogue::add_group(Body& body, const SumVector& vector) {
+  const RegisterUse group = of_vector(group_, vector);
+  scale_group(body, group, vector);
+  add_to_total(body, group, vector);
+}
+
+// The same of a larger group whose smaller ones' sums were kept.
+void Epilogue::add_kept_groups(Body& body, const SumVector& vector) {
+  const RegisterUse group = of_vector(group_, vector), result{result_, {}};
+  for (int64_t number = 0; number < terms(); ++number) {
+    const RegisterUse sum = vector.sum(body, times(nest_.accumulator(), terms(), number)),
+                      term = number == 0 ? group : result;
+    correct(body, sum, vector.m, number);
+    body.push_back(Instruction{Op::convert, term, {sum}});
+    scale_term(body, term, vector, number);
+    if (number > 0) body.push_back(Instruction{Op::add, group, {group, result}});
+  }
+  add_group(body, vector);
 }
 
 void Epilogue::finish_total(Body& body, const SumVector& vector) {

@@ -140,6 +140,14 @@ Affine LoopNest::group_of_k(int64_t group) const {
   return number;
 }
 
+Affine LoopNest::group_within(int64_t outer, int64_t group) const {
+  Affine number;
+  for (const Affine::Term& term : coordinate(Axis::k).terms) {
+    if (term.factor % group == 0 && term.factor < outer) number.add(term.variable, term.factor / group);
+  }
+  return number;
+}
+
 Affine LoopNest::row_address(Axis axis, int64_t stride) const {
   Affine address = coordinate(axis);
   for (const Affine::Term& term : coordinate(Axis::m).terms) address.add(term.variable, term.factor * stride);

@@ -69,6 +69,8 @@ class LoopNest {
   // The number of the group of `group` inputs that the present tile of k lies in. Precondition: loops over k
   // have steps that `group` divides, or lie within one such tile.
   ir::Affine group_of_k(int64_t group) const;
+  // The same, counted from the start of the enclosing group of `outer` inputs: only loops with smaller steps.
+  ir::Affine group_within(int64_t outer, int64_t group) const;
   // Where the present vector of weights starts, in positions of the layout; of a layout whose k counts units
   // of `k_unit` inputs, with the same precondition.
   ir::Affine position(const ir::LayoutMap& map, int64_t k_unit = 1) const;

@@ -69,9 +69,11 @@ class AddsubLowering {
     sums.lanes = vector_.lanes;
     sums.clear = [&](Body& body) { body.push_back(Instruction{Op::constant, sum()}); };
     sums.each_vector = [&](Body& body, const auto& visit) {
-      visit(body, {nest_.coordinate(ir::Axis::m), nest_.coordinate(ir::Axis::n), {}, 0, [&](Body&) {
-                     return sum();
-                   }});
+      visit(body, {nest_.coordinate(ir::Axis::m),
+                   nest_.coordinate(ir::Axis::n),
+                   {},
+                   0,
+                   [&](Body&, const ir::Affine&) { return sum(); }});
     };
     return sums;
   }

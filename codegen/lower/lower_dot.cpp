@@ -117,10 +117,12 @@ class DotLowering {
       for (int i = 0; i < sums_; ++i) body.push_back(Instruction{Op::constant, sum(i)});
     };
     sums.each_vector = [&](Body& body, const auto& visit) {
-      visit(body, {nest_.coordinate(ir::Axis::m), nest_.coordinate(ir::Axis::n), {}, 0, [&](Body& at) {
-                     if (!widens()) add_heights(at, [&](int height) { return sum(height); });
-                     return sum(0);
-                   }});
+      visit(
+          body,
+          {nest_.coordinate(ir::Axis::m), nest_.coordinate(ir::Axis::n), {}, 0, [&](Body& at, const Affine&) {
+             if (!widens()) add_heights(at, [&](int height) { return sum(height); });
+             return sum(0);
+           }});
     };
     return sums;
   }

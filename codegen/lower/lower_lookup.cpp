@@ -200,8 +200,9 @@ class LookupLowering {
     exact.each_vector = [&, vectors = exact.vectors](Body& body, const auto& visit) {
       Affine n = nest_.coordinate(ir::Axis::n);
       for (int i = 0; i < vectors; ++i, n.constant += sum_lanes())
-        visit(body,
-              {nest_.coordinate(ir::Axis::m), n, {i, {}}, i, [&, i](Body& at) { return complete(at, i); }});
+        visit(body, {nest_.coordinate(ir::Axis::m), n, {i, {}}, i, [&, i](Body& at, const Affine&) {
+                       return complete(at, i);
+                     }});
     };
     return exact;
   }

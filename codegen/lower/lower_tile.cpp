@@ -68,7 +68,7 @@ class TileLowering {
     const int lanes = vector_.lanes;
     program_.name = kernel_.name;
     const int64_t rows = padded_rows(kernel_);
-    const bool tiles = is(TileInstruction::mma_16x64x16);
+    const bool tiles = has_tile_registers(compute_.instruction);
     weights_.declare();
     a_ = add_buffer(program_, ir::BufferRole::activations, Element::i8,
                     rows * activation_stride(kernel_.problem), 64);
@@ -82,8 +82,8 @@ class TileLowering {
                                    ir::BufferKind::scratch, lowest, largest});
     const ir::VectorType sums =
         tiles ? ir::VectorType{Element::i32, 256} : ir::VectorType{Element::i32, lanes};
-    const ir::VectorType bytes =
-        tiles ? ir::VectorType{Element::i8, 1024} : ir::VectorType{Element::i8, vector_bytes()};
+    const ir::VectorType bytes = tiles ? ir::VectorType{Element::i8, 16 * instruction_.inputs}
+                                       : ir::VectorType{Element::i8, vector_bytes()};
     sum_ = add_register(program_, "sum", sums, sums_each() * nest_.accumulators());
     if (widens())
       partial_ = add_register(program_, "partial", {Element::i16, 2 * lanes}, nest_.accumulators());
@@ -98,8 +98,9 @@ class TileLowering {
       row_sum_ = add_register(program_, "row_sum", sums, 1);
     }
     if (!tiles) return;
-    const int64_t reach = panel_shape_.inputs * largest * 128;
-    sums_ = add_buffer(program_, {"sums", Element::i32, 256, 64, ir::BufferKind::scratch, -reach, reach});
+    const int64_t reach = panel_shape_.inputs * std::max(largest, -lowest) * 128;
+    sums_ = add_buffer(program_, {"sums", Element::i32, 256 * epilogue_.kept_sums(), 64,
+                                  ir::BufferKind::scratch, -reach, reach});
     row_sum_ = add_register(program_, "row_sum", {Element::i32, lanes});
   }
 
@@ -217,7 +218,8 @@ class TileLowering {
     switch (compute_.instruction) {
       case TileInstruction::dot4: return tile_by_dot4(body);
       case TileInstruction::mma_2x8x2: return tile_by_mma_2x8x2(body);
-      case TileInstruction::mma_16x64x16: return tile_by_mma_16x64x16(body);
+      case TileInstruction::mma_16x64x16:
+      case TileInstruction::mma_16x32x16: return tile_by_tile_registers(body);
     }
   }
 
@@ -262,9 +264,9 @@ class TileLowering {
         });
   }
 
-  void tile_by_mma_16x64x16(Body& body) {
+  void tile_by_tile_registers(Body& body) {
     nest_.each_output(body, [&](Body& inner) {
-      inner.push_back(Instruction{Op::tile_load, weight(0), {}, panel_, weight_address(), 64});
+      inner.push_back(Instruction{Op::tile_load_quads, weight(0), {}, panel_, weight_address(), 64});
     });
     nest_.each_row(body, [&](Body& inner) {
       inner.push_back(Instruction{Op::tile_load,
@@ -286,13 +288,14 @@ class TileLowering {
     sums.lanes = vector_.lanes;
     sums.vectors = static_cast<int>(instruction_.rows);
     sums.zero_point = compute_.unpacking.zero_point;
-    sums.in_loop = is(TileInstruction::mma_16x64x16);
+    sums.in_loop = has_tile_registers(compute_.instruction);
     sums.clear = [&](Body& body) {
       for (int half = 0; half < sums_each(); ++half) body.push_back(Instruction{Op::constant, sum(half)});
     };
     if (sums.in_loop)
       sums.gather = [&](Body& body) {
-        body.push_back(Instruction{Op::tile_store, {}, {sum(0)}, sums_, {}, 16});
+        body.push_back(
+            Instruction{Op::tile_store, {}, {sum(0)}, sums_, times(epilogue_.kept_sum(), 256), 16});
       };
     sums.each_vector = [&](Body& body, const auto& visit) { each_row_of_unit(body, visit); };
     return sums;
@@ -304,25 +307,29 @@ class TileLowering {
     const Affine m = nest_.coordinate(Axis::m), n = nest_.coordinate(Axis::n);
     const RegisterUse row_sum{row_sum_, {}};
     switch (compute_.instruction) {
-      case TileInstruction::dot4: return visit(body, {m, n, {}, 0, [&](Body&) { return sum(0); }});
+      case TileInstruction::dot4:
+        return visit(body, {m, n, {}, 0, [&](Body&, const Affine&) { return sum(0); }});
       case TileInstruction::mma_2x8x2:
         for (int row = 0; row < 2; ++row) {
           Affine this_row = m;
           this_row.constant += row;
-          visit(body, {this_row, n, {row, {}}, 0, [&, row](Body& at) {
+          visit(body, {this_row, n, {row, {}}, 0, [&, row](Body& at, const Affine&) {
                          const Op op = row == 0 ? Op::interleave_low : Op::interleave_high;
                          at.push_back(Instruction{op, row_sum, {sum(0), sum(1)}, 0, {}, 8});
                          return row_sum;
                        }});
         }
         return;
-      case TileInstruction::mma_16x64x16: {
+      case TileInstruction::mma_16x64x16:
+      case TileInstruction::mma_16x32x16: {
         ir::Loop rows{ir::LoopKind::sequential, open_loop("row"), instruction_.rows, {}};
         Affine number, this_row = m;
         number.add(rows.variable, 1);
         this_row.add(rows.variable, 1);
-        visit(rows.body, {this_row, n, number, 0, [&](Body& at) {
-                            at.push_back(Instruction{Op::load, row_sum, {}, sums_, times(number, 16)});
+        visit(rows.body, {this_row, n, number, 0, [&](Body& at, const Affine& kept) {
+                            Affine place = times(kept, 256);
+                            place.add(rows.variable, 16);
+                            at.push_back(Instruction{Op::load, row_sum, {}, sums_, place});
                             return row_sum;
                           }});
         body.push_back(std::move(rows));

@@ -68,7 +68,12 @@ enum class TileInstruction : uint8_t {
   dot4,          // one row: r[i] += sum of w[4i+l] * a[l] over l = 0..3
   mma_2x8x2,     // C[2,2] += A[2,8] * B[8,2] in each 16 bytes of a vector
   mma_16x64x16,  // C[16,16] += A[16,64] * B[64,16], in tile registers
+  mma_16x32x16,  // the same of half the inputs, for sums that end every 32
 };
+
+// Sums in tile registers go to memory when a group of A ends, and are kept there until the group of W that it
+// lies in does; more of them would leave the first cache.
+constexpr int64_t max_kept_groups = 8;
 
 // One instruction of tiles. An mma_MxKxN multiplies M rows of K activations with K rows of N outputs.
 struct TileInstructionInfo {
@@ -80,13 +85,18 @@ struct TileInstructionInfo {
   std::string_view feature;  // that the CPU must have (targets/feature.h); empty: see targets/legal.cpp
   int tile_registers;        // of its own, which hold activations, weights and sums; 0: it takes vectors
 };
-inline constexpr std::array<TileInstructionInfo, 3> tile_instructions = {{
+inline constexpr std::array<TileInstructionInfo, 4> tile_instructions = {{
     {TileInstruction::dot4, "dot4", 1, 4, 1, "", 0},
     {TileInstruction::mma_2x8x2, "mma_2x8x2", 2, 8, 2, "i8mm", 0},
     {TileInstruction::mma_16x64x16, "mma_16x64x16", 16, 64, 16, "amx-int8", 8},
+    {TileInstruction::mma_16x32x16, "mma_16x32x16", 16, 32, 16, "amx-int8", 8},
 }};
 constexpr const TileInstructionInfo& info(TileInstruction instruction) {
   return tile_instructions[static_cast<size_t>(instruction)];
+}
+// Whether an instruction multiplies in tile registers.
+constexpr bool has_tile_registers(TileInstruction instruction) {
+  return info(instruction).tile_registers != 0;
 }
 
 // tile: unpacks a panel of weights (some outputs, all inputs) once, then multiplies it with many rows.

@@ -77,6 +77,11 @@ Element partial_element(const Kernel& kernel) {
   return looks_up && info(kernel.weights.packing).half_table ? Element::i8 : Element::i16;
 }
 
+bool fits_tile_registers(const Problem& problem) {
+  return !problem.is_grouped_twice() ||
+         (problem.scales_terms_by_a() && problem.outer_group() / problem.sum_group() <= max_kept_groups);
+}
+
 bool can_look_up(Packing packing, bool by_dot4) {
   const PackingInfo& codes = info(packing);
   return codes.weights_per_code > 1 && codes.table_entries() <= (by_dot4 ? 64 : 128);

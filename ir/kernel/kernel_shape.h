@@ -44,6 +44,10 @@ Element partial_element(const Kernel& kernel);
 // True if strategy lookup has tables for a packing: codes of several trits, and not too many of them.
 bool can_look_up(Packing packing, bool by_dot4);
 
+// True if strategy tile can multiply in tile registers: the groups of A are no larger than those of W, and at
+// most max_kept_groups lie in one of these; or not both have groups.
+bool fits_tile_registers(const Problem& problem);
+
 // Of strategy tile: the weights that are unpacked together.
 struct PanelShape {
   int64_t outputs;

@@ -23,9 +23,14 @@ std::string print_compute(const Kernel& kernel) {
 std::string scaled_sum(const Problem& problem, std::string_view acc) {
   if (!problem.is_quantized()) return std::string(acc);
   std::string text = fmt::format("f32({})", acc);
-  if (problem.w.scaling == Scaling::group) text += " * S[n,g]";
-  if (problem.a.scaling == Scaling::group) text += " * da[m,g]";
-  if (problem.is_grouped()) text = fmt::format("sum_g({})", text);
+  if (problem.is_grouped()) {
+    const bool fine_is_a = problem.scales_terms_by_a();
+    const bool nested = problem.sum_group() != problem.outer_group();
+    text += fmt::format(" * {},{}]", fine_is_a ? "da[m" : "S[n", nested ? "h" : "g");
+    if (nested) text = fmt::format("sum_h({})", text);
+    if (problem.is_grouped_twice()) text += fine_is_a ? " * S[n,g]" : " * da[m,g]";
+    text = fmt::format("sum_g({})", text);
+  }
   if (problem.a.scaling == Scaling::row) text += " / sa[m]";
   if (problem.w.scaling == Scaling::tensor) text += " * sw";
   if (problem.w.scaling == Scaling::row) text += " * sw[n]";

@@ -33,16 +33,21 @@ struct Operand {
 // Quantized: A is i8, W holds whole numbers (trit, sign, i2; i4 and i8 with a scale per group), both scaled.
 // Sums of products are exact, in i32, the accumulator: one sum acc for all of k if neither operand is scaled
 // by group, otherwise one sum acc[g] for each group of sum_group() inputs (the smaller of the two groups,
-// which divides the other). Then, in f32, each operation rounded once and none fused:
+// which divides the other). Then, in f32, each operation rounded once and none fused, sums in ascending
+// order:
 //
-//   total = 0;  for g ascending: total = total + f32(acc[g]) * S[n,g] * da[m,g]
+//   term[g] = f32(acc[g]) * fine[g]
+//   total = sum over G of (sum of term[g] over the groups g within group G) * coarse[G]
 //   C = total / sa[m] * sw
 //
-// Factors are multiplied from left to right, and are there only with the scaling that has them:
+// Factors are there only with the scaling that has them:
 //   S[n,g]         W is scaled by group
 //   da[m,g]        A is scaled by group
 //   / sa[m]        A is scaled by row
 //   * sw, * sw[n]  W is scaled by tensor, by row
+// Where both operands are scaled by group, fine is the factor of the one with the smaller groups (of A where
+// they are equal), coarse that of the other, and G its groups; where one is, there is no coarse and total is
+// the sum over all of term[g]. So a sum of a larger group is scaled once, not once for each smaller one.
 // Without groups this is C = f32(acc) / sa[m] * sw.
 //
 // A is quantised from f32 values a, row by row: sa[m] = 127 / max(|a|, 1e-5) over the row, and the i8 value
@@ -72,6 +77,10 @@ struct Problem {
     return a.group < w.group ? a.group : w.group;
   }
   int64_t outer_group() const { return a.group < w.group ? w.group : a.group; }
+  // Whether both operands have groups.
+  bool is_grouped_twice() const { return a.group != 0 && w.group != 0; }
+  // Whether terms are scaled by da, the factors of A, before anything else is done with them.
+  bool scales_terms_by_a() const { return a.group != 0 && (w.group == 0 || a.group <= w.group); }
 
   bool operator==(const Problem&) const = default;
 };

@@ -40,18 +40,28 @@ int32_t exact_sum(const Problem& problem, const MatmulInputs& inputs, int64_t m,
   return sum;
 }
 
-// The sum over groups of a problem that has any, in their order.
+// The factor of the group of an operand, A or W, that input k of row m and output n lies in.
+float group_factor(const Problem& problem, const MatmulInputs& inputs, bool of_a, int64_t m, int64_t n,
+                   int64_t k) {
+  const int64_t group = of_a ? problem.a.group : problem.w.group, groups = ceil_divide(problem.k, group);
+  return of_a ? inputs.activation_scales[m * groups + k / group]
+              : inputs.group_scales[n * groups + k / group];
+}
+
+// The sum over groups of a problem that has any, in their order: see Problem.
 float sum_of_groups(const Problem& problem, const MatmulInputs& inputs, int64_t m, int64_t n) {
+  const bool fine_is_a = problem.scales_terms_by_a();
   float total = 0;
-  for (int64_t k = 0; k < problem.k; k += problem.sum_group()) {
-    const int64_t last = std::min(k + problem.sum_group(), problem.k);
-    auto term = static_cast<float>(exact_sum(problem, inputs, m, n, k, last));
-    if (problem.w.scaling == Scaling::group)
-      term = term * inputs.group_scales[n * ceil_divide(problem.k, problem.w.group) + k / problem.w.group];
-    if (problem.a.scaling == Scaling::group)
-      term =
-          term * inputs.activation_scales[m * ceil_divide(problem.k, problem.a.group) + k / problem.a.group];
-    total = total + term;
+  for (int64_t first = 0; first < problem.k; first += problem.outer_group()) {
+    float sum = 0;
+    const int64_t end = std::min(first + problem.outer_group(), problem.k);
+    for (int64_t k = first; k < end; k += problem.sum_group()) {
+      const int64_t last = std::min(k + problem.sum_group(), end);
+      const auto exact = static_cast<float>(exact_sum(problem, inputs, m, n, k, last));
+      sum = sum + exact * group_factor(problem, inputs, fine_is_a, m, n, k);
+    }
+    if (problem.is_grouped_twice()) sum = sum * group_factor(problem, inputs, !fine_is_a, m, n, first);
+    total = total + sum;
   }
   return total;
 }

@@ -214,8 +214,9 @@ class Interpreter {
     for (int i = 0; i < result.type.lanes; ++i) {
       const int tile_row = i / 16, column = i % 16;
       int64_t sum = x.integer(i);
-      for (int k = 0; k < 64; ++k)
-        sum += y.integer(64 * tile_row + k) * z.integer(64 * (k / 4) + 4 * column + k % 4);
+      const int inputs = y.type.lanes / 16;
+      for (int k = 0; k < inputs; ++k)
+        sum += y.integer(inputs * tile_row + k) * z.integer(64 * (k / 4) + 4 * column + k % 4);
       write_integer(result.type.element, result.lane(i), sum);
     }
   }
@@ -346,6 +347,11 @@ class Interpreter {
       case Op::dot8: return dot8(result, x, y, z);
       case Op::tile_load:
         for (int i = 0; i < 16; ++i)
+          std::memcpy(result.lane(lanes / 16 * i), address(instruction) + i * immediate,
+                      static_cast<size_t>(lanes / 16));
+        return;
+      case Op::tile_load_quads:
+        for (int i = 0; i < lanes / 64; ++i)
           std::memcpy(result.lane(64 * i), address(instruction) + i * immediate, 64);
         return;
       case Op::tile_store:

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string_view>
 
+#include "ir/type.h"
+
 namespace tern::ir {
 
 enum class Op : uint8_t {
@@ -46,6 +48,7 @@ enum class Op : uint8_t {
   dot8,
   add_pairs,
   tile_load,
+  tile_load_quads,
   tile_store,
   tile_dot,
 };
@@ -63,9 +66,11 @@ struct OpInfo {
 // For lanes i, result r, operands x, y, z and immediate c. A block is 16 bytes of a register. Integer results
 // must fit their type (Verify proves it); f32 results are rounded to nearest even, once.
 //
-// Tiles are matrices of 16 rows of 64 bytes: registers i8x1024, and i32x256 for sums. tile_dot takes the rows
-// of y, and of z four rows of bytes in one: byte 4j + l of row p of z is row 4p + l, column j.
-inline constexpr std::array<OpInfo, 39> ops = {{
+// Tiles are matrices: i32x256 are 16 rows of 16 sums; i8x1024 and i8x512 the factors of a product of K = 64
+// and K = 32 inputs. The left factor, which tile_load reads, has 16 rows of K bytes. The right factor, which
+// tile_load_quads reads, has K / 4 rows of 64 bytes: byte 4j + l of row p is its row 4p + l, column j. An
+// i8x512 is one of the two in the whole program.
+inline constexpr std::array<OpInfo, 40> ops = {{
     {Op::constant, "constant", 0, true, false, true, "r[i] = c"},
     {Op::table, "table", 0, true, false, false, "r[i] = value i % size of a table of the program"},
     {Op::load, "load", 0, true, true, false, "r[i] = buffer[address + i]"},
@@ -110,10 +115,19 @@ inline constexpr std::array<OpInfo, 39> ops = {{
     {Op::dot8, "dot8", 3, true, false, false,
      "in each block r[2i+j] = x[2i+j] + sum of y[8i+l] * z[8j+l] over l = 0..7, for i, j in 0, 1"},
     {Op::add_pairs, "add_pairs", 2, true, false, false, "r[i] = x[i] + y[2i] + y[2i+1]"},
-    {Op::tile_load, "tile_load", 0, true, true, true, "rows of 64 bytes, c bytes apart"},
+    {Op::tile_load, "tile_load", 0, true, true, true, "a left factor: 16 rows, c bytes apart"},
+    {Op::tile_load_quads, "tile_load_quads", 0, true, true, true,
+     "a right factor: rows of 64 bytes, c bytes apart"},
     {Op::tile_store, "tile_store", 1, false, true, true, "rows of 16 sums, c elements apart"},
-    {Op::tile_dot, "tile_dot", 3, true, false, false, "r = x + y * z, 16 by 64 by 16"},
+    {Op::tile_dot, "tile_dot", 3, true, false, false, "r = x + y * z, 16 by K by 16, K = 64 or 32"},
 }};
+
+constexpr bool is_tile_factor(VectorType type) {
+  return type == VectorType{Element::i8, 1024} || type == VectorType{Element::i8, 512};
+}
+constexpr bool is_tile(VectorType type) {
+  return is_tile_factor(type) || type == VectorType{Element::i32, 256};
+}
 
 constexpr const OpInfo& info(Op op) {
   return ops[static_cast<size_t>(op)];

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <set>
 
 #include "ir/lexer.h"
@@ -177,13 +178,23 @@ class ProgramVerifier {
     check_types(instruction);
   }
 
-  // Registers of 1 KiB are tiles: zeroed, and used by their own operations.
+  // A factor of 32 inputs has another shape on the left of a product than on its right.
+  void check_side(const Instruction& instruction, int array, bool right) {
+    if (program_.registers[array].type != VectorType{Element::i8, 512}) return;
+    const auto known = side_.emplace(array, right).first;
+    require(known->second == right, instruction,
+            "an i8x512 is a left factor or a right one, in the whole program");
+  }
+
+  // Tiles are zeroed, and used by their own operations.
   bool check_tiles(const Instruction& instruction) {
-    const auto is_tile = [&](const RegisterUse& use) { return type(use).bits() == 8 * 1024; };
+    const auto is_tile = [&](const RegisterUse& use) { return ir::is_tile(type(use)); };
     const bool uses = (info(instruction.op).has_result && is_tile(instruction.result)) ||
                       std::any_of(instruction.operands.begin(), instruction.operands.end(), is_tile);
     const Op op = instruction.op;
-    if (!uses || op == Op::tile_load || op == Op::tile_store || op == Op::tile_dot) return true;
+    if (!uses || op == Op::tile_load || op == Op::tile_load_quads || op == Op::tile_store ||
+        op == Op::tile_dot)
+      return true;
     const bool zero = op == Op::constant && instruction.immediate == 0;
     require(zero, instruction, "a tile is no vector; it can be set to 0 alone");
     return zero;
@@ -332,11 +343,17 @@ class ProgramVerifier {
             operand(1) == VectorType{Element::i8, 4 * result.lanes} && operand(2) == operand(1),
             "the factors must be i8, as many bytes as the accumulator");
       case Op::tile_load:
-        check_address(instruction, 15 * std::clamp<int64_t>(immediate, 0, max_size) + 64);
-        require_here(result == VectorType{Element::i8, 1024}, "a tile is i8x1024");
-        require_here(immediate >= 64 && immediate <= (1 << 24), "rows are 64 bytes or more apart");
+      case Op::tile_load_quads: {
+        const bool quads = instruction.op == Op::tile_load_quads;
+        require_here(is_tile_factor(result), "a factor of tiles is i8x1024 or i8x512");
+        const int64_t row_bytes = quads ? 64 : result.lanes / 16, rows = quads ? result.lanes / 64 : 16;
+        check_address(instruction, (rows - 1) * std::clamp<int64_t>(immediate, 0, max_size) + row_bytes);
+        require_here(immediate >= row_bytes && immediate <= (1 << 24),
+                     quads ? "rows are 64 bytes or more apart" : "rows must not overlap");
+        check_side(instruction, instruction.result.array, quads);
         return require_here(program_.buffers[instruction.buffer].element == result.element,
                             "the buffer's elements are of another type");
+      }
       case Op::tile_store:
         check_address(instruction, 15 * std::clamp<int64_t>(immediate, 0, max_size) + 16);
         require_here(operand(0) == VectorType{Element::i32, 256}, "a tile of sums is i32x256");
@@ -345,9 +362,11 @@ class ProgramVerifier {
                             "the buffer's elements are of another type");
       case Op::tile_dot:
         require_here(instruction.result == instruction.operands[0], "the sum must be added to in place");
+        check_side(instruction, instruction.operands[1].array, false);
+        check_side(instruction, instruction.operands[2].array, true);
         return require_here(result == VectorType{Element::i32, 256} && operand(0) == result &&
-                                operand(1) == VectorType{Element::i8, 1024} && operand(2) == operand(1),
-                            "tile_dot adds the product of two i8x1024 to i32x256");
+                                is_tile_factor(operand(1)) && operand(2) == operand(1),
+                            "tile_dot adds the product of two i8x1024, or of two i8x512, to i32x256");
       case Op::dot4:
       case Op::dot2: {
         const int width = instruction.op == Op::dot4 ? 4 : 2;
@@ -398,6 +417,7 @@ class ProgramVerifier {
   }
 
   const Program& program_;
+  std::map<int, bool> side_;    // of each array of i8x512: whether it is a right factor
   std::vector<int64_t> trips_;  // of the loops around the current place; 0: not around it
   std::set<int> used_;
   bool inside_parallel_only_ = false;

@@ -112,7 +112,8 @@ class RangeVerifier {
                                                      program_.tables[immediate].values.end());
         return Interval{*low, *high};
       }
-      case Op::tile_load: return promised(program_.buffers[instruction.buffer]);
+      case Op::tile_load:
+      case Op::tile_load_quads: return promised(program_.buffers[instruction.buffer]);
       case Op::bit_and: return Interval{0, std::min(x.high, immediate)};
       case Op::bit_select:
         return Interval{0, std::min(x.high, immediate) + std::min(y.high, 255 - immediate)};
@@ -156,7 +157,10 @@ class RangeVerifier {
       }
       case Op::add_pairs: return plus(x, times(y, 2));
       case Op::dot8: return plus(x, times(times(y, z), 8));
-      case Op::tile_dot: return plus(x, times(times(y, z), 64));
+      case Op::tile_dot: {
+        const int64_t inputs = program_.registers[instruction.operands[1].array].type.lanes / 16;
+        return plus(x, times(times(y, z), inputs));
+      }
       case Op::multiply:
       case Op::divide:
       case Op::relu:

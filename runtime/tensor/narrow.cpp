@@ -1,7 +1,9 @@
 #include "runtime/tensor/narrow.h"
 
+#include <algorithm>
 #include <bit>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace tern::runtime {
@@ -23,6 +25,26 @@ class EqualScales {
   bool are_equal_ = true;
 };
 
+// Inputs of the largest block that any type has: groups grow no further.
+constexpr int64_t max_merged_group = 256;
+
+// The largest power of two, at most `limit`, of neighbouring blocks that share a scale throughout the row. It
+// divides the number of blocks.
+size_t blocks_together(std::span<const float> scales, bool zero_counts, size_t limit) {
+  size_t together = limit;
+  while (scales.size() % together != 0) together /= 2;
+  const auto all_equal = [&](size_t blocks) {
+    for (size_t first = 0; first < scales.size(); first += blocks) {
+      EqualScales equal;
+      for (const float scale : scales.subspan(first, blocks)) equal.see(scale, zero_counts);
+      if (!equal.are_equal()) return false;
+    }
+    return true;
+  };
+  while (together > 1 && !all_equal(together)) together /= 2;
+  return together;
+}
+
 }  // namespace
 
 void narrow(Tensor& tensor) {
@@ -40,16 +62,22 @@ void narrow(Tensor& tensor) {
                                                     : 1));
   EqualScales all;
   bool rows_are_equal = true;
-  for (uint64_t row = 0; row < rows && rows_are_equal; ++row) {
+  const int64_t most = std::max<int64_t>(1, max_merged_group / std::max<int64_t>(1, type.weights.group));
+  size_t together = std::bit_floor(std::min(scales.size(), static_cast<size_t>(most)));
+  for (uint64_t row = 0; row < rows && (rows_are_equal || together > 1); ++row) {
     EqualScales of_row;
     type.read_scales(tensor.row(row), scales.data());
     for (const float scale : scales) {
       of_row.see(scale, zero_counts);
       all.see(scale, zero_counts);
     }
-    rows_are_equal = of_row.are_equal();
+    rows_are_equal = rows_are_equal && of_row.are_equal();
+    together = blocks_together(scales, zero_counts, together);
   }
-  if (!rows_are_equal) return;
+  if (!rows_are_equal) {
+    tensor.weights.group *= static_cast<int64_t>(together);
+    return;
+  }
   tensor.weights = {tensor.weights.element, all.are_equal() ? ir::Scaling::tensor : ir::Scaling::row};
   if (all.are_equal()) tensor.scale *= all.scale();
 }

@@ -22,7 +22,9 @@ std::vector<float> read_stored_scales(const Tensor& tensor, uint64_t row) {
 }
 
 bool is_merged(const Tensor& tensor) {
-  return info(tensor.type).read_scales && tensor.weights.scaling != info(tensor.type).weights.scaling;
+  const ir::Operand& stored = info(tensor.type).weights;
+  return info(tensor.type).read_scales &&
+         (tensor.weights.scaling != stored.scaling || tensor.weights.group != stored.group);
 }
 
 // A block of scale 0 holds zeros, whatever its numbers: it must when its scale is another's.
@@ -71,12 +73,14 @@ void read_scales(const Tensor& tensor, uint64_t row, std::span<float> scales) {
     return;
   }
   const std::vector<float> stored = read_stored_scales(tensor, row);
-  if (tensor.weights.scaling == ir::Scaling::row) {
-    const auto first = std::ranges::find_if(stored, [](float scale) { return scale != 0; });
-    scales[0] = first == stored.end() ? 0.0f : *first * tensor.scale;
-    return;
+  // Merged scales are the one that is not 0 of those that each stands for.
+  const size_t together = ir::ceil_divide(stored.size(), scales.size());
+  for (size_t i = 0; i < scales.size(); ++i) {
+    const auto merged =
+        std::span(stored).subspan(i * together).first(std::min(together, stored.size() - i * together));
+    const auto first = std::ranges::find_if(merged, [](float scale) { return scale != 0; });
+    scales[i] = first == merged.end() ? merged.front() * tensor.scale : *first * tensor.scale;
   }
-  std::ranges::transform(stored, scales.begin(), [&](float scale) { return scale * tensor.scale; });
 }
 
 CodeCounts count_codes(const Tensor& tensor) {

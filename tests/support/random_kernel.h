@@ -140,9 +140,13 @@ class KernelMaker {
     ir::TileCompute* tile = std::get_if<ir::TileCompute>(&kernel_.compute);
     if (tile) {
       using ir::TileInstruction;
-      tile->instruction = lanes_ == 16 && random_.coin() ? TileInstruction::mma_16x64x16
-                          : random_.coin()               ? TileInstruction::mma_2x8x2
-                                                         : TileInstruction::dot4;
+      const ir::Problem& problem = kernel_.problem;
+      const bool can_have_registers = lanes_ == 16 && fits_tile_registers(problem);
+      tile->instruction =
+          can_have_registers && random_.coin()
+              ? random_.choose(std::vector{TileInstruction::mma_16x64x16, TileInstruction::mma_16x32x16})
+          : random_.coin() ? TileInstruction::mma_2x8x2
+                           : TileInstruction::dot4;
       step_k_ = info(tile->instruction).inputs;
       k_block_ = step_k_ * up_to(3);
     }

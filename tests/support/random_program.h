@@ -229,6 +229,7 @@ class ProgramMaker {
         made.result = any(i32);
         made.operands = {random_.coin() ? made.result : any(i32), any(i8), any(i8)};
         break;
+      case Op::tile_load_quads:
       case Op::tile_load:  // their registers are too large for many; the op test has them
       case Op::tile_store:
       case Op::tile_dot: return instruction();

@@ -54,6 +54,11 @@ struct Inputs {
     const int64_t w = bucket.scaling == Scaling::group ? bucket.scale_group : bucket.k;
     return bucket.activation_group > 0 ? std::min(w, bucket.activation_group) : w;
   }
+  // The larger of the groups, where both operands have them.
+  int64_t outer_group() const {
+    if (bucket.scaling != Scaling::group || bucket.activation_group <= 0) return sum_group();
+    return std::max(bucket.scale_group, bucket.activation_group);
+  }
   int64_t groups() const { return (bucket.k + bucket.scale_group - 1) / bucket.scale_group; }
 
   const Bucket& bucket;
@@ -64,21 +69,32 @@ struct Inputs {
   std::vector<float> expected;   // [rows, outputs]
 
  private:
-  // f32(sum) for each group, scaled, in ascending order; without groups there is one. Volatile, so that no
-  // compiler fuses a product and a sum.
+  // f32(sum) for each group, scaled, in ascending order; without groups there is one. Where both operands
+  // have groups, the smaller ones' (A's where they are equal) are summed within the larger ones, and these
+  // scaled and summed. Volatile, so that no compiler fuses a product and a sum.
   float quantized(int64_t m, int64_t n) const {
+    const bool w_grouped = bucket.scaling == Scaling::group, a_grouped = bucket.activation_group > 0;
+    const bool a_first = a_grouped && (!w_grouped || bucket.activation_group <= bucket.scale_group);
+    const auto scale = [&](volatile float& x, bool of_a, int64_t k) {
+      if (of_a ? !a_grouped : !w_grouped) return;
+      x = x * (of_a ? activation_factor(m, k / bucket.activation_group)
+                    : group_scale(bucket, n, k / bucket.scale_group));
+    };
     float total = 0;
-    for (int64_t first = 0; first < bucket.k; first += sum_group()) {
-      int32_t sum = 0;
-      for (int64_t k = first; k < std::min(first + sum_group(), bucket.k); ++k)
-        sum +=
-            whole[static_cast<size_t>(m * bucket.k + k)] * static_cast<int32_t>(weight(bucket, n, k).value);
-      volatile float scaled = static_cast<float>(sum);
-      if (bucket.scaling == Scaling::group)
-        scaled = scaled * group_scale(bucket, n, first / bucket.scale_group);
-      if (bucket.activation_group > 0)
-        scaled = scaled * activation_factor(m, first / bucket.activation_group);
-      total += scaled;
+    for (int64_t first = 0; first < bucket.k; first += outer_group()) {
+      volatile float group = 0;
+      const int64_t end = std::min(first + outer_group(), bucket.k);
+      for (int64_t inner = first; inner < end; inner += sum_group()) {
+        int32_t sum = 0;
+        for (int64_t k = inner; k < std::min(inner + sum_group(), end); ++k)
+          sum +=
+              whole[static_cast<size_t>(m * bucket.k + k)] * static_cast<int32_t>(weight(bucket, n, k).value);
+        volatile float scaled = static_cast<float>(sum);
+        scale(scaled, a_first, inner);
+        group = group + scaled;
+      }
+      scale(group, !a_first, first);
+      total += group;
     }
     if (bucket.activation_group == 0) total = total / activation_scale(m);
     return bucket.scaling == Scaling::group ? total : total * weight_scale(n);

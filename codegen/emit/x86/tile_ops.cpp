@@ -27,12 +27,12 @@ bool has_tiles(const targets::Target& target) {
          target.features.contains(targets::Feature::amx_int8);
 }
 
-void tiles_begin(llvm::IRBuilderBase& builder, int count) {
+void tiles_begin(llvm::IRBuilderBase& builder, std::span<const TileShape> shapes) {
   // Palette 1; bytes of a row of tile i in the 16-bit word 16 + 2i, its rows in byte 48 + i.
   std::array<uint8_t, 64> bytes = {1};
-  for (int tile = 0; tile < count; ++tile) {
-    bytes[16 + 2 * tile] = 64;
-    bytes[48 + tile] = 16;
+  for (size_t tile = 0; tile < shapes.size(); ++tile) {
+    bytes[16 + 2 * tile] = static_cast<uint8_t>(shapes[tile].row_bytes);
+    bytes[48 + tile] = static_cast<uint8_t>(shapes[tile].rows);
   }
   llvm::Constant* initial = llvm::ConstantDataArray::get(builder.getContext(), bytes);
   auto* configuration =

@@ -52,6 +52,7 @@ void check_vectors(Findings& findings, const WeightVector& vector, TileInstructi
                                     name));
       return;
     case TileInstruction::mma_16x64x16:
+    case TileInstruction::mma_16x32x16:
       if (vector.lanes != info(instruction).outputs)
         findings.report(findings.locations.problem, fmt::format("{0} has {1} outputs: 'vector n by {1}'",
                                                                 name, info(instruction).outputs));
@@ -78,6 +79,12 @@ void check_knobs(Findings& findings) {
   check_unpacking(findings, tile.unpacking);
   if (tile.widen_every_k != 0 && tile.instruction != TileInstruction::dot4)
     findings.report(findings.locations.compute, "only instruction dot4 has partial sums");
+  const Problem& problem = findings.kernel.problem;
+  if (has_tile_registers(tile.instruction) && !fits_tile_registers(problem))
+    findings.report(findings.locations.compute,
+                    fmt::format("{} needs groups of A that are no larger than those of W, and at most {} in "
+                                "one of these",
+                                info(tile.instruction).name, max_kept_groups));
   const WeightVector vector = weight_vector(findings.kernel);
   check_panel(findings, vector);
   check_vectors(findings, vector, tile.instruction);

@@ -325,10 +325,37 @@ constexpr const char* tiles_text = R"(program @tiles {
 }
 )";
 
-TEST(TileOps, CompiledAndInterpretedGiveTheSameBits) {
-  const Expected<ir::Program> program = ir::parse_program(tiles_text);
+constexpr const char* half_tiles_text = R"(program @half_tiles {
+  input a: i8[4096] align 1
+  input b: i8[4096] align 1
+  output c: i32[1024] align 1
+  register sum: i32x256[2]
+  register left: i8x512[2]
+  register right: i8x512
+  left[1] = tile_load a[5], 32
+  for v0 in 0..2 {
+    sum[0] = constant 0
+    sum[1] = constant 0
+    left[0] = tile_load a[32 * v0 + 1], 250
+    right = tile_load_quads b[1000 * v0 + 3], 64
+    sum[0] = tile_dot sum[0], left[0], right
+    sum[1] = tile_dot sum[1], left[1], right
+    right = tile_load_quads b[7], 400
+    sum[0] = tile_dot sum[0], left[1], right
+    tile_store c[512 * v0], sum[0], 32
+    tile_store c[512 * v0 + 16], sum[1], 32
+  }
+}
+)";
+
+class TileOps : public ::testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Programs, TileOps, ::testing::Values(tiles_text, half_tiles_text));
+
+TEST_P(TileOps, CompiledAndInterpretedGiveTheSameBits) {
+  const Expected<ir::Program> program = ir::parse_program(GetParam());
   ASSERT_TRUE(program) << program.error().text();
-  EXPECT_EQ(print(*program), tiles_text);
+  EXPECT_EQ(print(*program), GetParam());
   for (const Error& error : ir::verify(*program)) FAIL() << error.text();
   Random random(1);
   Contents contents;

@@ -41,8 +41,8 @@ INSTANTIATE_TEST_SUITE_P(Kernels, GoldenProgram,
                                            "dot_quantized_rows", "dot_groups", "dot_sums", "lookup_bytes",
                                            "lookup_by_dot4", "lookup_half_table", "lookup_groups",
                                            "tile_dot4", "tile_mma_2x8x2", "tile_mma_16x64x16",
-                                           "addsub_widened", "addsub_groups", "tile_groups_of_both",
-                                           "madd_f16_rows", "madd_i8_groups"),
+                                           "tile_mma_16x32x16", "addsub_widened", "addsub_groups",
+                                           "tile_groups_of_both", "madd_f16_rows", "madd_i8_groups"),
                          [](const auto& tested) { return tested.param; });
 
 }  // namespace

@@ -143,6 +143,7 @@ TEST(Lower, ManyRandomKernelsAgreeWithTheReference) {
                                    "dot4",
                                    "mma_2x8x2",
                                    "mma_16x64x16",
+                                   "mma_16x32x16",
                                    "fields per shift",
                                    "unpack fields",
                                    "unpack table",

@@ -181,7 +181,11 @@ TEST(KernelText, EpiloguesOfEveryScaling) {
   EXPECT_EQ(line(), "C = R + sum_g(f32(acc) * S[n,g]) / sa[m]");
   kernel.epilogue = Epilogue::gate;
   kernel.problem.a = {Element::i8, Scaling::group, 64};
-  EXPECT_EQ(line(), "C = relu(G) * relu(G) * (sum_g(f32(acc) * S[n,g] * da[m,g]))");
+  EXPECT_EQ(line(), "C = relu(G) * relu(G) * (sum_g(f32(acc) * da[m,g] * S[n,g]))");
+  kernel.problem.w.group = 128;
+  EXPECT_EQ(line(), "C = relu(G) * relu(G) * (sum_g(sum_h(f32(acc) * da[m,h]) * S[n,g]))");
+  kernel.problem.w.group = 32;
+  EXPECT_EQ(line(), "C = relu(G) * relu(G) * (sum_g(sum_h(f32(acc) * S[n,h]) * da[m,g]))");
   kernel.epilogue = Epilogue::plain;
   kernel.problem.w = {Element::trit, Scaling::tensor};
   EXPECT_EQ(line(), "C = sum_g(f32(acc) * da[m,g]) * sw");

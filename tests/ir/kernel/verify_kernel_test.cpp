@@ -97,7 +97,7 @@ constexpr std::string_view groups = R"(kernel @groups {
     vector n by 16
   }
   compute dot W*A { zero point 1, correct -sum_k A, partial i16, widen every k 32 }
-  epilogue C = sum_g(f32(acc) * S[n,g] * da[m,g])
+  epilogue C = sum_g(sum_h(f32(acc) * da[m,h]) * S[n,g])
 }
 )";
 

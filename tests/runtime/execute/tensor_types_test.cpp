@@ -134,7 +134,8 @@ TEST_F(TensorTypes, ScalesOfRowsGiveTheSameBitsInEachType) {
   }
 }
 
-// Sums leave the whole numbers every 32 inputs in all of these, so not even the rounding differs.
+// Blocks with one scale become groups of one size whatever the type's blocks are, so not even the rounding
+// differs.
 TEST_F(TensorTypes, ScalesOfBlocksGiveTheSameBitsInEachType) {
   const std::vector<double> expected =
       scores(file(TensorType::tq1_0, scale_of_block), Activations::i8_groups);
