@@ -91,6 +91,14 @@ void silu_gate(const float* gate, const float* up, size_t size, float* out) {
   });
 }
 
+void sigmoid_gate(const float* gate, const float* up, size_t size, float* out) {
+  const VF32 one = hn::Set(F32(), 1.0f);
+  for_each_vector(size, [&](size_t i, size_t count) HWY_ATTR {
+    const VF32 sigmoid = hn::Div(one, hn::Add(one, exp(hn::Neg(load(gate + i, count)))));
+    store(hn::Mul(sigmoid, load(up + i, count)), out + i, count);
+  });
+}
+
 void limited_silu_gate(const float* gate, const float* up, float limit, size_t size, float* out) {
   const VF32 one = hn::Set(F32(), 1.0f), high = hn::Set(F32(), limit), low = hn::Set(F32(), -limit);
   for_each_vector(size, [&](size_t i, size_t count) HWY_ATTR {
@@ -198,6 +206,7 @@ const FloatOps& float_code() {
                                .quantize_range = quantize_range,
                                .relu_squared_gate = relu_squared_gate,
                                .silu_gate = silu_gate,
+                               .sigmoid_gate = sigmoid_gate,
                                .limited_silu_gate = limited_silu_gate,
                                .gelu_gate = gelu_gate,
                                .add = add,

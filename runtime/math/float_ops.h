@@ -79,7 +79,10 @@ struct FloatOps {
   // out[i] = (gate[i] / (1 + exp(-gate[i]))) * up[i].
   void (*silu_gate)(const float* gate, const float* up, size_t size, float* out);
 
-  // The same of a limited gate and up: g = min(gate[i], limit), u = min(max(up[i], -limit), limit);
+  // out[i] = (1 / (1 + exp(-gate[i]))) * up[i].
+  void (*sigmoid_gate)(const float* gate, const float* up, size_t size, float* out);
+
+  // As silu_gate, of a limited gate and up: g = min(gate[i], limit), u = min(max(up[i], -limit), limit);
   // out[i] = (g / (1 + exp(-g))) * u. A NaN stays one.
   void (*limited_silu_gate)(const float* gate, const float* up, float limit, size_t size, float* out);
 
