@@ -28,6 +28,7 @@ Expected<Answer> ChatSession::answer(const Conversation& conversation, const Cha
   // The last token is always computed, because its logits are needed.
   while (shared + 1 < prompt.size() && shared < known.size() && known[shared] == prompt[shared]) ++shared;
   sequence_.truncate(shared);
+  shared = sequence_.length();
 
   Answer answer;
   answer.reused_tokens = shared;
@@ -47,8 +48,10 @@ Expected<Answer> ChatSession::answer(const Conversation& conversation, const Cha
     if (on_part && wanted) wanted = on_part({splitter.inside(), ""});
     return wanted;
   };
+  GenerateOptions own = options;
+  own.keep_checkpoint = true;  // thoughts of earlier answers are dropped from the next prompt
   TERN_ASSIGN(answer.generation,
-              generate(*engine_, sequence_, std::span(prompt).subspan(shared), options, on_token));
+              generate(*engine_, sequence_, std::span(prompt).subspan(shared), own, on_token));
   take(splitter.push(decoder.flush()));
   take(splitter.flush());
   return answer;

@@ -195,7 +195,9 @@ Expected<std::optional<std::vector<double>>> score_continuations(Engine& engine,
 
   std::vector<Rest> rests;
   for (size_t i = 0; i < continuations.size(); ++i) {
-    if (continuations[i].tokens.size() - 1 > common) rests.push_back({i, sequence.fork(common)});
+    if (continuations[i].tokens.size() - 1 <= common) continue;
+    TERN_ASSIGN(Sequence fork, sequence.fork(common));
+    rests.push_back({i, std::move(fork)});
   }
   while (true) {
     TERN_ASSIGN(const bool stepped, step_rests(engine, continuations, rests, pace, sums));

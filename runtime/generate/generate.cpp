@@ -13,6 +13,9 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+// Tokens of a prompt after the checkpoint: more than those with which a chat template asks for an answer.
+constexpr size_t tokens_after_checkpoint = 16;
+
 }  // namespace
 
 Status check_tokens(const Engine& engine, std::span<const uint32_t> tokens) {
@@ -42,6 +45,12 @@ Expected<Generation> generate(Engine& engine, Sequence& sequence, std::span<cons
   std::vector<uint32_t> history(sequence.tokens().begin(), sequence.tokens().end());
   history.insert(history.end(), prompt.begin(), prompt.end());
   Clock::time_point start = Clock::now();
+  if (options.keep_checkpoint && sequence.is_recurrent() && prompt.size() > tokens_after_checkpoint) {
+    const size_t before = prompt.size() - tokens_after_checkpoint;
+    TERN_TRY(engine.append(sequence, prompt.first(before), options.prefill_rows));
+    TERN_TRY(sequence.checkpoint());
+    prompt = prompt.subspan(before);
+  }
   Expected<Logits> logits = engine.append(sequence, prompt, options.prefill_rows);
   while (true) {
     TERN_TRY(logits);

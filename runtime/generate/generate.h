@@ -17,6 +17,9 @@ struct GenerateOptions {
   SamplerOptions sampling;
   bool stop_at_end = true;  // at tokens that end a text or a turn
   size_t prefill_rows = 0;  // tokens of the prompt a step; 0: as many as a step takes
+  // Whether a sequence with a recurrent state keeps a checkpoint shortly before the end of the prompt: for a
+  // next prompt that differs in the last few tokens or after them.
+  bool keep_checkpoint = false;
 };
 
 enum class StopReason { max_tokens, end_token, context_full, interrupted };

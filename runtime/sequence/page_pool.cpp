@@ -49,7 +49,7 @@ bool PageReference::is_shared() const {
   return pool_->shares_[index_] > 1;
 }
 
-Expected<std::shared_ptr<PagePool>> PagePool::make(const PageShape& shape, size_t pages) {
+Expected<std::shared_ptr<PagePool>> PagePool::make(const PageShape& shape, size_t pages, size_t state_size) {
   if (shape.layers == 0 || shape.kv_heads == 0 || shape.head_dimension == 0 || pages == 0)
     return Error{"keys and values need at least one layer, head, dimension and page", {}};
   if (shape.positions == 0 || shape.positions % key_block != 0)
@@ -68,6 +68,7 @@ Expected<std::shared_ptr<PagePool>> PagePool::make(const PageShape& shape, size_
   std::shared_ptr<PagePool> pool(new PagePool);
   pool->shape_ = shape;
   pool->page_bytes_ = page_bytes(shape);
+  pool->state_size_ = state_size;
   pool->memory_ = memory.take();
   pool->shares_.resize(pages);
   pool->free_.resize(pages);

@@ -37,12 +37,15 @@ class PageReference {
 // them; what is in the pages may be read and written by many.
 class PagePool {
  public:
-  // A pool of `pages` pages, all free. Fails where the shape has a part that is 0, or positions that are no
-  // multiple of key_block, and where there is not the memory. Memory is not touched before it is stored to,
-  // so that pages which are not used cost little.
-  static Expected<std::shared_ptr<PagePool>> make(const PageShape& shape, size_t pages);
+  // A pool of `pages` pages, all free, for sequences that also have a recurrent state of `state_size` f32
+  // each (none if it is 0). Fails where the shape has a part that is 0, or positions that are no multiple of
+  // key_block, and where there is not the memory. Memory is not touched before it is stored to, so that pages
+  // which are not used cost little.
+  static Expected<std::shared_ptr<PagePool>> make(const PageShape& shape, size_t pages,
+                                                  size_t state_size = 0);
 
   const PageShape& shape() const { return shape_; }
+  size_t state_size() const { return state_size_; }
   size_t pages() const { return shares_.size(); }
   size_t free_pages() const { return free_.size(); }
   size_t bytes() const { return memory_.size(); }
@@ -57,7 +60,7 @@ class PagePool {
   std::byte* page(size_t index) const { return memory_.data() + index * page_bytes_; }
 
   PageShape shape_;
-  size_t page_bytes_ = 0;
+  size_t page_bytes_ = 0, state_size_ = 0;
   Memory memory_;
   std::vector<size_t> shares_;  // by page: references that are alive
   std::vector<size_t> free_;    // the last is allocated next

@@ -68,6 +68,7 @@ class Sampler {
   // The cost of one token after a prompt, whose keys and values it reads.
   Expected<Cost> decode() {
     TERN_TRY(append(1));  // threads wake up, caches fill
+    TERN_TRY(sequence_.checkpoint());
     const size_t length = sequence_.length();
     Expected<Cost> cost = cost_of(joules_, [&]() -> Status {
       sequence_.truncate(length);

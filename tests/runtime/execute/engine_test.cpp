@@ -419,7 +419,7 @@ TEST(Engine, APrefixReusedIsAPrefixComputedAnew) {
   // 150 tokens end within a page, 128 with one; the fork goes on while the first does.
   for (const size_t prefix : {150, 128, 1}) {
     const size_t free = pool->free_pages();
-    Sequence fork = first.fork(prefix);
+    Sequence fork = first.fork(prefix).take();
     EXPECT_EQ(pool->free_pages(), free);
     EXPECT_EQ(last_logits(*engine, fork, std::span(other).subspan(prefix)), expected_other) << prefix;
     first.truncate(280);

@@ -78,7 +78,7 @@ TEST(Sequence, ForksSharePagesUntilTheyWrite) {
   const auto pool = pool_of(6);
   Sequence first(pool, 100);
   append(first, numbers(40), std::byte{1});
-  Sequence second = first.fork(40), third = first.fork(32), fourth = first.fork(5);
+  Sequence second = first.fork(40).take(), third = first.fork(32).take(), fourth = first.fork(5).take();
   EXPECT_EQ(pool->free_pages(), 4u);
   EXPECT_TRUE(std::ranges::equal(third.tokens(), numbers(32)));
 
@@ -110,7 +110,7 @@ TEST(Sequence, TruncatingASharedPageLeavesTheOtherItsTokens) {
   const auto pool = pool_of(4);
   Sequence first(pool, 100);
   append(first, numbers(20), std::byte{1});
-  const Sequence second = first.fork(20);
+  const Sequence second = first.fork(20).take();
   first.truncate(10);
   append(first, numbers(5, 50), std::byte{2});
   EXPECT_EQ(mark_of(second, 12), std::byte{1});
@@ -122,12 +122,85 @@ TEST(Sequence, ACopyThatHasNoPageIsAnError) {
   const auto pool = pool_of(1);
   Sequence first(pool, 32);
   append(first, numbers(20), std::byte{1});
-  Sequence second = first.fork(20);
+  Sequence second = first.fork(20).take();
   EXPECT_FALSE(second.reserve(1));
   EXPECT_TRUE(second.reserve(0));
   EXPECT_EQ(second.pages()[0], first.pages()[0]);
   first = Sequence(pool, 32);
   EXPECT_TRUE(second.reserve(1));
+}
+
+// Appends tokens, as a model would whose state counts them in each of its numbers.
+void remember(Sequence& sequence, size_t tokens) {
+  append(sequence, numbers(tokens), std::byte{1});
+  for (float& number : sequence.state()) number += static_cast<float>(tokens);
+}
+
+TEST(Sequence, ARecurrentStateGoesBackToCheckpoints) {
+  const auto pool = PagePool::make(small, 4, 3).take();
+  Sequence sequence(pool, 100);
+  EXPECT_TRUE(sequence.is_recurrent());
+  EXPECT_TRUE(sequence.checkpoint());  // of nothing
+  remember(sequence, 10);
+  ASSERT_EQ(sequence.state().size(), 3u);
+  ASSERT_TRUE(sequence.checkpoint());
+  remember(sequence, 20);
+  ASSERT_TRUE(sequence.checkpoint());
+  remember(sequence, 5);
+  EXPECT_EQ(sequence.reachable(35), 35u);
+  EXPECT_EQ(sequence.reachable(34), 30u);
+  EXPECT_EQ(sequence.reachable(29), 10u);
+  EXPECT_EQ(sequence.reachable(9), 0u);
+  sequence.truncate(35);
+  EXPECT_EQ(sequence.state()[2], 35);
+  sequence.truncate(33);
+  EXPECT_EQ(sequence.length(), 30u);
+  EXPECT_EQ(sequence.state()[2], 30);
+  remember(sequence, 1);
+  sequence.truncate(29);
+  EXPECT_EQ(sequence.length(), 10u);
+  EXPECT_EQ(sequence.state()[0], 10);
+  remember(sequence, 25);
+  sequence.truncate(30);  // the checkpoint of the text before is gone
+  EXPECT_EQ(sequence.length(), 10u);
+  remember(sequence, 1);
+  sequence.truncate(3);
+  EXPECT_EQ(sequence.length(), 0u);
+  EXPECT_EQ(pool->free_pages(), 4u);
+  remember(sequence, 2);
+  EXPECT_EQ(sequence.state()[1], 2);
+}
+
+TEST(Sequence, ForksCopyARecurrentState) {
+  Sequence first(PagePool::make(small, 8, 2).take(), 100);
+  remember(first, 7);
+  ASSERT_TRUE(first.checkpoint());
+  remember(first, 7);
+  Sequence second = first.fork(14).take(), third = first.fork(7).take(), fourth = first.fork(0).take();
+  remember(second, 1);
+  remember(third, 2);
+  remember(fourth, 3);
+  EXPECT_EQ(first.state()[0], 14);
+  EXPECT_EQ(second.state()[0], 15);
+  EXPECT_EQ(third.state()[1], 9);
+  EXPECT_EQ(fourth.state()[1], 3);
+  EXPECT_EQ(first.fork(9).error().message,
+            "a recurrent state of 14 tokens cannot be cut to 9: the last checkpoint before has 7");
+}
+
+TEST(Sequence, KeepsTheLastCheckpoints) {
+  Sequence sequence(PagePool::make(small, 4, 1).take(), 100);
+  for (int i = 0; i < 6; ++i) {
+    remember(sequence, 1);
+    ASSERT_TRUE(sequence.checkpoint());
+    ASSERT_TRUE(sequence.checkpoint());  // the same
+  }
+  remember(sequence, 1);
+  EXPECT_EQ(sequence.reachable(6), 6u);
+  EXPECT_EQ(sequence.reachable(3), 3u);
+  EXPECT_EQ(sequence.reachable(2), 0u);
+  sequence.truncate(4);
+  EXPECT_EQ(sequence.state()[0], 4);
 }
 
 TEST(Sequence, KeepsItsPoolAlive) {
