@@ -211,6 +211,11 @@ void print_model(const Model& model, const ModelCost& cost, uint32_t context) {
   if (h.window != 0)
     fmt::print("attention  {} layers see {} tokens, the others all\n", std::ranges::count(h.sliding, true),
                h.window);
+  if (h.recurrent_layers() != 0)
+    fmt::print("state      {} layers are recurrent; {:.1f} MB a sequence\n", h.recurrent_layers(),
+               megabytes(h.state_size() * sizeof(float)));
+  if (h.rotation.block != 0)
+    fmt::print("rotation   inputs of matrices are turned in blocks of {}\n", h.rotation.block);
   fmt::print("text       {} tokens, {} merges, context {}\n", h.vocabulary_size,
              model.vocabulary.merges.size(), h.context_length);
   fmt::print("weights    {:.1f} M ternary at {:.3f} bits, {:.1f} M in the {} head at {:.3f} bits\n",

@@ -10,22 +10,6 @@
 namespace tern::runtime {
 namespace {
 
-// Calls function(row, first head, number of heads) for a thread's part of run.count rows of `heads` heads.
-// The heads of all rows are numbered row by row and split evenly, so operations with equal `heads` give a
-// thread the same heads.
-template <class Function>
-void for_heads(const StepRun& run, int64_t heads, size_t thread, const Function& function) {
-  const Range range = split(static_cast<size_t>(run.count * heads), thread, run.threads);
-  auto next = static_cast<int64_t>(range.begin);
-  const auto end = static_cast<int64_t>(range.end);
-  while (next < end) {
-    const int64_t row = next / heads, head = next % heads;
-    const int64_t count = std::min(heads - head, end - next);
-    function(row, head, count);
-    next += count;
-  }
-}
-
 void copy_row(const float* from, int64_t size, float* to) {
   if (from != to) std::memcpy(to, from, static_cast<size_t>(size) * sizeof(float));
 }
@@ -40,6 +24,7 @@ void apply_gate(const FloatOps& ops, Activation function, float limit, const flo
       return limit == 0 ? ops.silu_gate(gate, up, size, out)
                         : ops.limited_silu_gate(gate, up, limit, size, out);
     case Activation::gelu: return ops.gelu_gate(gate, up, size, out);
+    case Activation::sigmoid: return ops.sigmoid_gate(gate, up, size, out);
   }
 }
 
@@ -61,6 +46,8 @@ void EmbedStep::run(const StepRun& run, size_t thread) const {
     float* row = output.row(static_cast<int64_t>(i), thread);
     decode_row(table->type, table->data.subspan(run.rows[i].token * bytes, bytes),
                {row, static_cast<size_t>(output.width)});
+    if (block != 0)
+      run.ops.hadamard.transform(row, nullptr, factors, block, static_cast<size_t>(output.width), row);
     if (factor != 1) run.ops.floats.scale(row, factor, static_cast<size_t>(output.width));
   }
 }

@@ -2,6 +2,7 @@
 // run(run, thread) does one thread's share of it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -56,6 +57,8 @@ struct SharedColumns {
 struct EmbedStep {
   const Tensor* table;
   float factor;
+  const float* factors;  // of RotateStep, to turn rows back
+  size_t block;          // 0: rows stay as they are
   FloatRows output;
   void run(const StepRun& run, size_t thread) const;
 };
@@ -172,5 +175,20 @@ void apply_gate(const FloatOps& ops, Activation function, float limit, const flo
 Range rows_of(Sharing sharing, const StepRun& run, size_t thread);
 // The columns that a thread computes.
 Range columns_of(const SharedColumns& shared, const StepRun& run, size_t thread);
+// Calls function(row, first head, number of heads) for a thread's part of run.count rows of `heads` heads.
+// The heads of all rows are numbered row by row and split evenly, so operations with equal `heads` give a
+// thread the same heads.
+template <class Function>
+void for_heads(const StepRun& run, int64_t heads, size_t thread, const Function& function) {
+  const Range range = split(static_cast<size_t>(run.count * heads), thread, run.threads);
+  auto next = static_cast<int64_t>(range.begin);
+  const auto end = static_cast<int64_t>(range.end);
+  while (next < end) {
+    const int64_t row = next / heads, head = next % heads;
+    const int64_t count = std::min(heads - head, end - next);
+    function(row, head, count);
+    next += count;
+  }
+}
 
 }  // namespace tern::runtime

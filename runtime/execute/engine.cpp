@@ -58,9 +58,11 @@ Expected<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
 
 Expected<std::shared_ptr<PagePool>> Engine::make_pool(size_t positions) const {
   const Hyperparameters& model = model_.hyperparameters;
-  const PageShape shape{model.block_count, model.head_count_kv, model.head_dimension, page_positions_,
-                        kv_element_};
-  return PagePool::make(shape, positions / page_positions_ + (positions % page_positions_ != 0));
+  // Layers with a recurrent state have no pages; a pool has pages of at least one layer.
+  const size_t layers = std::max<size_t>(model.memory_index(model.block_count), 1);
+  const PageShape shape{layers, model.head_count_kv, model.head_dimension, page_positions_, kv_element_};
+  return PagePool::make(shape, positions / page_positions_ + (positions % page_positions_ != 0),
+                        model.state_size());
 }
 
 Expected<Sequence> Engine::make_sequence(size_t capacity) const {

@@ -185,12 +185,12 @@ class Binder {
   }
 
   Status add(const Operation& operation) {
-    const auto layer = static_cast<size_t>(std::max<int64_t>(layer_, 0));
     switch (operation.op) {
       case Op::embed: {
         TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
-        push(operation,
-             EmbedStep{&options_.model.matrix(operation.weights[0], layer_), operation.factor, output});
+        push(operation, EmbedStep{&options_.model.matrix(operation.weights[0], layer_), operation.factor,
+                                  operation.block != 0 ? factors_for(output.width) : nullptr,
+                                  static_cast<size_t>(operation.block), output});
         return {};
       }
       case Op::rope_angles: {
@@ -225,7 +225,7 @@ class Binder {
       case Op::store: {
         TERN_ASSIGN(const FloatRows keys, floats(operation.operands[0]));
         TERN_ASSIGN(const FloatRows values, floats(operation.operands[1]));
-        push(operation, StoreStep{keys, values, layer, operation.heads});
+        push(operation, StoreStep{keys, values, shape().memory_index(layer_), operation.heads});
         return {};
       }
       case Op::attend: {
@@ -234,8 +234,8 @@ class Binder {
         if (at(operation.results[0]).type.kind == ValueKind::f32) {
           TERN_ASSIGN(output, floats(operation.results[0]));
         }
-        push(operation, AttendStep{queries, output, layer, operation.heads, operation.kv_heads,
-                                   static_cast<size_t>(operation.window)});
+        push(operation, AttendStep{queries, output, shape().memory_index(layer_), operation.heads,
+                                   operation.kv_heads, static_cast<size_t>(operation.window)});
         return {};
       }
       case Op::combine: {
@@ -275,6 +275,29 @@ class Binder {
         push(operation, MixStep{input, output, columns_for(operation), routes_of(operation.operands[1])});
         return {};
       }
+      case Op::rotate: {
+        TERN_ASSIGN(const FloatRows input, floats(operation.operands[0]));
+        TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
+        push(operation,
+             RotateStep{operation.sharing, input, output, factors_for(input.width),
+                        static_cast<size_t>(operation.block), operation.heads, operation.kv_heads});
+        return {};
+      }
+      case Op::part: {
+        TERN_ASSIGN(const FloatRows input, floats(operation.operands[0]));
+        TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
+        push(operation, PartStep{input, output, operation.heads, operation.part});
+        return {};
+      }
+      case Op::convolve: {
+        TERN_ASSIGN(const FloatRows input, floats(operation.operands[0]));
+        TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
+        push(operation,
+             ConvolveStep{input, output, vector_of(operation.weights[0]),
+                          static_cast<size_t>(operation.window), state_of_layer(), columns_for(operation)});
+        return {};
+      }
+      case Op::delta_rule: return add_delta(operation);
       case Op::select: {
         TERN_ASSIGN(const FloatRows input, floats(operation.operands[0]));
         TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
@@ -282,6 +305,26 @@ class Binder {
         return {};
       }
     }
+    return {};
+  }
+
+  const Hyperparameters& shape() const { return options_.model.hyperparameters; }
+  const float* vector_of(WeightRole role) const { return options_.model.norm(role, layer_).data(); }
+  const float* factors_for(int64_t width) const {
+    return shape().rotation.factors.at(static_cast<uint32_t>(width)).data();
+  }
+  // Where the layer's part of a sequence's recurrent state begins: see Hyperparameters::layer_state.
+  size_t state_of_layer() const { return shape().memory_index(layer_) * shape().layer_state(); }
+
+  Status add_delta(const Operation& operation) {
+    TERN_ASSIGN(const FloatRows inputs, floats(operation.operands[0]));
+    TERN_ASSIGN(const FloatRows alpha, floats(operation.operands[1]));
+    TERN_ASSIGN(const FloatRows beta, floats(operation.operands[2]));
+    TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
+    const size_t convolution = (shape().delta_window - 1) * shape().delta_channels();
+    push(operation, DeltaStep{inputs, alpha, beta, output, vector_of(operation.weights[0]),
+                              vector_of(operation.weights[1]), operation.epsilon, operation.heads,
+                              operation.kv_heads, state_of_layer() + convolution});
     return {};
   }
 

@@ -10,6 +10,7 @@
 #include "base/expected.h"
 #include "base/thread_pool.h"
 #include "runtime/execute/bound_steps.h"
+#include "runtime/execute/delta_steps.h"
 #include "runtime/execute/expert_steps.h"
 #include "runtime/execute/plan.h"
 #include "runtime/execute/product_step.h"
@@ -21,7 +22,7 @@ namespace tern::runtime {
 struct BoundStep {
   std::variant<EmbedStep, AnglesStep, NormStep, QuantizeStep, ProductStep, RopeStep, StoreStep, AttendStep,
                CombineStep, AddStep, GateStep, ScaleStep, SelectStep, RouteStep, GatherStep,
-               ExpertProductStep, ExpertGateStep, MixStep>
+               ExpertProductStep, ExpertGateStep, MixStep, RotateStep, PartStep, ConvolveStep, DeltaStep>
       step;
   bool meet_after = false;
   int64_t layer = -1;

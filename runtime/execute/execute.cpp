@@ -26,7 +26,8 @@ void Executor::use(const StepPools& pools) {
   decode_ = std::make_unique<Team>(pools.decode);
   prefill_ = std::make_unique<Team>(pools.prefill);
   const size_t threads = std::max(pools.decode.threads(), pools.prefill.threads());
-  const size_t scratch = attention_scratch_size(model_.hyperparameters.head_dimension);
+  const size_t scratch = std::max(attention_scratch_size(model_.hyperparameters.head_dimension),
+                                  delta_scratch_size(model_.hyperparameters));
   scratch_.assign(threads, std::vector<float>(scratch));
   executables_.clear();
   memory_.emplace(plan_.padded_rows(), plan_.padded_rows_for(max_rows_by_each),

@@ -40,9 +40,10 @@ struct StepRun {
   // attention_partial_size() floats.
   float* partials = nullptr;
   size_t max_blocks = 0;
-  std::span<std::vector<float>> scratch;  // by thread: attention_scratch_size() floats
-  KernelTrials* trials = nullptr;         // null: none
-  StepProfile* profile = nullptr;         // if the steps are to be timed
+  // By thread: attention_scratch_size() floats, or delta_scratch_size() if these are more.
+  std::span<std::vector<float>> scratch;
+  KernelTrials* trials = nullptr;  // null: none
+  StepProfile* profile = nullptr;  // if the steps are to be timed
 };
 
 }  // namespace tern::runtime

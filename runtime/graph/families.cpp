@@ -16,6 +16,7 @@ extern const Family maple_family;
 extern const Family gemma3_family;
 extern const Family minicpm_family;
 extern const Family hunyuan_family;
+extern const Family qwen35_family;
 
 namespace {
 
@@ -28,6 +29,7 @@ constexpr const Family* table[] = {
     &gemma3_family,    // the embedding model of 270M
     &minicpm_family,   // BitCPM
     &hunyuan_family,   // Hy-MT
+    &qwen35_family,    // Qwen3.5; Bonsai and Ternary-Bonsai 27B, Ternary-Bonsai-2
 };
 
 }  // namespace

@@ -23,6 +23,7 @@ struct Family {
   // nor shared is refused (runtime/model/known_keys.h).
   std::span<const std::string_view> keys = {};
   bool activations_per_token = false;  // trained with one scale for the i8 activations of a token
+  bool may_rotate = false;             // whether files may hold weights in turned coordinates: see rotation.h
 };
 
 // The keys of mixtures of experts, and what reads them.

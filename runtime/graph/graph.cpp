@@ -25,6 +25,10 @@ std::string tensor_prefix(WeightRole role, int64_t layer) {
   return layer < 0 ? std::string(tensor) : fmt::format("blk.{}.{}", layer, tensor);
 }
 
+std::string tensor_name(WeightRole role, int64_t layer) {
+  return tensor_prefix(role, layer) + std::string(info(role).suffix);
+}
+
 int find_value(const Graph& graph, std::string_view name) {
   const auto found = std::ranges::find(graph.values, name, &Value::name);
   return found == graph.values.end() ? -1 : static_cast<int>(found - graph.values.begin());

@@ -76,11 +76,13 @@ struct Operation {
   int64_t heads = 0;    // side by side in a row of the operand; of rms_norm, 0: the row is normed as one
   int64_t kv_heads = 0;
   RopeStyle pairs = RopeStyle::neox;
-  int64_t window = 0;  // positions that attention sees, the row's own the last of them; 0: all
+  int64_t window = 0;  // positions that attention or a convolution sees, the row's own the last; 0: all
   Activation function = Activation::squared_relu;
   float limit = 0;  // 0: none
   float factor = 1;
   int64_t experts = 0;  // of expert_matmul: matrices
+  int64_t block = 0;    // of rotate and embed: numbers that are turned together; 0: none
+  int64_t part = 0;     // of part: which
   ir::Epilogue epilogue = ir::Epilogue::plain;
 
   // Said by the pass group_steps.

@@ -23,6 +23,7 @@ GraphBuilder::GraphBuilder(const Hyperparameters& shape) : shape_(shape) {
   graph_.name = word_of(shape.architecture);
   graph_.blocks.emplace_back();
   Operation embed{.op = Op::embed, .weights = {WeightRole::token_embedding}, .factor = shape.embedding_scale};
+  if (shape.rotation.embedding) embed.block = shape.rotation.block;
   hidden_ = add(std::move(embed), "embedded", ValueKind::f32, shape.embedding_length);
   const auto slides = static_cast<size_t>(std::ranges::count(shape.sliding, true));
   const bool has_global = slides < shape.block_count && shape.rope_in_global;
@@ -60,6 +61,7 @@ void GraphBuilder::begin_layers(int64_t layers) {
   Block block;
   for (const Block& before : graph_.blocks) block.first_layer += before.layers;
   block.layers = layers;
+  layer_ = block.first_layer;
   const int argument = add_value("hidden", {ValueKind::f32, width_of(hidden_)});
   block.carried.push_back({argument, hidden_, -1});
   hidden_ = argument;
@@ -70,6 +72,7 @@ void GraphBuilder::end_layers() {
   Carried& carried = graph_.blocks.back().carried[0];
   carried.next = hidden_;
   hidden_ = carried.argument;
+  layer_ = -1;
 }
 
 int GraphBuilder::rms_norm(std::string_view name, int input, WeightRole weights, int64_t heads) {
@@ -115,6 +118,43 @@ int GraphBuilder::gate(std::string_view name, int input, int up) {
   Operation gate{
       .op = Op::gate, .operands = {input, up}, .function = shape_.activation, .limit = shape_.gate_limit};
   return add(std::move(gate), name, ValueKind::f32, width_of(input));
+}
+
+int GraphBuilder::gate(std::string_view name, Activation function, int input, int up) {
+  return add({.op = Op::gate, .operands = {input, up}, .function = function}, name, ValueKind::f32,
+             width_of(input));
+}
+
+int GraphBuilder::part(std::string_view name, int input, int64_t heads, int64_t index, int64_t width) {
+  return add({.op = Op::part, .operands = {input}, .heads = heads, .part = index}, name, ValueKind::f32,
+             heads * width);
+}
+
+int GraphBuilder::rotate(std::string_view name, int input, WeightRole weights) {
+  Operation rotate{.op = Op::rotate, .operands = {input}, .block = shape_.rotation.block};
+  if (weights == WeightRole::delta_output && shape_.rotation.groups_heads) {
+    rotate.heads = shape_.delta_heads;
+    rotate.kv_heads = shape_.delta_key_heads;
+  }
+  return add(std::move(rotate), name, ValueKind::f32, width_of(input));
+}
+
+int GraphBuilder::convolve(std::string_view name, int input) {
+  Operation convolve{.op = Op::convolve,
+                     .operands = {input},
+                     .weights = {WeightRole::delta_convolution},
+                     .window = shape_.delta_window};
+  return add(std::move(convolve), name, ValueKind::f32, width_of(input));
+}
+
+int GraphBuilder::delta_rule(std::string_view name, int inputs, int alpha, int beta) {
+  Operation rule{.op = Op::delta_rule,
+                 .operands = {inputs, alpha, beta},
+                 .weights = {WeightRole::delta_bias, WeightRole::delta_rate},
+                 .epsilon = shape_.rms_epsilon,
+                 .heads = shape_.delta_heads,
+                 .kv_heads = shape_.delta_key_heads};
+  return add(std::move(rule), name, ValueKind::f32, static_cast<int64_t>(shape_.delta_length()));
 }
 
 int GraphBuilder::route(std::string_view name, int router_logits) {
@@ -166,6 +206,7 @@ Graph GraphBuilder::finish() {
   const int selected =
       add({.op = Op::select, .operands = {hidden_}}, "selected", ValueKind::f32, width_of(hidden_));
   int normed = rms_norm("output_norm", selected, WeightRole::output_norm);
+  if (shape_.rotation.head) normed = rotate("rotated", normed, WeightRole::output);
   if (shape_.head_group != 0) normed = quantize("head_in", normed, shape_.head_group);
   int logits = matmul("logits", normed, WeightRole::output, shape_.vocabulary_size);
   if (shape_.logit_scale != 1)
@@ -177,14 +218,32 @@ Graph GraphBuilder::finish() {
 
 namespace {
 
-// What a projection reads: `normed` (a value that is quantised once for all that read it, `quantized`), or
-// that with a norm for this projection alone.
-int input_of(GraphBuilder& builder, std::string_view name, int normed, int quantized, WeightRole norm) {
-  const Hyperparameters& shape = builder.shape();
-  if (!shape.input_norms) return quantized;
-  return builder.quantize(fmt::format("{}_in", name),
-                          builder.rms_norm(fmt::format("{}_normed", name), normed, norm));
-}
+// What several products of a block read: one value in the forms that they need, each made once.
+class Inputs {
+ public:
+  // `name` is that of the quantised forms.
+  Inputs(GraphBuilder& builder, std::string_view name, int value)
+      : builder_(builder), name_(name), value_(value) {}
+
+  int of(WeightRole weights) {
+    const bool is_rotated = builder_.is_rotated(weights);
+    int& known = is_rotated ? rotated_ : plain_;
+    if (known < 0)
+      known = builder_.quantize(name_, is_rotated ? builder_.rotate("rotated", value_, weights) : value_);
+    return known;
+  }
+  // That with a norm for the projection `name` alone, if the model has such norms.
+  int of(WeightRole weights, std::string_view name, WeightRole norm) {
+    if (!builder_.shape().input_norms) return of(weights);
+    const int normed = builder_.rms_norm(fmt::format("{}_normed", name), value_, norm);
+    return Inputs(builder_, fmt::format("{}_in", name), normed).of(weights);
+  }
+
+ private:
+  GraphBuilder& builder_;
+  std::string name_;
+  int value_, plain_ = -1, rotated_ = -1;
+};
 
 // Queries or keys as attention reads them.
 int turn(GraphBuilder& builder, std::string_view name, int input, WeightRole norm, int64_t heads,
@@ -205,40 +264,69 @@ void attention_block(GraphBuilder& builder, bool sliding) {
   const auto q = static_cast<int64_t>(shape.query_length()),
              kv = static_cast<int64_t>(shape.key_value_length());
   const int norm = builder.rms_norm("attention_norm", builder.hidden(), WeightRole::attention_norm);
-  const int input = shape.input_norms ? -1 : builder.quantize("attention_in", norm);
+  Inputs inputs(builder, "attention_in", norm);
   const auto project = [&](std::string_view name, WeightRole input_norm, WeightRole weights, int64_t width) {
-    return builder.matmul(name, input_of(builder, name, norm, input, input_norm), weights, width);
+    return builder.matmul(name, inputs.of(weights, name, input_norm), weights, width);
   };
-  const int query = project("query", WeightRole::query_input_norm, WeightRole::query, q);
+  int query =
+      project("query", WeightRole::query_input_norm, WeightRole::query, shape.output_gate ? 2 * q : q);
   const int key = project("key", WeightRole::key_input_norm, WeightRole::key, kv);
   const int value = project("value", WeightRole::value_input_norm, WeightRole::value, kv);
+  int gate = -1;
+  if (shape.output_gate) {
+    gate = builder.part("output_gate", query, shape.head_count, 1, shape.head_dimension);
+    query = builder.part("query_part", query, shape.head_count, 0, shape.head_dimension);
+  }
   const int angles = builder.angles(sliding);
   const int turned_query = turn(builder, "query", query, WeightRole::query_norm, shape.head_count, angles);
   const int turned_key = turn(builder, "key", key, WeightRole::key_norm, shape.head_count_kv, angles);
   int attended = builder.attention("attended", turned_query, turned_key, value, sliding ? shape.window : 0);
+  if (gate >= 0) attended = builder.gate("attended_gated", Activation::sigmoid, gate, attended);
   if (shape.sub_norms)
     attended = builder.rms_norm("attention_sub_norm", attended, WeightRole::attention_sub_norm);
   if (shape.input_norms)
     attended = builder.rms_norm("attention_out_normed", attended, WeightRole::attention_output_input_norm);
-  const int quantized = builder.quantize("attention_quantized", attended);
+  const int quantized = Inputs(builder, "attention_quantized", attended).of(WeightRole::attention_output);
   int out = builder.matmul("attention_out", quantized, WeightRole::attention_output, shape.embedding_length);
   if (shape.post_norms) out = builder.rms_norm("post_attention_norm", out, WeightRole::post_attention_norm);
   builder.add_to_hidden(out);
 }
 
+void delta_block(GraphBuilder& builder) {
+  const Hyperparameters& shape = builder.shape();
+  const auto channels = static_cast<int64_t>(shape.delta_channels()),
+             values = static_cast<int64_t>(shape.delta_length());
+  const int norm = builder.rms_norm("attention_norm", builder.hidden(), WeightRole::attention_norm);
+  Inputs inputs(builder, "attention_in", norm);
+  const int mixed =
+      builder.matmul("mixed", inputs.of(WeightRole::delta_inputs), WeightRole::delta_inputs, channels);
+  const int gate =
+      builder.matmul("output_gate", inputs.of(WeightRole::delta_gate), WeightRole::delta_gate, values);
+  // So few outputs that exact sums would save nothing.
+  const int alpha = builder.matmul("alpha", norm, WeightRole::delta_alpha, shape.delta_heads);
+  const int beta = builder.matmul("beta", norm, WeightRole::delta_beta, shape.delta_heads);
+  const int recalled = builder.delta_rule("recalled", builder.convolve("convolved", mixed), alpha, beta);
+  const int normed = builder.rms_norm("recalled_normed", recalled, WeightRole::delta_norm, shape.delta_heads);
+  const int gated = builder.gate("recalled_gated", Activation::silu, gate, normed);
+  const int quantized = Inputs(builder, "attention_quantized", gated).of(WeightRole::delta_output);
+  builder.add_to_hidden(
+      builder.matmul("attention_out", quantized, WeightRole::delta_output, shape.embedding_length));
+}
+
 void feed_forward_block(GraphBuilder& builder) {
   const Hyperparameters& shape = builder.shape();
-  const int norm = builder.rms_norm("feed_forward_norm", builder.hidden(), WeightRole::feed_forward_norm);
-  const int input = shape.input_norms ? -1 : builder.quantize("feed_forward_in", norm);
-  const int gate_in = input_of(builder, "gate", norm, input, WeightRole::gate_input_norm);
-  const int gate = builder.matmul("gate", gate_in, WeightRole::gate, shape.feed_forward_length);
-  const int up_in = input_of(builder, "up", norm, input, WeightRole::up_input_norm);
-  const int up = builder.matmul("up", up_in, WeightRole::up, shape.feed_forward_length);
+  const int norm = builder.rms_norm("feed_forward_norm", builder.hidden(), shape.feed_forward_norm);
+  Inputs inputs(builder, "feed_forward_in", norm);
+  const auto project = [&](std::string_view name, WeightRole input_norm, WeightRole weights) {
+    return builder.matmul(name, inputs.of(weights, name, input_norm), weights, shape.feed_forward_length);
+  };
+  const int gate = project("gate", WeightRole::gate_input_norm, WeightRole::gate);
+  const int up = project("up", WeightRole::up_input_norm, WeightRole::up);
   int gated = builder.gate("gated", gate, up);
   if (shape.sub_norms)
     gated = builder.rms_norm("feed_forward_sub_norm", gated, WeightRole::feed_forward_sub_norm);
   if (shape.input_norms) gated = builder.rms_norm("gated_normed", gated, WeightRole::down_input_norm);
-  const int quantized = builder.quantize("gated_quantized", gated);
+  const int quantized = Inputs(builder, "gated_quantized", gated).of(WeightRole::down);
   int down = builder.matmul("down", quantized, WeightRole::down, shape.embedding_length);
   if (shape.post_norms)
     down = builder.rms_norm("post_feed_forward_norm", down, WeightRole::post_feed_forward_norm);
@@ -264,11 +352,18 @@ void expert_block(GraphBuilder& builder) {
 Graph build_decoder(const Hyperparameters& shape) {
   GraphBuilder builder(shape);
   const int64_t layers = shape.block_count;
+  const auto are_alike = [&](int64_t a, int64_t b) {
+    const std::vector<std::vector<WeightRole>>& rotated = shape.rotation.layers;
+    return shape.is_sliding(a) == shape.is_sliding(b) && shape.is_recurrent(a) == shape.is_recurrent(b) &&
+           (rotated.empty() || rotated[static_cast<size_t>(a)] == rotated[static_cast<size_t>(b)]);
+  };
   for (int64_t first = 0, end = 0; first < layers; first = end) {
-    const bool sliding = shape.is_sliding(first);
-    while (end < layers && shape.is_sliding(end) == sliding) ++end;
+    while (end < layers && are_alike(first, end)) ++end;
     builder.begin_layers(end - first);
-    attention_block(builder, sliding);
+    if (shape.is_recurrent(first))
+      delta_block(builder);
+    else
+      attention_block(builder, shape.is_sliding(first));
     if (shape.expert_count > 0)
       expert_block(builder);
     else

@@ -48,6 +48,16 @@ class GraphBuilder {
   // Of the last `window` positions; 0: of all.
   int attention(std::string_view name, int query, int key, int value, int64_t window);
   int gate(std::string_view name, int input, int up);
+  // By a function other than the shape's, without limit.
+  int gate(std::string_view name, Activation function, int input, int up);
+  // Of each of `heads` heads the numbers from index * width on, `width` of them.
+  int part(std::string_view name, int input, int64_t heads, int64_t index, int64_t width);
+  // What the product with these weights of the layer at hand reads in the place of `input`.
+  int rotate(std::string_view name, int input, WeightRole weights);
+  bool is_rotated(WeightRole weights) const { return shape_.rotation.is_rotated(weights, layer_); }
+  // Of layers of Gated DeltaNet.
+  int convolve(std::string_view name, int input);
+  int delta_rule(std::string_view name, int inputs, int alpha, int beta);
   // The experts that the router chose, of which each row has shape().experts_used.
   int route(std::string_view name, int router_logits);
   int gather(std::string_view name, int input, int routes);
@@ -71,20 +81,25 @@ class GraphBuilder {
   const Hyperparameters shape_;
   Graph graph_;
   int hidden_ = -1, angles_ = -1, sliding_angles_ = -1;
+  int64_t layer_ = -1;  // the first of the layers at hand; -1: outside of layers
 };
 
 // hidden += output(sub_norm(attention(rope(query), rope(key), value))), of a norm of hidden. The sub-norm is
 // there if the model has one, and so are norms of the projections' inputs, of the heads of queries and keys,
-// and of what is added. A sliding layer sees the shape's window of positions.
+// and of what is added, and a gate for what attention gives. A sliding layer sees the shape's window of
+// positions.
 void attention_block(GraphBuilder& builder, bool sliding = false);
+// hidden += output(norm(delta rule(convolution(inputs), alpha, beta)) * silu(gate)), all of a norm of hidden:
+// Gated DeltaNet.
+void delta_block(GraphBuilder& builder);
 // hidden += down(sub_norm(gate(gate, up))), of a norm of hidden, with further norms likewise.
 void feed_forward_block(GraphBuilder& builder);
 
 // hidden += the sum of the experts that a router chooses for a norm of hidden, each gate, up and down.
 void expert_block(GraphBuilder& builder);
 
-// A model of the attention block and one of the two others: consecutive layers whose attention sees the same
-// positions are one block of the graph.
+// A model of the attention block, or that of Gated DeltaNet, and one of the two others: consecutive layers
+// that are alike are one block of the graph.
 Graph build_decoder(const Hyperparameters& shape);
 
 }  // namespace tern::runtime

@@ -11,9 +11,10 @@
 namespace tern::runtime {
 namespace {
 
-constexpr std::array<std::string_view, 3> functions = {"relu_squared", "silu", "gelu"};  // by Activation
-constexpr std::array<std::string_view, 2> pairings = {"halves", "adjacent"};             // by RopeStyle
-constexpr std::array<std::string_view, 3> epilogues = {"plain", "residual", "gate"};     // by ir::Epilogue
+constexpr std::array<std::string_view, 4> functions = {"relu_squared", "silu", "gelu",
+                                                       "sigmoid"};                    // by Activation
+constexpr std::array<std::string_view, 2> pairings = {"halves", "adjacent"};          // by RopeStyle
+constexpr std::array<std::string_view, 3> epilogues = {"plain", "residual", "gate"};  // by ir::Epilogue
 
 // ---- print ----
 
@@ -91,9 +92,13 @@ class Printer {
       case Attribute::context: return unless(operation.context, int64_t{0}, "context");
       case Attribute::magnitude: return unless(operation.magnitude, 1.0f, "magnitude");
       case Attribute::heads:
-        if (operation.op == Op::rms_norm && operation.heads == 0) return "";
+        if ((operation.op == Op::rms_norm || operation.op == Op::rotate) && operation.heads == 0) return "";
         return fmt::format("heads {}", operation.heads);
-      case Attribute::kv_heads: return fmt::format("kv_heads {}", operation.kv_heads);
+      case Attribute::kv_heads:
+        if (operation.op == Op::rotate && operation.kv_heads == 0) return "";
+        return fmt::format("kv_heads {}", operation.kv_heads);
+      case Attribute::block: return unless(operation.block, int64_t{0}, "block");
+      case Attribute::part: return fmt::format("part {}", operation.part);
       case Attribute::pairs:
         if (operation.pairs == RopeStyle::neox) return "";
         return fmt::format("pairs {}", pairings[static_cast<size_t>(operation.pairs)]);
@@ -298,6 +303,8 @@ class Parser {
         return;
       case Attribute::experts: operation.experts = in_.integer("a number of experts"); return;
       case Attribute::window: operation.window = in_.integer("a number of positions"); return;
+      case Attribute::block: operation.block = in_.integer("the numbers of a block"); return;
+      case Attribute::part: operation.part = in_.integer("the index of a part"); return;
       case Attribute::limit: operation.limit = in_.number("a limit"); return;
       case Attribute::factor: operation.factor = in_.number("a factor"); return;
       case Attribute::heads: operation.heads = in_.integer("a number of heads"); return;

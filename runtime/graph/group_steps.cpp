@@ -16,19 +16,23 @@ Sharing sharing_of(const Graph& graph, const Operation& operation, const PassOpt
       return computed_by_each(options) ? Sharing::each : Sharing::rows;
     case Op::quantize:
     case Op::combine:
+    case Op::rotate:
     case Op::select: return computed_by_each(options) ? Sharing::each : Sharing::rows;
     case Op::matmul: {
       const bool whole_rows =
           graph.values[static_cast<size_t>(operation.results.back())].type.kind == ValueKind::i8;
       return whole_rows ? Sharing::rows : Sharing::columns;
     }
+    case Op::part:
     case Op::rope:
     case Op::store: return Sharing::heads;
-    case Op::attend: return Sharing::tasks;
+    case Op::attend:
+    case Op::delta_rule: return Sharing::tasks;
     case Op::add:
     case Op::gate:
     case Op::scale:
     case Op::expert_matmul:
+    case Op::convolve:
     case Op::mix: return Sharing::columns;
     case Op::route: return Sharing::each;
     case Op::gather:

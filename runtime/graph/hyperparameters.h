@@ -2,7 +2,9 @@
 // these is in runtime/graph/families.h).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,9 +14,9 @@
 
 namespace tern::runtime {
 
-// The function of a gate: relu(x)^2; x / (1 + exp(-x)); GELU in the form with tanh
+// The function of a gate: relu(x)^2; x / (1 + exp(-x)); GELU in the form with tanh; 1 / (1 + exp(-x))
 // (runtime/math/float_ops.h).
-enum class Activation { squared_relu, silu, gelu };
+enum class Activation { squared_relu, silu, gelu, sigmoid };
 // How rotary embedding pairs the elements of a head of which d are turned: (i, i + d/2), or (2i, 2i + 1). The
 // converters of llama.cpp permute the rows of Q and K of some architectures, so that pairs are adjacent.
 enum class RopeStyle { neox, adjacent };
@@ -37,10 +39,29 @@ struct RopeScaling {
 
 std::string_view name_of(Activation activation);
 
+// Matrices that hold W' = W (signs * H) in the place of W, H the Walsh-Hadamard transform of blocks of
+// inputs: their products read H (signs * x). And an embedding whose rows are turned back, to signs * (H row).
+struct Rotation {
+  uint32_t block = 0;                           // numbers that are turned together; 0: nothing is turned
+  std::vector<std::vector<WeightRole>> layers;  // by layer: the roles of such matrices, ascending
+  bool head = false, embedding = false;
+  // Whether the heads of a layer of Gated DeltaNet are put in another order before its last product: those
+  // that read one key head side by side.
+  bool groups_heads = false;
+  std::map<uint32_t, std::vector<float>> factors;  // by width of a row: its signs / sqrt(block)
+  bool is_rotated(WeightRole role, int64_t layer) const {
+    if (block == 0) return false;
+    if (layer < 0) return role == WeightRole::output && head;
+    const std::vector<WeightRole>& roles = layers[static_cast<size_t>(layer)];
+    return std::find(roles.begin(), roles.end(), role) != roles.end();
+  }
+  bool operator==(const Rotation&) const = default;
+};
+
 // Limits of a model's shape. Widths: 127 * 132104 < 2^24, so that every sum of int8 activations over a row
 // is exact in f32. The others are far above what models have; they bound what a file can make us set aside.
 constexpr uint32_t max_matrix_width = 131072, max_layers = 1024, max_heads = 4096, max_head_dimension = 1024;
-constexpr uint32_t max_experts = 4096;
+constexpr uint32_t max_experts = 4096, max_convolution = 64;
 constexpr uint32_t max_context = 1u << 24, max_vocabulary = 1u << 24;
 
 // The shape of a model. In a Model, all counts are at least 1 and within the limits above; the floats are
@@ -78,6 +99,17 @@ struct Hyperparameters {
   uint32_t expert_count = 0, experts_used = 0, expert_feed_forward_length = 0;
   float gate_limit = 0;  // gate(min(g, limit), clamp(up, -limit, limit)); 0: no limit
 
+  // Layers of Gated DeltaNet in the place of attention, by layer; empty: none. A token of theirs has
+  // delta_key_heads queries and keys and delta_heads values, each delta_width numbers.
+  std::vector<bool> recurrent;
+  uint32_t delta_heads = 0;  // a multiple of delta_key_heads
+  uint32_t delta_key_heads = 0, delta_width = 0;
+  uint32_t delta_window = 0;  // tokens that their convolution sees
+  bool output_gate = false;   // attention has a gate for what comes out, in the matrix of its queries
+  WeightRole feed_forward_norm = WeightRole::feed_forward_norm;  // of the feed-forward block's input
+  uint32_t spare_layers = 0;  // layers in the file, after the others, that are not run
+  Rotation rotation;
+
   Pooling pooling = Pooling::unstated;
   bool tied_head = false;  // logits come from token_embedding; there is no output matrix
   // Activations of the layers that share a scale once they are quantised to i8; 0: those of a token.
@@ -91,6 +123,31 @@ struct Hyperparameters {
   uint64_t query_length() const { return uint64_t{head_count} * head_dimension; }
   uint64_t key_value_length() const { return uint64_t{head_count_kv} * head_dimension; }
   bool is_sliding(int64_t layer) const { return !sliding.empty() && sliding[static_cast<size_t>(layer)]; }
+  bool is_recurrent(int64_t layer) const {
+    return !recurrent.empty() && recurrent[static_cast<size_t>(layer)];
+  }
+  // How many layers before this one remember in the same way: by pages of keys and values, or by a recurrent
+  // state. For the number of layers: how many do so by pages.
+  size_t memory_index(int64_t layer) const {
+    const auto before = recurrent.begin() + std::min(layer, static_cast<int64_t>(recurrent.size()));
+    const auto states = static_cast<size_t>(std::count(recurrent.begin(), before, true));
+    const bool has_state = layer < int64_t{block_count} && is_recurrent(layer);
+    return has_state ? states : static_cast<size_t>(layer) - states;
+  }
+  size_t recurrent_layers() const {
+    return static_cast<size_t>(std::count(recurrent.begin(), recurrent.end(), true));
+  }
+  // What the convolution of a layer of Gated DeltaNet works on: queries, keys, values.
+  uint64_t delta_channels() const { return (2 * uint64_t{delta_key_heads} + delta_heads) * delta_width; }
+  uint64_t delta_length() const { return uint64_t{delta_heads} * delta_width; }
+  // Numbers of a layer's recurrent state: the inputs of its convolution for the tokens before,
+  // [delta_window - 1][delta_channels()], then a matrix [delta_width of keys][delta_width of values] for each
+  // of delta_heads heads.
+  uint64_t layer_state() const {
+    return (uint64_t{delta_window} - 1) * delta_channels() + delta_length() * delta_width;
+  }
+  // Of all layers, one after the other.
+  uint64_t state_size() const { return recurrent_layers() == 0 ? 0 : recurrent_layers() * layer_state(); }
   bool operator==(const Hyperparameters&) const = default;
 };
 

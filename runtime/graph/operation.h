@@ -28,8 +28,8 @@ enum class Sharing : uint8_t {
   rows,       // a row
   columns,    // for all rows, a range of the columns of the result
   heads,      // one head of a row
-  tasks,      // a task of attention: some rows, one key-value head, a block of positions
-  each,       // none: each thread computes all of it for itself, into memory of its own
+  tasks,  // of attention: some rows, one key-value head, a block of positions; of delta_rule: part of a head
+  each,   // none: each thread computes all of it for itself, into memory of its own
 };
 inline constexpr std::array<std::string_view, 6> sharings = {"undecided", "rows",  "columns",
                                                              "heads",     "tasks", "each"};
@@ -56,6 +56,10 @@ enum class Op : uint8_t {
   expert_matmul,
   expert_gate,
   mix,
+  rotate,
+  part,
+  convolve,
+  delta_rule,
 };
 
 // The attributes of operations: fields of Operation (runtime/graph/graph.h).
@@ -74,11 +78,13 @@ enum class Attribute : uint8_t {
   limit,
   factor,
   epilogue,
-  experts
+  experts,
+  block,
+  part
 };
-inline constexpr std::array<std::string_view, 15> attributes = {
-    "weights", "epsilon", "base",     "divisor", "context", "magnitude", "heads",  "kv_heads",
-    "pairs",   "window",  "function", "limit",   "factor",  "epilogue",  "experts"};
+inline constexpr std::array<std::string_view, 17> attributes = {
+    "weights", "epsilon",  "base",  "divisor", "context",  "magnitude", "heads", "kv_heads", "pairs",
+    "window",  "function", "limit", "factor",  "epilogue", "experts",   "block", "part"};
 constexpr std::string_view name(Attribute attribute) {
   return attributes[static_cast<size_t>(attribute)];
 }
@@ -131,14 +137,15 @@ constexpr uint32_t by_row = set_of(Sharing::rows, Sharing::each);
 // In the order of Op. matmul has a second operand if its epilogue reads one, and a result for each of its
 // weights, side by side as if these were one matrix; if it quantises its rows, these are one more result, the
 // last, of kind i8.
-inline constexpr std::array<OpInfo, 18> operations = {{
+inline constexpr std::array<OpInfo, 22> operations = {{
     {Op::embed,
      "embed",
      {},
      detail::f32,
-     set_of(Attribute::weights, Attribute::factor),
+     set_of(Attribute::weights, Attribute::factor, Attribute::block),
      set_of(Sharing::rows),
-     "the row of the weights that the token names, * factor"},
+     "the row of the weights that the token names, * factor; with blocks, first turned back: H x * signs, as "
+     "rotate says"},
     {Op::rope_angles,
      "rope_angles",
      {},
@@ -218,7 +225,9 @@ inline constexpr std::array<OpInfo, 18> operations = {{
      set_of(Attribute::function, Attribute::limit),
      set_of(Sharing::columns),
      "relu_squared: (r * r) * y, r = max(x, 0); silu: (x / (1 + exp(-x))) * y; gelu: (x / (1 + exp(-2 z))) * "
-     "y, z = sqrt(2 / pi) * (x + 0.044715 * x^3); of min(x, limit) and of y within -limit and limit"},
+     "y, z = sqrt(2 / pi) * (x + 0.044715 * x^3); sigmoid: (1 / (1 + exp(-x))) * y; of min(x, limit) and of "
+     "y "
+     "within -limit and limit"},
     {Op::scale,
      "scale",
      {detail::own(detail::f32)},
@@ -269,6 +278,38 @@ inline constexpr std::array<OpInfo, 18> operations = {{
      0,
      set_of(Sharing::columns),
      "((x_1 * w_1) + x_2 * w_2) + ..., over the experts of the row in ascending order"},
+    {Op::rotate,
+     "rotate",
+     {detail::whole(detail::f32)},
+     detail::f32,
+     set_of(Attribute::heads, Attribute::kv_heads, Attribute::block),
+     detail::by_row,
+     "H (x * signs) for each block, H the normalised Walsh-Hadamard matrix (runtime/math/hadamard.h); with "
+     "heads, first these in the order h % kv_heads, h / kv_heads"},
+    {Op::part,
+     "part",
+     {detail::own(detail::f32)},
+     detail::f32,
+     set_of(Attribute::heads, Attribute::part),
+     set_of(Sharing::heads),
+     "of each head the numbers from part * d on, d those of a head of the result"},
+    {Op::convolve,
+     "convolve",
+     {detail::own(detail::f32)},
+     detail::f32,
+     set_of(Attribute::weights, Attribute::window),
+     set_of(Sharing::columns),
+     "silu(s), s = ((x_1 * w_1) + x_2 * w_2) + ... over the last `window` tokens of the sequence, up to the "
+     "row's own, with zeros before the first (runtime/math/delta_rule.h)"},
+    {Op::delta_rule,
+     "delta_rule",
+     {detail::whole(detail::f32), detail::whole(detail::f32), detail::whole(detail::f32)},
+     detail::f32,
+     set_of(Attribute::weights, Attribute::epsilon, Attribute::heads, Attribute::kv_heads),
+     set_of(Sharing::tasks),
+     "of queries and keys of kv_heads heads and values of heads, then of alpha and beta of heads: what each "
+     "head's memory gives, once it has taken in the token (runtime/math/delta_rule.h); head h reads that of "
+     "h % kv_heads; keys are x / sqrt(sum of squares + epsilon), queries that / sqrt(their width)"},
 }};
 constexpr const OpInfo& info(Op op) {
   return operations[static_cast<size_t>(op)];

@@ -167,15 +167,20 @@ class Verifier {
   void check_weights(const Block& block, const Operation& operation, const OpInfo& rules) {
     const bool has_weights = contains(rules.attributes, Attribute::weights);
     const bool may_lack_them = operation.op == Op::rope_angles;
+    const size_t most = operation.op == Op::delta_rule ? 2 : 1;
     if (has_weights == operation.weights.empty() && !may_lack_them)
       complain(fmt::format("{} {} weights", rules.name, has_weights ? "needs" : "has no"));
-    if (operation.op != Op::matmul && operation.weights.size() > 1)
+    if (operation.op != Op::matmul && operation.weights.size() > most)
       complain(fmt::format("{} has weights of one role", rules.name));
+    if (operation.op == Op::delta_rule && operation.weights.size() != most)
+      complain(fmt::format("{} has weights of two roles", rules.name));
+    const bool reads_vectors = operation.op == Op::rms_norm || operation.op == Op::rope_angles ||
+                               operation.op == Op::convolve || operation.op == Op::delta_rule;
     for (const WeightRole role : operation.weights) {
       if (info(role).of_layer != (block.layers > 0))
         complain(fmt::format("{} are weights of {}", name(role),
                              info(role).of_layer ? "a layer" : "the whole model"));
-      if (info(role).is_norm != (operation.op == Op::rms_norm || operation.op == Op::rope_angles))
+      if (info(role).is_norm != reads_vectors)
         complain(fmt::format("{} cannot use {}", rules.name, name(role)));
     }
     // An attribute that the operation does not have must keep its initial value, because print leaves it out.
@@ -202,6 +207,8 @@ class Verifier {
       case Attribute::pairs: operation.pairs = neutral.pairs; return;
       case Attribute::window: operation.window = neutral.window; return;
       case Attribute::experts: operation.experts = neutral.experts; return;
+      case Attribute::block: operation.block = neutral.block; return;
+      case Attribute::part: operation.part = neutral.part; return;
       case Attribute::limit: operation.limit = neutral.limit; return;
       case Attribute::factor: operation.factor = neutral.factor; return;
       case Attribute::heads: operation.heads = neutral.heads; return;
@@ -240,6 +247,10 @@ class Verifier {
       case Op::gate:
       case Op::scale:
       case Op::select:
+      case Op::rotate:
+      case Op::part:
+      case Op::convolve:
+      case Op::delta_rule:
       case Op::route: {
         bool none = true;
         for (const int value : operation.operands) none &= type(value).copies == 0;
@@ -262,7 +273,9 @@ class Verifier {
       return heads < 1 ? of : of / heads;
     };
     switch (operation.op) {
-      case Op::embed: return check_factor(operation);
+      case Op::embed:
+        if (operation.block != 0) check_block(operation, result);
+        return check_factor(operation);
       case Op::rope_angles:
         if (!(operation.base > 0)) complain("the base of angles must be above 0");
         if (!(operation.divisor > 0)) complain("the divisor of frequencies must be above 0");
@@ -328,11 +341,45 @@ class Verifier {
           complain("only a gate of silu has a limit");
         return expect_result(width(0));
       case Op::mix: return expect_result(width(0));
+      case Op::rotate:
+        check_block(operation, width(0));
+        if (operation.heads != 0) {
+          expect_heads(operation.heads, width(0));
+          expect_heads(operation.kv_heads, operation.heads);
+        }
+        return expect_result(width(0));
+      case Op::part: {
+        const int64_t from = expect_heads(operation.heads, width(0)),
+                      to = expect_heads(operation.heads, result);
+        if (operation.part < 0 || operation.part >= from / to)
+          complain(fmt::format("a head of {} has no part {} of {}", from, operation.part, to));
+        return;
+      }
+      case Op::convolve:
+        if (operation.window < 1) complain("a window has at least one position");
+        return expect_result(width(0));
+      case Op::delta_rule: {
+        if (!(operation.epsilon > 0)) complain("epsilon must be above 0");
+        const int64_t head = expect_heads(operation.heads, result);
+        expect_heads(operation.kv_heads, operation.heads);
+        if (width(0) != 2 * operation.kv_heads * head + result)
+          complain(fmt::format("delta_rule reads queries, keys and values of {}, not of {}",
+                               2 * operation.kv_heads * head + result, width(0)));
+        if (width(1) != operation.heads || width(2) != operation.heads)
+          complain("delta_rule reads one alpha and one beta of each head");
+        return;
+      }
       case Op::select:
         ++selects_;
         if (block.layers > 0) complain("select stands after the layers");
         return expect_result(width(0));
     }
+  }
+
+  void check_block(const Operation& operation, int64_t width) {
+    const int64_t block = operation.block;
+    if (block < 1 || (block & (block - 1)) != 0 || width % block != 0)
+      complain(fmt::format("a width of {} has no blocks of {}: they must be a power of two", width, block));
   }
 
   void check_factor(const Operation& operation) {

@@ -42,17 +42,28 @@ enum class WeightRole : uint8_t {
   gate_experts,  // a matrix for each expert
   up_experts,
   down_experts,
+  // Of layers of Gated DeltaNet.
+  delta_inputs,       // queries, keys and values of all heads
+  delta_gate,         // of what comes out
+  delta_alpha,        // how fast each head forgets
+  delta_beta,         // how much each head takes in
+  delta_convolution,  // [token][channel], the oldest token first
+  delta_bias,         // of alpha
+  delta_rate,         // below 0
+  delta_norm,         // over each head
+  delta_output,
 };
 
 struct WeightRoleInfo {
   WeightRole role;
   std::string_view name;
-  std::string_view tensor;  // in GGUF files: see tensor_prefix
-  bool of_layer;            // each layer has its own
-  bool is_norm;             // a vector of f32 (of a norm, or divisors), not a matrix
+  std::string_view tensor;              // in GGUF files: see tensor_prefix
+  bool of_layer;                        // each layer has its own
+  bool is_norm;                         // a vector of f32 (of a norm, or divisors), not a matrix
+  std::string_view suffix = ".weight";  // of the tensor's name
 };
 // In the order of WeightRole.
-inline constexpr std::array<WeightRoleInfo, 32> weight_roles = {{
+inline constexpr std::array<WeightRoleInfo, 41> weight_roles = {{
     {WeightRole::token_embedding, "token_embedding", "token_embd", false, false},
     {WeightRole::attention_norm, "attention_norm", "attn_norm", true, true},
     {WeightRole::query, "query", "attn_q", true, false},
@@ -86,6 +97,15 @@ inline constexpr std::array<WeightRoleInfo, 32> weight_roles = {{
     {WeightRole::gate_experts, "gate_experts", "ffn_gate_exps", true, false},
     {WeightRole::up_experts, "up_experts", "ffn_up_exps", true, false},
     {WeightRole::down_experts, "down_experts", "ffn_down_exps", true, false},
+    {WeightRole::delta_inputs, "delta_inputs", "attn_qkv", true, false},
+    {WeightRole::delta_gate, "delta_gate", "attn_gate", true, false},
+    {WeightRole::delta_alpha, "delta_alpha", "ssm_alpha", true, false},
+    {WeightRole::delta_beta, "delta_beta", "ssm_beta", true, false},
+    {WeightRole::delta_convolution, "delta_convolution", "ssm_conv1d", true, true},
+    {WeightRole::delta_bias, "delta_bias", "ssm_dt", true, true, ".bias"},
+    {WeightRole::delta_rate, "delta_rate", "ssm_a", true, true, ""},
+    {WeightRole::delta_norm, "delta_norm", "ssm_norm", true, true},
+    {WeightRole::delta_output, "delta_output", "ssm_out", true, false},
 }};
 constexpr const WeightRoleInfo& info(WeightRole role) {
   return weight_roles[static_cast<size_t>(role)];
@@ -95,6 +115,8 @@ constexpr std::string_view name(WeightRole role) {
 }
 // The beginning of its tensors' names in GGUF files: `blk.3.attn_q`. `layer` is -1 for roles of no layer.
 std::string tensor_prefix(WeightRole role, int64_t layer);
+// The whole name: `blk.3.attn_q.weight`.
+std::string tensor_name(WeightRole role, int64_t layer);
 std::optional<WeightRole> weight_role_named(std::string_view name);
 
 }  // namespace tern::runtime

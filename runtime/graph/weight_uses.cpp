@@ -8,11 +8,11 @@
 namespace tern::runtime {
 namespace {
 
-WeightUse use_of(const Graph& graph, const Operation& operation, int64_t layer) {
-  assert(operation.weights.size() == 1);
+WeightUse use_of(const Graph& graph, const Operation& operation, WeightRole role, int64_t layer) {
+  assert(operation.weights.size() == 1 || operation.op == Op::delta_rule);
   const auto type = [&](int value) { return graph.values[static_cast<size_t>(value)].type; };
   const int64_t width = type(operation.results[0]).width;
-  WeightUse use{operation.weights[0], layer, operation.op, false, 0, width};
+  WeightUse use{role, layer, operation.op, false, 0, width};
   if (operation.op == Op::rms_norm) {
     use.n = 1;
     use.k = width / std::max<int64_t>(operation.heads, 1);
@@ -20,6 +20,14 @@ WeightUse use_of(const Graph& graph, const Operation& operation, int64_t layer) 
   if (operation.op == Op::rope_angles) {
     use.n = 1;
     use.k = width / 2;
+  }
+  if (operation.op == Op::convolve) {
+    use.n = width;
+    use.k = operation.window;
+  }
+  if (operation.op == Op::delta_rule) {
+    use.n = 1;
+    use.k = operation.heads;
   }
   if (operation.op == Op::matmul || operation.op == Op::expert_matmul) {
     use.count = std::max<int64_t>(operation.experts, 1);
@@ -40,9 +48,9 @@ std::vector<WeightUse> weight_uses(const Graph& graph) {
     for (int64_t i = 0; i < std::max<int64_t>(block.layers, 1); ++i) {
       const int64_t layer = block.layers > 0 ? block.first_layer + i : -1;
       for (const Operation& operation : block.operations) {
-        if (operation.weights.empty()) continue;
-        const WeightUse use = use_of(graph, operation, layer);
-        if (known.emplace(layer, use.role).second) uses.push_back(use);
+        for (const WeightRole role : operation.weights) {
+          if (known.emplace(layer, role).second) uses.push_back(use_of(graph, operation, role, layer));
+        }
       }
     }
   }

@@ -9,6 +9,7 @@
 
 #include "runtime/gguf/keys.h"
 #include "runtime/graph/families.h"
+#include "runtime/graph/rotation.h"
 #include "runtime/model/known_keys.h"
 
 namespace tern::runtime {
@@ -113,6 +114,7 @@ std::string_view name_of(Activation activation) {
     case Activation::squared_relu: return "squared ReLU";
     case Activation::silu: return "SiLU";
     case Activation::gelu: return "GELU";
+    case Activation::sigmoid: return "sigmoid";
   }
   assert(false);
   return "";
@@ -165,6 +167,7 @@ Expected<Hyperparameters> read_hyperparameters(const GgufFile& file) {
   read_activation(keys, h);
   if (keys.error()) return *keys.error();
   TERN_TRY(check_keys(file, name, *family));
+  if (family->may_rotate) TERN_TRY(read_rotation(file, h));
   return h;
 }
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "runtime/graph/rotation.h"
+
 namespace tern::runtime {
 namespace {
 
@@ -39,7 +41,9 @@ constexpr std::string_view shared[] = {
 Status check_keys(const GgufFile& file, std::string_view architecture, const Family& family) {
   const std::string prefix = fmt::format("{}.", architecture);
   for (const Metadatum& each : file.metadata) {
-    if (each.key.starts_with("prism."))
+    const bool turns =
+        family.may_rotate && std::ranges::find(rotation_keys(), each.key) != rotation_keys().end();
+    if (each.key.starts_with("prism.") && !turns)
       return Error{
           fmt::format("key {} changes what the model computes, and is not supported", quote(each.key)),
           {file.path()}};

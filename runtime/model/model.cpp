@@ -40,8 +40,9 @@ class Loader {
     complain(fmt::format("tensor {}: {}", quote(tensor), message));
   }
   const GgufTensor* find(const std::string& name, uint64_t n, uint64_t k, uint64_t count = 1);
-  std::vector<float> norm(const std::string& name, uint64_t width);
+  std::vector<float> vector(const std::string& name, uint64_t n, uint64_t k);
   Tensor matrix(const std::string& prefix, uint64_t n, uint64_t k, const WeightUse& use);
+  bool is_spare(std::string_view tensor) const;
   bool rewrite(Tensor& tensor);
   float tail_scale(const GgufTensor& tensor);
   float factor_of(const std::string& prefix);
@@ -77,18 +78,19 @@ const GgufTensor* Loader::find(const std::string& name, uint64_t n, uint64_t k, 
   return tensor;
 }
 
-std::vector<float> Loader::norm(const std::string& name, uint64_t width) {
-  const GgufTensor* tensor = find(name, 1, width);
+// `n` rows of `k` numbers.
+std::vector<float> Loader::vector(const std::string& name, uint64_t n, uint64_t k) {
+  const GgufTensor* tensor = find(name, n, k);
   if (!tensor) return {};
   const auto is_float = [](const TensorTypeInfo& type) {
     return type.has_rows() && type.block_elements == 1;
   };
   if (!is_float(info(tensor->type))) {
-    complain_of(
-        name, fmt::format("has type {}; a norm must be {}", name_of(tensor->type), names_of_types(is_float)));
+    complain_of(name, fmt::format("has type {}; a vector must be {}", name_of(tensor->type),
+                                  names_of_types(is_float)));
     return {};
   }
-  std::vector<float> values(width);
+  std::vector<float> values(n * k);
   decode_row(tensor->type, tensor->data, values);
   for (size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) complain_of(name, fmt::format("element {} is {}", i, values[i]));
@@ -210,21 +212,36 @@ float Loader::factor_of(const std::string& prefix) {
   return value;
 }
 
+// [n][k] numbers as [k][n].
+std::vector<float> transposed(const std::vector<float>& values, uint64_t n, uint64_t k) {
+  std::vector<float> result(values.size());
+  if (values.size() != n * k) return result;
+  for (uint64_t i = 0; i < n; ++i) {
+    for (uint64_t j = 0; j < k; ++j) result[j * n + i] = values[i * k + j];
+  }
+  return result;
+}
+
 void Loader::load_weights(const WeightUse& use) {
   Weights& weights = use.layer < 0 ? model_.outside : model_.layers[static_cast<size_t>(use.layer)];
-  const std::string prefix = tensor_prefix(use.role, use.layer), name = prefix + ".weight";
+  const std::string prefix = tensor_prefix(use.role, use.layer), name = tensor_name(use.role, use.layer);
   const Hyperparameters& h = model_.hyperparameters;
   if (use.role == WeightRole::output && h.tied_head) return;
   const auto n = static_cast<uint64_t>(use.op == Op::embed ? h.vocabulary_size : use.n),
              k = static_cast<uint64_t>(use.k);
   if (info(use.role).is_norm)
-    weights.norms[use.role] = norm(name, k);
+    weights.norms[use.role] = vector(name, n, k);
   else
     weights.matrices[use.role] = matrix(prefix, n, k, use);
+  if (use.op == Op::convolve) weights.norms[use.role] = transposed(weights.norms[use.role], n, k);
 }
 
-// Of the divisors for short and for long contexts a graph reads one.
-bool is_spare(std::string_view tensor) {
+// Of the divisors for short and for long contexts a graph reads one. Spare layers are not run.
+bool Loader::is_spare(std::string_view tensor) const {
+  const Hyperparameters& h = model_.hyperparameters;
+  for (uint32_t layer = h.block_count; layer < h.block_count + h.spare_layers; ++layer) {
+    if (tensor.starts_with(fmt::format("blk.{}.", layer))) return true;
+  }
   return tensor == "rope_factors_long.weight" || tensor == "rope_factors_short.weight";
 }
 

@@ -28,6 +28,10 @@ ModelCost cost_of(const Model& model, uint32_t context) {
   cost.norm_bytes = cost.norm_weights * sizeof(float);  // as they are held in memory
   constexpr uint64_t f16_bytes = 2, keys_and_values = 2;
   for (uint32_t layer = 0; layer < h.block_count; ++layer) {
+    if (h.is_recurrent(layer)) {  // read and written
+      cost.key_value_bytes += 2 * sizeof(float) * h.layer_state();
+      continue;
+    }
     const uint64_t seen = h.is_sliding(layer) ? std::min(context, h.window) : context;
     cost.key_value_bytes += keys_and_values * f16_bytes * h.key_value_length() * seen;
   }

@@ -8,7 +8,8 @@
 namespace tern::runtime {
 
 // Weights, then bytes. A token reads the matrices of the layers (of experts those that are chosen for it),
-// the head, the norms, one row of the embedding, and the keys and values of the tokens that it sees.
+// the head, the norms, one row of the embedding, and the keys and values of the tokens that it sees; it reads
+// and writes the recurrent state of layers that have one, which counts as keys and values.
 struct ModelCost {
   // Of the layers' matrices, which may have other types than ternary ones; of head(), tied or not.
   uint64_t ternary_weights = 0, head_weights = 0, norm_weights = 0;

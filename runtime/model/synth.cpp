@@ -42,11 +42,21 @@ constexpr SynthShape shapes[] = {
     {"tiny-qwen3moe", "qwen3moe", 256, 2, 4, 2, 128, 512, 1024, 512, 1e6f, 1e-6f, false, 16, 4, 128},
     {"maple-20b", "maple", 2048, 24, 16, 4, 128, 5120, 151936, 131072, 10000, 1e-6f, true, 256, 8, 512, 512},
     {"tiny-maple", "maple", 256, 4, 4, 2, 64, 512, 1024, 512, 10000, 1e-6f, true, 8, 2, 256, 100},
+    {"qwen35-27b", "qwen35", 5120, 64, 24, 4, 256, 17408, 248320, 262144,
+     1e7f,         1e-6f,    true, 0,  0,  0, 0,   48,    16,     128},
+    {"bonsai-27b", "qwen35", 5120, 64, 24, 4, 256, 17408, 248320, 262144, 1e7f,
+     1e-6f,        true,     0,    0,  0,  0, 48,  16,    128,    true},
+    {"bonsai-2-27b", "qwen35", 5120, 64, 24, 4, 256, 17408, 248320, 262144, 1e7f,
+     1e-6f,          true,     0,    0,  0,  0, 48,  16,    128,    false,  1024},
+    {"tiny-qwen35", "qwen35", 256, 4, 4, 2, 64, 512, 1024, 512, 1e7f, 1e-6f, true, 0, 0, 0, 0, 6, 2, 64},
+    {"tiny-bonsai-2", "qwen35", 256, 4, 4, 2, 64, 512, 1024, 512,   1e7f,
+     1e-6f,           true,     0,   0, 0, 0, 6,  2,   64,   false, 128},
     {"tiny-hunyuan", "hunyuan-dense", 256, 2, 4, 2, 64, 512, 1024, 512, 10000},
     {"tiny-minicpm", "minicpm", 256, 2, 4, 2, 64, 512, 1024, 512, 10000},
     {"tiny-gemma3", "gemma3", 256, 2, 4, 2, 64, 512, 1024, 512, 10000, 1e-6f},
 };
 
+constexpr uint32_t delta_window = 4;
 constexpr size_t piece_bytes = size_t{1} << 20;  // data are made and written in pieces of about this size
 
 // Weights are -1, 0, +1 with probabilities 1/4, 1/2, 1/4. Of 64 random bits, the lower of each pair says
@@ -60,10 +70,11 @@ uint64_t random_codes(uint64_t bits) {
 struct PlannedTensor {
   GgufTensorHeader header;
   // Matrix of a layer: its scale, or about that of its blocks. Embedding: the largest magnitude. Norm: how
-  // far an element may be from 1.
+  // far an element may be from the center.
   float size;
   bool is_of_layer = false;  // a matrix of a layer: whole numbers
   bool has_one_scale = true;
+  float center = 0;  // of values that are neither
 };
 
 Hyperparameters hyperparameters_of(const SynthShape& s) {
@@ -85,6 +96,12 @@ Hyperparameters hyperparameters_of(const SynthShape& s) {
   h.window = s.window;
   for (uint32_t i = 0; s.window != 0 && i < s.block_count; ++i) h.sliding.push_back(i % 4 != 3);
   h.rope_base_sliding = s.window != 0 ? s.rope_base : 0;
+  h.delta_heads = s.delta_heads;
+  h.delta_key_heads = s.delta_key_heads;
+  h.delta_width = s.delta_width;
+  h.delta_window = s.delta_heads != 0 ? delta_window : 0;
+  for (uint32_t i = 0; s.delta_heads != 0 && i < s.block_count; ++i) h.recurrent.push_back(i % 4 != 3);
+  if (s.delta_heads != 0) h.rope_dimension = s.head_dimension / 4;
   find_family(s.architecture)->set_defaults(h);
   h.tied_head = !s.untied_head;
   return h;
@@ -97,19 +114,28 @@ Hyperparameters hyperparameters_of(const SynthShape& s) {
 std::vector<PlannedTensor> plan_tensors(const SynthShape& s, TensorType head, TensorType layers) {
   const float residual = 1.0f / std::sqrt(2.0f * static_cast<float>(s.block_count));
   const auto gain = [&](WeightRole role) {
-    const bool adds =
-        role == WeightRole::attention_output || role == WeightRole::down || role == WeightRole::down_experts;
+    const bool adds = role == WeightRole::attention_output || role == WeightRole::delta_output ||
+                      role == WeightRole::down || role == WeightRole::down_experts;
     return adds ? residual : 1.0f;
   };
   const bool has_one_scale = find_family(s.architecture)->activations_per_token;
   std::vector<PlannedTensor> plan;
   for (const WeightUse& use : weight_uses(build_graph(hyperparameters_of(s)))) {
     if (use.role == WeightRole::output && !s.untied_head) continue;  // the embedding is the head
-    const std::string name = tensor_prefix(use.role, use.layer) + ".weight";
+    const std::string name = tensor_name(use.role, use.layer);
     const auto n = static_cast<uint64_t>(use.n), k = static_cast<uint64_t>(use.k);
     const auto width = static_cast<float>(k);
-    if (info(use.role).is_norm)
-      plan.push_back({{name, TensorType::f32, {k}}, 0.25f});
+    const bool is_gate = use.role == WeightRole::delta_alpha || use.role == WeightRole::delta_beta;
+    if (use.role == WeightRole::delta_convolution)  // a variance of 1 for inputs of 1
+      plan.push_back({{name, TensorType::f32, {k, n}}, std::sqrt(3.0f / width)});
+    else if (use.role == WeightRole::delta_rate)  // with the bias: memories decay by about 0.9 a token
+      plan.push_back({{name, TensorType::f32, {k}}, 0.5f, false, true, -1.0f});
+    else if (use.role == WeightRole::delta_bias)
+      plan.push_back({{name, TensorType::f32, {k}}, 0.5f, false, true, -2.0f});
+    else if (info(use.role).is_norm)
+      plan.push_back({{name, TensorType::f32, {k}}, 0.25f, false, true, 1.0f});
+    else if (is_gate && !s.ternary_gates)  // of a standard deviation of 1
+      plan.push_back({{name, TensorType::bf16, {k, n}}, std::sqrt(3.0f / width)});
     else if (use.role == WeightRole::router)  // logits of a standard deviation of 1
       plan.push_back({{name, TensorType::f32, {k, n}}, std::sqrt(3.0f / width)});
     else if (use.count > 1)
@@ -127,6 +153,52 @@ std::vector<PlannedTensor> plan_tensors(const SynthShape& s, TensorType head, Te
   return plan;
 }
 
+void add_delta_keys(GgufHeader& header, const std::string& prefix, const SynthShape& s) {
+  const uint32_t turned = hyperparameters_of(s).rope_dimension / 2, share = turned / 3;
+  const auto height = static_cast<int32_t>(turned - 2 * share);
+  header.metadata.insert(
+      header.metadata.end(),
+      {{prefix + "rope.dimension_sections",
+        std::vector<int32_t>{height, static_cast<int32_t>(share), static_cast<int32_t>(share), 0}},
+       {prefix + "ssm.conv_kernel", delta_window},
+       {prefix + "ssm.state_size", s.delta_width},
+       {prefix + "ssm.group_count", s.delta_key_heads},
+       {prefix + "ssm.time_step_rank", s.delta_heads},
+       {prefix + "ssm.inner_size", s.delta_heads * s.delta_width},
+       {prefix + "full_attention_interval", uint32_t{4}}});
+}
+
+// All matrices of numbers are turned, and the embedding is turned back.
+void add_rotation_keys(GgufHeader& header, const Hyperparameters& h, uint32_t block,
+                       const std::vector<PlannedTensor>& plan) {
+  std::vector<std::string> turned;
+  for (const PlannedTensor& tensor : plan) {
+    if (tensor.is_of_layer || tensor.header.name == "output.weight") turned.push_back(tensor.header.name);
+  }
+  std::vector<int32_t> widths = {
+      static_cast<int32_t>(h.embedding_length), static_cast<int32_t>(h.query_length()),
+      static_cast<int32_t>(h.delta_length()), static_cast<int32_t>(h.feed_forward_length)};
+  std::ranges::sort(widths);
+  widths.erase(std::ranges::unique(widths).begin(), widths.end());
+  std::vector<int32_t> signs;
+  const RandomStream random(0, "signs");
+  for (const int32_t width : widths) {
+    for (int32_t i = 0; i < width; ++i) signs.push_back((random.bits(signs.size()) & 1) != 0 ? 1 : -1);
+  }
+  const std::string prefix = "prism.hadamard.";
+  header.metadata.insert(header.metadata.end(),
+                         {{prefix + "version", uint32_t{1}},
+                          {prefix + "block_size", block},
+                          {prefix + "transform", std::string("normalized-sylvester-walsh-hadamard")},
+                          {prefix + "axis", std::string("input-last-dimension")},
+                          {prefix + "sign_mode", std::string("explicit")},
+                          {prefix + "sign_widths", std::move(widths)},
+                          {prefix + "sign_values", std::move(signs)},
+                          {prefix + "weight_names", std::move(turned)},
+                          {prefix + "inverse_weight_names", std::vector<std::string>{"token_embd.weight"}},
+                          {prefix + "gdn_v_grouped", true}});
+}
+
 GgufHeader make_header(const SynthShape& s, TensorType layers, const std::vector<PlannedTensor>& plan) {
   const std::string prefix = std::string(s.architecture) + ".";
   Vocabulary vocabulary = synthesize_vocabulary(s.vocabulary_size);
@@ -141,7 +213,7 @@ GgufHeader make_header(const SynthShape& s, TensorType layers, const std::vector
       {prefix + "embedding_length", s.embedding_length},
       {prefix + "block_count", s.block_count},
       {prefix + "feed_forward_length", s.feed_forward_length},
-      {prefix + "rope.dimension_count", s.head_dimension},
+      {prefix + "rope.dimension_count", hyperparameters_of(s).rope_dimension},
       {prefix + "attention.head_count", s.head_count},
       {prefix + "attention.head_count_kv", s.head_count_kv},
       {prefix + "attention.key_length", s.head_dimension},
@@ -172,6 +244,8 @@ GgufHeader make_header(const SynthShape& s, TensorType layers, const std::vector
     header.metadata.emplace_back(prefix + "attention.sliding_window", s.window);
     header.metadata.emplace_back(prefix + "attention.sliding_window_pattern", std::move(sliding));
   }
+  if (s.delta_heads > 0) add_delta_keys(header, prefix, s);
+  if (s.rotation_block > 0) add_rotation_keys(header, hyperparameters_of(s), s.rotation_block, plan);
   for (const PlannedTensor& tensor : plan) header.tensors.push_back(tensor.header);
   return header;
 }
@@ -263,8 +337,7 @@ Status write_tensor(const PlannedTensor& tensor, uint64_t seed, const ByteSink& 
     return write_codes(elements, tensor.size, random, sink);
   }
   if (tensor.is_of_layer) return write_number_rows(tensor, random, sink);
-  const bool is_norm = tensor.header.dims.size() == 1;
-  return write_rows(tensor.header, is_norm ? 1.0f : 0.0f, tensor.size, random, sink);
+  return write_rows(tensor.header, tensor.center, tensor.size, random, sink);
 }
 
 struct Limit {
@@ -288,6 +361,16 @@ std::optional<std::string> find_fault(const SynthShape& s, TensorType head, Tens
     if (limit.value < limit.lowest || limit.value > limit.highest) {
       return fmt::format("the {} is {}, outside of {} to {}", limit.what, limit.value, limit.lowest,
                          limit.highest);
+    }
+  }
+  if (s.delta_heads != 0 && s.head_dimension % 8 != 0)
+    return fmt::format("a quarter of a head of {} has no pairs to turn", s.head_dimension);
+  if (s.rotation_block != 0) {
+    const Hyperparameters h = hyperparameters_of(s);
+    for (const uint64_t width : {uint64_t{h.embedding_length}, h.query_length(), h.delta_length(),
+                                 uint64_t{h.feed_forward_length}}) {
+      if (width % s.rotation_block != 0)
+        return fmt::format("a width of {} is no whole blocks of {} to turn", width, s.rotation_block);
     }
   }
   if (!info(head).encode) return fmt::format("the head cannot have type {}", name_of(head));

@@ -26,6 +26,10 @@ struct SynthShape {
   uint32_t expert_count = 0, experts_used = 0, expert_feed_forward_length = 0;
   // The last positions that layers see, but for every fourth, which sees all; 0: all layers see all.
   uint32_t window = 0;
+  // Gated DeltaNet in all layers but every fourth; 0 heads: none. RoPE then turns a quarter of a head.
+  uint32_t delta_heads = 0, delta_key_heads = 0, delta_width = 0;
+  bool ternary_gates = false;   // alpha and beta have the type of the layers' matrices, not BF16
+  uint32_t rotation_block = 0;  // inputs of the matrices are turned in such blocks; 0: they are not
 };
 
 // The shapes that have names: those of published models, and some whose names begin with tiny, for trying

@@ -16,6 +16,6 @@ void set_defaults(Hyperparameters& shape) {
 }  // namespace
 
 extern const Family llama_family;
-const Family llama_family = {names, build_decoder, set_defaults};
+const Family llama_family = {names, build_decoder, set_defaults, nullptr, {}, false, true};
 
 }  // namespace tern::runtime

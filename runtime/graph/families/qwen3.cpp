@@ -20,6 +20,6 @@ void read(Keys& keys, Hyperparameters& shape) {
 }  // namespace
 
 extern const Family qwen3_family;
-const Family qwen3_family = {names, build_decoder, set_defaults, read};
+const Family qwen3_family = {names, build_decoder, set_defaults, read, {}, false, true};
 
 }  // namespace tern::runtime

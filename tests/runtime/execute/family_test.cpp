@@ -7,6 +7,7 @@
 #include "runtime/execute/engine.h"
 #include "runtime/generate/embed.h"
 #include "runtime/generate/evaluate.h"
+#include "runtime/generate/generate.h"
 #include "runtime/model/synth.h"
 #include "targets/host.h"
 #include "tests/support/temporary_file.h"
@@ -57,7 +58,8 @@ std::string name_of_shape(const testing::TestParamInfo<std::string_view>& of) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Families,
                          testing::Values("tiny-llama", "tiny-qwen3", "tiny-hunyuan", "tiny-minicpm",
-                                         "tiny-gemma3", "tiny-qwen3moe", "tiny-maple"),
+                                         "tiny-gemma3", "tiny-qwen3moe", "tiny-maple", "tiny-qwen35",
+                                         "tiny-bonsai-2"),
                          name_of_shape);
 
 // More positions than a block of attention has.
@@ -101,6 +103,52 @@ TEST_P(Families, SameBitsInABatch) {
   const Logits together = *engine->step(batch);
   for (size_t i = 0; i < texts.size(); ++i)
     EXPECT_EQ(std::vector<float>(together[i].begin(), together[i].end()), alone[i]) << i;
+}
+
+// Going back to a prefix, and to a copy of one, gives what the whole text gives.
+TEST_P(Families, SameBitsAfterAPrefixIsReused) {
+  const auto engine = load("host", 2, 64);
+  const std::vector<uint32_t> text = some_tokens(60);
+  const auto logits_of = [](const Logits& logits) {
+    return std::vector<float>(logits[0].begin(), logits[0].end());
+  };
+  Sequence sequence = engine->make_sequence(100).take();
+  const std::vector<float> expected = logits_of(*engine->append(sequence, text));
+  const std::span<const uint32_t> all = text;
+  const auto go_on = [&](Sequence& other) {
+    return logits_of(*engine->append(other, all.subspan(other.length())));
+  };
+  Sequence other = engine->make_sequence(100).take();
+  ASSERT_TRUE(engine->append(other, all.first(40)));
+  ASSERT_TRUE(other.checkpoint());
+  Sequence copy = other.fork(40).take();
+  ASSERT_TRUE(engine->append(other, std::vector<uint32_t>{3, 1, 4, 1, 5}));
+  other.truncate(42);
+  other.truncate(40);
+  EXPECT_EQ(other.length(), 40u);
+  EXPECT_EQ(go_on(other), expected);
+  EXPECT_EQ(go_on(copy), expected);
+  sequence.truncate(20);  // with a recurrent state: to the beginning
+  EXPECT_EQ(go_on(sequence), expected);
+}
+
+// A checkpoint before the end of a prompt changes no token, and the prompt can be answered again from it.
+TEST_P(Families, SameTokensFromACheckpoint) {
+  const auto engine = load("host", 2, 64);
+  const std::vector<uint32_t> prompt = some_tokens(40);
+  GenerateOptions options;
+  options.max_tokens = 6;
+  options.sampling.temperature = 0;
+  options.stop_at_end = false;
+  Sequence plain = engine->make_sequence(100).take();
+  const std::vector<uint32_t> expected = generate(*engine, plain, prompt, options)->tokens;
+  options.keep_checkpoint = true;
+  Sequence sequence = engine->make_sequence(100).take();
+  EXPECT_EQ(generate(*engine, sequence, prompt, options)->tokens, expected);
+  sequence.truncate(39);
+  EXPECT_EQ(sequence.length(), sequence.is_recurrent() ? 24u : 39u);
+  const std::span<const uint32_t> rest = std::span(prompt).subspan(sequence.length());
+  EXPECT_EQ(generate(*engine, sequence, rest, options)->tokens, expected);
 }
 
 TEST_P(Families, EmbeddingsHaveLengthOneAndTheSameBits) {

@@ -17,16 +17,21 @@ namespace {
 
 constexpr uint64_t files_of_a_kind = 250;
 
+SynthShape small(std::string_view name) {
+  SynthShape shape = *find_synth_shape(name);
+  shape.vocabulary_size = 280;
+  shape.embedding_length = 128;
+  shape.feed_forward_length = 128;
+  shape.head_dimension = 32;
+  shape.block_count = 1;
+  shape.context_length = 64;
+  return shape;
+}
+
 class MutatedModel : public testing::Test {
  protected:
-  MutatedModel() : cache_(codegen::ObjectCache::open(folder_ / "cache").take()) {
-    SynthShape shape = *find_synth_shape("tiny");
-    shape.vocabulary_size = 280;
-    shape.embedding_length = 128;
-    shape.feed_forward_length = 128;
-    shape.head_dimension = 32;
-    shape.block_count = 1;
-    shape.context_length = 64;
+  explicit MutatedModel(const SynthShape& shape = small("tiny"))
+      : cache_(codegen::ObjectCache::open(folder_ / "cache").take()) {
     EXPECT_TRUE(synthesize_model(folder_ / "whole", shape, {.seed = 5, .head = TensorType::q8_0}));
     bytes_ = read_bytes(folder_ / "whole");
     const auto file = parse_gguf(FileMapping("whole", bytes_));
@@ -135,6 +140,39 @@ TEST_F(MutatedModel, OtherLengthsInTheHeader) {
     std::memcpy(&bytes[at], &number, size);
     ran += run(bytes);
   }
+  EXPECT_LT(ran, static_cast<int>(files_of_a_kind));
+}
+
+// One with layers of Gated DeltaNet and of attention, and weights in turned coordinates.
+class MutatedRecurrentModel : public MutatedModel {
+ protected:
+  MutatedRecurrentModel() : MutatedModel(shape()) {}
+  static SynthShape shape() {
+    SynthShape shape = small("tiny-bonsai-2");
+    shape.block_count = 4;
+    shape.delta_heads = 4;
+    shape.delta_key_heads = 2;
+    shape.delta_width = 32;
+    return shape;
+  }
+};
+
+TEST_F(MutatedRecurrentModel, OtherBytesInItsKeys) {
+  ASSERT_EQ(run(whole()), 1);
+  const std::string_view text(reinterpret_cast<const char*>(whole().data()), header_size());
+  const size_t begin = text.find("qwen35.rope.dimension_sections"), keys = 900;
+  ASSERT_LT(begin + keys, text.size());
+  const RandomStream random(25, "keys");
+  int ran = 0;
+  for (uint64_t i = 0; i < files_of_a_kind; ++i) {
+    std::vector<std::byte> bytes = whole();
+    for (uint64_t change = 0; change <= i % 2; ++change) {
+      const uint64_t bits = random.bits(2 * i + change);
+      bytes[begin + bits % keys] = static_cast<std::byte>(bits >> 56);
+    }
+    ran += run(bytes);
+  }
+  EXPECT_GT(ran, 0);
   EXPECT_LT(ran, static_cast<int>(files_of_a_kind));
 }
 

@@ -152,4 +152,46 @@ inline Hyperparameters shape_hunyuan() {
   return shape;
 }
 
+// Qwen3.5 27B, of 8 layers, two of attention.
+inline Hyperparameters shape_qwen35() {
+  Hyperparameters shape = shape_qwen3();
+  shape.architecture = "qwen35";
+  shape.embedding_length = 5120;
+  shape.block_count = 8;
+  shape.feed_forward_length = 17408;
+  shape.head_count = 24;
+  shape.head_count_kv = 4;
+  shape.head_dimension = 256;
+  shape.rope_dimension = 64;
+  shape.rope_scaling = {};
+  shape.output_gate = true;
+  shape.feed_forward_norm = WeightRole::post_attention_norm;
+  for (uint32_t i = 0; i < shape.block_count; ++i) shape.recurrent.push_back(i % 4 != 3);
+  shape.delta_heads = 48;
+  shape.delta_key_heads = 16;
+  shape.delta_width = 128;
+  shape.delta_window = 4;
+  shape.activation_group = 32;
+  shape.tied_head = false;
+  return shape;
+}
+
+// With matrices and an embedding in turned coordinates.
+inline Hyperparameters shape_bonsai_2() {
+  Hyperparameters shape = shape_qwen35();
+  Rotation& rotation = shape.rotation;
+  rotation.block = 1024;
+  rotation.head = rotation.embedding = rotation.groups_heads = true;
+  for (uint32_t i = 0; i < shape.block_count; ++i) {
+    if (shape.is_recurrent(i))
+      rotation.layers.push_back({WeightRole::gate, WeightRole::up, WeightRole::down, WeightRole::delta_inputs,
+                                 WeightRole::delta_gate, WeightRole::delta_output});
+    else
+      rotation.layers.push_back({WeightRole::query, WeightRole::key, WeightRole::value,
+                                 WeightRole::attention_output, WeightRole::gate, WeightRole::up,
+                                 WeightRole::down});
+  }
+  return shape;
+}
+
 }  // namespace tern::runtime

@@ -42,6 +42,27 @@ TEST(WeightUses, OfAFamilyAreItsTensors) {
   EXPECT_EQ(head->n, 128256);
 }
 
+TEST(WeightUses, OfGatedDeltaNet) {
+  for (const Hyperparameters& shape : {shape_qwen35(), shape_bonsai_2()}) {
+    const std::vector<WeightUse> uses = weight_uses(build_graph(shape));
+    // 14 tensors in 6 layers of Gated DeltaNet, 11 in 2 of attention; the embedding, the last norm, the head.
+    EXPECT_EQ(uses.size(), 6u * 14 + 2 * 11 + 3);
+    const WeightUse* convolution = find(uses, WeightRole::delta_convolution, 4);
+    ASSERT_NE(convolution, nullptr);
+    EXPECT_EQ(convolution->n, 10240);
+    EXPECT_EQ(convolution->k, 4);
+    const WeightUse* alpha = find(uses, WeightRole::delta_alpha, 0);
+    ASSERT_NE(alpha, nullptr);
+    EXPECT_FALSE(alpha->is_quantized);
+    EXPECT_EQ(alpha->n, 48);
+    EXPECT_EQ(find(uses, WeightRole::delta_norm, 1)->k, 128);
+    EXPECT_EQ(find(uses, WeightRole::query, 3)->n, 2 * 24 * 256);
+    EXPECT_EQ(find(uses, WeightRole::query, 2), nullptr);
+  }
+  EXPECT_EQ(tensor_name(WeightRole::delta_rate, 2), "blk.2.ssm_a");
+  EXPECT_EQ(tensor_name(WeightRole::delta_bias, 2), "blk.2.ssm_dt.bias");
+}
+
 TEST(WeightUses, FollowFromTheGraphAlone) {
   Hyperparameters shape = shape_2b4t();
   shape.sub_norms = false;

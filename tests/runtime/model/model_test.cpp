@@ -334,7 +334,7 @@ TEST(ModelRefuses, TypesThatCannotBeUsed) {
 
   SmallModel norm;
   norm.tensor("output_norm.weight", TensorType::q8_0, {128}, std::vector<std::byte>(136));
-  EXPECT_THAT(norm.refusal(), HasSubstr("a norm must be F32, F16 or BF16"));
+  EXPECT_THAT(norm.refusal(), HasSubstr("a vector must be F32, F16 or BF16"));
 }
 
 TEST(ModelRefuses, TensorsWithoutARole) {
