@@ -322,6 +322,12 @@ Expected<ConvertRemarks> convert_to_hf(const ModelSource& source, const std::str
     return Error{
         fmt::format("models of architecture {} are not written to folders", quote(keys.architecture())),
         {source.path}};
+  for (const Metadatum& each : file.metadata) {
+    if (each.key.starts_with("prism."))
+      return Error{
+          fmt::format("the weights are turned, as key {} says, which folders cannot say", quote(each.key)),
+          {source.path}};
+  }
   std::vector<Entry> entries;
   uint64_t total = 0, done = 0;
   for (const SourceTensor& tensor : source.tensors) {

@@ -180,6 +180,7 @@ void add_rotation_keys(GgufHeader& header, const Hyperparameters& h, uint32_t bl
       static_cast<int32_t>(h.delta_length()), static_cast<int32_t>(h.feed_forward_length)};
   std::ranges::sort(widths);
   widths.erase(std::ranges::unique(widths).begin(), widths.end());
+  std::erase(widths, 0);  // of layers that there are not
   std::vector<int32_t> signs;
   const RandomStream random(0, "signs");
   for (const int32_t width : widths) {
@@ -365,6 +366,7 @@ std::optional<std::string> find_fault(const SynthShape& s, TensorType head, Tens
   }
   if (s.delta_heads != 0 && s.head_dimension % 8 != 0)
     return fmt::format("a quarter of a head of {} has no pairs to turn", s.head_dimension);
+  if (s.rotation_block != 0 && !s.untied_head) return "an embedding that is turned back cannot be the head";
   if (s.rotation_block != 0) {
     const Hyperparameters h = hyperparameters_of(s);
     for (const uint64_t width : {uint64_t{h.embedding_length}, h.query_length(), h.delta_length(),

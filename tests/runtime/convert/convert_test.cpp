@@ -189,6 +189,16 @@ TEST(Convert, CountsWhatWouldChange) {
   EXPECT_NEAR(loss_in(rows, groups).largest_change, 2.4e-4, 1e-4);  // 0.1 as f16 is 0.09997559
 }
 
+TEST(Convert, FoldersCannotSayThatWeightsAreTurned) {
+  const TemporaryFolder folder;
+  SynthShape shape = *find_synth_shape("tiny-qwen3");
+  shape.rotation_block = 64;
+  shape.untied_head = true;
+  ASSERT_TRUE(synthesize_model(folder / "in.gguf", shape, {.seed = 1}));
+  EXPECT_THAT(convert_to_folder(folder / "in.gguf", folder / "out").error().message,
+              HasSubstr("the weights are turned"));
+}
+
 TEST(Convert, InterruptedLeavesNothing) {
   const TemporaryFolder folder, out;
   const std::string in = synthesized(folder);

@@ -16,8 +16,9 @@ using ::testing::HasSubstr;
 // A synthetic model whose keys and names of tensors a test can change.
 class Changed : public testing::Test {
  protected:
-  void begin(std::string_view shape) {
-    const Status written = synthesize_model(folder_ / "whole.gguf", *find_synth_shape(shape), {.seed = 3});
+  void begin(std::string_view shape) { begin(*find_synth_shape(shape)); }
+  void begin(const SynthShape& shape) {
+    const Status written = synthesize_model(folder_ / "whole.gguf", shape, {.seed = 3});
     ASSERT_TRUE(written) << written.error().text();
     Expected<FileMapping> mapping = map_file(folder_ / "whole.gguf");
     ASSERT_TRUE(mapping);
@@ -132,6 +133,23 @@ TEST_F(Qwen35, ReadsRotations) {
   EXPECT_TRUE(one.is_rotated(WeightRole::up, 1));
   EXPECT_FALSE(one.is_rotated(WeightRole::gate, 1));
   EXPECT_FALSE(one.head);
+}
+
+TEST_F(Qwen35, OtherFamiliesMayBeTurnedToo) {
+  for (const char* name : {"tiny-qwen3", "tiny-llama"}) {
+    SynthShape shape = *find_synth_shape(name);
+    shape.rotation_block = 64;
+    shape.untied_head = true;
+    begin(shape);
+    const Rotation rotation = load()->hyperparameters.rotation;
+    EXPECT_EQ(rotation.block, 64u);
+    EXPECT_TRUE(rotation.is_rotated(WeightRole::attention_output, 1));
+  }
+  SynthShape shape = *find_synth_shape("tiny-hunyuan");
+  shape.rotation_block = 64;
+  shape.untied_head = true;
+  begin(shape);
+  EXPECT_THAT(refusal(), HasSubstr("changes what the model computes, and is not supported"));
 }
 
 TEST_F(Qwen35, RefusesRotationsThatItDoesNotKnow) {
