@@ -29,6 +29,7 @@ Expected<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
   Stopwatch watch;
   // Values are checked by the plan, in parallel.
   TERN_ASSIGN(Model model, load_model(options.model, {.i2s_order = options.i2s_order,
+                                                      .tile_sizes = options.tile_sizes,
                                                       .exact_head = options.exact_head,
                                                       .activations = options.activations,
                                                       .check_values = false}));

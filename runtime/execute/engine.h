@@ -38,9 +38,10 @@ struct ModelOptions {
   // Numbers of rows (tokens of a step) that kernels are chosen for; a longer prompt takes several steps.
   kernels::RowBuckets buckets = kernels::RowBuckets::up_to(kernels::default_max_rows);
   CacheElement kv_element = CacheElement::f16;
-  size_t page_positions = 64;  // tokens whose keys and values a page holds: a multiple of 32
-  I2sOrder i2s_order = I2sOrder::blocks_of_128;
-  bool exact_head = false;                            // see LoadOptions
+  size_t page_positions = 64;         // tokens whose keys and values a page holds: a multiple of 32
+  std::optional<I2sOrder> i2s_order;  // see LoadOptions
+  std::string tile_sizes;             // likewise
+  bool exact_head = false;            // likewise
   Activations activations = Activations::as_trained;  // likewise
   std::string pre_tokenizer;  // overrides the pre-tokenizer that the file names; empty: does not
 };

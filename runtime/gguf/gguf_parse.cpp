@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "runtime/gguf/gguf.h"
+#include "runtime/gguf/type_39.h"
 #include "runtime/gguf/type_42.h"
 
 namespace tern::runtime {
@@ -106,7 +107,9 @@ class Parser {
   bool read_tensor_infos();
   bool read_tensor_info(GgufTensor& tensor);
   bool locate_tensors();
-  bool resolve_type_42();
+  using MeaningOfNumber = Expected<TensorType> (*)(std::span<const GgufTensor> tensors, uint64_t alignment,
+                                                   uint64_t data_size);
+  bool resolve_shared_number(TensorType type, MeaningOfNumber meaning_of);
   bool forbid_overlap();
 
   std::span<const std::byte> bytes_;
@@ -278,7 +281,9 @@ bool Parser::locate_tensors() {
     return true;
   }
   result_.data_offset = round_up(at_, result_.alignment);  // cannot wrap: at_ is within a mapping
-  if (!resolve_type_42()) return false;
+  if (!resolve_shared_number(TensorType::q2_0, meaning_of_type_42) ||
+      !resolve_shared_number(TensorType::tl2, meaning_of_type_39))
+    return false;
   for (GgufTensor& tensor : result_.tensors) {
     const auto bad = [&](std::string_view message) {
       return fail(fmt::format("tensor {}: {}", quote(tensor.name), message));
@@ -300,14 +305,14 @@ bool Parser::locate_tensors() {
   return forbid_overlap();
 }
 
-bool Parser::resolve_type_42() {
-  const auto is_42 = [](const GgufTensor& tensor) { return tensor.type == TensorType::q2_0; };
-  if (std::ranges::none_of(result_.tensors, is_42)) return true;
+bool Parser::resolve_shared_number(TensorType type, MeaningOfNumber meaning_of) {
+  const auto has_it = [type](const GgufTensor& tensor) { return tensor.type == type; };
+  if (std::ranges::none_of(result_.tensors, has_it)) return true;
   const uint64_t room = bytes_.size() < result_.data_offset ? 0 : bytes_.size() - result_.data_offset;
-  const auto meaning = meaning_of_type_42(result_.tensors, result_.alignment, room);
+  const auto meaning = meaning_of(result_.tensors, result_.alignment, room);
   if (!meaning) return fail(meaning.error().message);
   for (GgufTensor& tensor : result_.tensors) {
-    if (is_42(tensor)) tensor.type = *meaning;
+    if (has_it(tensor)) tensor.type = *meaning;
   }
   return true;
 }

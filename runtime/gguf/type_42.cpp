@@ -16,23 +16,38 @@ bool fits(TensorType meaning, const GgufTensor& tensor, uint64_t room, uint64_t 
   return bytes && *bytes <= room && room - *bytes < alignment;
 }
 
-}  // namespace
-
-Expected<TensorType> meaning_of_type_42(std::span<const GgufTensor> tensors, uint64_t alignment,
-                                        uint64_t data_size) {
+// Where tensors begin and the data end, in ascending order.
+std::vector<uint64_t> ends_of(std::span<const GgufTensor> tensors, uint64_t data_size) {
   std::vector<uint64_t> ends;
   for (const GgufTensor& tensor : tensors) ends.push_back(tensor.offset);
   ends.push_back(data_size);
   std::ranges::sort(ends);
+  return ends;
+}
+
+}  // namespace
+
+std::vector<TensorType> fitting_meanings(TensorType type, std::span<const TensorType> meanings,
+                                         std::span<const GgufTensor> tensors, uint64_t alignment,
+                                         uint64_t data_size) {
+  const std::vector<uint64_t> ends = ends_of(tensors, data_size);
   std::vector<TensorType> fitting;
   for (const TensorType meaning : meanings) {
     const bool all_fit = std::ranges::all_of(tensors, [&](const GgufTensor& tensor) {
-      if (tensor.type != TensorType::q2_0) return true;
+      if (tensor.type != type) return true;
       const auto end = std::ranges::upper_bound(ends, tensor.offset);
       return end != ends.end() && fits(meaning, tensor, *end - tensor.offset, alignment);
     });
     if (all_fit) fitting.push_back(meaning);
   }
+  return fitting;
+}
+
+Expected<TensorType> meaning_of_type_42(std::span<const GgufTensor> tensors, uint64_t alignment,
+                                        uint64_t data_size) {
+  const std::vector<uint64_t> ends = ends_of(tensors, data_size);
+  const std::vector<TensorType> fitting =
+      fitting_meanings(TensorType::q2_0, meanings, tensors, alignment, data_size);
   if (fitting.size() == 1) return fitting[0];
   if (fitting.size() > 1) {
     return Error{fmt::format("its tensors of type 42 are so small that they can be {} or {}",

@@ -5,15 +5,21 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "base/expected.h"
 #include "runtime/gguf/gguf.h"
 
 namespace tern::runtime {
 
+// Of several meanings of one number, in their order, those by which each tensor of `type` ends where the next
+// tensor begins, up to padding of less than `alignment` bytes, or the data of `data_size` bytes end.
+std::vector<TensorType> fitting_meanings(TensorType type, std::span<const TensorType> meanings,
+                                         std::span<const GgufTensor> tensors, uint64_t alignment,
+                                         uint64_t data_size);
+
 // What 42 means in a file whose tensors are listed with their types, shapes and offsets in the data, in any
-// order: q2_0, pq2_0 or stq1_0. It is the one for which each tensor of the type ends where the
-// next tensor begins, up to padding of less than `alignment` bytes, or the data of `data_size` bytes end.
+// order: q2_0, pq2_0 or stq1_0, whichever of them fits (fitting_meanings).
 // Precondition: there is such a tensor (its type is q2_0 so far). Errors, without a location: none fits, or
 // several do, as can happen where all such tensors are smaller than a few blocks.
 Expected<TensorType> meaning_of_type_42(std::span<const GgufTensor> tensors, uint64_t alignment,

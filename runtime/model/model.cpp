@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstring>
@@ -13,9 +14,11 @@
 #include "runtime/graph/families.h"
 #include "runtime/graph/weight_uses.h"
 #include "runtime/model/architecture.h"
+#include "runtime/model/i2s_order.h"
 #include "runtime/source/model_file.h"
 #include "runtime/tensor/narrow.h"
 #include "runtime/tensor/tensor_rows.h"
+#include "runtime/tensor/tile_sizes.h"
 #include "runtime/text/vocabulary_load.h"
 
 namespace tern::runtime {
@@ -44,9 +47,11 @@ class Loader {
   Tensor matrix(const std::string& prefix, uint64_t n, uint64_t k, const WeightUse& use);
   bool is_spare(std::string_view tensor) const;
   bool rewrite(Tensor& tensor);
-  float tail_scale(const GgufTensor& tensor);
+  std::optional<TileSizes> tiles_of(const Tensor& tensor);
+  float tail_scale(const Tensor& tensor);
   float factor_of(const std::string& prefix);
   void load_weights(const WeightUse& use);
+  void find_i2s_order();
   void narrow_all();
   void warn_of_zeros(std::string_view name);
   void choose_activations();
@@ -55,6 +60,8 @@ class Loader {
   void check_all();
 
   LoadOptions options_;
+  std::vector<TileSizes> tiles_;  // those of options_.tile_sizes
+  bool warned_of_tiles_ = false;
   Model model_;
   std::set<std::string_view> used_;
   std::optional<Error> error_;
@@ -117,7 +124,7 @@ Tensor Loader::matrix(const std::string& prefix, uint64_t n, uint64_t k, const W
   Tensor made = {tensor->name, tensor->type, static_cast<uint32_t>(n), static_cast<uint32_t>(k),
                  tensor->data};
   made.count = static_cast<uint32_t>(count);
-  made.order = options_.i2s_order;
+  made.order = options_.i2s_order.value_or(I2sOrder::blocks_of_128);
   if (type->rewritten_as) {
     if (!rewrite(made)) return {};
     type = &info(made.type);
@@ -132,14 +139,14 @@ Tensor Loader::matrix(const std::string& prefix, uint64_t n, uint64_t k, const W
   }
   made.weights = type->weights;
   if (type->layout) {
-    const uint64_t block = type->layout_elements(options_.i2s_order);
+    const uint64_t block = type->layout_elements(made.order);
     if (n * k % block != 0) {
       complain_of(name,
                   fmt::format("its {} elements are not whole {} blocks of {}", n * k, type->name, block));
       return {};
     }
-    made.data = tensor->data.first(tensor->data.size() - type->tail_bytes);
-    made.scale = tail_scale(*tensor);
+    made.scale = tail_scale(made);
+    made.data = made.data.first(made.data.size() - type->tail_bytes);
     if (made.scale == 0 || type->all_zero(made.data)) warn_of_zeros(name);
   }
   made.scale *= factor_of(prefix);
@@ -147,18 +154,76 @@ Tensor Loader::matrix(const std::string& prefix, uint64_t n, uint64_t k, const W
 }
 
 bool Loader::rewrite(Tensor& tensor) {
-  const TensorTypeInfo& type = info(tensor.type);
-  auto memory = Memory::allocate(tensor.data.size());
+  const TensorTypeInfo &type = info(tensor.type), &other = *type.rewritten_as;
+  const std::optional<TileSizes> tiles = type.read_tiles ? tiles_of(tensor) : std::nullopt;
+  if (type.read_tiles && !tiles) return false;
+  const uint64_t elements = uint64_t{tensor.n} * tensor.k;
+  const uint64_t size =
+      tiles ? elements / other.block_elements * other.block_bytes + other.tail_bytes : tensor.data.size();
+  auto memory = Memory::allocate(size);
   if (!memory) {
     complain_of(tensor.name, memory.error().message);
     return false;
   }
-  const std::span<std::byte> bytes = memory->as<std::byte>().first(tensor.data.size());
-  type.rewrite(tensor.data, tensor.k, bytes);
+  const std::span<std::byte> bytes = memory->as<std::byte>().first(size);
+  if (tiles) {
+    if (const auto bad = type.read_tiles(tensor.data, *tiles, bytes)) {
+      complain_of(tensor.name, fmt::format("its code at row {}, column {} stands for no weights, so it is "
+                                           "damaged, or its tiles have other sizes",
+                                           *bad / tensor.k, *bad % tensor.k));
+      return false;
+    }
+  } else {
+    type.rewrite(tensor.data, tensor.k, bytes);
+  }
   model_.rewritten.push_back(std::move(*memory));
   tensor.data = bytes;
-  tensor.type = type.rewritten_as->type;
+  tensor.type = other.type;
+  if (tiles) tensor.order = I2sOrder::blocks_of_128;
   return true;
+}
+
+// The sizes of the tensor's tiles, if they are known and fit.
+std::optional<TileSizes> Loader::tiles_of(const Tensor& tensor) {
+  const auto given = std::ranges::find_if(
+      tiles_, [&](const TileSizes& tiles) { return tiles.n == tensor.n && tiles.k == tensor.k; });
+  std::optional<TileSizes> tiles = known_tile_sizes(tensor.type, tensor.n, tensor.k);
+  if (given != tiles_.end()) tiles = *given;
+  if (!tiles || tensor.count != 1) {
+    complain_of(tensor.name,
+                fmt::format("the sizes of the {} tiles of {} x {} weights are not known, nor are they in the "
+                            "file: --tile-sizes gives them",
+                            name_of(tensor.type), tensor.n, tensor.k));
+    return std::nullopt;
+  }
+  if (const auto fault = find_tile_fault(tensor.type, *tiles)) {
+    complain_of(tensor.name, fmt::format("cannot have its {} tiles: {}", name_of(tensor.type), *fault));
+    return std::nullopt;
+  }
+  if (given == tiles_.end() && !warned_of_tiles_) {
+    warned_of_tiles_ = true;
+    model_.warnings.push_back(fmt::format(
+        "the file does not hold the sizes of its {} tiles: those of bitnet.cpp's setup_env.py are "
+        "taken; if text is nonsense, --tile-sizes gives others",
+        name_of(tensor.type)));
+  }
+  return tiles;
+}
+
+// A wrong order gives fluent nonsense, so the weights are asked where the user has not said which it is.
+void Loader::find_i2s_order() {
+  if (options_.i2s_order || !weigh_i2s_orders(model_).is_64()) return;
+  const auto mark = [](Weights& weights) {
+    for (auto& [role, tensor] : weights.matrices) {
+      if (tensor.type == TensorType::i2_s) tensor.order = I2sOrder::blocks_of_64;
+    }
+  };
+  mark(model_.outside);
+  for (Weights& layer : model_.layers) mark(layer);
+  model_.warnings.emplace_back(
+      "its I2_S codes are read in blocks of 64, the order of bitnet.cpp's builds for ARM, as its weights "
+      "match "
+      "one another only so; --i2s-order 128 reads them in blocks of 128");
 }
 
 // Narrows the matrices, each on one of as many threads as the machine has.
@@ -187,7 +252,7 @@ void Loader::warn_of_zeros(std::string_view name) {
   model_.warnings.push_back(fmt::format("tensor '{}' holds only zeros: the file may be damaged", name));
 }
 
-float Loader::tail_scale(const GgufTensor& tensor) {
+float Loader::tail_scale(const Tensor& tensor) {
   const TensorTypeInfo& type = info(tensor.type);
   const float scale = type.read_scale(tensor.data.last(type.tail_bytes));
   if (!(scale >= 0 && scale <= max_scale)) {  // also false for NaN
@@ -297,6 +362,11 @@ void Loader::choose_activations() {
 }
 
 Expected<Model> Loader::run() {
+  if (!options_.tile_sizes.empty()) {
+    TERN_ASSIGN(const FileMapping file, map_file(options_.tile_sizes));
+    const auto* text = reinterpret_cast<const char*>(file.bytes().data());
+    TERN_ASSIGN(tiles_, parse_tile_sizes({text, file.bytes().size()}, options_.tile_sizes));
+  }
   TERN_ASSIGN(model_.hyperparameters, read_hyperparameters(model_.file));
   model_.hyperparameters.float_activations = options_.activations == Activations::f32;
   model_.hyperparameters.head_group = head_group();
@@ -308,6 +378,7 @@ Expected<Model> Loader::run() {
   }
   if (!error_) refuse_unused();
   if (error_) return *error_;
+  find_i2s_order();
   narrow_all();
   choose_activations();
   if (!error_ && options_.check_values) check_all();

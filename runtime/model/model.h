@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -64,8 +65,12 @@ enum class Activations : uint8_t {
 inline constexpr uint32_t activation_group = 32;
 
 struct LoadOptions {
-  // Nothing in a file tells which order its I2_S codes have; nearly all have blocks of 128.
-  I2sOrder i2s_order = I2sOrder::blocks_of_128;
+  // Which order I2_S codes have. Nothing in a file states it, and nearly all have blocks of 128; empty:
+  // these, unless the weights show blocks of 64 (i2s_order.h), which is a warning.
+  std::optional<I2sOrder> i2s_order;
+  // Path of a kernel_config.ini with the sizes of TL1 and TL2 tiles (runtime/tensor/tile_sizes.h), which
+  // files do not hold either; empty, or for shapes that it does not list: those of known shapes.
+  std::string tile_sizes;
   // Whether the head multiplies f32 activations in the order of its inputs, also where its weights are whole
   // numbers with a scale for each group, as of Q8_0 and Q6_K.
   bool exact_head = false;

@@ -34,15 +34,14 @@ constexpr TensorTypeInfo others[] = {
     sized(TensorType::i64, "I64", 1, 8),
     sized(TensorType::f64, "F64", 1, 8),
     unknown(TensorType::nvfp4, "NVFP4", "its elements are four-bit floats"),
-    unknown(TensorType::tl1, "TL1", "its layout depends on tile sizes that the file does not hold"),
-    unknown(TensorType::tl2, "TL2", "the number means TL2 in BitNet files and MXFP4 elsewhere"),
+    sized(TensorType::mxfp4, "MXFP4", 32, 17),
 };
 
 // Types that this program reads, in the order in which messages name them.
 constexpr const TensorTypeInfo* readable[] = {
-    &f32_type,    &f16_type,    &bf16_type,   &q8_0_type,   &q6_k_type,     &q4_k_type,  &q4_0_type,
-    &iq4_nl_type, &i2_s_type,   &tq1_0_type,  &tq2_0_type,  &q2_0_type,     &pq2_0_type, &ptq1_0_type,
-    &q1_0_type,   &stq1_0_type, &iq1_bn_type, &iq2_bn_type, &iq2_bn_r4_type};
+    &f32_type,    &f16_type,    &bf16_type,   &q8_0_type,   &q6_k_type,      &q4_k_type,  &q4_0_type,
+    &iq4_nl_type, &i2_s_type,   &tq1_0_type,  &tq2_0_type,  &q2_0_type,      &pq2_0_type, &ptq1_0_type,
+    &q1_0_type,   &stq1_0_type, &iq1_bn_type, &iq2_bn_type, &iq2_bn_r4_type, &tl1_type,   &tl2_type};
 
 constexpr uint64_t largest = std::numeric_limits<int64_t>::max();
 
@@ -118,6 +117,13 @@ Expected<uint64_t> tensor_bytes(TensorType type, std::span<const uint64_t> dims)
                                  found.block_elements)};
       }
       return elements / found.block_elements * found.block_bytes + found.tail_bytes;
+    case SizeRule::own: {
+      const uint64_t k = dims.empty() ? 1 : dims[0];
+      const auto bytes = k == 0 ? std::nullopt : found.own_bytes(elements / k, k);
+      if (!bytes || *bytes > largest)
+        return Error{fmt::format("{} elements in rows of {} are no {} matrix", elements, k, found.name)};
+      return *bytes;
+    }
     case SizeRule::unknown: break;
   }
   return Error{fmt::format("type {} ({}) cannot be read{}{}", found.name, static_cast<uint32_t>(type),

@@ -42,26 +42,30 @@ enum class TensorType : uint32_t {
   tq2_0 = 35,
   i2_s = 36,
   tl1 = 38,
-  tl2 = 39,
+  tl2 = 39,  // in BitNet's files; gguf/type_39.h tells what else the number means
   nvfp4 = 40,
   q1_0 = 41,
-  q2_0 = 42,  // blocks of 64 weights; gguf_type_42.h tells what else the number means
+  q2_0 = 42,  // blocks of 64 weights; gguf/type_42.h tells what else the number means
   stq1_0 = 43,
   iq1_bn = 134,
   iq2_bn = 135,
   pq2_0 = 142,  // blocks of 128
   ptq1_0 = 143,
   iq2_bn_r4 = 335,
+  mxfp4 = 0x10027,  // 39 in files of ggml; this number is ours alone
 };
 
 // How many bytes a tensor takes.
 enum class SizeRule : uint8_t {
   rows,     // every row is row_header_bytes and a whole number of blocks
   flat,     // the tensor, row after row, is a whole number of blocks, and tail_bytes follow these
+  own,      // own_bytes says
   unknown,  // the file alone does not tell, or this program does not know
 };
 
-enum class I2sOrder;  // runtime/tensor/i2_s.h: what a file of this one type does not tell
+// What files of some types do not tell.
+enum class I2sOrder;  // runtime/tensor/i2_s.h
+struct TileSizes;     // runtime/tensor/tile_sizes.h
 
 // How often each weight occurs in a ternary matrix; `bad` counts codes that stand for no weight, `two` those
 // of types whose fourth code is +2.
@@ -79,6 +83,8 @@ struct TensorTypeInfo {
   uint32_t block_elements = 0, block_bytes = 0;
   uint32_t row_header_bytes = 0;
   uint32_t tail_bytes = 0;
+  // Bytes of n rows of k elements, for the size rule `own`; nothing if they cannot be or do not fit 63 bits.
+  std::optional<uint64_t> (*own_bytes)(uint64_t n, uint64_t k) = nullptr;
   // What `general.file_type` says of models whose layers have the type, in the programs that write it; 0:
   // none does. Nothing is to be decided by it.
   uint32_t file_type = 0;
@@ -117,6 +123,11 @@ struct TensorTypeInfo {
   uint32_t rows_together = 1;
   const TensorTypeInfo* rewritten_as = nullptr;
   void (*rewrite)(std::span<const std::byte> rows, uint64_t k, std::span<std::byte> to) = nullptr;
+  // The same for a whole matrix whose codes lie in tiles, into as many zeros as the other type takes. Returns
+  // the first element (flattened) found whose code stands for nothing, of which zeros stay. Precondition:
+  // find_tile_fault finds none.
+  std::optional<uint64_t> (*read_tiles)(std::span<const std::byte> data, const TileSizes& tiles,
+                                        std::span<std::byte> to) = nullptr;
 
   // Of a matrix that is no rows but one run of codes (I2_S): how the codes lie, how many elements a block of
   // that layout has, the scale that its tail holds, whether all weights are 0 (fast where one of the first is
@@ -142,6 +153,7 @@ extern const TensorTypeInfo f32_type, f16_type, bf16_type;  // float_types.cpp
 extern const TensorTypeInfo q8_0_type, q6_k_type;
 extern const TensorTypeInfo q4_0_type, q4_k_type, iq4_nl_type;  // four_bit_types.cpp
 extern const TensorTypeInfo i2_s_type;
+extern const TensorTypeInfo tl1_type, tl2_type;                 // tl_types.cpp
 extern const TensorTypeInfo q2_0_type, pq2_0_type, tq2_0_type;  // two_bit_types.cpp
 extern const TensorTypeInfo tq1_0_type, ptq1_0_type;            // base3_types.cpp
 extern const TensorTypeInfo q1_0_type;                          // sign_types.cpp

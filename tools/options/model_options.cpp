@@ -36,9 +36,18 @@ void add_model_options(CLI::App& command, ModelFlags& flags, bool with_threads) 
           "a scale a token (i8) or a scale for each 32 (i8-groups)")
       ->transform(CLI::CheckedTransformer(activation_names))
       ->option_text("NAME [auto]");
-  command.add_option("--i2s-order", flags.i2s_order, "Block size of I2_S weights, which files do not state")
-      ->check(CLI::IsMember({"128", "64"}))
+  command
+      .add_option("--i2s-order", flags.i2s_order,
+                  "Block size of I2_S weights, which files do not state: 128 (also x86), 64 (also arm: "
+                  "bitnet.cpp's builds for ARM since November 2025), or as the weights show (auto)")
+      ->check(CLI::IsMember({"auto", "128", "x86", "64", "arm"}))
       ->capture_default_str();
+  command
+      .add_option(
+          "--tile-sizes,--tile-parameters", flags.tile_sizes,
+          "A kernel_config.ini of bitnet.cpp with the sizes of TL1 and TL2 tiles, which model files do "
+          "not state (default: those of known shapes)")
+      ->option_text("FILE");
   command.add_flag("--exact-head", flags.exact_head,
                    "Multiply a head of whole numbers (Q8_0, Q6_K, ...) with f32 activations, in order, not "
                    "with quantised ones");
@@ -50,8 +59,11 @@ runtime::ModelOptions model_options(const ModelFlags& flags, kernels::RowBuckets
   options.model = flags.model.empty() ? default_model() : flags.model;
   options.buckets = std::move(buckets);
   options.kv_element = flags.kv == "f16" ? runtime::CacheElement::f16 : runtime::CacheElement::f32;
-  options.i2s_order =
-      flags.i2s_order == "128" ? runtime::I2sOrder::blocks_of_128 : runtime::I2sOrder::blocks_of_64;
+  if (flags.i2s_order == "128" || flags.i2s_order == "x86")
+    options.i2s_order = runtime::I2sOrder::blocks_of_128;
+  else if (flags.i2s_order != "auto")
+    options.i2s_order = runtime::I2sOrder::blocks_of_64;
+  options.tile_sizes = flags.tile_sizes;
   options.exact_head = flags.exact_head;
   options.activations = flags.activations;
   options.pre_tokenizer = flags.pre_tokenizer;

@@ -13,13 +13,15 @@ struct ModelFlags {
   std::string model;   // empty: the model in the box
   size_t threads = 0;  // 0: the number tuned for the model, else one a core
   std::string kv = "f16";
-  std::string i2s_order = "128";
+  std::string i2s_order = "auto";
+  std::string tile_sizes;  // a file; empty: none
   bool exact_head = false;
   runtime::Activations activations = runtime::Activations::as_trained;
   std::string pre_tokenizer;
 };
 
-// Adds -m, -t (unless `with_threads` is false), --kv, --activations, --i2s-order, --exact-head, --pre.
+// Adds -m, -t (unless `with_threads` is false), --kv, --activations, --i2s-order, --tile-sizes, --exact-head,
+// --pre.
 void add_model_options(CLI::App& command, ModelFlags& flags, bool with_threads = true);
 
 // The options as the runtime takes them, with kernels for these numbers of rows.

@@ -87,12 +87,16 @@ class SmallModel {
   // The bytes of a tensor, to be changed.
   std::vector<std::byte>& data(const std::string& name) { return data_.at(name); }
 
-  Expected<Model> load(const LoadOptions& options = {}) const {
-    const TemporaryFolder folder;
-    const Status written = write_gguf(folder / "small.gguf", header_, [&](size_t i, const ByteSink& sink) {
+  void write(const std::string& path) const {
+    const Status written = write_gguf(path, header_, [&](size_t i, const ByteSink& sink) {
       return sink(data_.at(header_.tensors[i].name));
     });
     EXPECT_TRUE(written) << written.error().text();
+  }
+
+  Expected<Model> load(const LoadOptions& options = {}) const {
+    const TemporaryFolder folder;
+    write(folder / "small.gguf");
     return load_model(folder / "small.gguf", options);
   }
 

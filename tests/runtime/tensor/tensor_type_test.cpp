@@ -30,6 +30,9 @@ TEST(TensorType, Sizes) {
   EXPECT_EQ(bytes(TensorType::q6_k, {2560, 128256}), 269'337'600u);
   EXPECT_EQ(bytes(TensorType::i2_s, {6912, 2560}), 6912u * 2560 / 4 + 32);
   EXPECT_EQ(bytes(TensorType::i2_s, {8640, 3200}), 8640u * 3200 / 4 + 32);
+  EXPECT_EQ(bytes(TensorType::tl1, {8640, 3200}), 8640u * 3200 / 4 + 32);
+  // 5/24 of a byte for all but 256 columns, of which TL2 may have up to 256 at 1/4; and the scale.
+  EXPECT_EQ(bytes(TensorType::tl2, {3200, 8640}), (3200u - 256) * 8640 / 24 * 5 + 256 * 8640 / 4 + 32);
 }
 
 TEST(TensorType, RefusesSizesThatCannotBe) {
@@ -38,9 +41,8 @@ TEST(TensorType, RefusesSizesThatCannotBe) {
   EXPECT_THAT(refusal(TensorType::f32, {1ull << 32, 1ull << 32}), HasSubstr("63 bits"));
   EXPECT_THAT(refusal(TensorType::f32, {1ull << 62}), HasSubstr("63 bits"));
   EXPECT_THAT(refusal(TensorType::q8_0, {1ull << 63}), HasSubstr("63 bits"));
-  EXPECT_THAT(refusal(TensorType::tl1, {128, 128}),
-              HasSubstr("TL1 (38) cannot be read: its layout depends on tile"));
-  EXPECT_THAT(refusal(TensorType::tl2, {128, 128}), HasSubstr("TL2 in BitNet files and MXFP4 elsewhere"));
+  EXPECT_THAT(refusal(TensorType::tl2, {128, 128}), HasSubstr("rows of 128 are no TL2 matrix"));
+  EXPECT_THAT(refusal(TensorType::nvfp4, {128, 128}), HasSubstr("NVFP4 (40) cannot be read: its elements"));
 }
 
 TEST(TensorType, IdsAndNames) {
