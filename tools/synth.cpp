@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,8 @@ using runtime::TensorType;
 struct Arguments {
   std::string shape_name, output;
   SynthShape numbers;  // the numbers that the user gave; 0 where the named shape decides
-  TensorType head = TensorType::f16, layers = TensorType::i2_s;
+  TensorType head = TensorType::f16;
+  std::optional<TensorType> layers;
   uint64_t seed = 0;
 };
 
@@ -68,10 +70,12 @@ std::function<void(uint64_t, uint64_t)> progress_line() {
 }
 
 int synthesize(const Arguments& arguments) {
-  const Status status = runtime::synthesize_model(arguments.output, chosen_shape(arguments),
+  const SynthShape shape = chosen_shape(arguments);
+  const TensorType usual = shape.architecture == "bitnet-b1" ? TensorType::q1_0 : TensorType::i2_s;
+  const Status status = runtime::synthesize_model(arguments.output, shape,
                                                   {.seed = arguments.seed,
                                                    .head = arguments.head,
-                                                   .layers = arguments.layers,
+                                                   .layers = arguments.layers.value_or(usual),
                                                    .progress = progress_line()});
   return status ? exit_ok : report(status.error());
 }
@@ -91,6 +95,8 @@ void add_synth(CLI::App& app, int& exit_code) {
     if (type->encode) heads.emplace(type->name, type->type);  // compared without regard to case
   }
 
+  types.emplace("b1", TensorType::q1_0);
+
   command
       ->add_option("--arch", arguments->shape_name,
                    "Shape; the numbers below change it, and custom needs them")
@@ -100,7 +106,9 @@ void add_synth(CLI::App& app, int& exit_code) {
   command->add_option("--seed", arguments->seed, "Same seed: same file")->capture_default_str();
   command->add_option("--head", arguments->head, "Type of the embedding, which is also the head (f16)")
       ->transform(CLI::CheckedTransformer(heads, CLI::ignore_case));
-  command->add_option("--type", arguments->layers, "Type of the layers' matrices (i2_s)")
+  command
+      ->add_option("--type", arguments->layers,
+                   "Type of the layers' matrices (i2_s; b1, a bit a weight, of binary models)")
       ->transform(CLI::CheckedTransformer(types, CLI::ignore_case));
 
   SynthShape& numbers = arguments->numbers;

@@ -1,6 +1,7 @@
 #include "runtime/execute/bound_steps.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -58,6 +59,12 @@ void AnglesStep::run(const StepRun& run, size_t thread) const {
     float* row = output.row(static_cast<int64_t>(i), thread);
     angles.at(run.rows[i].position, row, row + output.width / 2);
   }
+}
+
+void CenterStep::run(const StepRun& run, size_t thread) const {
+  const Range range = rows_of(sharing, run, thread);
+  for (auto i = static_cast<int64_t>(range.begin); i < static_cast<int64_t>(range.end); ++i)
+    run.ops.floats.center_row(input.row(i, thread), static_cast<size_t>(output.width), output.row(i, thread));
 }
 
 void NormStep::run(const StepRun& run, size_t thread) const {
@@ -234,6 +241,22 @@ void GateStep::run(const StepRun& run, size_t thread) const {
     const float* other = up.row(i, thread) + range.begin;
     float* to = output.row(i, thread) + range.begin;
     apply_gate(run.ops.floats, function, limit, from, other, range.size(), to);
+  }
+}
+
+void ActivateStep::run(const StepRun& run, size_t thread) const {
+  static constexpr std::array<float, 64> ones = [] {
+    std::array<float, 64> all{};
+    all.fill(1);
+    return all;
+  }();
+  const Range range = columns_of(*columns, run, thread);
+  for (int64_t i = 0; i < run.count; ++i) {
+    const float* from = input.row(i, thread) + range.begin;
+    float* to = output.row(i, thread) + range.begin;
+    for (size_t first = 0; first < range.size(); first += ones.size())
+      apply_gate(run.ops.floats, function, 0, from + first, ones.data(),
+                 std::min(ones.size(), range.size() - first), to + first);
   }
 }
 

@@ -69,6 +69,12 @@ struct AnglesStep {
   void run(const StepRun& run, size_t thread) const;
 };
 
+struct CenterStep {
+  Sharing sharing;
+  FloatRows input, output;
+  void run(const StepRun& run, size_t thread) const;
+};
+
 struct NormStep {
   Sharing sharing;
   FloatRows input, output;
@@ -143,6 +149,13 @@ struct GateStep {
   Activation function;
   float limit;  // 0: none
   FloatRows gate, up, output;
+  const SharedColumns* columns;
+  void run(const StepRun& run, size_t thread) const;
+};
+
+struct ActivateStep {
+  Activation function;
+  FloatRows input, output;
   const SharedColumns* columns;
   void run(const StepRun& run, size_t thread) const;
 };

@@ -205,6 +205,12 @@ class Binder {
         push(operation, AnglesStep{RopeAngles(frequencies), output});
         return {};
       }
+      case Op::center: {
+        TERN_ASSIGN(const FloatRows input, floats(operation.operands[0]));
+        TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
+        push(operation, CenterStep{operation.sharing, input, output});
+        return {};
+      }
       case Op::rms_norm: {
         TERN_ASSIGN(const FloatRows input, floats(operation.operands[0]));
         TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
@@ -257,6 +263,12 @@ class Binder {
         TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
         push(operation,
              GateStep{operation.function, operation.limit, gate, up, output, columns_for(operation)});
+        return {};
+      }
+      case Op::activate: {
+        TERN_ASSIGN(const FloatRows input, floats(operation.operands[0]));
+        TERN_ASSIGN(const FloatRows output, floats(operation.results[0]));
+        push(operation, ActivateStep{operation.function, input, output, columns_for(operation)});
         return {};
       }
       case Op::scale: {

@@ -20,9 +20,10 @@
 namespace tern::runtime {
 
 struct BoundStep {
-  std::variant<EmbedStep, AnglesStep, NormStep, QuantizeStep, ProductStep, RopeStep, StoreStep, AttendStep,
-               CombineStep, AddStep, GateStep, ScaleStep, SelectStep, RouteStep, GatherStep,
-               ExpertProductStep, ExpertGateStep, MixStep, RotateStep, PartStep, ConvolveStep, DeltaStep>
+  std::variant<EmbedStep, AnglesStep, CenterStep, NormStep, QuantizeStep, ProductStep, RopeStep, StoreStep,
+               AttendStep, CombineStep, AddStep, GateStep, ActivateStep, ScaleStep, SelectStep, RouteStep,
+               GatherStep, ExpertProductStep, ExpertGateStep, MixStep, RotateStep, PartStep, ConvolveStep,
+               DeltaStep>
       step;
   bool meet_after = false;
   int64_t layer = -1;

@@ -17,6 +17,7 @@ extern const Family gemma3_family;
 extern const Family minicpm_family;
 extern const Family hunyuan_family;
 extern const Family qwen35_family;
+extern const Family binary_family;
 
 namespace {
 
@@ -30,6 +31,7 @@ constexpr const Family* table[] = {
     &minicpm_family,   // BitCPM
     &hunyuan_family,   // Hy-MT
     &qwen35_family,    // Qwen3.5; Bonsai and Ternary-Bonsai 27B, Ternary-Bonsai-2
+    &binary_family,    // BitNet of the first paper
 };
 
 }  // namespace

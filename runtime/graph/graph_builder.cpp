@@ -76,6 +76,9 @@ void GraphBuilder::end_layers() {
 }
 
 int GraphBuilder::rms_norm(std::string_view name, int input, WeightRole weights, int64_t heads) {
+  if (shape_.centered_norms && heads == 0)
+    input = add({.op = Op::center, .operands = {input}}, fmt::format("{}_centered", name), ValueKind::f32,
+                width_of(input));
   Operation norm{.op = Op::rms_norm,
                  .operands = {input},
                  .weights = {weights},
@@ -155,6 +158,11 @@ int GraphBuilder::delta_rule(std::string_view name, int inputs, int alpha, int b
                  .heads = shape_.delta_heads,
                  .kv_heads = shape_.delta_key_heads};
   return add(std::move(rule), name, ValueKind::f32, static_cast<int64_t>(shape_.delta_length()));
+}
+
+int GraphBuilder::activate(std::string_view name, int input) {
+  return add({.op = Op::activate, .operands = {input}, .function = shape_.activation}, name, ValueKind::f32,
+             width_of(input));
 }
 
 int GraphBuilder::route(std::string_view name, int router_logits) {
@@ -320,9 +328,9 @@ void feed_forward_block(GraphBuilder& builder) {
   const auto project = [&](std::string_view name, WeightRole input_norm, WeightRole weights) {
     return builder.matmul(name, inputs.of(weights, name, input_norm), weights, shape.feed_forward_length);
   };
-  const int gate = project("gate", WeightRole::gate_input_norm, WeightRole::gate);
+  const int gate = shape.gated ? project("gate", WeightRole::gate_input_norm, WeightRole::gate) : -1;
   const int up = project("up", WeightRole::up_input_norm, WeightRole::up);
-  int gated = builder.gate("gated", gate, up);
+  int gated = shape.gated ? builder.gate("gated", gate, up) : builder.activate("activated", up);
   if (shape.sub_norms)
     gated = builder.rms_norm("feed_forward_sub_norm", gated, WeightRole::feed_forward_sub_norm);
   if (shape.input_norms) gated = builder.rms_norm("gated_normed", gated, WeightRole::down_input_norm);

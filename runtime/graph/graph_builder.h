@@ -36,7 +36,7 @@ class GraphBuilder {
   void end_layers();
 
   // Operations. The result's name is `name`, or that with a number if it is taken.
-  // Over the row, or over each of its `heads`.
+  // Over the row, or over each of its `heads`. Of rows it is LayerNorm if shape().centered_norms says so.
   int rms_norm(std::string_view name, int input, WeightRole weights, int64_t heads = 0);
   // The i8 form of what a layer multiplies: by token, or by group of shape().activation_group numbers. The
   // input itself if the model's activations stay floats.
@@ -58,6 +58,7 @@ class GraphBuilder {
   // Of layers of Gated DeltaNet.
   int convolve(std::string_view name, int input);
   int delta_rule(std::string_view name, int inputs, int alpha, int beta);
+  int activate(std::string_view name, int input);
   // The experts that the router chose, of which each row has shape().experts_used.
   int route(std::string_view name, int router_logits);
   int gather(std::string_view name, int input, int routes);
@@ -92,7 +93,8 @@ void attention_block(GraphBuilder& builder, bool sliding = false);
 // hidden += output(norm(delta rule(convolution(inputs), alpha, beta)) * silu(gate)), all of a norm of hidden:
 // Gated DeltaNet.
 void delta_block(GraphBuilder& builder);
-// hidden += down(sub_norm(gate(gate, up))), of a norm of hidden, with further norms likewise.
+// hidden += down(sub_norm(gate(gate, up))), of a norm of hidden, with further norms likewise; activate(up) in
+// models without gates.
 void feed_forward_block(GraphBuilder& builder);
 
 // hidden += the sum of the experts that a router chooses for a norm of hidden, each gate, up and down.

@@ -14,6 +14,7 @@ Sharing sharing_of(const Graph& graph, const Operation& operation, const PassOpt
     case Op::rms_norm:
       if (operation.heads != 0) return Sharing::heads;
       return computed_by_each(options) ? Sharing::each : Sharing::rows;
+    case Op::center:
     case Op::quantize:
     case Op::combine:
     case Op::rotate:
@@ -30,6 +31,7 @@ Sharing sharing_of(const Graph& graph, const Operation& operation, const PassOpt
     case Op::delta_rule: return Sharing::tasks;
     case Op::add:
     case Op::gate:
+    case Op::activate:
     case Op::scale:
     case Op::expert_matmul:
     case Op::convolve:

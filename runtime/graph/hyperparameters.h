@@ -82,8 +82,10 @@ struct Hyperparameters {
   Activation activation = Activation::squared_relu;
   RopeStyle rope_style = RopeStyle::neox;
   bool sub_norms = false;
-  bool input_norms = false;  // a norm for each projection's input, beside that of its block
-  bool post_norms = false;   // a norm before each addition to the hidden state
+  bool centered_norms = false;  // norms of whole rows subtract the mean first: LayerNorm
+  bool gated = true;            // the feed-forward block: down(gate(gate, up)), or else down(activate(up))
+  bool input_norms = false;     // a norm for each projection's input, beside that of its block
+  bool post_norms = false;      // a norm before each addition to the hidden state
   HeadNorm head_norm = HeadNorm::none;
   RopeScaling rope_scaling;
   float embedding_scale = 1;  // rows of the embedding are multiplied by it

@@ -40,6 +40,7 @@ constexpr std::string_view name(Sharing sharing) {
 enum class Op : uint8_t {
   embed,
   rope_angles,
+  center,
   rms_norm,
   quantize,
   matmul,
@@ -49,6 +50,7 @@ enum class Op : uint8_t {
   combine,
   add,
   gate,
+  activate,
   scale,
   select,
   route,
@@ -137,7 +139,7 @@ constexpr uint32_t by_row = set_of(Sharing::rows, Sharing::each);
 // In the order of Op. matmul has a second operand if its epilogue reads one, and a result for each of its
 // weights, side by side as if these were one matrix; if it quantises its rows, these are one more result, the
 // last, of kind i8.
-inline constexpr std::array<OpInfo, 22> operations = {{
+inline constexpr std::array<OpInfo, 24> operations = {{
     {Op::embed,
      "embed",
      {},
@@ -156,6 +158,14 @@ inline constexpr std::array<OpInfo, 22> operations = {{
      "the cosines, then the sines of the token's position; the weights, if there are any, divide "
      "frequencies: "
      "see runtime/math/rope.h"},
+    {Op::center,
+     "center",
+     {detail::whole(detail::f32)},
+     detail::f32,
+     0,
+     detail::by_row,
+     "x - (sum of the row / its width), the sum as runtime/math/float_ops.h says: with rms_norm behind it, "
+     "LayerNorm"},
     {Op::rms_norm,
      "rms_norm",
      {detail::whole(detail::f32)},
@@ -228,6 +238,13 @@ inline constexpr std::array<OpInfo, 22> operations = {{
      "y, z = sqrt(2 / pi) * (x + 0.044715 * x^3); sigmoid: (1 / (1 + exp(-x))) * y; of min(x, limit) and of "
      "y "
      "within -limit and limit"},
+    {Op::activate,
+     "activate",
+     {detail::own(detail::f32)},
+     detail::f32,
+     set_of(Attribute::function),
+     set_of(Sharing::columns),
+     "as gate without a limit, of x and of y = 1"},
     {Op::scale,
      "scale",
      {detail::own(detail::f32)},

@@ -236,6 +236,7 @@ class Verifier {
       case Op::mix: return expect(copies(0) == experts(1) && result == 0);
       case Op::embed:
       case Op::rope_angles:
+      case Op::center:
       case Op::rms_norm:
       case Op::quantize:
       case Op::matmul:
@@ -245,6 +246,7 @@ class Verifier {
       case Op::combine:
       case Op::add:
       case Op::gate:
+      case Op::activate:
       case Op::scale:
       case Op::select:
       case Op::rotate:
@@ -290,6 +292,8 @@ class Verifier {
             (operation.heads != 0) != (operation.sharing == Sharing::heads))
           complain("a norm over heads is shared out by heads, one over rows is not");
         return expect_result(width(0));
+      case Op::center:
+      case Op::activate:
       case Op::quantize: return expect_result(width(0));
       case Op::matmul: return check_matmul(operation);
       case Op::rope: {

@@ -25,6 +25,20 @@ void sum_of_squares_blocks(const float* x, size_t first_block, size_t blocks, si
   }
 }
 
+void sum_of_elements_blocks(const float* x, size_t first_block, size_t blocks, size_t size, float* sums) {
+  for (size_t block = first_block; block < first_block + blocks; ++block) {
+    const size_t begin = block * sum_block, rest = size - begin;
+    sums[block] =
+        block_sum(x + begin, rest < sum_block ? rest : sum_block, [](VF32 v) HWY_ATTR { return v; });
+  }
+}
+
+void subtract(const float* x, float value, size_t size, float* out) {
+  const VF32 less = hn::Set(F32(), value);
+  for_each_vector(size, [&](size_t i, size_t count)
+                            HWY_ATTR { store(hn::Sub(load(x + i, count), less), out + i, count); });
+}
+
 void rms_norm_range(const float* x, const float* weight, float r, size_t size, float* out) {
   const VF32 factor = hn::Set(F32(), r);
   for_each_vector(size, [&](size_t i, size_t count) HWY_ATTR {
@@ -201,6 +215,8 @@ void f16_to_f32_row(const uint16_t* x, size_t size, float* out) {
 const FloatOps& float_code() {
   static const FloatOps all = {.instructions = hwy::TargetName(HWY_TARGET),
                                .sum_of_squares_blocks = sum_of_squares_blocks,
+                               .sum_of_elements_blocks = sum_of_elements_blocks,
+                               .subtract = subtract,
                                .rms_norm_range = rms_norm_range,
                                .max_magnitude_bits = max_magnitude_bits,
                                .quantize_range = quantize_range,
@@ -255,6 +271,16 @@ float group_scale(int32_t max_bits) {
     return std::numeric_limits<float>::quiet_NaN();
   const float largest = std::bit_cast<float>(max_bits);
   return (largest > 1e-5f ? largest : 1e-5f) / 127.0f;
+}
+
+void FloatOps::center_row(const float* x, size_t size, float* out) const {
+  SumTree tree;
+  for (size_t block = 0; block < sum_blocks(size); ++block) {
+    float sum;
+    sum_of_elements_blocks(x + block * sum_block, 0, 1, size - block * sum_block, &sum);
+    tree.add(sum);
+  }
+  subtract(x, tree.total() / static_cast<float>(size), size, out);
 }
 
 void FloatOps::rms_norm_row(const float* x, const float* weight, float epsilon, size_t size,

@@ -61,6 +61,12 @@ struct FloatOps {
   // and `sums` point at the starts of the whole row, of `size` elements, and of its sums.
   void (*sum_of_squares_blocks)(const float* x, size_t first_block, size_t blocks, size_t size, float* sums);
 
+  // sums[b] = the sum of x[i] over block b, as above.
+  void (*sum_of_elements_blocks)(const float* x, size_t first_block, size_t blocks, size_t size, float* sums);
+
+  // out[i] = x[i] - value for a range of `size` elements.
+  void (*subtract)(const float* x, float value, size_t size, float* out);
+
   // out[i] = (x[i] * r) * weight[i] for a range of `size` elements. `r` is rms_norm_factor of the whole row.
   void (*rms_norm_range)(const float* x, const float* weight, float r, size_t size, float* out);
 
@@ -118,6 +124,9 @@ struct FloatOps {
   // The same rounding as ir::f32_to_f16 and ir::f16_to_f32: to nearest, ties to even, infinite past 65504.
   void (*f32_to_f16_row)(const float* x, size_t size, uint16_t* out);
   void (*f16_to_f32_row)(const uint16_t* x, size_t size, float* out);
+
+  // out[i] = x[i] - (sum of the row) / size, for a whole row.
+  void center_row(const float* x, size_t size, float* out) const;
 
   // rms_norm_range over a whole row, with the factor of the row.
   void rms_norm_row(const float* x, const float* weight, float epsilon, size_t size, float* out) const;

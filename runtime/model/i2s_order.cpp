@@ -151,7 +151,7 @@ bool I2sEvidence::is_64() const {
 
 I2sEvidence weigh_i2s_orders(const Model& model) {
   std::vector<const Weights*> layers;
-  const size_t step = std::max<size_t>(1, model.layers.size() / most_layers);
+  const size_t step = (model.layers.size() + most_layers - 1) / most_layers;
   for (size_t i = 0; i < model.layers.size(); i += step) layers.push_back(&model.layers[i]);
   Profile hidden;  // how little the channels of the hidden state are written
   for (const Weights* layer : layers) {

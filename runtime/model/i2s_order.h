@@ -24,10 +24,10 @@
 // blocks of 64 are found if theirs is larger by more than 32 + 12 * sqrt(P): 6 standard deviations of the
 // difference, which are 2 * sqrt(P), and more for small P, where it has the tails of an exponential.
 //
-// Measured: no false positive in 4,000 random models of 2 layers of width 128 to 384 (rows of Gaussian weights
-// with a scale a row and a column, ternarised by their mean magnitude, all scales independent: 28 pairs each),
-// the largest difference being 34 where 95 are asked for. The trained model in the box has 84 pairs, whose
-// evidence is 6057 for its order and 355 for the other, where a difference of 142 is asked for.
+// Measured: no false positive in 4,000 random models of 2 layers of width 128 to 384, whose rows are Gaussian
+// weights with a scale a row and a column, all scales independent, ternarised by their mean magnitude. Each
+// has 28 pairs; the largest difference was 34 where 95 are asked for. The trained model in the box has 84
+// pairs, whose evidence is 6057 for its order and 355 for the other, where a difference of 142 is asked for.
 // tests/runtime/model/i2s_order_test.cpp repeats 300 of the random ones.
 #pragma once
 

@@ -16,6 +16,7 @@
 #include "runtime/graph/weight_uses.h"
 #include "runtime/model/architecture.h"
 #include "runtime/model/synth_vocabulary.h"
+#include "runtime/tensor/binarize.h"
 #include "runtime/tensor/i2_s.h"
 #include "runtime/tensor/tensor_rows.h"
 
@@ -53,6 +54,8 @@ constexpr SynthShape shapes[] = {
      1e-6f,           true,     0,   0, 0, 0, 6,  2,   64,   false, 128},
     {"tiny-hunyuan", "hunyuan-dense", 256, 2, 4, 2, 64, 512, 1024, 512, 10000},
     {"tiny-minicpm", "minicpm", 256, 2, 4, 2, 64, 512, 1024, 512, 10000},
+    {"tiny-binary", "bitnet-b1", 256, 2, 4, 2, 64, 512, 1024, 512, 10000},
+    {"binary-1.3b", "bitnet-b1", 2048, 24, 32, 32, 64, 8192, 32000, 2048, 10000},
     {"tiny-gemma3", "gemma3", 256, 2, 4, 2, 64, 512, 1024, 512, 10000, 1e-6f},
 };
 
@@ -74,8 +77,13 @@ struct PlannedTensor {
   float size;
   bool is_of_layer = false;  // a matrix of a layer: whole numbers
   bool has_one_scale = true;
-  float center = 0;  // of values that are neither
+  float center = 0;        // of values that are neither
+  bool is_binary = false;  // these are signs, made as the training of binary models makes them
 };
+
+bool is_binary(const SynthShape& shape) {
+  return shape.architecture == "bitnet-b1";
+}
 
 Hyperparameters hyperparameters_of(const SynthShape& s) {
   Hyperparameters h;
@@ -149,6 +157,7 @@ std::vector<PlannedTensor> plan_tensors(const SynthShape& s, TensorType head, Te
       plan.push_back({{name, head, {k, s.vocabulary_size}}, 2.0f * std::sqrt(3.0f / width)});
     else
       plan.push_back({{name, layers, {k, n}}, gain(use.role) * std::sqrt(2.0f / width), true, has_one_scale});
+    plan.back().is_binary = is_binary(s) && plan.back().is_of_layer;
   }
   return plan;
 }
@@ -266,6 +275,34 @@ Status write_codes(uint64_t elements, float scale, const RandomStream& random, c
   return sink(tail);
 }
 
+// Signs of uniform weights that are not quite centred. Their mean magnitude is beta = size / sqrt(2), so that
+// products vary as those of trits do, half of which are 0.
+Status write_binary(const PlannedTensor& tensor, const RandomStream& random, const ByteSink& sink) {
+  const TensorTypeInfo& type = info(tensor.header.type);
+  const uint64_t k = tensor.header.dims[0], n = tensor.header.dims[1];
+  std::vector<float> weights(n * k);
+  const float size = tensor.size * std::sqrt(2.0f);
+  for (uint64_t i = 0; i < weights.size(); ++i) weights[i] = size * (random.signed_unit(i) + 0.01f);
+  const BinaryWeights binary = binarize(weights);
+  if (type.type == TensorType::i2_s) {
+    std::vector<std::byte> codes(weights.size() / 4 + 32);
+    for (uint64_t i = 0; i < weights.size(); ++i) {
+      const CodeBits bits = bits_of(i, I2sOrder::blocks_of_128);
+      codes[bits.byte] |= static_cast<std::byte>(static_cast<unsigned>(binary.signs[i] + 1) << bits.shift);
+    }
+    std::memcpy(&codes[weights.size() / 4], &binary.beta, sizeof(binary.beta));
+    return sink(codes);
+  }
+  const uint64_t group = type.weights.group == 0 ? k : static_cast<uint64_t>(type.weights.group);
+  const std::vector<float> scales(k / group, ir::f16_to_f32(ir::f32_to_f16(binary.beta)));
+  std::vector<std::byte> row(row_bytes(type, k));
+  for (uint64_t r = 0; r < n; ++r) {
+    type.write_numbers(std::span(binary.signs).subspan(r * k, k), scales, row);
+    TERN_TRY(sink(row));
+  }
+  return {};
+}
+
 // The weights of a row: what the type can hold of 2 random bits each.
 void draw_numbers(const TensorTypeInfo& type, const RandomStream& random, uint64_t first,
                   std::span<int8_t> numbers) {
@@ -332,6 +369,7 @@ Status write_rows(const GgufTensorHeader& tensor, float center, float size, cons
 
 Status write_tensor(const PlannedTensor& tensor, uint64_t seed, const ByteSink& sink) {
   const RandomStream random(seed, tensor.header.name);
+  if (tensor.is_binary) return write_binary(tensor, random, sink);
   if (tensor.header.type == TensorType::i2_s) {
     uint64_t elements = 1;
     for (const uint64_t dimension : tensor.header.dims) elements *= dimension;
@@ -377,6 +415,8 @@ std::optional<std::string> find_fault(const SynthShape& s, TensorType head, Tens
   }
   if (!info(head).encode) return fmt::format("the head cannot have type {}", name_of(head));
   if (!can_be_synthesized(layers)) return fmt::format("layers cannot have type {}", name_of(layers));
+  if (is_binary(s) && info(layers).one_zero_in_four)
+    return fmt::format("{} holds zeros, which binary weights have not", name_of(layers));
   return find_head_fault(hyperparameters_of(s));
 }
 

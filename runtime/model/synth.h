@@ -41,7 +41,8 @@ struct SynthOptions {
   uint64_t seed = 0;
   // The type of the embedding, which is also the head: one with rows.
   TensorType head = TensorType::f16;
-  // The type of the layers' matrices: I2_S, or one that `can_be_synthesized`.
+  // The type of the layers' matrices: I2_S, or one that `can_be_synthesized`. Binary models have signs in
+  // any.
   TensorType layers = TensorType::i2_s;
   // Told now and then how many of all bytes of weights are written; may be empty.
   std::function<void(uint64_t done, uint64_t total)> progress;

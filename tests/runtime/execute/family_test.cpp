@@ -31,7 +31,9 @@ std::vector<double> scores(Engine& engine, const std::vector<uint32_t>& tokens, 
 class Families : public testing::TestWithParam<std::string_view> {
  protected:
   Families() : path_(folder_ / "model.gguf") {
-    const Status written = synthesize_model(path_, *find_synth_shape(GetParam()), {.seed = 7});
+    const TensorType layers = GetParam() == "tiny-binary" ? TensorType::q1_0 : TensorType::i2_s;
+    const Status written =
+        synthesize_model(path_, *find_synth_shape(GetParam()), {.seed = 7, .layers = layers});
     EXPECT_TRUE(written) << written.error().text();
   }
 
@@ -59,7 +61,7 @@ std::string name_of_shape(const testing::TestParamInfo<std::string_view>& of) {
 INSTANTIATE_TEST_SUITE_P(Shapes, Families,
                          testing::Values("tiny-llama", "tiny-qwen3", "tiny-hunyuan", "tiny-minicpm",
                                          "tiny-gemma3", "tiny-qwen3moe", "tiny-maple", "tiny-qwen35",
-                                         "tiny-bonsai-2"),
+                                         "tiny-bonsai-2", "tiny-binary"),
                          name_of_shape);
 
 // More positions than a block of attention has.

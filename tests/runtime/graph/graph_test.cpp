@@ -29,7 +29,7 @@ Hyperparameters with_quantized_head() {
 std::vector<Hyperparameters> shapes() {
   return {shape_2b4t(),  shape_large(),  without_sub_norms(), with_quantized_head(), shape_llama(),
           shape_qwen3(), shape_gemma3(), shape_minicpm(),     shape_hunyuan(),       shape_qwen3moe(),
-          shape_maple(), shape_qwen35(), shape_bonsai_2()};
+          shape_maple(), shape_qwen35(), shape_bonsai_2(),    shape_binary()};
 }
 
 TEST(Graph, ParsesWhatItPrintsAtEveryStage) {

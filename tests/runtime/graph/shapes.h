@@ -40,6 +40,16 @@ inline Hyperparameters shape_large() {
   return shape;
 }
 
+// The binary BitNet of the first paper: LayerNorm, and no gate.
+inline Hyperparameters shape_binary() {
+  Hyperparameters shape = shape_large();
+  shape.architecture = "bitnet-b1";
+  shape.activation = Activation::gelu;
+  shape.centered_norms = true;
+  shape.gated = false;
+  return shape;
+}
+
 // Falcon3-1B-1.58.
 inline Hyperparameters shape_llama() {
   Hyperparameters shape = shape_2b4t();

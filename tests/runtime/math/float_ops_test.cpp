@@ -33,6 +33,19 @@ TEST(FloatOps, RmsNormIsTheReference) {
   });
 }
 
+TEST(FloatOps, CenteredRowsAreTheReference) {
+  for_every_vector_level([](const VectorOps& ops) {
+    for (const size_t size : sizes) {
+      const auto x = random_row(size, 5, 10.0f);
+      const float mean = reference::sum(x) / static_cast<float>(size);
+      std::vector<float> out(size), expected;
+      for (const float v : x) expected.push_back(v - mean);
+      ops.floats.center_row(x.data(), size, out.data());
+      expect_same(out, expected);
+    }
+  });
+}
+
 TEST(FloatOps, RmsNormIsRight) {
   const VectorOps ops = vector_ops(VectorLevel::best);
   const auto x = random_row(2560, 3, 5.0f), weight = random_row(2560, 4);
