@@ -10,7 +10,7 @@
 #include "runtime/gguf/gguf.h"
 #include "runtime/source/config_reader.h"
 #include "runtime/source/hf_rope.h"
-#include "runtime/source/strict_json.h"
+#include "runtime/text/strict_json.h"
 
 namespace tern::runtime {
 namespace {
@@ -278,7 +278,7 @@ void Reading::read_windows() {
 }  // namespace
 
 Expected<HfConfig> read_config_json(std::string_view text, const std::string& file) {
-  TERN_ASSIGN(const json object, parse_json(text, file, max_depth));
+  TERN_ASSIGN(const json object, parse_json(text, file, {.depth = max_depth}));
   return Reading(object, file).run();
 }
 

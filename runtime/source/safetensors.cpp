@@ -13,7 +13,7 @@
 
 #include "runtime/gguf/gguf.h"
 #include "runtime/source/foreign_file.h"
-#include "runtime/source/strict_json.h"
+#include "runtime/text/strict_json.h"
 
 namespace tern::runtime {
 namespace {
@@ -103,7 +103,7 @@ Status Parser::read_header() {
   const std::string_view text = text_of(rest.first(length));
   if (!text.starts_with('{')) return fault("is no safetensors file: its header does not begin with '{'");
   data_ = rest.subspan(length);
-  auto parsed = parse_json(text, path_, max_depth);
+  auto parsed = parse_json(text, path_, {.depth = max_depth});
   if (!parsed) return fault(fmt::format("its header {}", parsed.error().message));
   header_ = parsed.take();
   return {};
@@ -189,7 +189,7 @@ Expected<std::map<std::string, std::vector<std::string>>> read_index(const std::
   if (const auto foreign = foreign_file_fault(file.bytes())) return Error{*foreign, {path}};
   if (file.bytes().size() > max_header)
     return Error{fmt::format("has {} bytes, above the limit of {}", file.bytes().size(), max_header), {path}};
-  TERN_ASSIGN(const json index, parse_json(text_of(file.bytes()), path, max_depth));
+  TERN_ASSIGN(const json index, parse_json(text_of(file.bytes()), path, {.depth = max_depth}));
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object())
     return Error{"has no weight_map that says which file holds which tensor", {path}};
   std::map<std::string, std::vector<std::string>> shards;

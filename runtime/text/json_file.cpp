@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file_mapping.h"
+#include "runtime/text/strict_json.h"
 
 namespace tern::runtime {
 namespace {
@@ -12,71 +13,7 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t largest_file = size_t{128} << 20;  // bytes; Gemma's tokenizer.json has 33 million
-constexpr size_t most_values = size_t{1} << 23;     // Gemma's has 2 million
 constexpr size_t deepest = 64;
-
-// Builds the value from the parser's events. Unlike nlohmann's own builder it stops at the first key that
-// comes twice and at the limits.
-class Builder : public nlohmann::json_sax<json> {
- public:
-  json root;
-  std::string fault;
-
-  bool null() override { return add(nullptr) != nullptr; }
-  bool boolean(bool value) override { return add(value) != nullptr; }
-  bool number_integer(number_integer_t value) override { return add(value) != nullptr; }
-  bool number_unsigned(number_unsigned_t value) override { return add(value) != nullptr; }
-  bool number_float(number_float_t value, const string_t&) override { return add(value) != nullptr; }
-  bool string(string_t& value) override { return add(std::move(value)) != nullptr; }
-  bool binary(binary_t&) override { return false; }  // not in JSON
-
-  bool start_object(size_t) override { return open(json::object()); }
-  bool end_object() override { return close(); }
-  bool start_array(size_t) override { return open(json::array()); }
-  bool end_array() override { return close(); }
-
-  bool key(string_t& name) override {
-    const auto [member, is_new] = open_.back()->emplace(name, nullptr);
-    if (!is_new) fault = fmt::format("the key '{}' comes twice in one object", name);
-    member_ = &*member;
-    return is_new;
-  }
-
-  bool parse_error(size_t, const std::string&, const json::exception& error) override {
-    fault = error.what();
-    return false;
-  }
-
- private:
-  json* add(json value) {
-    if (++count_ > most_values) {
-      fault = fmt::format("there are more than {} values", most_values);
-      return nullptr;
-    }
-    if (open_.empty()) return &(root = std::move(value));
-    if (open_.back()->is_array()) return &open_.back()->emplace_back(std::move(value));
-    return &(*member_ = std::move(value));
-  }
-
-  bool open(json empty) {
-    if (open_.size() == deepest) {
-      fault = fmt::format("it is nested more than {} deep", deepest);
-      return false;
-    }
-    json* added = add(std::move(empty));
-    if (added != nullptr) open_.push_back(added);
-    return added != nullptr;
-  }
-
-  bool close() {
-    open_.pop_back();
-    return true;
-  }
-
-  std::vector<json*> open_;  // the objects and arrays around what comes next
-  json* member_ = nullptr;   // of the innermost object
-  size_t count_ = 0;
-};
 
 }  // namespace
 
@@ -87,11 +24,7 @@ Expected<json> read_json_file(const std::string& path) {
     return Error{fmt::format("has {} bytes; JSON of up to {} is read", bytes.size(), largest_file), {path}};
   }
   const auto* text = reinterpret_cast<const char*>(bytes.data());
-  Builder builder;
-  if (!json::sax_parse(text, text + bytes.size(), &builder)) {
-    return Error{"is not JSON that can be used: " + builder.fault, {path}};
-  }
-  return std::move(builder.root);
+  return parse_json({text, bytes.size()}, path, {.depth = deepest});
 }
 
 Error JsonPlace::error(std::string_view message) const {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/text/vocabulary_keys.h"
+
 namespace tern::runtime {
 namespace {
 
@@ -14,23 +16,15 @@ class VocabularyReader {
   VocabularyReader(const GgufFile& file, uint32_t size) : file_(file), size_(size) {}
 
   Expected<Vocabulary> run() {
-    text("tokenizer.ggml.model", vocabulary_.model);
-    text("tokenizer.ggml.pre", vocabulary_.pre);
-    text("tokenizer.chat_template", vocabulary_.chat_template);
+    for (const auto& [key, field] : vocabulary_texts) text(key, vocabulary_.*field);
+    text(chat_template_key, vocabulary_.chat_template);
     read_tokens();
     read_scores();
     read_types();
     read_merges();
     read_own_rules();
-    id("tokenizer.ggml.bos_token_id", vocabulary_.beginning_of_text);
-    id("tokenizer.ggml.eos_token_id", vocabulary_.end_of_text);
-    id("tokenizer.ggml.eot_token_id", vocabulary_.end_of_turn);
-    id("tokenizer.ggml.eom_token_id", vocabulary_.end_of_message);
-    id("tokenizer.ggml.unknown_token_id", vocabulary_.unknown);
-    id("tokenizer.ggml.padding_token_id", vocabulary_.padding);
-    flag("tokenizer.ggml.add_bos_token", vocabulary_.add_beginning_of_text);
-    flag("tokenizer.ggml.add_eos_token", vocabulary_.add_end_of_text);
-    flag("tokenizer.ggml.add_space_prefix", vocabulary_.add_space_prefix);
+    for (const auto& [key, field] : vocabulary_ids) id(key, vocabulary_.*field);
+    for (const auto& [key, field] : vocabulary_flags) flag(key, vocabulary_.*field);
     if (error_) return *error_;
     return std::move(vocabulary_);
   }
@@ -63,7 +57,7 @@ class VocabularyReader {
   }
 
   void read_tokens() {
-    constexpr std::string_view key = "tokenizer.ggml.tokens";
+    constexpr std::string_view key = tokens_key;
     const auto tokens = get_strings(file_, key);
     if (!tokens) return note(tokens.error());
     check_length(key, tokens->size());
@@ -71,7 +65,7 @@ class VocabularyReader {
   }
 
   void read_scores() {
-    constexpr std::string_view key = "tokenizer.ggml.scores";
+    constexpr std::string_view key = scores_key;
     if (!file_.find(key)) return;
     auto scores = get_floats(file_, key);
     if (!scores) return note(scores.error());
@@ -83,7 +77,7 @@ class VocabularyReader {
   }
 
   void read_types() {
-    constexpr std::string_view key = "tokenizer.ggml.token_type";
+    constexpr std::string_view key = types_key;
     if (!file_.find(key)) return;
     const auto types = get_integers(file_, key);
     if (!types) return note(types.error());
@@ -99,7 +93,7 @@ class VocabularyReader {
   }
 
   void read_merges() {
-    constexpr std::string_view key = "tokenizer.ggml.merges";
+    constexpr std::string_view key = merges_key;
     if (!file_.find(key)) return;
     const auto merges = get_strings(file_, key);
     if (!merges) return note(merges.error());
@@ -116,13 +110,13 @@ class VocabularyReader {
   }
 
   void read_own_rules() {
-    constexpr std::string_view key = "tokenizer.tern.patterns";
+    constexpr std::string_view key = patterns_key;
     if (!file_.find(key)) return;
     const auto patterns = get_strings(file_, key);
     if (!patterns) return note(patterns.error());
     std::optional<bool> whole_pieces_first, nfc;
-    flag("tokenizer.tern.ignore_merges", whole_pieces_first);
-    flag("tokenizer.tern.nfc", nfc);
+    flag(whole_pieces_key, whole_pieces_first);
+    flag(nfc_key, nfc);
     vocabulary_.own_rules = SplittingRules{.patterns = {patterns->begin(), patterns->end()},
                                            .whole_pieces_first = whole_pieces_first.value_or(false),
                                            .normalizes_nfc = nfc.value_or(false)};

@@ -331,11 +331,11 @@ TEST_F(TokenizerJson, RefusesByNameAndPlace) {
 }
 
 TEST_F(TokenizerJson, RefusesWhatIsNoGoodJson) {
-  EXPECT_THAT(refusal_of_text("{\"model\": "), HasSubstr("is not JSON"));
+  EXPECT_THAT(refusal_of_text("{\"model\": "), HasSubstr("is no JSON"));
   EXPECT_THAT(refusal_of_text("{\"a\": \"\xff\"}"), HasSubstr("UTF-8"));
-  EXPECT_THAT(refusal_of_text(R"({"a": 1, "b": {"c": 1, "c": 2}})"), HasSubstr("'c' comes twice"));
+  EXPECT_THAT(refusal_of_text(R"({"a": 1, "b": {"c": 1, "c": 2}})"), HasSubstr("'c' occurs twice"));
   EXPECT_THAT(refusal_of_text(std::string(100000, '[')), HasSubstr("nested more than 64 deep"));
-  EXPECT_THAT(refusal_of_text(std::string(20 << 20, '1')), HasSubstr("is not JSON"));
+  EXPECT_THAT(refusal_of_text(std::string(20 << 20, '1')), HasSubstr("is no JSON"));
   std::string many(size_t{1} << 25, '0');  // [0,0,0,...
   for (size_t i = 2; i < many.size(); i += 2) many[i] = ',';
   many.replace(0, 2, "[0");

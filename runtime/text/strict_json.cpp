@@ -1,4 +1,4 @@
-#include "runtime/source/strict_json.h"
+#include "runtime/text/strict_json.h"
 
 #include <fmt/format.h>
 
@@ -16,7 +16,7 @@ using nlohmann::json;
 // Builds a value from the parser's events, and stops it by `false`.
 class Builder : public nlohmann::json_sax<json> {
  public:
-  explicit Builder(size_t max_depth) : max_depth_(max_depth) {}
+  explicit Builder(const JsonLimits& limits) : limits_(limits) {}
 
   bool null() override { return put(nullptr); }
   bool boolean(bool value) override { return put(value); }
@@ -51,8 +51,12 @@ class Builder : public nlohmann::json_sax<json> {
   json take() { return std::move(root_); }
 
  private:
-  // The place of the next value.
+  // The place of the next value; null if there are too many.
   json* place(json value) {
+    if (++count_ > limits_.values) {
+      fault_ = fmt::format("there are more than {} values", limits_.values);
+      return nullptr;
+    }
     if (open_.empty()) {
       root_ = std::move(value);
       return &root_;
@@ -63,24 +67,23 @@ class Builder : public nlohmann::json_sax<json> {
     }
     return &(open_.back()->emplace(key_, std::move(value)).first.value());
   }
-  bool put(json value) {
-    place(std::move(value));
-    return true;
-  }
+  bool put(json value) { return place(std::move(value)) != nullptr; }
   bool open(json value) {
-    if (open_.size() == max_depth_) {
-      fault_ = fmt::format("its arrays and objects are nested more than {} deep", max_depth_);
+    if (open_.size() == limits_.depth) {
+      fault_ = fmt::format("its arrays and objects are nested more than {} deep", limits_.depth);
       return false;
     }
-    open_.push_back(place(std::move(value)));
-    return true;
+    json* opened = place(std::move(value));
+    if (opened) open_.push_back(opened);
+    return opened != nullptr;
   }
   bool close() {
     open_.pop_back();
     return true;
   }
 
-  size_t max_depth_;
+  const JsonLimits limits_;
+  size_t count_ = 0;
   json root_;
   std::vector<json*> open_;  // the objects and arrays around the next value: only the innermost one grows
   std::string key_, fault_;
@@ -98,8 +101,8 @@ Location location_of(std::string_view text, size_t position, const std::string& 
 
 }  // namespace
 
-Expected<json> parse_json(std::string_view text, const std::string& file, size_t max_depth) {
-  Builder builder(max_depth);
+Expected<json> parse_json(std::string_view text, const std::string& file, const JsonLimits& limits) {
+  Builder builder(limits);
   if (json::sax_parse(text.begin(), text.end(), &builder)) return builder.take();
   return Error{builder.fault(), location_of(text, builder.position(), file)};
 }
