@@ -35,6 +35,7 @@ run_packages=(
   libpcre2-dev                   # runtime/: regular expressions that split text before tokens are made
   libutf8proc-dev                # runtime/: Unicode's normalization form C of such text
   libcli11-dev                   # tools/: the command line
+  libedit-dev                    # tools/: lines that are edited at the prompt of tern chat (BSD licence)
   nlohmann-json3-dev             # runtime/: tokenizer.json; tools/: JSON output
   libbenchmark-dev               # autotune/: timing
 )
@@ -85,9 +86,9 @@ install_packages() {
 
 # For ./tern.sh arm64: the ARM libraries with all that they need, and the packages of which the headers are enough.
 arm64_libraries=(libllvm19 libyaml-cpp0.7 libhwloc15 libfmt9 libhwy1 libpcre2-8-0 libutf8proc2
-  libbenchmark1debian libstdc++6)
+  libedit2 libbenchmark1debian libstdc++6)
 arm64_headers=(libyaml-cpp-dev libhwloc-dev libfmt-dev libhwy-dev libpcre2-dev libutf8proc-dev libcli11-dev
-  nlohmann-json3-dev libbenchmark-dev)
+  libedit-dev nlohmann-json3-dev libbenchmark-dev)
 
 # Unpacks Debian's arm64 packages into build/arm64-root. apt keeps its lists and its state in a folder of its own
 # meanwhile, so that this machine's packages know nothing of another architecture, and root is not needed.

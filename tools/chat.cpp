@@ -3,16 +3,19 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <iostream>
+#include <filesystem>
 
 #include "base/atomic_file.h"
 #include "runtime/chat/chat_session.h"
 #include "tools/chat/chat_commands.h"
+#include "tools/chat/chat_history.h"
+#include "tools/chat/chat_prompt.h"
 #include "tools/chat/show_answer.h"
 #include "tools/commands.h"
 #include "tools/options/engine_options.h"
 #include "tools/options/input.h"
 #include "tools/options/output_file.h"
+#include "tools/options/terminal_text.h"
 
 namespace tern::tools {
 namespace {
@@ -22,23 +25,29 @@ struct ChatFlags {
   std::string template_name, system;
   size_t tokens = 1024, context = 0;
   runtime::SamplerOptions sampling;
-  bool no_thinking = false, hide_thinking = false;
+  bool no_thinking = false, hide_thinking = false, no_history = false;
 };
+
+// The largest conversation that /load reads.
+constexpr uintmax_t most_file_bytes = uintmax_t{64} << 20;
 
 class Chat {
  public:
   Chat(const ChatFlags& flags, runtime::ChatSession session)
-      : flags_(flags), session_(std::move(session)), terminal_(isatty(0) != 0 && isatty(1) != 0) {
+      : flags_(flags),
+        session_(std::move(session)),
+        terminal_(isatty(0) != 0 && isatty(1) != 0),
+        prompt_(terminal_, flags.no_history ? "" : chat_history_path()) {
     if (flags.no_thinking) thinking_ = false;
     set_system(flags.system);
   }
 
   Expected<int> run() {
     while (!leaving_) {
-      const std::optional<std::string> entry = read_entry([&](bool more) { return read_line(more); });
-      if (!entry) break;
-      if (entry->find_first_not_of(" \t\r\n") == entry->npos) continue;
-      const Status done = act(*entry);
+      const TypedLine entry = prompt_.next();
+      if (entry.kind == TypedLine::Kind::end) break;
+      if (entry.text.find_first_not_of(" \t\r\n") == entry.text.npos) continue;
+      const Status done = act(entry.text);
       if (done) continue;
       // At a terminal the user may mend it; a script must hear of it.
       if (!terminal_) return done.error();
@@ -49,16 +58,6 @@ class Chat {
   }
 
  private:
-  std::optional<std::string> read_line(bool more) {
-    if (terminal_) {
-      fmt::print("{}", more ? ". " : "> ");
-      std::fflush(stdout);
-    }
-    std::string line;
-    if (!std::getline(std::cin, line)) return std::nullopt;
-    return line;
-  }
-
   Status act(const std::string& entry) {
     const std::optional<ChatCommand> command = parse_chat_command(entry);
     if (!command) {
@@ -114,8 +113,8 @@ class Chat {
     runtime::GenerateOptions options;
     options.max_tokens = flags_.tokens;
     options.sampling = flags_.sampling;
-    Expected<runtime::Answer> answer =
-        show_answer(session_, conversation_, thinking_, options, {terminal_, flags_.hide_thinking});
+    const AnswerLook look = {isatty(1) != 0, flags_.hide_thinking, terminal_};
+    Expected<runtime::Answer> answer = show_answer(session_, conversation_, thinking_, options, look);
     if (!answer) return answer.error();
     if (answer->generation.reason == runtime::StopReason::context_full)
       fmt::print(stderr, "tern: /reset forgets the conversation\n");
@@ -124,17 +123,29 @@ class Chat {
     return {};
   }
 
-  Status save(const std::string& path) {
-    if (path.empty()) return Error{"/save needs the name of a file"};
-    const std::string text = conversation_text(conversation_);
+  Status save(const std::string& argument) {
+    if (argument.empty()) return Error{"/save needs the name of a file"};
+    const std::string path = with_home(argument);
+    TERN_ASSIGN(const std::string text, conversation_text(conversation_));
     TERN_ASSIGN(AtomicFile file, AtomicFile::create(path));
     TERN_TRY(file.write(std::as_bytes(std::span(text))));
-    return file.commit();
+    TERN_TRY(file.commit());
+    tell(fmt::format("{} messages written to {}", conversation_.messages.size(), path));
+    return {};
   }
 
-  Status load(const std::string& path) {
-    if (path.empty()) return Error{"/load needs the name of a file"};
-    TERN_ASSIGN(const std::string text, read_text(path));
+  // The conversation is the file's, or, if that cannot be read, what it was.
+  Status load(const std::string& argument) {
+    if (argument.empty()) return Error{"/load needs the name of a file"};
+    const std::string path = with_home(argument);
+    std::error_code problem;
+    // Devices and FIFOs may have no end.
+    if (std::filesystem::exists(path, problem) && !std::filesystem::is_directory(path, problem)) {
+      if (!std::filesystem::is_regular_file(path, problem)) return Error{"is no regular file", {path}};
+      if (std::filesystem::file_size(path, problem) > most_file_bytes)
+        return Error{fmt::format("is no conversation: it has more than {} bytes", most_file_bytes), {path}};
+    }
+    TERN_ASSIGN(const std::string text, read_text(path == "-" ? "./-" : path));
     Expected<runtime::Conversation> read = runtime::parse_conversation(text);
     if (!read) {
       Error error = read.error();
@@ -142,7 +153,13 @@ class Chat {
       return error;
     }
     conversation_ = read.take();
+    tell(fmt::format("{} messages read from {}", conversation_.messages.size(), path));
     return {};
+  }
+
+  // Says that a command has done something, to who sits at a terminal.
+  void tell(const std::string& text) const {
+    if (terminal_) fmt::print(stderr, "tern: {}\n", terminal_text(text));
   }
 
   void print_stats() const {
@@ -160,6 +177,7 @@ class Chat {
   ChatFlags flags_;
   runtime::ChatSession session_;
   bool terminal_;
+  ChatPrompt prompt_;
   runtime::Conversation conversation_;
   std::optional<bool> thinking_;
   runtime::Answer last_;
@@ -201,6 +219,8 @@ void add_chat(CLI::App& app, int& exit_code) {
   command->add_option("--seed", flags->sampling.seed, "Seed of the random choices")->capture_default_str();
   command->add_flag("--no-thinking", flags->no_thinking, "Give the template enable_thinking=false");
   command->add_flag("--hide-thinking", flags->hide_thinking, "Show the answer alone");
+  command->add_flag("--no-history", flags->no_history,
+                    "Do not keep what is typed in ~/.local/state/tern/chat_history");
   command->callback([flags, &exit_code] {
     const Expected<int> code = chat(*flags);
     exit_code = code ? *code : report(code.error());

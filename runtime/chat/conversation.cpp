@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "runtime/jinja/value_text.h"
+#include "runtime/text/stream_decoder.h"
 
 namespace tern::runtime {
 namespace {
@@ -50,7 +51,7 @@ Expected<Conversation> parse_conversation(std::string_view json) {
   return conversation;
 }
 
-std::string conversation_text(const Conversation& conversation) {
+Expected<std::string> conversation_text(const Conversation& conversation) {
   std::vector<jinja::Value> messages;
   for (const Message& message : conversation.messages) messages.push_back(message.value());
   jinja::Dict root;
@@ -61,8 +62,9 @@ std::string conversation_text(const Conversation& conversation) {
   jinja::Limits limits;
   limits.steps = limits.memory_bytes = SIZE_MAX;  // our own values: nothing to be guarded against
   jinja::Budget budget(limits);
-  const Expected<std::string> text = jinja::to_json(jinja::Value::dict(std::move(root)), style, budget);
-  return text ? *text + "\n" : std::string();
+  TERN_ASSIGN(const std::string text, jinja::to_json(jinja::Value::dict(std::move(root)), style, budget));
+  StreamDecoder decoder;
+  return decoder.push(text) + decoder.flush() + "\n";
 }
 
 }  // namespace tern::runtime

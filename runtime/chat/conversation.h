@@ -27,7 +27,8 @@ struct Conversation {
 // Reads {"messages": [{"role": ..., "content": ...}, ...]}. Errors: no JSON (with line and column), a message
 // without a role, a content that is no string.
 Expected<Conversation> parse_conversation(std::string_view json);
-// The JSON that parse_conversation reads, indented.
-std::string conversation_text(const Conversation& conversation);
+// The JSON that parse_conversation reads, indented; U+FFFD for bytes of messages that are no UTF-8. Error: a
+// value that JSON cannot hold.
+Expected<std::string> conversation_text(const Conversation& conversation);
 
 }  // namespace tern::runtime

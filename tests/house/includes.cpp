@@ -63,6 +63,8 @@ const std::vector<Stranger>& strangers() {
       {"hwy/", {"base/thread_pool.cpp", "runtime/math/", "runtime/execute/bandwidth.cpp"}},
       {"pcre2.h", {"runtime/text/pre_tokenizer.cpp"}},
       {"utf8proc.h", {"runtime/text/nfc.cpp"}},
+      {"histedit.h", {"tools/chat/line_editor.cpp"}},
+      {"langinfo.h", {"tools/chat/line_editor.cpp"}},
       {"nlohmann/", {"runtime/", "tools/", "tests/"}},
       {"CLI/", {"tools/"}},
       {"gtest/", {"tests/"}},
@@ -82,7 +84,7 @@ const std::vector<Stranger>& strangers() {
       {"sched.h", beside_ir},
       {"spawn.h", beside_ir},
       {"pthread.h", beside_ir},
-      {"poll.h", {"tests/"}},
+      {"poll.h", {"tools/chat/", "tests/"}},
       {"pty.h", {"tests/"}},
   };
   return table;

@@ -1,5 +1,6 @@
 // tern chat without a terminal: lines in, answers out.
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include "command.h"
 
@@ -50,6 +51,57 @@ TEST_F(ChatTest, SeveralLinesAreOneQuestion) {
   EXPECT_THAT(read("joined.json"), HasSubstr("\"content\": \"a \\nb\""));
   ASSERT_EQ(chat("\"\"\"\na\n\nb\n\"\"\"\n/save " + path("block.json") + "\n").exit_code, 0);
   EXPECT_THAT(read("block.json"), HasSubstr("\"content\": \"a\\n\\nb\""));
+}
+
+TEST_F(ChatTest, NoThinkingIsToldToTheTemplate) {
+  const std::string asks = write("asks.jinja",
+                                 "It {% if enable_thinking is defined and not enable_thinking %}was"
+                                 "{% else %}is{% endif %}");
+  const std::string was = write("was.jinja", "It was"), is = write("is.jinja", "It is");
+  const std::string with = chat("a\n", "--no-thinking --template '" + asks + "'").output;
+  EXPECT_EQ(with, chat("a\n", "--template '" + was + "'").output);
+  EXPECT_EQ(with, chat("/think off\na\n", "--template '" + asks + "'").output);
+  EXPECT_EQ(chat("a\n", "--template '" + asks + "'").output, chat("a\n", "--template '" + is + "'").output);
+  EXPECT_NE(with, chat("a\n", "--template '" + asks + "'").output);
+}
+
+// What cannot be loaded or saved changes neither the conversation nor a file.
+TEST_F(ChatTest, LoadAndSaveAreWholeOrNothing) {
+  write("bad.json", "{\"messages\": [{\"role\": \"user\"}, {}]}");
+  write("good.json", "{\"messages\": [{\"role\": \"user\", \"content\": \"kept\"}]}");
+  ASSERT_EQ(mkfifo(path("pipe").c_str(), 0600), 0);
+  for (const std::string wrong : {"bad.json", "missing.json", "pipe", ""}) {
+    const Outcome outcome = chat("/load " + path(wrong) + "\n");
+    EXPECT_EQ(outcome.exit_code, 2) << wrong;
+    EXPECT_THAT(outcome.errors, HasSubstr(path(wrong))) << wrong;
+  }
+  EXPECT_THAT(chat("/load /dev/zero\n").errors, HasSubstr("no regular file"));
+  EXPECT_THAT(chat("/load\n").errors, HasSubstr("needs the name"));
+  EXPECT_THAT(chat("/save\n").errors, HasSubstr("needs the name"));
+  EXPECT_NE(chat("/save " + path("no/folder.json") + "\n").exit_code, 0);
+  EXPECT_EQ(chat("/load " + path("good.json") + "\n/save " + path("copy.json") + "\n").exit_code, 0);
+  EXPECT_THAT(read("copy.json"), HasSubstr("\"kept\""));
+  // Bytes that are no text are saved as what can be read again.
+  ASSERT_EQ(chat("a\xffz\n/save " + path("odd.json") + "\n").exit_code, 0);
+  EXPECT_EQ(chat("/load " + path("odd.json") + "\n").exit_code, 0);
+  EXPECT_THAT(read("odd.json"), HasSubstr("a\uFFFDz"));
+}
+
+TEST_F(ChatTest, CommandsDoWhatHelpSays) {
+  const Outcome help = chat("/help\n");
+  for (const std::string name : {"system", "reset", "save", "load", "stats", "regenerate", "think", "quit"})
+    EXPECT_THAT(help.output, HasSubstr("/" + name)) << name;
+  // /reset keeps the system text, /system replaces it and forgets the rest.
+  const std::string copy = "/save " + path("copy.json") + "\n";
+  ASSERT_EQ(chat("/system Be brief\na\n/reset\n" + copy).exit_code, 0);
+  EXPECT_THAT(read("copy.json"), HasSubstr("Be brief"));
+  EXPECT_THAT(read("copy.json"), Not(HasSubstr("user")));
+  ASSERT_EQ(chat("/system Be brief\na\n/system\n" + copy).exit_code, 0);
+  EXPECT_THAT(read("copy.json"), HasSubstr("\"messages\": []"));
+  ASSERT_EQ(chat("a\n/regenerate\n" + copy).exit_code, 0);
+  const std::string talk = read("copy.json");
+  EXPECT_EQ(talk.find("\"assistant\""), talk.rfind("\"assistant\""));
+  EXPECT_NE(talk.find("\"assistant\""), talk.npos);
 }
 
 TEST_F(ChatTest, WrongInputIsTold) {

@@ -7,6 +7,7 @@
 
 #include "tools/options/input.h"
 #include "tools/options/process.h"
+#include "tools/options/terminal_text.h"
 
 namespace tern::tools {
 namespace {
@@ -53,15 +54,16 @@ Expected<runtime::Answer> show_answer(runtime::ChatSession& session,
   runtime::ChatOptions chat;
   chat.thinking = thinking;
   chat.now = local_time();
-  watch_interrupts();
+  watch_interrupts(look.survives_interrupts);
   bool dimmed = false, thought = false;
   const auto show = [&](const runtime::ThoughtPart& part) {
     if (!part.text.empty() && (!part.thought || !look.hide_thoughts)) {
       if (part.thought != thought && !part.thought) fmt::print("{}\n\n", dimmed ? "\033[0m" : "");
-      if (part.thought && !thought && look.dim_thoughts) fmt::print("\033[2m");
-      dimmed = part.thought && look.dim_thoughts;
+      if (part.thought && !thought && look.terminal) fmt::print("\033[2m");
+      dimmed = part.thought && look.terminal;
       thought = part.thought;
-      std::fwrite(part.text.data(), 1, part.text.size(), stdout);
+      const std::string text = look.terminal ? terminal_text(part.text) : part.text;
+      std::fwrite(text.data(), 1, text.size(), stdout);
       std::fflush(stdout);
     }
     return !interrupted();

@@ -18,8 +18,10 @@ extern const char* const template_help;
 Expected<runtime::ChatTemplate> chosen_template(const std::string& name, const runtime::Model& model);
 
 struct AnswerLook {
-  bool dim_thoughts = false;  // by the escape sequences of terminals
+  // Thoughts are dimmed by an escape sequence; control characters of the text are written out.
+  bool terminal = false;
   bool hide_thoughts = false;
+  bool survives_interrupts = false;  // a second Ctrl-C does not end the process either
 };
 
 // Answers the conversation and prints the answer to standard output, a line end after it, and why it ended

@@ -7,15 +7,16 @@
 
 #include "base/atomic_file.h"
 #include "tools/options/exit_code.h"
+#include "tools/options/terminal_text.h"
 
 namespace tern::tools {
 
 void print_warning(const std::string& text) {
-  fmt::print(stderr, "tern: warning: {}\n", text);
+  fmt::print(stderr, "tern: warning: {}\n", terminal_text(text));
 }
 
 int report(const Error& error) {
-  fmt::print(stderr, "tern: {}\n", error.text());
+  fmt::print(stderr, "tern: {}\n", terminal_text(error.text()));
   return exit_code_of(error.kind);
 }
 

@@ -15,6 +15,10 @@ void on_interrupt(int signal) {
   std::signal(signal, SIG_DFL);
 }
 
+void on_any_interrupt(int) {
+  interrupt_seen = true;
+}
+
 }  // namespace
 
 size_t peak_memory() {
@@ -26,9 +30,13 @@ size_t peak_memory() {
 void catch_interrupts() {
   std::signal(SIGINT, on_interrupt);
 }
-void watch_interrupts() {
+void watch_interrupts(bool always) {
   interrupt_seen = false;
-  catch_interrupts();
+  if (!always) return catch_interrupts();
+  std::signal(SIGINT, on_any_interrupt);
+}
+void forget_interrupts() {
+  std::signal(SIGINT, SIG_DFL);
 }
 bool interrupted() {
   return interrupt_seen;

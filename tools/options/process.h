@@ -11,7 +11,10 @@ size_t peak_memory();
 // Makes Ctrl-C set a flag instead of ending the process; a second one ends it.
 void catch_interrupts();
 bool interrupted();
-// Forgets a Ctrl-C that was seen, and watches for the next.
-void watch_interrupts();
+// Forgets a Ctrl-C that was seen, and watches for the next. With `always` none ends the process, however many
+// come, until forget_interrupts().
+void watch_interrupts(bool always = false);
+// Lets Ctrl-C end the process again.
+void forget_interrupts();
 
 }  // namespace tern::tools

@@ -101,10 +101,10 @@ TEST(RenderChatTest, AMessageHoldsNoSpecialTokens) {
 TEST(ConversationTest, IsReadBackAsItWasWritten) {
   Conversation conversation = talk();
   conversation.messages[2].reasoning = "so \"what\"";
-  const std::string text = conversation_text(conversation);
+  const std::string text = *conversation_text(conversation);
   const Expected<Conversation> again = parse_conversation(text);
   ASSERT_TRUE(again) << again.error().text();
-  EXPECT_EQ(conversation_text(*again), text);
+  EXPECT_EQ(*conversation_text(*again), text);
   EXPECT_EQ(parse_conversation("{\"messages\": [\n{]}").error().where.line, 2);
   EXPECT_THAT(parse_conversation("{\"messages\": [{\"content\": \"a\"}]}").error().message,
               HasSubstr("message 1 has no role"));
