@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "runtime/chat/builtin_templates.h"
-#include "runtime/jinja/unicode.h"
+#include "runtime/jinja/values/unicode.h"
 
 namespace tern::runtime {
 namespace {

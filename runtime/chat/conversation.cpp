@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "runtime/jinja/value_text.h"
+#include "runtime/jinja/values/value_text.h"
 #include "runtime/text/stream_decoder.h"
 
 namespace tern::runtime {

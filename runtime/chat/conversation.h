@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/expected.h"
-#include "runtime/jinja/value.h"
+#include "runtime/jinja/values/value.h"
 
 namespace tern::runtime {
 

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "runtime/jinja/evaluate.h"
-#include "runtime/jinja/lexer.h"
-#include "runtime/jinja/statement_parser.h"
+#include "runtime/jinja/evaluate/evaluate.h"
+#include "runtime/jinja/parse/lexer.h"
+#include "runtime/jinja/parse/statement_parser.h"
 
 namespace tern::runtime::jinja {
 

@@ -8,9 +8,9 @@
 #include <string_view>
 
 #include "base/expected.h"
-#include "runtime/jinja/budget.h"
-#include "runtime/jinja/syntax.h"
-#include "runtime/jinja/value.h"
+#include "runtime/jinja/parse/syntax.h"
+#include "runtime/jinja/values/budget.h"
+#include "runtime/jinja/values/value.h"
 
 namespace tern::runtime::jinja {
 

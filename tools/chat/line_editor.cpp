@@ -12,7 +12,7 @@
 #include <optional>
 
 #include "base/utf8.h"
-#include "runtime/jinja/unicode.h"
+#include "runtime/jinja/values/unicode.h"
 #include "tools/chat/terminal_keys.h"
 
 namespace tern::tools {

@@ -8,7 +8,7 @@
 #include <cerrno>
 
 #include "base/utf8.h"
-#include "runtime/jinja/unicode.h"
+#include "runtime/jinja/values/unicode.h"
 
 namespace tern::tools {
 namespace {

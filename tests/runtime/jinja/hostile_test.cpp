@@ -6,7 +6,7 @@
 #include <chrono>
 
 #include "runtime/jinja/template.h"
-#include "runtime/jinja/value_text.h"
+#include "runtime/jinja/values/value_text.h"
 
 namespace tern::runtime::jinja {
 namespace {

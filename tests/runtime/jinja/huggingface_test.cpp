@@ -11,7 +11,7 @@
 
 #include "runtime/chat/builtin_templates.h"
 #include "runtime/jinja/template.h"
-#include "runtime/jinja/value_text.h"
+#include "runtime/jinja/values/value_text.h"
 
 namespace tern::runtime::jinja {
 namespace {

@@ -4,7 +4,7 @@
 #include <random>
 
 #include "runtime/jinja/template.h"
-#include "runtime/jinja/value_text.h"
+#include "runtime/jinja/values/value_text.h"
 
 namespace tern::runtime::jinja {
 namespace {

@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "runtime/jinja/value_text.h"
+#include "runtime/jinja/values/value_text.h"
 
 namespace tern::runtime::jinja {
 namespace {
