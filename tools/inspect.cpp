@@ -1,5 +1,6 @@
 // `tern inspect`: what a model file holds, and what a token costs.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -8,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "runtime/chat/chat_template.h"
 #include "runtime/graph/families.h"
 #include "runtime/graph/passes.h"
 #include "runtime/model/model.h"
@@ -15,6 +17,7 @@
 #include "runtime/source/model_file.h"
 #include "tools/commands.h"
 #include "tools/options/output_file.h"
+#include "tools/options/terminal_text.h"
 
 namespace tern::tools {
 namespace {
@@ -30,7 +33,7 @@ using runtime::quote;
 
 struct Arguments {
   std::string path;
-  bool json = false, tensors = false, histogram = false, check = false;
+  bool json = false, tensors = false, histogram = false, check = false, chat_template = false;
   std::optional<uint32_t> context;
   std::string emit;
   runtime::PassOptions passes;
@@ -99,6 +102,49 @@ void print_metadata(const GgufFile& file) {
   for (const auto& [key, value] : file.metadata) {
     fmt::print("  {:<45} {}\n", std::string(key), value_text(file, key, value));
   }
+}
+
+// ---- the chat template ----
+
+// The template that `tern chat` takes if none is named: see choose_template. Of a file that cannot be run
+// too.
+Expected<runtime::ChatTemplate> template_in_use(const GgufFile& file) {
+  runtime::Vocabulary vocabulary;
+  if (const auto text = runtime::get_string(file, "tokenizer.chat_template"))
+    vocabulary.chat_template = *text;
+  if (const auto tokens = runtime::get_strings(file, "tokenizer.ggml.tokens"))
+    vocabulary.tokens.resize(tokens->size());
+  const auto architecture = runtime::get_string(file, "general.architecture");
+  return runtime::choose_template(vocabulary, architecture ? *architecture : "");
+}
+
+ordered_json template_json(const GgufFile& file) {
+  const auto chosen = template_in_use(file);
+  if (!chosen) return {{"error", chosen.error().text()}};
+  ordered_json object = {{"in_use", chosen->origin}};
+  if (!chosen->note.empty()) object["note"] = chosen->note;
+  return object;
+}
+
+void print_template_line(const GgufFile& file) {
+  const auto chosen = template_in_use(file);
+  std::string line;
+  if (chosen) {
+    line = fmt::format("template {}{}{}", chosen->origin, chosen->note.empty() ? "" : ": ", chosen->note);
+  } else if (file.find("tokenizer.chat_template") == nullptr) {
+    line = "no template in the file";
+  } else {
+    line = "no template that can be used: " + chosen.error().text();
+  }
+  fmt::print("chat       {}\n", terminal_text(line));
+}
+
+// The text as the file has it; control characters are written out for a terminal. An exit code.
+int print_template_text(const GgufFile& file) {
+  const auto text = runtime::get_string(file, "tokenizer.chat_template");
+  if (!text) return report(text.error());
+  if (isatty(1) == 0) return write_output("", *text);
+  return write_output("", terminal_text(*text) + "\n");
 }
 
 // ---- tensors ----
@@ -241,6 +287,7 @@ ordered_json file_json(const GgufFile& file, const Arguments& arguments) {
   ordered_json object = {{"file", file.path()},
                          {"bytes", file.size()},
                          {"gguf_version", file.version},
+                         {"chat_template", template_json(file)},
                          {"metadata", metadata_json(file)}};
   if (arguments.tensors) object["tensors"] = tensors_json(file);
   return object;
@@ -266,6 +313,7 @@ std::vector<std::string> emits() {
 int inspect(const Arguments& arguments) {
   const auto file = runtime::open_model_file(arguments.path);
   if (!file) return report(file.error());
+  if (arguments.chat_template) return print_template_text(*file);
   // A file that cannot be run is still described as far as it was understood.
   const auto model = runtime::load_model(*file, {.check_values = arguments.check});
   if (!arguments.emit.empty()) return model ? print_graph(*model, arguments) : report(model.error());
@@ -286,6 +334,7 @@ int inspect(const Arguments& arguments) {
   } else {
     fmt::print("file       {}: {:.1f} MB, GGUF version {}, {} keys, {} tensors\n", file->path(),
                megabytes(file->size()), file->version, file->metadata.size(), file->tensors.size());
+    print_template_line(*file);
     if (model) print_model(*model, *cost, context);
     print_metadata(*file);
     if (arguments.tensors) print_tensors(*file);
@@ -305,6 +354,8 @@ void add_inspect(CLI::App& app, int& exit_code) {
       ->required();
   command->add_flag("--json", arguments->json, "Print JSON");
   command->add_flag("--tensors", arguments->tensors, "List the tensors");
+  command->add_flag("--template", arguments->chat_template,
+                    "Print the file's chat template and nothing else");
   command->add_flag("--histogram", arguments->histogram, "Count the -1, 0 and +1 of each ternary tensor");
   command->add_flag("--check", arguments->check, "Check every weight, not only the file's structure");
   command->add_option("--context", arguments->context,
