@@ -76,11 +76,14 @@ Result Evaluator::visit(const DictLiteral& node) {
   for (const auto& [key, item] : node.items) {
     TERN_ASSIGN(const Value name, value_of(key));
     TERN_ASSIGN(Value value, value_of(item));
-    if (!name.is(Kind::string)) return fail("the keys of a dict must be strings");
+    if (!name.is(Kind::string) && !name.is(Kind::integer))
+      return fail(
+          fmt::format("a key of a dict must be a string or an integer, and is {}", name_of(name.kind())));
     if (!value.fits_inside())
       return fail(fmt::format("a dict cannot hold {}, or not at this depth", name_of(value.kind())));
-    if (!budget_.make(name.as_string().size() + 4 * sizeof(Value))) return budget_.error();
-    dict.set(name.as_string(), std::move(value));
+    Key made = *key_of(name);
+    if (!budget_.make(made.text().size() + 4 * sizeof(Value))) return budget_.error();
+    dict.set(std::move(made), std::move(value));
   }
   return Value::dict(std::move(dict));
 }

@@ -9,7 +9,7 @@ namespace tern::runtime::jinja {
 
 Evaluator::Evaluator(std::string_view source, const Dict& variables, const std::tm& now, Budget& budget)
     : source_(source), budget_(budget), context_{budget, now} {
-  for (const auto& [name, value] : variables.items()) root_.variables.emplace(name, value);
+  for (const auto& [name, value] : variables.items()) root_.variables.emplace(name.text(), value);
 }
 
 Expected<Flow> Evaluator::run(const Block& block) {
@@ -184,6 +184,20 @@ Expected<Flow> Evaluator::visit(const FilterBlock& node) {
   TERN_ASSIGN(const Value value, filtered(Value::string(std::move(text)), node.filters));
   TERN_TRY(print(to_text(value, budget_)));
   return Flow::next;
+}
+
+// The values are those of the scope around the block: they do not see each other.
+Expected<Flow> Evaluator::visit(const With& node) {
+  Scope scope;
+  scope.parent = scope_;
+  scope.loops = scope_->loops;
+  for (const auto& [name, expression] : node.variables) {
+    TERN_ASSIGN(scope.variables[name], value_of(expression));
+  }
+  Scope* const outer = std::exchange(scope_, &scope);
+  const Expected<Flow> flow = run(node.body);
+  scope_ = outer;
+  return flow;
 }
 
 Expected<Flow> Evaluator::visit(const Generation& node) {

@@ -74,6 +74,7 @@ class Evaluator {
   Expected<Flow> visit(const std::shared_ptr<Macro>& node);
   Expected<Flow> visit(const CallBlock& node);
   Expected<Flow> visit(const FilterBlock& node);
+  Expected<Flow> visit(const With& node);
   Expected<Flow> visit(const Generation& node);
   Expected<Flow> visit(const Break&) { return Flow::break_loop; }
   Expected<Flow> visit(const Continue&) { return Flow::continue_loop; }

@@ -169,8 +169,8 @@ Result dict_part(const Value& object, Arguments, const Context& context) {
 
 Result get(const Value& object, Arguments arguments, const Context&) {
   if (!object.is(Kind::dict)) return no_method("get", object);
-  const Value& key = *arguments[0];
-  const Value* found = key.is(Kind::string) ? object.as_dict().find(key.as_string()) : nullptr;
+  const std::optional<Key> key = key_of(*arguments[0]);
+  const Value* found = key ? object.as_dict().find(*key) : nullptr;
   if (found != nullptr) return *found;
   return arguments[1] ? *arguments[1] : Value::none();
 }

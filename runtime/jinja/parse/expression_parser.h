@@ -58,6 +58,7 @@ class ExpressionParser {
   Expected<ExpressionPtr> parse_filters_and_tests(ExpressionPtr value);
   Expected<ExpressionPtr> parse_filter(ExpressionPtr subject);
   Expected<ExpressionPtr> parse_test(ExpressionPtr subject);
+  Expected<ExpressionPtr> parse_format(ExpressionPtr subject);
   Expected<ExpressionPtr> make_each(ExpressionPtr subject, const std::string& name, CallArguments arguments,
                                     size_t offset);
 

@@ -38,7 +38,9 @@ class Lexer {
       if (tag == source_.npos) break;
       at_ = tag;
       const char kind = source_[tag + 1];
-      if (kind == '#') {
+      if (const size_t raw = kind == '%' ? keyword_tag(at_, "raw") : 0; raw > 0) {
+        TERN_TRY(read_raw(raw));
+      } else if (kind == '#') {
         TERN_TRY(skip_comment());
       } else {
         TERN_TRY(read_tag(kind == '%'));
@@ -66,6 +68,39 @@ class Lexer {
         return at;
     }
     return source_.npos;
+  }
+
+  // The length of the tag at `tag`, which has nothing but a keyword in it ("{%- raw %}"); 0 if it is another.
+  size_t keyword_tag(size_t tag, std::string_view keyword) const {
+    size_t at = tag + 2;
+    const auto skip_blanks = [&] {
+      while (at < source_.size() && is_blank(source_[at])) ++at;
+    };
+    if (at < source_.size() && (source_[at] == '-' || source_[at] == '+')) ++at;
+    skip_blanks();
+    if (!source_.substr(std::min(at, source_.size())).starts_with(keyword)) return 0;
+    at += keyword.size();
+    skip_blanks();
+    const std::string_view rest = source_.substr(std::min(at, source_.size()));
+    if (rest.starts_with("%}")) return at + 2 - tag;
+    return rest.starts_with("-%}") || rest.starts_with("+%}") ? at + 3 - tag : 0;
+  }
+
+  // From {% raw %}, which is `length` bytes long, to {% endraw %}: what stands between is text.
+  Status read_raw(size_t length) {
+    const size_t begin = at_;
+    at_ += length;
+    // The line end after {% raw %} stays, unlike that after other statements.
+    end_tag(source_[at_ - 3], false);
+    for (size_t tag = source_.find("{%", at_); tag != source_.npos; tag = source_.find("{%", tag + 2)) {
+      const size_t end_length = keyword_tag(tag, "endraw");
+      if (end_length == 0) continue;
+      TERN_TRY(add_text(tag));
+      at_ = tag + end_length;
+      end_tag(source_[at_ - 3], true);
+      return {};
+    }
+    return fail("this raw block has no {% endraw %}", begin);
   }
 
   // The text from at_ up to the tag, or to the end if there is none.
@@ -130,10 +165,6 @@ class Lexer {
         return fail(statement ? "this statement does not end" : "this expression does not end", begin);
       if (open.empty() && read_close(statement)) return {};
       TERN_TRY(read_token(open));
-      const Token& last = tokens_.back();
-      if (last.kind == TokenKind::name && last.text == "raw" && statement &&
-          tokens_[tokens_.size() - 2].kind == TokenKind::statement_begin)
-        return fail("{% raw %} is not supported", begin);
     }
   }
 

@@ -42,8 +42,8 @@ std::string normalized_source(std::string_view source);
 // Cuts a normalized source into tokens, the last of kind `end`. White space around tags is dropped as Jinja2
 // does with trim_blocks and lstrip_blocks, which transformers sets: the line end after a statement or
 // comment, and what precedes one on its line if that is white space; all white space on the side of a "-";
-// none on the side of a "+". Errors: a tag, comment or string that does not end, a character or an escape
-// that means nothing, a number out of range, a `raw` block, which is not supported.
+// none on the side of a "+". What stands between {% raw %} and {% endraw %} is text. Errors: a tag, comment,
+// string or raw block that does not end, a character or an escape that means nothing, a number out of range.
 Expected<std::vector<Token>> tokenize(std::string_view source);
 
 }  // namespace tern::runtime::jinja

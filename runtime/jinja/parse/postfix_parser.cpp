@@ -157,8 +157,35 @@ Expected<ExpressionPtr> ExpressionParser::parse_filter(ExpressionPtr subject) {
     return make_each(std::move(subject), name, std::move(given), token.offset);
   }
   const size_t begin = subject->begin;
+  if (cursor_.at_name("format")) return parse_format(std::move(subject));
   TERN_ASSIGN(FilterStep step, parse_filter_step());
   return make(begin, Filter{std::move(subject), step.entry, std::move(step.arguments)});
+}
+
+// text|format(a, b) is text % (a, b), and text|format(a=1) is text % {'a': 1}.
+Expected<ExpressionPtr> ExpressionParser::parse_format(ExpressionPtr subject) {
+  const size_t begin = subject->begin, offset = cursor_.next().offset;
+  CallArguments given;
+  if (cursor_.at_symbol("(")) {
+    TERN_ASSIGN(given, parse_arguments());
+  }
+  if (!given.positional.empty() && !given.named.empty())
+    return cursor_.fail_at(offset,
+                           "filter 'format' takes arguments with names, or such without, but not both");
+  const FilterEntry* to_string = find_filter("string");
+  TERN_ASSIGN(ExpressionPtr text, make(begin, Filter{std::move(subject), to_string, {}}));
+  ExpressionPtr values;
+  if (given.named.empty()) {
+    TERN_ASSIGN(values, make(offset, ListLiteral{std::move(given.positional), true}));
+  } else {
+    DictLiteral dict;
+    for (auto& [name, value] : given.named) {
+      TERN_ASSIGN(ExpressionPtr key, make(offset, Literal{Value::string(name)}));
+      dict.items.emplace_back(std::move(key), std::move(value));
+    }
+    TERN_ASSIGN(values, make(offset, std::move(dict)));
+  }
+  return make(begin, Binary{BinaryOperator::modulo, std::move(text), std::move(values)});
 }
 
 Expected<ExpressionPtr> ExpressionParser::make_each(ExpressionPtr subject, const std::string& name,

@@ -89,6 +89,7 @@ class StatementParser {
     if (word == "macro") return add(parse_macro(offset));
     if (word == "call") return add(parse_call(offset));
     if (word == "filter") return add(parse_filter());
+    if (word == "with") return add(parse_with());
     if (word == "generation") return add(parse_generation());
     if (word == "break" || word == "continue") {
       if (loops_ == 0) return cursor_.fail_at(offset, fmt::format("'{}' stands in no loop", word));
@@ -243,6 +244,21 @@ class StatementParser {
     TERN_ASSIGN(made.body, parse_body("endfilter"));
     --scopes_;
     loops_ = loops;
+    return made;
+  }
+
+  Expected<With> parse_with() {
+    With made;
+    while (!cursor_.at(TokenKind::statement_end)) {
+      if (!made.variables.empty()) TERN_TRY(cursor_.expect_symbol(","));
+      TERN_ASSIGN(std::string name, parse_variable());
+      TERN_TRY(cursor_.expect_symbol("="));
+      TERN_ASSIGN(ExpressionPtr value, expressions_.parse());
+      made.variables.emplace_back(std::move(name), std::move(value));
+    }
+    ++scopes_;
+    TERN_ASSIGN(made.body, parse_body("endwith"));
+    --scopes_;
     return made;
   }
 

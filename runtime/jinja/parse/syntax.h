@@ -163,6 +163,10 @@ struct FilterBlock {
   std::vector<FilterStep> filters;
   Block body;
 };
+struct With {  // {% with a = 1, b = 2 %}: variables that end with the block
+  std::vector<std::pair<std::string, ExpressionPtr>> variables;
+  Block body;
+};
 struct Generation {  // {% generation %}: marks what the assistant wrote, and prints its body
   Block body;
 };
@@ -170,8 +174,8 @@ struct Break {};
 struct Continue {};
 
 struct Statement {
-  std::variant<Text, Print, If, For, Set, std::shared_ptr<Macro>, CallBlock, FilterBlock, Generation, Break,
-               Continue>
+  std::variant<Text, Print, If, For, Set, std::shared_ptr<Macro>, CallBlock, FilterBlock, With, Generation,
+               Break, Continue>
       node;
   size_t begin = 0;  // byte of the source
 };

@@ -93,8 +93,11 @@ Result attribute_of(const Value& object, std::string_view name) {
 
 Result item_of(const Value& object, const Value& key, Budget& budget) {
   if (object.is(Kind::undefined)) return fail("an undefined value has no items");
+  if (object.is(Kind::dict)) {
+    const std::optional<Key> found = key_of(key);
+    return found ? found_or_undefined(object.as_dict().find(*found)) : Value();
+  }
   if (key.is(Kind::string)) {
-    if (object.is(Kind::dict)) return found_or_undefined(object.as_dict().find(key.as_string()));
     return object.is(Kind::name_space) || object.is(Kind::loop) ? attribute_of(object, key.as_string())
                                                                 : Result(Value());
   }
@@ -166,8 +169,8 @@ Expected<std::shared_ptr<const List>> items_of(const Value& value, Budget& budge
     }
     case Kind::dict:
       for (const auto& [key, item] : value.as_dict().items()) {
-        if (!budget.make(key.size() + sizeof(Value) + 64)) return budget.error();
-        made.items.push_back(Value::string(key));
+        if (!budget.make(key.text().size() + sizeof(Value) + 64)) return budget.error();
+        made.items.push_back(key.value());
       }
       break;
     case Kind::none:

@@ -80,16 +80,16 @@ class JsonWriter {
   }
 
   void append_dict(const Dict& dict, size_t level) {
-    std::vector<const std::pair<std::string, Value>*> items;
+    std::vector<const std::pair<Key, Value>*> items;
     for (const auto& item : dict.items()) items.push_back(&item);
     if (style_.sort_keys)
-      std::sort(items.begin(), items.end(), [](auto* a, auto* b) { return a->first < b->first; });
+      std::sort(items.begin(), items.end(), [](auto* a, auto* b) { return before(a->first, b->first); });
     out_ += '{';
     for (size_t i = 0; i < items.size() && !stopped(); ++i) {
       if (i > 0) out_ += style_.between_items;
       break_line(level + 1);
-      if (!budget_.make(items[i]->first.size())) return;
-      append_string(out_, items[i]->first, style_.ensure_ascii);
+      if (!budget_.make(items[i]->first.text().size())) return;
+      append_string(out_, items[i]->first.text(), style_.ensure_ascii);
       out_ += style_.after_key;
       append(items[i]->second, level + 1);
     }

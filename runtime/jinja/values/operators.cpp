@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "runtime/jinja/values/format_text.h"
 #include "runtime/jinja/values/unicode.h"
 #include "runtime/jinja/values/value_text.h"
 
@@ -161,6 +162,8 @@ Result binary(BinaryOperator op, const Value& left, const Value& right, Budget& 
   const bool lists =
       left.is(Kind::list) && right.is(Kind::list) && left.as_list()->tuple == right.as_list()->tuple;
   if (op == BinaryOperator::add && (texts || lists)) return joined(left, right, budget);
+  if (op == BinaryOperator::modulo && left.is(Kind::string))
+    return format_text(left.as_string(), right, budget);
   const std::optional<int64_t> whole_left = as_whole(left), whole_right = as_whole(right);
   if (op == BinaryOperator::multiply) {
     if ((left.is(Kind::string) || left.is(Kind::list)) && whole_right)
@@ -171,8 +174,6 @@ Result binary(BinaryOperator op, const Value& left, const Value& right, Budget& 
   if (whole_left && whole_right) return whole_arithmetic(op, *whole_left, *whole_right);
   const std::optional<double> real_left = as_number(left), real_right = as_number(right);
   if (real_left && real_right) return real_arithmetic(op, *real_left, *real_right);
-  if (op == BinaryOperator::modulo && left.is(Kind::string))
-    return fail("formatting a string by '%' is not supported");
   return does_not_fit(symbol_of(op), left, right);
 }
 
@@ -263,7 +264,10 @@ Expected<bool> contains(const Value& container, const Value& item, Budget& budge
         if (budget.spent()) return budget.error();
       }
       return false;
-    case Kind::dict: return item.is(Kind::string) && container.as_dict().find(item.as_string()) != nullptr;
+    case Kind::dict: {
+      const std::optional<Key> key = key_of(item);
+      return key && container.as_dict().find(*key) != nullptr;
+    }
     case Kind::none:
     case Kind::boolean:
     case Kind::integer:

@@ -148,12 +148,12 @@ Result join_texts(const List& items, std::string_view separator, Budget& budget)
 Result dict_items(const Dict& dict, bool keys, bool values, Budget& budget) {
   std::vector<Value> items;
   for (const auto& [key, value] : dict.items()) {
-    if (!budget.make(key.size() + 3 * string_bytes)) return budget.error();
+    if (!budget.make(key.text().size() + 3 * string_bytes)) return budget.error();
     if (keys && values) {
-      items.push_back(Value::list({Value::string(key), value}, true));
+      items.push_back(Value::list({key.value(), value}, true));
       if (!items.back().fits_inside()) return fail("there are too many levels of lists and dicts");
     } else {
-      items.push_back(keys ? Value::string(key) : value);
+      items.push_back(keys ? key.value() : value);
     }
   }
   return Value::list(std::move(items));

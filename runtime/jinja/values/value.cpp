@@ -1,6 +1,7 @@
 #include "runtime/jinja/values/value.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace tern::runtime::jinja {
 namespace {
@@ -10,7 +11,16 @@ constexpr size_t unindexed_items = 8;
 
 }  // namespace
 
-void Dict::set(std::string key, Value value) {
+Value Key::value() const {
+  return number_ ? Value::integer(*number_) : Value::string(text_);
+}
+
+bool before(const Key& left, const Key& right) {
+  if (left.number() && right.number()) return *left.number() < *right.number();
+  return left.text() < right.text();
+}
+
+void Dict::set(Key key, Value value) {
   depth_ = std::max(depth_, value.depth() + 1);
   if (const Value* old = find(key)) {
     const_cast<Value&>(*old) = std::move(value);
@@ -25,9 +35,9 @@ void Dict::set(std::string key, Value value) {
   }
 }
 
-const Value* Dict::find(std::string_view key) const {
+const Value* Dict::find(const Key& key) const {
   if (!index_.empty()) {
-    const auto found = index_.find(std::string(key));
+    const auto found = index_.find(key);
     return found == index_.end() ? nullptr : &items_[found->second].second;
   }
   for (const auto& [name, value] : items_) {
@@ -134,6 +144,17 @@ bool Value::truth() const {
     case Kind::callable: return true;
   }
   return false;
+}
+
+std::optional<Key> key_of(const Value& value) {
+  constexpr double beyond = 9223372036854775808.0;  // 2^63
+  if (value.is(Kind::string)) return Key(value.as_string());
+  if (value.is(Kind::integer)) return Key(value.as_integer());
+  if (value.is(Kind::boolean)) return Key(int64_t{value.as_boolean()});
+  if (!value.is(Kind::real)) return std::nullopt;
+  const double real = value.as_real();
+  if (std::trunc(real) != real || real < -beyond || real >= beyond) return std::nullopt;
+  return Key(static_cast<int64_t>(real));
 }
 
 std::string_view name_of(Kind kind) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,19 +34,49 @@ struct List {
   bool tuple = false;  // written with parentheses
 };
 
-// A dict whose keys are strings, in the order in which they were added.
+// A key of a dict: a string, or an integer, which is another key than the string of its digits.
+class Key {
+ public:
+  Key(std::string text) : text_(std::move(text)) {}
+  Key(std::string_view text) : text_(text) {}
+  Key(const char* text) : text_(text) {}
+  explicit Key(int64_t number) : text_(std::to_string(number)), number_(number) {}
+
+  // As {{ }} prints it, and as JSON has it.
+  const std::string& text() const { return text_; }
+  operator const std::string&() const { return text_; }
+  // Nothing for a string.
+  const std::optional<int64_t>& number() const { return number_; }
+  Value value() const;
+  bool operator==(const Key&) const = default;
+
+ private:
+  std::string text_;
+  std::optional<int64_t> number_;
+};
+
+struct KeyHash {
+  size_t operator()(const Key& key) const {
+    return std::hash<std::string>()(key.text()) + (key.number() ? 1 : 0);
+  }
+};
+
+// Whether a key stands before another in sorted JSON: integers by their value, all else by their text.
+bool before(const Key& left, const Key& right);
+
+// A dict, its pairs in the order in which they were added.
 class Dict {
  public:
   // Adds a pair, or replaces the value of a key that is there, which keeps its place.
-  void set(std::string key, Value value);
+  void set(Key key, Value value);
   // The value of a key; null if it has none.
-  const Value* find(std::string_view key) const;
-  const std::vector<std::pair<std::string, Value>>& items() const { return items_; }
+  const Value* find(const Key& key) const;
+  const std::vector<std::pair<Key, Value>>& items() const { return items_; }
   size_t depth() const { return depth_; }
 
  private:
-  std::vector<std::pair<std::string, Value>> items_;
-  std::unordered_map<std::string, size_t> index_;  // empty while there are few items
+  std::vector<std::pair<Key, Value>> items_;
+  std::unordered_map<Key, size_t, KeyHash> index_;  // empty while there are few items
   size_t depth_ = 1;
 };
 
@@ -117,6 +148,10 @@ class Value {
                std::shared_ptr<const Loop>, Callable>
       state_;
 };
+
+// The key that a value is in Python: a string, an integer, or a boolean or float that equals an integer.
+// Nothing for what a dict here has no key for.
+std::optional<Key> key_of(const Value& value);
 
 // "a string", "a list": the kind in messages.
 std::string_view name_of(Kind kind);

@@ -36,8 +36,8 @@ class TextWriter {
  public:
   explicit TextWriter(Budget& budget) : budget_(budget) {}
 
-  std::string run(const Value& value) {
-    append(value, false);
+  std::string run(const Value& value, bool inside) {
+    append(value, inside);
     return std::move(out_);
   }
 
@@ -58,8 +58,12 @@ class TextWriter {
     for (size_t i = 0; i < dict.items().size(); ++i) {
       if (i > 0) out_ += ", ";
       const auto& [key, value] = dict.items()[i];
-      if (!budget_.make(key.size())) return;
-      append_quoted(out_, key);
+      if (!budget_.make(key.text().size())) return;
+      if (key.number()) {
+        out_ += key.text();
+      } else {
+        append_quoted(out_, key.text());
+      }
       out_ += ": ";
       append(value, true);
       if (budget_.spent()) return;
@@ -106,7 +110,11 @@ std::string real_text(double number) {
 }
 
 std::string to_text(const Value& value, Budget& budget) {
-  return TextWriter(budget).run(value);
+  return TextWriter(budget).run(value, false);
+}
+
+std::string to_literal(const Value& value, Budget& budget) {
+  return TextWriter(budget).run(value, true);
 }
 
 }  // namespace tern::runtime::jinja

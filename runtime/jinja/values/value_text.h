@@ -14,6 +14,9 @@ namespace tern::runtime::jinja {
 // undefined. Stops early, and notes it in the budget, where the text is too large.
 std::string to_text(const Value& value, Budget& budget);
 
+// Python's repr(): as to_text, but a string is quoted too, and what is undefined is "Undefined".
+std::string to_literal(const Value& value, Budget& budget);
+
 // How tojson writes.
 struct JsonStyle {
   bool ensure_ascii = false;         // other characters as \uXXXX

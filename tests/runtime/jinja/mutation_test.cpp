@@ -17,7 +17,8 @@ constexpr std::string_view source =
   {{ show(m, deep=true) if m is mapping else raise_exception("no " + m|string) }}
 {%- else %}none{% endfor %}
 {% filter upper %}{{ tools | tojson(indent=2) | default('x', true) | replace("a", 'b') }}{% endfilter %}
-{{- {'a': (1, 2.5e3)}.items() | list | join(',') }}{# the end #})";
+{% with a = 1, b = 'x' %}{{ '%s %5.2f' % (b, a) }}{{ '%(k)d' | format(k=7) }}{% endwith %}
+{% raw %}{{ {% {# {% endraw %}{{- {'a': (1, 2.5e3), 3: 4}.items() | list | join(',') }}{# the end #})";
 
 TEST(TemplateMutationTest, NeverCrashes) {
   const Expected<Value> variables = from_json(

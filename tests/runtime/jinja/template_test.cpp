@@ -166,6 +166,40 @@ b)~"},
 x)~",
              R"~(7
 x)~"},
+            {R"~({% raw %}{{ n }} {% if %} {# x #}{% endraw %}|{%- raw -%}  a {{ b  {%- endraw -%}  z)~",
+             R"~({{ n }} {% if %} {# x #}|a {{ bz)~"},
+            {R"~(a
+  {% raw %}
+  {{ x }}
+  {% endraw %}
+b{%+ raw %} {% x {%+ endraw +%}
+c)~",
+             R"~(a
+
+  {{ x }}
+b {% x 
+c)~"},
+            {R"~(x{% raw %} {%raw%} {% endrawx %} {%endraw%}y{{ n }})~", R"~(x {%raw%} {% endrawx %} y7)~"},
+            {R"~({% with a = 1, b = n + 1 %}{{ a }}{{ b }}{% set n = 3 %}{{ n }}{% endwith %}{{ n }}{{ a is defined }})~",
+             R"~(1837False)~"},
+            {R"~({% set a = 5 %}{% with a = 1, b = a %}{{ a }}{{ b }}{% endwith %}{% with %}{{ a }}{% set a = 6 %}{% endwith %}{{ a }})~",
+             R"~(1555)~"},
+            {R"~({% for i in range(4) %}{% with j = i * 2 %}{% if j == 2 %}{% continue %}{% elif j == 6 %}{% break %}{% endif %}{{ j }}{{ loop.index }}{% endwith %};{% endfor %})~",
+             R"~(01;43;)~"},
+            {R"~({% set d = {1: 'one', '1': 'text', -2: 'minus'} %}{{ d[1] }} {{ d['1'] }} {{ d[-2] }} {{ d }} {{ 1 in d }} {{ 2 in d }} {{ d[true] }} {{ d[1.0] }} {{ d.get(1) }} {{ d.get(3, 'no') }} {{ d|length }})~",
+             R"~(one text minus {1: 'one', '1': 'text', -2: 'minus'} True False one one one no 3)~"},
+            {R"~({% set d = {10: 'a', 9: 'b'} %}{{ d|tojson }} {{ d|tojson(sort_keys=true) }} {% for k in d %}{{ k + 1 }},{% endfor %}{% for k, v in d|dictsort %}{{ k }}{{ v }}{% endfor %} {{ d.items()|list }} {{ d == {9: 'b', 10: 'a'} }} {{ d == {'9': 'b', '10': 'a'} }} {{ d[10.5] is defined }})~",
+             R"~({"10": "a", "9": "b"} {"9": "b", "10": "a"} 11,10,9b10a [(10, 'a'), (9, 'b')] True False False)~"},
+            {R"~({{ '%s is %d, %5.2f|%-6s|%06d|%+d|% d' % ('x', n, 3.14159, 'ab', -42, 5, 6) }})~",
+             R"~(x is 7,  3.14|ab    |-00042|+5| 6)~"},
+            {R"~({{ '%s' % n }} {{ '%s' % words }} {{ '%s%%' % 50 }} {{ '%(a)s-%(b)03d' % {'a': 'x', 'b': 5} }} {{ '%r %r' % ('q', none) }} {{ '%5s|%-5s|%.2s' % ('日本', 'é', 'Ünï') }})~",
+             R"~(7 ['b', 'A', 'c', 'a'] 50% x-005 'q' None    日本|é    |Ün)~"},
+            {R"~({{ '%x %X %#x %o %e %G %g %c%c %i' % (255, 255, 255, 8, 12345.678, 1e-10, 0.5, 'é', 65, 3.9) }} {{ '%*d|%.*f|%-*d|' % (5, 42, 1, 2.25, -4, 7) }} {{ '%5.1f|%.0f|%f' % (2.25, 2.5, 1) }})~",
+             R"~(ff FF 0xff 10 1.234568e+04 1E-10 0.5 éA 3    42|2.2|7   |   2.2|2|1.000000)~"},
+            {R"~({{ '%s, %s!'|format('Hello', text) }} {{ '%(who)s'|format(who=n) }} {{ '%d%%'|format(7) }} {{ 'none'|format }})~",
+             R"~(Hello, Ünïcode 日本! 7 7% none)~"},
+            {R"~({{ '%s' % {'a': 1} }} {{ '%s' % true }} {{ '%d' % true }} {{ 7 % 4 }} {{ '%s' % ('a',) }} {{ ('%s') % none }} {{ '%+.1e|%010.3f|%-8g|' % (1.0, -2.5, 0.1) }} {{ '%.3d|%5.3d' % (7, 7) }})~",
+             R"~({'a': 1} True 1 3 a None +1.0e+00|-00002.500|0.1     | 007|  007)~"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Python, TemplateTest, ::testing::ValuesIn(cases));
@@ -189,6 +223,18 @@ TEST(TemplateErrorTest, TellsThePlace) {
       {"{{ x }\n}", "parse: t:1:6: '}' closes nothing here"},
       {"{{ words|join(1, 2, 3) }}", "parse: t:1:10: filter 'join' takes 2 arguments here, not 3"},
       {"{{ tool|tojson(colour=1) }}", "parse: t:1:9: filter 'tojson' has no argument 'colour'"},
+      {"a\n{% raw %}x", "parse: t:2:1: this raw block has no {% endraw %}"},
+      {"{% with 1 %}{% endwith %}", "parse: t:1:9: here should be the name of a variable, not a number"},
+      {"{{ 'a'|format(1, b=2) }}",
+       "parse: t:1:8: filter 'format' takes arguments with names, or such without, but not both"},
+      {"{{ {1.5: 1} }}", "render: t:1:4: a key of a dict must be a string or an integer, and is a float"},
+      {"{{ '%s %s' % 1 }}", "render: t:1:4: '%' was given fewer values than the string has places for"},
+      {"{{ 'a' % 1 }}", "render: t:1:4: '%' was given more values than the string has places for"},
+      {"{{ '%d' % 'x' }}", "render: t:1:4: '%d' needs another value than a string"},
+      {"{{ '%(a)s' % {'b': 1} }}", "render: t:1:4: '%' was given no value for 'a'"},
+      {"{{ '%(a' % {'b': 1} }}", "render: t:1:4: a name in a string before '%' does not end"},
+      {"{{ '%y' % 1 }}", "render: t:1:4: '%y' in a string before '%' is not supported"},
+      {"{{ '%' % 1 }}", "render: t:1:4: a string before '%' ends inside a directive"},
       {"x\n  {{ missing.name }}", "render: t:2:6: 'missing' is undefined, so it has no attribute 'name'"},
       {"{{ raise_exception('no') }}", "render: t:1:4: the template refuses this conversation: no"},
       {"{{ 'a' + 1 }}", "render: t:1:4: '+' is not possible between a string and an integer"},
