@@ -12,6 +12,7 @@
 #include "tools/chat/chat_prompt.h"
 #include "tools/chat/show_answer.h"
 #include "tools/commands.h"
+#include "tools/generate_text.h"
 #include "tools/options/engine_options.h"
 #include "tools/options/input.h"
 #include "tools/options/output_file.h"
@@ -24,6 +25,7 @@ struct ChatFlags {
   EngineFlags engine;
   std::string template_name, system;
   size_t tokens = 1024, context = 0;
+  std::vector<std::string> stop_strings;
   runtime::SamplerOptions sampling;
   bool no_thinking = false, hide_thinking = false, no_history = false;
 };
@@ -113,7 +115,7 @@ class Chat {
     runtime::GenerateOptions options;
     options.max_tokens = flags_.tokens;
     options.sampling = flags_.sampling;
-    const AnswerLook look = {isatty(1) != 0, flags_.hide_thinking, terminal_};
+    const AnswerLook look = {isatty(1) != 0, flags_.hide_thinking, terminal_, flags_.stop_strings};
     Expected<runtime::Answer> answer = show_answer(session_, conversation_, thinking_, options, look);
     if (!answer) return answer.error();
     if (answer->generation.reason == runtime::StopReason::context_full)
@@ -217,6 +219,7 @@ void add_chat(CLI::App& app, int& exit_code) {
       ->add_option("--top-p", flags->sampling.top_p, "Keep the likeliest tokens of this probability in all")
       ->capture_default_str();
   command->add_option("--seed", flags->sampling.seed, "Seed of the random choices")->capture_default_str();
+  add_stop_option(*command, flags->stop_strings);
   command->add_flag("--no-thinking", flags->no_thinking, "Give the template enable_thinking=false");
   command->add_flag("--hide-thinking", flags->hide_thinking, "Show the answer alone");
   command->add_flag("--no-history", flags->no_history,

@@ -3,18 +3,23 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.h"
 #include "runtime/generate/generate.h"
+#include "runtime/generate/stop_strings.h"
 #include "runtime/model/model_cost.h"
 #include "runtime/text/stream_decoder.h"
 #include "tools/commands.h"
 #include "tools/options/input.h"
 #include "tools/options/model_options.h"
 #include "tools/options/process.h"
+#include "tools/options/terminal_text.h"
 
 namespace tern::tools {
 namespace {
@@ -49,7 +54,8 @@ void explain_stop(const runtime::Generation& result, size_t context) {
       fmt::print(stderr, "tern: interrupted after {} tokens\n", result.tokens.size());
       return;
     case runtime::StopReason::max_tokens:
-    case runtime::StopReason::end_token: return;
+    case runtime::StopReason::end_token:
+    case runtime::StopReason::stop_string: return;
   }
 }
 
@@ -103,6 +109,16 @@ void print_stats(const runtime::Session& loaded, const runtime::Generation& resu
              text(engine.threads()), loaded.threads_are_tuned ? " (tuned)" : "");
 }
 
+void add_stop_option(CLI::App& command, std::vector<std::string>& stop_strings) {
+  const auto is_text = [](const std::string& text) {
+    if (text.empty()) return "it would end every text before its beginning";
+    return utf8_valid_prefix(text) == text.size() ? "" : "it is no UTF-8";
+  };
+  command.add_option("--stop", stop_strings, "End the text before this one; may be given several times")
+      ->allow_extra_args(false)
+      ->check(CLI::Validator([is_text](std::string& text) { return std::string(is_text(text)); }, "TEXT"));
+}
+
 void add_text_options(CLI::App& command, TextFlags& flags) {
   auto* prompt = command.add_option("-p,--prompt", flags.prompt, "Text to continue");
   auto* file = command.add_option("-f,--prompt-file", flags.prompt_file,
@@ -129,6 +145,7 @@ void add_text_options(CLI::App& command, TextFlags& flags) {
   command.add_option("--repeat-window", sampling.repetition_window, "Tokens that count as recent")
       ->capture_default_str();
   command.add_option("--seed", sampling.seed, "Seed of the random choices")->capture_default_str();
+  add_stop_option(command, flags.stop_strings);
   command.add_flag("--ignore-end", flags.ignore_end, "Go on after tokens that end a text");
   command.add_flag("--special", flags.parse_special, "Read special tokens such as <|eot_id|> in the prompt");
   command.add_flag("--no-prompt", flags.no_prompt, "Print what is generated only");
@@ -161,28 +178,37 @@ Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
   catch_interrupts();
 
   runtime::StreamDecoder stream(engine.tokenizer().adds_space_prefix());
+  runtime::StopStrings stops(flags.stop_strings);
   std::string text;
+  const bool terminal = isatty(1) != 0;
+  const auto print = [&](const std::string& part) {
+    const std::string shown = terminal ? terminal_text(part) : part;
+    std::fwrite(shown.data(), 1, shown.size(), stdout);
+    std::fflush(stdout);
+  };
   const auto show = [&](const std::string& part) {
     text += part;
-    if (flags.json) return;
-    std::fwrite(part.data(), 1, part.size(), stdout);
-    std::fflush(stdout);
+    if (!flags.json) print(part);
   };
   std::string shown_prompt;
   for (uint32_t id : prompt) {
     if (id < engine.tokenizer().size()) shown_prompt += stream.push(engine.tokenizer().decode(id));
   }
-  if (!flags.json && !flags.no_prompt) std::fwrite(shown_prompt.data(), 1, shown_prompt.size(), stdout);
-  const Expected<runtime::Generation> result =
+  if (!flags.json && !flags.no_prompt) print(shown_prompt);
+  Expected<runtime::Generation> result =
       runtime::generate(engine, sequence, prompt, options, [&](uint32_t token) {
-        show(stream.push(engine.tokenizer().decode(token)));
-        return !interrupted();
+        show(stops.push(stream.push(engine.tokenizer().decode(token))));
+        return !stops.stopped() && !interrupted();
       });
   if (!result) {
     if (!flags.json && !flags.no_prompt && !shown_prompt.empty()) std::fputc('\n', stdout);
     return result.error();
   }
-  show(stream.flush());
+  // JSON leaves out a character that was begun and not finished.
+  const std::string unfinished = stream.flush();
+  show(stops.push(flags.json ? "" : unfinished));
+  show(stops.flush());
+  if (stops.stopped()) result->reason = runtime::StopReason::stop_string;
   if (flags.json) {
     const nlohmann::json object = {{"prompt", prompt}, {"tokens", result->tokens}, {"text", text}};
     fmt::print("{}\n", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/expected.h"
 #include "runtime/generate/generate.h"
@@ -17,12 +18,16 @@ struct TextFlags {
   size_t tokens = 128;
   size_t context = 0;  // 0: what the model was trained for
   runtime::SamplerOptions sampling;
+  std::vector<std::string> stop_strings;
   bool ignore_end = false, no_prompt = false, parse_special = false;
   bool stats = false, json = false;
 };
 
 // Adds the options for the prompt, for sampling and for what is printed.
 void add_text_options(CLI::App& command, TextFlags& flags);
+
+// Adds --stop, which may be given several times.
+void add_stop_option(CLI::App& command, std::vector<std::string>& stop_strings);
 
 using EngineLoader = std::function<Expected<runtime::Session>()>;
 

@@ -64,7 +64,8 @@ Expected<int> answer_once(const RunFlags& flags, const EngineLoader& load) {
   const std::optional<bool> thinking = flags.no_thinking ? std::optional(false) : std::nullopt;
   const bool terminal = isatty(1) != 0;
   TERN_ASSIGN(const runtime::Answer answer,
-              show_answer(session, conversation, thinking, options, {.terminal = terminal}));
+              show_answer(session, conversation, thinking, options,
+                          {.terminal = terminal, .stop_strings = text.stop_strings}));
   const std::string beside = loaded.end_tuning ? loaded.end_tuning() : "";
   if (text.stats) {
     print_stats(loaded, answer.generation, load_seconds);

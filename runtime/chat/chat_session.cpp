@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "runtime/generate/stop_strings.h"
 #include "runtime/text/stream_decoder.h"
 
 namespace tern::runtime {
@@ -35,6 +36,7 @@ Expected<Answer> ChatSession::answer(const Conversation& conversation, const Cha
   answer.message.role = "assistant";
   ThinkingSplitter splitter(opens_thought(rendered.text));
   StreamDecoder decoder;
+  StopStrings stops(chat.stop_strings);
   bool wanted = true;
   const auto take = [&](const std::vector<ThoughtPart>& parts) {
     for (const ThoughtPart& part : parts) {
@@ -43,7 +45,8 @@ Expected<Answer> ChatSession::answer(const Conversation& conversation, const Cha
     }
   };
   const auto on_token = [&](uint32_t token) {
-    take(splitter.push(decoder.push(tokenizer.decode(token))));
+    take(splitter.push(stops.push(decoder.push(tokenizer.decode(token)))));
+    if (stops.stopped()) return false;
     // A caller that has nothing to show is asked too, so that an answer can be stopped inside a tag.
     if (on_part && wanted) wanted = on_part({splitter.inside(), ""});
     return wanted;
@@ -52,7 +55,14 @@ Expected<Answer> ChatSession::answer(const Conversation& conversation, const Cha
   own.keep_checkpoint = true;  // thoughts of earlier answers are dropped from the next prompt
   TERN_ASSIGN(answer.generation,
               generate(*engine_, sequence_, std::span(prompt).subspan(shared), own, on_token));
-  take(splitter.push(decoder.flush()));
+  if (stops.stopped()) {
+    answer.generation.reason = StopReason::stop_string;
+  } else {
+    std::string rest = stops.push(decoder.flush());
+    rest += stops.flush();
+    take(splitter.push(rest));
+    if (stops.stopped()) answer.generation.reason = StopReason::stop_string;
+  }
   take(splitter.flush());
   return answer;
 }

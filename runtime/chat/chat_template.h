@@ -31,8 +31,9 @@ Expected<ChatTemplate> choose_template(const Vocabulary& vocabulary, std::string
 
 struct ChatOptions {
   bool add_generation_prompt = true;
-  std::optional<bool> thinking;  // the variable enable_thinking; not set: the template's default
-  std::tm now = {};              // for strftime_now
+  std::optional<bool> thinking;           // the variable enable_thinking; not set: the template's default
+  std::tm now = {};                       // for strftime_now
+  std::vector<std::string> stop_strings;  // an answer, thoughts included, ends before the first of them
 };
 
 // A conversation as a template writes it. A special token's text inside a message is text and no token:

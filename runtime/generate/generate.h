@@ -22,7 +22,8 @@ struct GenerateOptions {
   bool keep_checkpoint = false;
 };
 
-enum class StopReason { max_tokens, end_token, context_full, interrupted };
+// `stop_string` is for callers that cut the text: generate() itself knows tokens alone.
+enum class StopReason { max_tokens, end_token, context_full, interrupted, stop_string };
 
 struct Generation {
   std::vector<uint32_t> tokens;  // without the end token

@@ -236,8 +236,7 @@ inline constexpr std::array<OpInfo, 24> operations = {{
      set_of(Sharing::columns),
      "relu_squared: (r * r) * y, r = max(x, 0); silu: (x / (1 + exp(-x))) * y; gelu: (x / (1 + exp(-2 z))) * "
      "y, z = sqrt(2 / pi) * (x + 0.044715 * x^3); sigmoid: (1 / (1 + exp(-x))) * y; of min(x, limit) and of "
-     "y "
-     "within -limit and limit"},
+     "y within -limit and limit"},
     {Op::activate,
      "activate",
      {detail::own(detail::f32)},

@@ -117,6 +117,30 @@ TEST_F(ChatTest, WrongInputIsTold) {
   EXPECT_THAT(chat("hello\n", "--template " + path("own.jinja")).errors, HasSubstr("own.jinja:2:"));
 }
 
+// --stop cuts before its text, wherever tokens begin, and what was generated for it is in no message.
+TEST_F(ChatTest, StopStringsEndTheText) {
+  const std::string options = "run --no-cache --temp 0 -n 12 --no-prompt -p 'It was' ";
+  const Outcome whole = run(options);
+  ASSERT_EQ(whole.exit_code, 0) << whole.errors;
+  for (size_t from = 1; from + 5 < whole.output.size(); from += 3) {
+    const std::string stop = whole.output.substr(from, 4);
+    const std::string expected = whole.output.substr(0, whole.output.find(stop));
+    const Outcome cut = run(options + "--stop 'never this' --stop '" + stop + "'");
+    EXPECT_EQ(cut.output, expected + "\n") << stop;
+    EXPECT_EQ(cut.errors, "");
+    const Outcome json = run(options + "--json --stop '" + stop + "'");
+    EXPECT_THAT(json.output, HasSubstr(fmt::format("\"text\":\"{}\"", expected))) << stop;
+  }
+  const Outcome talk = chat("It was\n");
+  const std::string stop = talk.output.substr(4, 3);
+  const std::string begun = talk.output.substr(0, talk.output.find(stop));
+  const Outcome cut =
+      chat("It was\n/save " + path("cut.json") + "\n", "--template chatml --stop '" + stop + "'");
+  EXPECT_EQ(cut.output, begun + "\n");
+  EXPECT_THAT(read("cut.json"), HasSubstr(fmt::format("\"content\": \"{}\"", begun)));
+  EXPECT_EQ(run(options + "--stop ''").exit_code, 2);
+}
+
 // `tern run --chat` is the first answer of `tern chat`.
 TEST_F(ChatTest, RunAnswersOneQuestion) {
   const std::string options = "run --no-cache --temp 0 -n 12 --chat ";

@@ -28,7 +28,8 @@ void explain_stop(const runtime::ChatSession& session, runtime::StopReason reaso
     case runtime::StopReason::context_full:
       fmt::print(stderr, "tern: the context of {} tokens is full (-c makes it larger)\n", session.context());
       return;
-    case runtime::StopReason::end_token: return;
+    case runtime::StopReason::end_token:
+    case runtime::StopReason::stop_string: return;
   }
 }
 
@@ -54,6 +55,7 @@ Expected<runtime::Answer> show_answer(runtime::ChatSession& session,
   runtime::ChatOptions chat;
   chat.thinking = thinking;
   chat.now = local_time();
+  chat.stop_strings = look.stop_strings;
   watch_interrupts(look.survives_interrupts);
   bool dimmed = false, thought = false;
   const auto show = [&](const runtime::ThoughtPart& part) {

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/expected.h"
 #include "runtime/chat/chat_session.h"
@@ -21,7 +22,8 @@ struct AnswerLook {
   // Thoughts are dimmed by an escape sequence; control characters of the text are written out.
   bool terminal = false;
   bool hide_thoughts = false;
-  bool survives_interrupts = false;  // a second Ctrl-C does not end the process either
+  bool survives_interrupts = false;            // a second Ctrl-C does not end the process either
+  std::vector<std::string> stop_strings = {};  // the answer ends before the first of them
 };
 
 // Answers the conversation and prints the answer to standard output, a line end after it, and why it ended
