@@ -8,8 +8,8 @@
 
 namespace tern::tools {
 
-// Prints "tern: warning: <text>" to standard error. Control characters, here and in report(), are written out:
-// texts of foreign files are in messages.
+// Prints "tern: warning: <text>" to standard error. Control characters, here and in report(), are written
+// out: texts of foreign files are in messages.
 void print_warning(const std::string& text);
 
 // Prints "tern: <error>" to standard error; the exit code for errors of its kind.

@@ -92,9 +92,50 @@ class Talk {
   std::mt19937 random_;
 };
 
+// Made up: what real templates are made of, and nothing that the package does otherwise than Python (how it
+// prints booleans and tuples, and what a loop printed before it was left).
+constexpr std::string_view made_up[] = {
+    R"({%- macro turn(m, end='.') -%}
+<{{ m.role | upper }}>{{ m['content'] | trim | replace('o', '0') }}{{ end }}
+{%- endmacro -%}
+{%- set ns = namespace(count=0, last='') -%}
+{%- for m in messages | rejectattr('role', 'equalto', 'system') -%}
+  {%- set ns.count = ns.count + 1 -%}
+  {%- set ns.last = m.content -%}
+  {{ turn(m, end='!') if loop.first else turn(m) }}
+  {%- if not loop.last %}{{ loop.index ~ '/' ~ loop.length }};{% endif -%}
+{%- endfor -%}
+{{ ns.count }}{{ ns.last[:3] }}{{ messages | map(attribute='role') | join(',') }})",
+    R"({% set system = messages | selectattr('role', 'equalto', 'system') | list %}
+{% if system | length > 0 and messages[0].role == 'system' %}
+  {{ system[0].content | trim | tojson }}
+{% elif messages[1:] %}
+none, {{ messages | length }}
+{% else %}
+one
+{% endif %}
+{%- for i in range(3) %}{% if i == 1 %}{% continue %}{% endif %}{{ i }}{% endfor %}
+{% for m in messages[::-1] %}
+{% if loop.index > 2 %}{% break %}{% endif %}
+{{ loop.index0 }}{{ loop.revindex }} {{ m.content.split(' ')[0] }} {{ 'long' if m.content | length > 9 }}
+{% endfor %})",
+    R"({%- set d = {'user': 'U', 'assistant': 'A', 'system': 'S'} -%}
+{%- for m in messages %}
+{{- d[m.role] ~ ': ' ~ (m.content if m.content is string else '') ~ '\n' }}
+{%- filter upper %} {{ d.get(m.role) }}{{ 1 if m.role in d else 0 }} {% endfilter %}
+{%- set text %}[{{ m.content | upper | lower }}]{% endset %}
+{{- text -}}
+{%- endfor %}
+{%- for k, v in d.items() %}{{ k }}={{ v }} {% endfor %}
+{{- [3, 1, 2] | sort | reverse | join('-') }} {{ 7 // 2 }} {{ 7 % 4 }} {{ -1 | abs }} {{ 1.5 + 2 }}
+{%- if add_generation_prompt is true and bos_token is defined %}{{ bos_token + eos_token }}{% endif %})",
+};
+
 std::vector<std::pair<std::string, std::string>> templates() {
   std::vector<std::pair<std::string, std::string>> all;
   for (const BuiltinTemplate& entry : builtin_templates()) all.emplace_back(entry.name, entry.source);
+  for (const std::string_view source : made_up)
+    all.emplace_back(fmt::format("made up, {}", all.size()), std::string(source));
   const char* folder = std::getenv("TERN_CHAT_TEMPLATES");
   if (folder == nullptr) return all;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
