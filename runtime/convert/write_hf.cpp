@@ -112,6 +112,17 @@ double decimal(double value) {
   return std::stod(fmt::format("{}", static_cast<float>(value)));
 }
 
+// The factors of MiniCPM as its config.json has them, such that the same floats are read back: see
+// runtime/source/config_json.cpp for the formulas, and runtime/graph/families/minicpm.cpp for what holds
+// where a file does not state them.
+void add_minicpm(Keys& keys, ordered_json& config) {
+  const double layers = config.value("num_hidden_layers", 1.0), width = config.value("hidden_size", 256.0);
+  const double depth = 1.4f / std::sqrt(static_cast<float>(layers));
+  config["scale_emb"] = decimal(keys.number("embedding_scale").value_or(12));
+  config["scale_depth"] = keys.number("residual_scale").value_or(depth) * std::sqrt(layers);
+  config["dim_model_base"] = width / keys.number("logit_scale").value_or(width / 256);
+}
+
 Expected<ordered_json> config_of(Keys& keys, const HfFamily& family, bool tied, const std::string& path) {
   ordered_json config = {{"architectures", {family.model_class}}};
   config["model_type"] = family.model_type.empty() ? "llama" : family.model_type;
@@ -149,6 +160,7 @@ Expected<ordered_json> config_of(Keys& keys, const HfFamily& family, bool tied, 
   config["hidden_act"] = !stated.empty()              ? stated
                          : !family.activation.empty() ? std::string(family.activation)
                                                       : std::string(is_squared ? "relu2" : "silu");
+  if (family.architecture == "minicpm") add_minicpm(keys, config);
   config["tie_word_embeddings"] = tied;
   config["torch_dtype"] = "bfloat16";
   config["quantization_config"] = {{"quant_method", "bitnet"},

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <csignal>
 
 #include "runtime/convert/ternary_rows.h"
@@ -14,6 +15,8 @@
 #include "runtime/model/synth.h"
 #include "runtime/source/model_file.h"
 #include "runtime/source/safetensors.h"
+#include "runtime/tensor/bytes.h"
+#include "runtime/tensor/tensor_rows.h"
 #include "tests/runtime/source/small_folder.h"
 
 namespace tern::runtime {
@@ -92,6 +95,36 @@ TEST(Convert, FoldersAndBack) {
   ASSERT_TRUE(convert(folder / "hf", folder / "back.gguf"));
   expect_same_tensors(in, folder / "back.gguf");
   EXPECT_THAT(convert_to_folder(in, folder / "hf").error().text(), HasSubstr("it exists already"));
+}
+
+// MiniCPM's factors come back from its config.json, whether the source states them or not.
+TEST(Convert, FoldersOfMiniCpmHaveItsFactors) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(synthesize_model(folder / "in.gguf", *find_synth_shape("tiny-minicpm"), {.seed = 8}));
+  const auto whole = open_model_file(folder / "in.gguf");
+  ASSERT_TRUE(whole);
+  ModelSource source = source_of(*whole);
+  const auto float_of = [](const Expected<GgufFile>& file, const char* key) {
+    return static_cast<float>(*get_number(*file, key));
+  };
+  ASSERT_TRUE(convert_to_hf(source, folder / "defaults", {}));
+  const auto defaults = open_model_file(folder / "defaults");
+  ASSERT_TRUE(defaults) << defaults.error().text();
+  EXPECT_EQ(float_of(defaults, "minicpm.embedding_scale"), 12);
+  EXPECT_EQ(float_of(defaults, "minicpm.residual_scale"), 1.4f / std::sqrt(2.0f));
+  EXPECT_EQ(float_of(defaults, "minicpm.logit_scale"), 1);  // a width of 256, divided by 256
+
+  source.metadata.emplace_back("minicpm.embedding_scale", 7.3f);
+  source.metadata.emplace_back("minicpm.residual_scale", 0.31f);
+  source.metadata.emplace_back("minicpm.logit_scale", 3.7f);
+  const auto written = convert_to_hf(source, folder / "stated", {});
+  ASSERT_TRUE(written) << written.error().text();
+  const auto stated = open_model_file(folder / "stated");
+  ASSERT_TRUE(stated) << stated.error().text();
+  EXPECT_EQ(float_of(stated, "minicpm.embedding_scale"), 7.3f);
+  EXPECT_EQ(float_of(stated, "minicpm.residual_scale"), 0.31f);
+  EXPECT_EQ(float_of(stated, "minicpm.logit_scale"), 3.7f);
+  expect_same_tensors(folder / "in.gguf", folder / "stated");
 }
 
 // The bytes of a checkpoint come back, permuted queries and keys too.
