@@ -254,6 +254,8 @@ GgufHeader make_header(const SynthShape& s, TensorType layers, const std::vector
     header.metadata.emplace_back(prefix + "attention.sliding_window", s.window);
     header.metadata.emplace_back(prefix + "attention.sliding_window_pattern", std::move(sliding));
   }
+  // llama.cpp takes no file of this family without it.
+  if (s.architecture == "maple") header.metadata.emplace_back(prefix + "swiglu_clamp_exp", 7.0f);
   if (s.delta_heads > 0) add_delta_keys(header, prefix, s);
   if (s.rotation_block > 0) add_rotation_keys(header, hyperparameters_of(s), s.rotation_block, plan);
   for (const PlannedTensor& tensor : plan) header.tensors.push_back(tensor.header);

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "runtime/model/model.h"
 #include "runtime/model/synth_vocabulary.h"
+#include "runtime/source/model_file.h"
 #include "runtime/text/tokenizer.h"
 #include "tests/support/temporary_file.h"
 
@@ -55,6 +56,16 @@ TEST(Synth, IsTheSameEverywhere) {
   EXPECT_EQ(fnv1a(first), 0xb09dfd24bd34e970u);
   EXPECT_EQ(read_text(made(folder, tiny(), {.seed = 1, .head = TensorType::q6_k})), first);
   EXPECT_NE(read_text(made(folder, tiny(), {.seed = 2, .head = TensorType::q6_k})), first);
+}
+
+// Keys without which Tern has a default and llama.cpp refuses the file.
+TEST(Synth, MapleStatesTheLimitOfItsGates) {
+  const TemporaryFolder folder;
+  const auto file = open_model_file(made(folder, *find_synth_shape("tiny-maple"), {.seed = 1}));
+  ASSERT_TRUE(file) << file.error().text();
+  const auto limit = get_number(*file, "maple.swiglu_clamp_exp");
+  ASSERT_TRUE(limit);
+  EXPECT_EQ(*limit, 7);
 }
 
 TEST(Synth, ShapesAndArchitecturesAreThoseAskedFor) {
