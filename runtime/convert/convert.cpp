@@ -27,6 +27,9 @@ std::vector<Plan> plan_of(const ModelSource& source, const ConvertOptions& optio
   for (const SourceTensor& tensor : source.tensors) {
     const bool is_ternary = has_ternary_rows(tensor.type);
     TensorType to = is_ternary ? options.ternary : tensor.type;
+    // ggml multiplies by norms of F32 alone: llama.cpp ends at the first step with others.
+    const bool is_half = tensor.type == TensorType::f16 || tensor.type == TensorType::bf16;
+    if (tensor.dims.size() == 1 && is_half) to = TensorType::f32;
     // Rows of the embedding are looked up, so its type must have rows.
     const bool is_outside = tensor.name == "output.weight" || tensor.name == "token_embd.weight";
     if (is_outside && !info(to).has_rows()) to = tensor.type;
@@ -163,6 +166,12 @@ Expected<ConvertRemarks> convert_to_gguf(const ModelSource& source, const std::s
       });
   if (!written) return written.error();
   ConvertRemarks remarks;
+  const auto turns = [](const auto& key) { return key.first.starts_with("prism."); };
+  if (std::ranges::any_of(source.metadata, turns)) {
+    remarks.push_back(
+        "the weights are turned, as the keys prism.* say; programs that do not know these, such as "
+        "llama.cpp, read the file and answer nonsense");
+  }
   for (const Plan& tensor : plan) {
     const bool is_matrix = tensor.from->dims.size() >= 2;
     const bool is_outside = tensor.from->name == "token_embd.weight" || tensor.from->name == "output.weight";

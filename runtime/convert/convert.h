@@ -25,11 +25,11 @@ struct ConvertOptions {
 using ConvertRemarks = std::vector<std::string>;
 
 // Writes a GGUF file, whole or not at all, in the memory of the largest tensor that has to be made (see
-// SourceTensor::read) and a few hundred kilobytes. Ternary matrices keep every weight and scale; other
-// tensors and all keys are carried over as they are, but for general.file_type, .quantization_version and
-// .alignment. Errors: a tensor cannot be read or the type cannot hold it; weights or scales would change,
-// with their numbers over all tensors; those of AtomicFile; of kind interrupted if options.interrupted says
-// so.
+// SourceTensor::read) and a few hundred kilobytes. Ternary matrices keep every weight and scale; vectors of
+// F16 and BF16 become F32, as llama.cpp needs; other tensors and all keys are carried over as they are, but
+// for general.file_type, .quantization_version and .alignment. Errors: a tensor cannot be read or the type
+// cannot hold it; weights or scales would change, with their numbers over all tensors; those of AtomicFile;
+// of kind interrupted if options.interrupted says so.
 Expected<ConvertRemarks> convert_to_gguf(const ModelSource& source, const std::string& path,
                                          const ConvertOptions& options);
 

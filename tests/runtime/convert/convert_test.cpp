@@ -222,6 +222,52 @@ TEST(Convert, CountsWhatWouldChange) {
   EXPECT_NEAR(loss_in(rows, groups).largest_change, 2.4e-4, 1e-4);  // 0.1 as f16 is 0.09997559
 }
 
+// llama.cpp multiplies by norms of F32 alone.
+TEST(Convert, NormsOfHalvesBecomeF32) {
+  const TemporaryFolder folder;
+  const auto whole = open_model_file(synthesized(folder));
+  ASSERT_TRUE(whole);
+  for (const TensorType type : {TensorType::f16, TensorType::bf16}) {
+    ModelSource source = source_of(*whole);
+    for (SourceTensor& tensor : source.tensors) {
+      if (tensor.dims.size() != 1) continue;
+      std::vector<float> ones(tensor.dims[0], 1.5f);
+      std::vector<std::byte> halves(2 * ones.size());
+      encode_row(type, ones, halves);
+      tensor.type = type;
+      tensor.read = [halves]() -> Expected<TensorBytes> { return TensorBytes(std::vector(halves)); };
+    }
+    ASSERT_TRUE(
+        convert_to_gguf(source, folder / "out.gguf", {.ternary = TensorType::tq2_0, .allow_rounding = true}));
+    const auto out = open_model_file(folder / "out.gguf");
+    ASSERT_TRUE(out) << out.error().text();
+    const GgufTensor* norm = out->find_tensor("output_norm.weight");
+    ASSERT_TRUE(norm);
+    EXPECT_EQ(norm->type, TensorType::f32);
+    EXPECT_EQ(load<float>(norm->data.data()), 1.5f);
+    EXPECT_EQ(load<float>(norm->data.data() + norm->data.size() - 4), 1.5f);
+    EXPECT_TRUE(load_model(folder / "out.gguf"));
+  }
+}
+
+TEST(Convert, TurnedWeightsAreRemarkedOn) {
+  const TemporaryFolder folder;
+  SynthShape shape = *find_synth_shape("tiny-qwen3");
+  for (const uint32_t block : {0u, 64u}) {
+    shape.rotation_block = block;
+    shape.untied_head = true;
+    ASSERT_TRUE(synthesize_model(folder / "in.gguf", shape, {.seed = 1, .layers = TensorType::pq2_0}));
+    const auto source = open_model_source(folder / "in.gguf");
+    ASSERT_TRUE(source);
+    const auto remarks = convert_to_gguf(*source, folder / "out.gguf", {.ternary = TensorType::q2_0});
+    ASSERT_TRUE(remarks) << remarks.error().text();
+    ASSERT_EQ(remarks->size(), block == 0 ? 0u : 1u);
+    if (block != 0) {
+      EXPECT_THAT(remarks->front(), HasSubstr("the weights are turned"));
+    }
+  }
+}
+
 TEST(Convert, FoldersCannotSayThatWeightsAreTurned) {
   const TemporaryFolder folder;
   SynthShape shape = *find_synth_shape("tiny-qwen3");
