@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <functional>
 #include <utility>
 
+#include "base/memory.h"
 #include "base/system_error.h"
 
 namespace tern {
@@ -24,12 +26,19 @@ struct Descriptor {
 
 FileMapping::FileMapping(std::string path, std::shared_ptr<const void> owner,
                          std::span<const std::byte> bytes)
-    : path_(std::move(path)), owner_(std::move(owner)), bytes_(bytes) {}
+    : path_(std::move(path)), owner_(std::move(owner)), bytes_(bytes), is_of_file_(true) {}
 
 FileMapping::FileMapping(std::string name, std::vector<std::byte> bytes) : path_(std::move(name)) {
   const auto owner = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
   bytes_ = *owner;
   owner_ = owner;
+}
+
+void FileMapping::release(std::span<const std::byte> part) const {
+  const auto inside = [&](const std::byte* place) {
+    return !std::less<>()(place, bytes_.data()) && !std::less<>()(bytes_.data() + bytes_.size(), place);
+  };
+  if (is_of_file_ && inside(part.data()) && inside(part.data() + part.size())) release_mapped(part);
 }
 
 Expected<FileMapping> map_file(const std::string& path) {

@@ -21,6 +21,10 @@ class FileMapping {
   const std::string& path() const { return path_; }
   std::span<const std::byte> bytes() const { return bytes_; }
 
+  // Takes the whole pages of `part` out of this process's memory; what reads them next gets them from the
+  // file again. Does nothing where `part` lies elsewhere, or the bytes are no mapped file's.
+  void release(std::span<const std::byte> part) const;
+
  private:
   friend Expected<FileMapping> map_file(const std::string& path);
   FileMapping(std::string path, std::shared_ptr<const void> owner, std::span<const std::byte> bytes);
@@ -28,6 +32,7 @@ class FileMapping {
   std::string path_;
   std::shared_ptr<const void> owner_;
   std::span<const std::byte> bytes_;
+  bool is_of_file_ = false;
 };
 
 // Maps a regular file. Errors: it is missing, empty, or a directory or other special file; it may not be

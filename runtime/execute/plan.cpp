@@ -18,6 +18,13 @@ namespace {
 // A piece of work for any thread.
 using Task = std::function<Status()>;
 
+// Packing reads the matrix again: until then the file need not be in memory beside what is packed.
+Status check_and_release(const Tensor& matrix, const Model& model) {
+  TERN_TRY(check_values(matrix, model.file.path()));
+  model.file.release(matrix.data);
+  return {};
+}
+
 // Runs tasks on all threads; the first error ends it.
 Status run_tasks(ThreadPool& pool, const std::vector<Task>& tasks) {
   std::atomic<size_t> next = 0;
@@ -184,7 +191,7 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
       for (size_t i = 0; i < planned.experts.size(); ++i) {
         if (options.check_values)
           checks.push_back([&planned, &model, i] {
-            return check_values(planned.product.parts[0]->matrix(i), model.file.file.path());
+            return check_and_release(planned.product.parts[0]->matrix(i), model);
           });
         packing.push_back([&planned, &kernel, left, i]() -> Status {
           Tensor tensor;
@@ -199,7 +206,7 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
     std::atomic<int64_t>* left = rows_left.emplace_back(new std::atomic<int64_t>(n)).get();
     if (options.check_values) {
       for (const Tensor* part : planned.product.parts)
-        checks.push_back([&model, part] { return check_values(*part, model.file.file.path()); });
+        checks.push_back([&model, part] { return check_and_release(*part, model); });
     }
     for (int64_t first = 0; first < n; first += step) {
       const int64_t end = std::min<int64_t>(first + step, n);
@@ -208,7 +215,10 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
         if ((*left -= end - first) != 0) return {};
         for (const Tensor* part : planned.product.parts) {
           // Rows of the embedding are still read for every token.
-          if (part != &model.token_embedding()) release_mapped(part->data);
+          if (part == &model.token_embedding())
+            model.file.release(part->data);
+          else
+            release_mapped(part->data);
         }
         return {};
       });

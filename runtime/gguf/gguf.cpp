@@ -88,6 +88,11 @@ std::string_view name_of(MetadataType type) {
   return "";
 }
 
+void GgufFile::release(std::span<const std::byte> part) const {
+  file.release(part);
+  for (const FileMapping& other : parts) other.release(part);
+}
+
 uint64_t GgufFile::size() const {
   uint64_t bytes = file.bytes().size();
   for (const FileMapping& part : parts) bytes += part.bytes().size();

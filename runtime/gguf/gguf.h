@@ -65,6 +65,8 @@ struct GgufFile {
   std::vector<std::string> warnings;  // oddities of the container, one sentence each
 
   const std::string& path() const { return file.path(); }
+  // FileMapping::release of whichever of these holds `part`.
+  void release(std::span<const std::byte> part) const;
   // Bytes of all files, and of what was made of them.
   uint64_t size() const;
   // Null if there is none.

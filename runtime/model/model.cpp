@@ -235,7 +235,10 @@ void Loader::narrow_all() {
   for (auto& [role, tensor] : model_.outside.matrices) tensors.push_back(&tensor);
   std::atomic<size_t> next = 0;
   const auto work = [&] {
-    for (size_t i; (i = next++) < tensors.size();) narrow(*tensors[i]);
+    for (size_t i; (i = next++) < tensors.size();) {
+      narrow(*tensors[i]);
+      model_.file.release(tensors[i]->data);  // else the file is in memory beside what is packed from it
+    }
   };
   std::vector<std::jthread> threads;
   for (unsigned i = 1; i < std::min(std::thread::hardware_concurrency(), 16u); ++i)
