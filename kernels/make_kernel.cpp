@@ -132,7 +132,8 @@ class Loops {
       loops_.push_back({LoopKind::parallel, Axis::m, rows});
   }
 
-  // Loops over groups of inputs; `within`: over those that lie in larger ones.
+  // Adds a loop over the larger groups of inputs that share a scale, and one of kind `within` over the
+  // smaller groups in each of these. Without scales per group it adds none.
   void add_groups(LoopKind within = LoopKind::sequential) {
     if (!problem_.is_grouped()) return;
     add(LoopKind::sequential, Axis::k, problem_.outer_group());

@@ -11,7 +11,8 @@
 namespace tern::runtime {
 
 // What 39 means in a file, as meaning_of_type_42 (type_42.h) tells it of 42: tl2 or mxfp4. Precondition:
-// there is such a tensor (its type is tl2 so far). Errors, without a location: neither fits all of them.
+// `tensors` holds a tensor of type tl2, as which type 39 is read at first. Errors, without a location:
+// neither meaning fits the offsets of all tensors of type 39.
 Expected<TensorType> meaning_of_type_39(std::span<const GgufTensor> tensors, uint64_t alignment,
                                         uint64_t data_size);
 

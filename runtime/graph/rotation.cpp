@@ -104,7 +104,8 @@ class RotationReader {
     return {};
   }
 
-  // The tensor's inputs are those that the shape implies, which the model's loader checks later.
+  // Inputs of the matrices with this role, as the hyperparameters imply them; the model's loader checks later
+  // that the file's tensors have as many.
   uint64_t inputs_of(WeightRole role) const {
     if (role == WeightRole::attention_output) return shape_.query_length();
     if (role == WeightRole::delta_output) return shape_.delta_length();

@@ -59,7 +59,7 @@ HWY_INLINE void update_vectors(float* memory, size_t stride, size_t keys, const 
   for (size_t j = 0; j < vectors; ++j) hn::StoreU(sums[j], d, out + j * lanes);
 }
 
-// One column, for those that fill no vector.
+// Updates one column of the memory, keys x values: the last columns, fewer than a vector has lanes.
 void update_column(float* memory, size_t stride, size_t keys, const float* q, const float* k, float v,
                    DeltaGates gates, float* out) {
   float sum = 0;

@@ -73,7 +73,9 @@ void read_scales(const Tensor& tensor, uint64_t row, std::span<float> scales) {
     return;
   }
   const std::vector<float> stored = read_stored_scales(tensor, row);
-  // Merged scales are the one that is not 0 of those that each stands for.
+  // A scale of tensor.weights stands for that of each of `together` stored blocks. Blocks whose stored scale
+  // is 0 hold zeros, so the first scale that is not 0 is right for all; narrow() has checked that they are
+  // equal.
   const size_t together = ir::ceil_divide(stored.size(), scales.size());
   for (size_t i = 0; i < scales.size(); ++i) {
     const auto merged =

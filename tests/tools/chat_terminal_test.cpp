@@ -101,7 +101,7 @@ class ChatTerminalTest : public CommandTest {
     ASSERT_THAT(terminal.read_until("\n> "), HasSubstr("\n> "));
   }
 
-  // The conversation so far, as /save writes it.
+  // The text of the file that the command /save writes in this terminal.
   std::string saved(Terminal& terminal) const {
     enter(terminal, "/save " + path("talk.json"));
     return read("talk.json");
