@@ -12,10 +12,7 @@
 #include "runtime/execute/bound_steps.h"
 #include "runtime/execute/delta_steps.h"
 #include "runtime/execute/expert_steps.h"
-#include "runtime/execute/plan.h"
 #include "runtime/execute/product_step.h"
-#include "runtime/execute/step_memory.h"
-#include "runtime/graph/graph.h"
 
 namespace tern::runtime {
 
@@ -45,7 +42,7 @@ class Executable {
   int64_t meetings_of_layer() const;
 
  private:
-  friend class Binder;
+  friend class Binder;  // bind.cpp
   void begin_trial(const StepRun& run);
   void run_profiled(const StepRun& run, ThreadPool& pool, Barrier& barrier);
 
@@ -54,20 +51,5 @@ class Executable {
   std::vector<std::unique_ptr<SharedColumns>> shared_columns_;
   std::vector<std::unique_ptr<ThreadRoutes>> routes_;
 };
-
-// The parts of a graph, which run with different numbers of rows: the operations before `select`, and the
-// others; or of the others those up to the norm, whose result is what embeddings are made of.
-enum class GraphPart : uint8_t { layers, head, normed };
-
-struct BindOptions {
-  const Model& model;
-  const Plan& plan;
-  StepMemory& memory;
-  size_t threads;
-};
-
-// Binds a part of the model's graph for a bucket of rows. Precondition: the plan is prepared for it.
-// Errors: not enough memory.
-Expected<Executable> bind(GraphPart part, int64_t rows, const BindOptions& options);
 
 }  // namespace tern::runtime

@@ -11,7 +11,7 @@
 
 #include "base/expected.h"
 #include "base/thread_pool.h"
-#include "runtime/execute/executable.h"
+#include "runtime/execute/bind.h"
 #include "runtime/execute/kernel_trials.h"
 #include "runtime/execute/plan.h"
 #include "runtime/execute/step_profile.h"
