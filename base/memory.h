@@ -17,9 +17,9 @@ struct MemoryOptions {
   bool whole_huge_pages = false;
 };
 
-// A zeroed block that starts on a page, on huge pages (2 MiB) where it has room for one and the system grants
-// them: weights are read once a token, and small pages would cost an address look-up every 4 KiB. Moves, does
-// not copy.
+// A zeroed block that starts on a page. A block of 2 MiB or more starts on a huge page (2 MiB), and lies on
+// huge pages as far as it has room for them and the system grants them: weights are read once a token, and
+// small pages would cost an address look-up every 4 KiB. Moves, does not copy.
 class Memory {
  public:
   // Errors: there is not enough memory, of kind machine.

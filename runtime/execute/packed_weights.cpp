@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <type_traits>
+#include <utility>
 
 #include "ir/half.h"
 #include "ir/kernel/pack.h"
@@ -110,6 +111,12 @@ Product product_of_expert(const Product& product, size_t expert, Tensor& tensor)
 
 namespace {
 
+// `bytes` rounded up to whole cache lines, so that what lies behind starts on one.
+size_t lines_of(size_t bytes) {
+  constexpr size_t line = 64;
+  return (bytes + line - 1) / line * line;
+}
+
 // The scales of weights without groups.
 void set_scale(const Product& product, const ir::Kernel& kernel, PackedWeights& packed) {
   if (kernel.problem.w.scaling == ir::Scaling::row) {
@@ -123,23 +130,21 @@ void set_scale(const Product& product, const ir::Kernel& kernel, PackedWeights& 
   }
 }
 
-// Room for `count` parts of `bytes` each, in one block.
-Expected<std::vector<PackedBytes>> allocate_parts(size_t bytes, size_t count) {
-  constexpr size_t alignment = 64;
-  const size_t stride = (bytes + alignment - 1) / alignment * alignment;
-  TERN_ASSIGN(Memory memory, Memory::allocate(stride * count));
-  const auto shared = std::make_shared<const Memory>(std::move(memory));
+// Room for `count` parts of `bytes` each, one behind the other.
+Expected<std::vector<PackedBytes>> allocate_parts(size_t bytes, size_t count, WeightMemory& memory) {
+  const size_t stride = lines_of(bytes);
+  TERN_ASSIGN(const PackedBytes all, memory.allocate(stride * count));
   std::vector<PackedBytes> parts;
-  for (size_t i = 0; i < count; ++i) parts.emplace_back(shared, i * stride, bytes);
+  for (size_t i = 0; i < count; ++i) parts.emplace_back(all.memory, all.offset + i * stride, bytes);
   return parts;
 }
 
-Expected<std::vector<PackedWeights>> allocate(const Product& product, const ir::Kernel& kernel,
-                                              size_t count) {
+Expected<std::vector<PackedWeights>> allocate(const Product& product, const ir::Kernel& kernel, size_t count,
+                                              WeightMemory& memory) {
   const int64_t n = kernel.problem.n, k = kernel.problem.k;
   std::vector<PackedWeights> all(count);
   TERN_ASSIGN(const std::vector<PackedBytes> weights,
-              allocate_parts(ir::LayoutMap(kernel.weights, n, k).size_in_bytes(), count));
+              allocate_parts(ir::LayoutMap(kernel.weights, n, k).size_in_bytes(), count, memory));
   for (size_t i = 0; i < count; ++i) {
     all[i].weights = weights[i];
     Tensor tensor;
@@ -150,20 +155,37 @@ Expected<std::vector<PackedWeights>> allocate(const Product& product, const ir::
   if (!kernel.scales) return all;
   const int64_t groups = ir::ceil_divide(k, kernel.problem.w.group);
   TERN_ASSIGN(const std::vector<PackedBytes> scales,
-              allocate_parts(ir::LayoutMap(*kernel.scales, n, groups).size_in_bytes(), count));
+              allocate_parts(ir::LayoutMap(*kernel.scales, n, groups).size_in_bytes(), count, memory));
   for (size_t i = 0; i < count; ++i) all[i].scales = scales[i];
   return all;
 }
 
 }  // namespace
 
-Expected<PackedWeights> allocate_packed(const Product& product, const ir::Kernel& kernel) {
-  TERN_ASSIGN(std::vector<PackedWeights> one, allocate(product, kernel, 1));
+Expected<PackedBytes> WeightMemory::allocate(size_t bytes) {
+  constexpr size_t block_bytes = size_t{32} << 20;
+  const size_t needed = lines_of(bytes);
+  if (needed > block_bytes / 2) {
+    TERN_ASSIGN(Memory own, Memory::allocate(needed));
+    return PackedBytes(std::make_shared<const Memory>(std::move(own)), 0, bytes);
+  }
+  if (!block_ || needed > block_->size() - used_) {
+    TERN_ASSIGN(Memory next, Memory::allocate(block_bytes));
+    block_ = std::make_shared<const Memory>(std::move(next));
+    used_ = 0;
+  }
+  return PackedBytes(block_, std::exchange(used_, used_ + needed), bytes);
+}
+
+Expected<PackedWeights> allocate_packed(const Product& product, const ir::Kernel& kernel,
+                                        WeightMemory& memory) {
+  TERN_ASSIGN(std::vector<PackedWeights> one, allocate(product, kernel, 1, memory));
   return std::move(one[0]);
 }
 
-Expected<std::vector<PackedWeights>> allocate_experts(const Product& product, const ir::Kernel& kernel) {
-  return allocate(product, kernel, static_cast<size_t>(product.experts));
+Expected<std::vector<PackedWeights>> allocate_experts(const Product& product, const ir::Kernel& kernel,
+                                                      WeightMemory& memory) {
+  return allocate(product, kernel, static_cast<size_t>(product.experts), memory);
 }
 
 int64_t packing_granularity(const ir::Kernel& kernel) {

@@ -34,16 +34,32 @@ struct PackedBytes {
   }
 };
 
+// Memory for packed weights, in parts of large blocks: a matrix that has a block to itself lies on small
+// pages behind its last whole huge page, all of it if it is smaller than one, and is then read a fifth
+// slower. (Measured on Sapphire Rapids: 2560 x 2560 ternary weights in 1.4 MB, 108 us instead of 88.)
+class WeightMemory {
+ public:
+  // A part that starts on a cache line. Its block is freed with the last of its parts.
+  // Errors: there is not enough memory, of kind machine.
+  Expected<PackedBytes> allocate(size_t bytes);
+
+ private:
+  std::shared_ptr<const Memory> block_;
+  size_t used_ = 0;  // bytes of the block
+};
+
 struct PackedWeights {
   PackedBytes weights;
   PackedBytes scales;        // one for each group, if weights are scaled by group; else empty
   std::vector<float> scale;  // of ternary weights: sw[1] if scaled per tensor, sw[output_stride] if per n
 };
 
-// Room for the packed form of a product's matrix in the layouts of `kernel`, and its scales.
-Expected<PackedWeights> allocate_packed(const Product& product, const ir::Kernel& kernel);
-// The same for each of the matrices of a product of experts, all in one block of memory.
-Expected<std::vector<PackedWeights>> allocate_experts(const Product& product, const ir::Kernel& kernel);
+// Room in `memory` for the packed form of a product's matrix in the layouts of `kernel`, and its scales.
+Expected<PackedWeights> allocate_packed(const Product& product, const ir::Kernel& kernel,
+                                        WeightMemory& memory);
+// The same for each of the matrices of a product of experts, one behind the other.
+Expected<std::vector<PackedWeights>> allocate_experts(const Product& product, const ir::Kernel& kernel,
+                                                      WeightMemory& memory);
 // The product of one of the experts; `tensor` becomes its part, and must outlive it.
 Product product_of_expert(const Product& product, size_t expert, Tensor& tensor);
 

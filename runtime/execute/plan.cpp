@@ -169,15 +169,16 @@ Expected<Plan> Plan::make(const Model& model, const KernelSource& source, Thread
   Plan plan(source, options.buckets);
   std::vector<Task> checks, packing;
   std::vector<std::unique_ptr<std::atomic<int64_t>>> rows_left;  // to be packed, by product
+  WeightMemory memory;
   for (Product& product : products_of(model)) {
     TERN_ASSIGN(const KernelSet* set, plan.set_for(product));
     const ir::Kernel& kernel = *set->kernels.front().kernel;
     PackedWeights packed;
     std::vector<PackedWeights> experts;
     if (product.experts > 0) {
-      TERN_ASSIGN(experts, allocate_experts(product, kernel));
+      TERN_ASSIGN(experts, allocate_experts(product, kernel, memory));
     } else {
-      TERN_ASSIGN(packed, allocate_packed(product, kernel));
+      TERN_ASSIGN(packed, allocate_packed(product, kernel, memory));
     }
     plan.products_.push_back({std::move(product), std::move(packed), std::move(experts), set});
   }
