@@ -11,14 +11,15 @@
 namespace tern::kernels {
 namespace {
 
-// As far ahead as is best for most kernels. Groups of several vectors are read in larger steps, and several
-// rows take longer for each. Many rows hardly wait for weights, if the CPU's own prefetchers see them coming:
-// whether they do depends on the addresses of the code. (Compared on Zen 5: by kernels_bench
-// for one row; for 64, one in six copies of the same code took 20 % longer without.)
+// As far ahead as is best for most kernels: weights of a byte or more are read in less time each. Many rows
+// hardly wait for weights, if the CPU's own prefetchers see them coming: whether they do depends on the
+// addresses of the code. (Compared by kernels_bench on Zen 5, where one in six copies of the same code took
+// 20 % longer for 64 rows without; by `tern bench --shape` on Sapphire Rapids for one row.)
 int64_t prefetch_distance(const Recipe& recipe, const ir::Problem& problem) {
-  const bool planes = problem.is_quantized() && info(recipe.packing).bytes_per_group > 1;
+  const ir::PackingInfo& packing = info(recipe.packing);
+  const bool planes = problem.is_quantized() && packing.bytes_per_group > 1;
   if (planes || problem.m > 1) return 8192;
-  return info(recipe.packing).half_table ? 6144 : 4096;
+  return packing.bytes_per_group >= packing.weights_per_group ? 6144 : 4096;
 }
 
 // Tiles of equal height: 9 rows are 5 and 4, not 8 and 1, which would cost twice 8.

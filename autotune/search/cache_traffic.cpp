@@ -78,7 +78,7 @@ class Walk {
     std::map<std::vector<int64_t>, Access> accesses;
     for (const ir::Statement& statement : body) {
       const ir::Instruction* instruction = std::get_if<ir::Instruction>(&statement);
-      if (!instruction || !info(instruction->op).has_address || instruction->op == ir::Op::prefetch) continue;
+      if (!instruction || !info(instruction->op).has_address || is_prefetch(instruction->op)) continue;
       const int64_t element = size_in_bytes(program_.buffers[instruction->buffer].element);
       std::vector<int64_t> key = {instruction->buffer};
       for (const ir::Affine::Term& term : instruction->address.terms)

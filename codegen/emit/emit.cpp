@@ -191,7 +191,7 @@ llvm::Value* Emitter::range_bound(int index) {
 
 void Emitter::emit(const Instruction& instruction) {
   if (emit_tile(instruction)) return;
-  if (instruction.op == Op::prefetch) return prefetch(instruction);
+  if (is_prefetch(instruction.op)) return prefetch(instruction);
   if (emit_arm(instruction)) return;
   if (instruction.op == Op::store) {
     const auto [place, alignment] = address(instruction);
@@ -209,9 +209,10 @@ void Emitter::prefetch(const Instruction& instruction) {
   const auto [place, alignment] = address(instruction);
   llvm::Value* ahead =
       builder_.CreateGEP(builder_.getInt8Ty(), place, builder_.getInt64(instruction.immediate));
-  // A read, to be kept in all levels of the cache, of data.
+  // A read of data, to be kept in all levels of the cache (locality 3) or in all but the first (2).
+  const int locality = instruction.op == Op::prefetch ? 3 : 2;
   builder_.CreateIntrinsic(llvm::Intrinsic::prefetch, {builder_.getPtrTy()},
-                           {ahead, builder_.getInt32(0), builder_.getInt32(3), builder_.getInt32(1)});
+                           {ahead, builder_.getInt32(0), builder_.getInt32(locality), builder_.getInt32(1)});
 }
 
 std::unique_ptr<llvm::Module> emit(const ir::Program& program, const targets::Target& target,

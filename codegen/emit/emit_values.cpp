@@ -219,6 +219,7 @@ llvm::Value* Emitter::value_of(const Instruction& instruction) {
     case Op::add_pairs: return add_pairs(operand(0), operand(1));
     case Op::store:
     case Op::prefetch:
+    case Op::prefetch_l2:
     case Op::tile_load:
     case Op::tile_load_quads:
     case Op::tile_store:

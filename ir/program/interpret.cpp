@@ -269,7 +269,8 @@ class Interpreter {
         return;
       }
       case Op::store: std::memcpy(address(instruction), x.bytes, register_size(x.type)); return;
-      case Op::prefetch: return;
+      case Op::prefetch:
+      case Op::prefetch_l2: return;
       case Op::bit_and: return each_lane(result, [&](int i) { return x.integer(i) & immediate; });
       case Op::bit_select:
         return each_lane(result,

@@ -17,6 +17,7 @@ enum class Op : uint8_t {
   splat,
   store,
   prefetch,
+  prefetch_l2,
   bit_and,
   bit_select,
   shift_left,
@@ -70,13 +71,15 @@ struct OpInfo {
 // and K = 32 inputs. The left factor, which tile_load reads, has 16 rows of K bytes. The right factor, which
 // tile_load_quads reads, has K / 4 rows of 64 bytes: byte 4j + l of row p is its row 4p + l, column j. An
 // i8x512 is one of the two in the whole program.
-inline constexpr std::array<OpInfo, 40> ops = {{
+inline constexpr std::array<OpInfo, 41> ops = {{
     {Op::constant, "constant", 0, true, false, true, "r[i] = c"},
     {Op::table, "table", 0, true, false, false, "r[i] = value i % size of a table of the program"},
     {Op::load, "load", 0, true, true, false, "r[i] = buffer[address + i]"},
     {Op::splat, "splat", 0, true, true, true, "r[i] = buffer[address + i % c]"},
     {Op::store, "store", 1, false, true, false, "buffer[address + i] = x[i]"},
     {Op::prefetch, "prefetch", 0, false, true, true, "no effect: asks for buffer[address] + c bytes"},
+    {Op::prefetch_l2, "prefetch_l2", 0, false, true, true,
+     "the same, no nearer than the second level of cache"},
     {Op::bit_and, "and", 1, true, false, true, "r[i] = x[i] & c"},
     {Op::bit_select, "bit_select", 2, true, false, true, "r[i] = x[i] & c | y[i] & ~c"},
     {Op::shift_left, "shift_left", 1, true, false, true, "r[i] = x[i] << c; u8 loses what leaves it"},
@@ -122,6 +125,9 @@ inline constexpr std::array<OpInfo, 40> ops = {{
     {Op::tile_dot, "tile_dot", 3, true, false, false, "r = x + y * z, 16 by K by 16, K = 64 or 32"},
 }};
 
+constexpr bool is_prefetch(Op op) {
+  return op == Op::prefetch || op == Op::prefetch_l2;
+}
 constexpr bool is_tile_factor(VectorType type) {
   return type == VectorType{Element::i8, 1024} || type == VectorType{Element::i8, 512};
 }

@@ -229,6 +229,7 @@ class ProgramVerifier {
         return require_here(program_.buffers[instruction.buffer].element == operand(0).element,
                             "the buffer's elements are of another type");
       case Op::prefetch:
+      case Op::prefetch_l2:
         return require_here(immediate >= 0 && immediate <= max_size, "the distance is out of range");
       case Op::table: {
         const bool exists = immediate >= 0 && immediate < static_cast<int64_t>(program_.tables.size());

@@ -175,7 +175,8 @@ class RangeVerifier {
                  column);
         return Interval{};
       }
-      case Op::prefetch: return Interval{};
+      case Op::prefetch:
+      case Op::prefetch_l2: return Interval{};
     }
     return Interval{};
   }

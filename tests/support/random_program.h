@@ -161,6 +161,7 @@ class ProgramMaker {
         made.address = address();
         break;
       case Op::prefetch:
+      case Op::prefetch_l2:
         made.buffer = inputs_.at(type.element);
         made.address = address();
         made.immediate = 64 * random_.pick(0, 4);

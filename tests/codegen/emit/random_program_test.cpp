@@ -70,10 +70,12 @@ TEST(Passes, InsertPrefetchesAsksOnceACacheLineAndChangesNoResult) {
   output C: u8[64] align 64
   register w: u8x16
   for k in 0..2 {
-    prefetch W[64 * k], 4096
+    prefetch_l2 W[64 * k], 4096
+    prefetch W[64 * k], 512
     w = load W[64 * k]
     w = load W[64 * k + 16]
-    prefetch W[64 * k + 64], 4096
+    prefetch_l2 W[64 * k + 64], 4096
+    prefetch W[64 * k + 64], 512
     w = load W[64 * k + 64]
     w = load V[64 * k]
     store C[0], w
