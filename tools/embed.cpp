@@ -9,6 +9,7 @@
 #include "tools/commands.h"
 #include "tools/options/engine_options.h"
 #include "tools/options/input.h"
+#include "tools/options/named_value.h"
 #include "tools/options/output_file.h"
 
 namespace tern::tools {
@@ -85,8 +86,8 @@ void add_embed(CLI::App& app, int& exit_code) {
   command->add_option("--file", flags->file, "File with a text a line ('-': standard input)");
   command->add_option("--ids", flags->ids, "File with the token ids of one text, as they stand");
   const std::map<std::string, Pooling> poolings = {{"last", Pooling::last}, {"mean", Pooling::mean}};
-  command->add_option("--pooling", flags->pooling, "last or mean (default: as the file says, else last)")
-      ->transform(CLI::CheckedTransformer(poolings));
+  add_named_value(*command, "--pooling", flags->pooling,
+                  "Which vector stands for a text (default: as the file says, else last)", poolings);
   command->callback([flags, &exit_code] {
     const Expected<int> code = embed_all(*flags);
     exit_code = code ? *code : report(code.error());

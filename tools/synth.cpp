@@ -12,6 +12,7 @@
 
 #include "runtime/model/synth.h"
 #include "tools/commands.h"
+#include "tools/options/named_value.h"
 #include "tools/options/output_file.h"
 
 namespace tern::tools {
@@ -92,7 +93,7 @@ void add_synth(CLI::App& app, int& exit_code) {
   std::map<std::string, TensorType> heads, types;
   for (const runtime::TensorTypeInfo* type : runtime::readable_types()) {
     if (runtime::can_be_synthesized(type->type)) types.emplace(type->name, type->type);
-    if (type->encode) heads.emplace(type->name, type->type);  // compared without regard to case
+    if (type->encode) heads.emplace(type->name, type->type);
   }
 
   types.emplace("b1", TensorType::q1_0);
@@ -104,12 +105,11 @@ void add_synth(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember(names));
   command->add_option("-o,--output", arguments->output, "File to write (GGUF)")->required();
   command->add_option("--seed", arguments->seed, "Same seed: same file")->capture_default_str();
-  command->add_option("--head", arguments->head, "Type of the embedding, which is also the head (f16)")
-      ->transform(CLI::CheckedTransformer(heads, CLI::ignore_case));
-  command
-      ->add_option("--type", arguments->layers,
-                   "Type of the layers' matrices (i2_s; b1, a bit a weight, of binary models)")
-      ->transform(CLI::CheckedTransformer(types, CLI::ignore_case));
+  add_named_value(*command, "--head", arguments->head,
+                  "Type of the embedding, which is also the head (default: F16)", heads);
+  add_named_value(
+      *command, "--type", arguments->layers,
+      "Type of the layers' matrices; b1 is a bit a weight (default: b1 for binary models, else I2_S)", types);
 
   SynthShape& numbers = arguments->numbers;
   const auto number = [&](const char* name, uint32_t& value, const char* help) {

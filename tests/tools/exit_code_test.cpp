@@ -21,6 +21,21 @@ class ExitCodeTest : public CommandTest {
   }
 };
 
+// Names of values alone: not the numbers that stand for them in the program, which are no values either.
+TEST_F(ExitCodeTest, HelpAndRefusalsNameValues) {
+  for (const char* command :
+       {"run", "chat", "eval ppl", "bench", "embed", "synth", "convert", "inspect", "asm", "tune"}) {
+    const Outcome help = run(fmt::format("{} --help", command));
+    EXPECT_EQ(help.exit_code, 0) << command;
+    EXPECT_THAT(help.output, ::testing::Not(HasSubstr("->"))) << command;
+    EXPECT_THAT(help.output, ::testing::Not(HasSubstr("ENUM"))) << command;
+  }
+  const Outcome number = run("synth --arch tiny -o /dev/null --type 36");
+  EXPECT_EQ(number.exit_code, 2);
+  EXPECT_THAT(number.errors, HasSubstr("--type: 36 not in {I2_S,"));
+  EXPECT_EQ(run("synth --arch tiny -o '" + path("model") + "' --type tq2_0 --head q8_0").exit_code, 0);
+}
+
 TEST_F(ExitCodeTest, OfEachKindOfError) {
   EXPECT_EQ(exit_code_of(ErrorKind::input), 2);
   EXPECT_EQ(exit_code_of(ErrorKind::machine), 1);

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <map>
 
+#include "tools/options/named_value.h"
+
 namespace tern::tools {
 
 namespace fs = std::filesystem;
@@ -29,13 +31,10 @@ void add_model_options(CLI::App& command, ModelFlags& flags, bool with_threads) 
   command.add_option("--kv", flags.kv, "Elements of the key/value cache")
       ->check(CLI::IsMember({"f16", "f32"}))
       ->capture_default_str();
-  command
-      .add_option(
-          "--activations", flags.activations,
-          "Activations of the layers: as the model was trained (auto), floats (f32), whole numbers with "
-          "a scale a token (i8) or a scale for each 32 (i8-groups)")
-      ->transform(CLI::CheckedTransformer(activation_names))
-      ->option_text("NAME [auto]");
+  add_named_value(command, "--activations", flags.activations,
+                  "Activations of the layers: as the model was trained (auto), floats (f32), whole numbers "
+                  "with a scale a token (i8) or a scale for each 32 (i8-groups)",
+                  activation_names);
   command
       .add_option("--i2s-order", flags.i2s_order,
                   "Block size of I2_S weights, which files do not state: 128 (also x86), 64 (also arm: "
