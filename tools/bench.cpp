@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "base/counter_random.h"
 #include "runtime/execute/bandwidth.h"
@@ -42,7 +43,8 @@ struct Result {
   size_t threads;
   double tokens_per_second, stddev;
   uint64_t bytes_per_token;
-  double bandwidth;            // bytes a second, measured in this run on as many threads
+  double bandwidth;  // bytes a second, measured between the runs on as many threads: the mean
+  double bandwidth_stddev;
   double roofline_fraction;    // of decoding; of prefill, what reading the weights once a step would allow
   runtime::Meetings meetings;  // of the threads, to decode a token
   std::optional<ProfiledTest> profiled;
@@ -74,31 +76,44 @@ Expected<double> time_once(runtime::Engine& engine, bool prefill, size_t count, 
   return static_cast<double>(count) / seconds.count();
 }
 
+struct Samples {
+  std::vector<double> values;
+
+  double mean() const {
+    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+  }
+  // Of the distribution that the samples are from; 0 of one sample.
+  double stddev() const {
+    double squares = 0;
+    for (const double value : values) squares += (value - mean()) * (value - mean());
+    return values.size() > 1 ? std::sqrt(squares / static_cast<double>(values.size() - 1)) : 0;
+  }
+};
+
 Expected<Result> measure(runtime::Engine& engine, bool prefill, size_t count, const BenchFlags& flags,
-                         double bandwidth) {
+                         const runtime::BandwidthProbe& probe) {
   Result result;
   result.test = fmt::format("{}{}", prefill ? "pp" : "tg", count);
   if (flags.depth > 0) result.test += fmt::format("@d{}", flags.depth);
   result.threads = prefill ? engine.threads().prefill : engine.threads().decode;
   // Once to warm up, which shows nothing.
   TERN_TRY(time_once(engine, prefill, std::min<size_t>(count, prefill ? 64 : 4), flags.depth));
-  double sum = 0, squares = 0;
-  size_t runs = 0;
-  while (runs < flags.repetitions && !interrupted()) {
+  // Memory may be slower from one second to the next, where others use it.
+  Samples rates, bandwidths;
+  while (rates.values.size() < flags.repetitions && !interrupted()) {
+    bandwidths.values.push_back(engine.read_bandwidth(probe));
     TERN_ASSIGN(const double rate, time_once(engine, prefill, count, flags.depth));
-    sum += rate;
-    squares += rate * rate;
-    ++runs;
+    rates.values.push_back(rate);
   }
-  if (runs == 0) return Error{"interrupted", {}, ErrorKind::interrupted};
+  if (rates.values.empty()) return Error{"interrupted", {}, ErrorKind::interrupted};
+  bandwidths.values.push_back(engine.read_bandwidth(probe));
   // A run of its own: what the clock costs is not in the figure.
   if (flags.profile) {
     result.profiled = ProfiledTest{result.test, result.threads, count, {}};
     TERN_TRY(time_once(engine, prefill, count, flags.depth, &result.profiled->profile));
   }
-  const auto n = static_cast<double>(runs);
-  result.tokens_per_second = sum / n;
-  result.stddev = runs > 1 ? std::sqrt(std::max(0.0, (squares - sum * sum / n) / (n - 1))) : 0;
+  result.tokens_per_second = rates.mean();
+  result.stddev = rates.stddev();
   // The middle of the run stands for all of it.
   const auto context = static_cast<uint32_t>(flags.depth + count / 2);
   const runtime::ModelCost cost = cost_of(engine.model(), context);
@@ -108,13 +123,14 @@ Expected<Result> measure(runtime::Engine& engine, bool prefill, size_t count, co
   const size_t packed_layers = engine.plan().packed_token_bytes(experts_used) - packed_head;
   result.bytes_per_token =
       packed_layers + packed_head + cost.embedding_row_bytes + cost.norm_bytes + cost.key_value_bytes;
-  result.bandwidth = bandwidth;
+  result.bandwidth = bandwidths.mean();
+  result.bandwidth_stddev = bandwidths.stddev();
   TERN_ASSIGN(result.meetings, engine.meetings());
   const auto rows =
       static_cast<double>(std::min<size_t>(count, static_cast<size_t>(engine.plan().buckets().max())));
   const double bytes =
       prefill ? static_cast<double>(packed_layers) / rows : static_cast<double>(result.bytes_per_token);
-  result.roofline_fraction = result.tokens_per_second * bytes / bandwidth;
+  result.roofline_fraction = result.tokens_per_second * bytes / result.bandwidth;
   return result;
 }
 
@@ -131,6 +147,7 @@ std::string print_json(const std::vector<Result>& results, const std::string& mo
                      {"stddev", result.stddev},
                      {"bytes_per_token", result.bytes_per_token},
                      {"bandwidth_bytes_per_second", result.bandwidth},
+                     {"bandwidth_stddev", result.bandwidth_stddev},
                      {"roofline_fraction", result.roofline_fraction},
                      {"meetings_per_layer", result.meetings.layer},
                      {"meetings_per_token", result.meetings.step}});
@@ -141,24 +158,26 @@ std::string print_json(const std::vector<Result>& results, const std::string& mo
 
 std::string print_csv(const std::vector<Result>& results) {
   std::string text =
-      "test,threads,tokens_per_second,stddev,bytes_per_token,bandwidth_bytes_per_second,roofline_fraction\n";
+      "test,threads,tokens_per_second,stddev,bytes_per_token,bandwidth_bytes_per_second,bandwidth_stddev,"
+      "roofline_fraction\n";
   for (const Result& result : results)
-    text += fmt::format("{},{},{:.3f},{:.3f},{},{:.0f},{:.4f}\n", result.test, result.threads,
+    text += fmt::format("{},{},{:.3f},{:.3f},{},{:.0f},{:.0f},{:.4f}\n", result.test, result.threads,
                         result.tokens_per_second, result.stddev, result.bytes_per_token, result.bandwidth,
-                        result.roofline_fraction);
+                        result.bandwidth_stddev, result.roofline_fraction);
   return text;
 }
 
 std::string print_markdown(const std::vector<Result>& results, const std::string& model,
                            const std::string& target, const std::string& kernels) {
   std::string text = fmt::format("model {}, target {}, kernels: {}\n\n", model, target, kernels);
-  text += "| test        | threads |       tokens/s | MB a token | bandwidth GB/s | of roofline |\n";
-  text += "| ----------- | ------: | -------------: | ---------: | -------------: | ----------: |\n";
+  text += "| test        | threads |       tokens/s | MB a token |  bandwidth GB/s | of roofline |\n";
+  text += "| ----------- | ------: | -------------: | ---------: | --------------: | ----------: |\n";
   for (const Result& result : results)
-    text += fmt::format("| {:<11} | {:>7} | {:>7.2f} ± {:<4.2f} | {:>10.1f} | {:>14.1f} | {:>10.1f}% |\n",
-                        result.test, result.threads, result.tokens_per_second, result.stddev,
-                        static_cast<double>(result.bytes_per_token) / 1e6, result.bandwidth / 1e9,
-                        100 * result.roofline_fraction);
+    text += fmt::format(
+        "| {:<11} | {:>7} | {:>7.2f} ± {:<4.2f} | {:>10.1f} | {:>8.1f} ± {:<4.1f} | {:>10.1f}% |\n",
+        result.test, result.threads, result.tokens_per_second, result.stddev,
+        static_cast<double>(result.bytes_per_token) / 1e6, result.bandwidth / 1e9,
+        result.bandwidth_stddev / 1e9, 100 * result.roofline_fraction);
   for (const Result& result : results) {
     if (result.profiled) text += print_profile(*result.profiled);
   }
@@ -217,13 +236,13 @@ Expected<int> bench(BenchFlags flags) {
   if (all.empty()) all.push_back(engine.threads());  // as they were tuned
   for (const runtime::EngineThreads& threads : all) {
     TERN_TRY(engine.set_threads(threads));
-    TERN_ASSIGN(const double bandwidth, engine.read_bandwidth());
+    TERN_ASSIGN(const runtime::BandwidthProbe probe, engine.bandwidth_probe());
     for (bool prefill : {true, false}) {
       for (size_t count : prefill ? flags.prompts : flags.generates) {
         if (count == 0 || interrupted()) continue;
         if (show_progress)
           fmt::print(stderr, "\r\x1b[K{} {} on {} ...", prefill ? "pp" : "tg", count, text(threads));
-        const Expected<Result> result = measure(engine, prefill, count, flags, bandwidth);
+        const Expected<Result> result = measure(engine, prefill, count, flags, probe);
         if (!result && !interrupted()) return result.error();
         if (result) results.push_back(*result);
       }

@@ -3,7 +3,6 @@
 #include <cassert>
 #include <chrono>
 
-#include "runtime/execute/bandwidth.h"
 #include "runtime/math/vector_ops.h"
 
 namespace tern::runtime {
@@ -97,8 +96,12 @@ Status Engine::set_threads(const EngineThreads& threads) {
   return status;
 }
 
-Expected<double> Engine::read_bandwidth() {
-  return runtime::read_bandwidth(*pool_, vector_level_of(target_));
+Expected<BandwidthProbe> Engine::bandwidth_probe() {
+  return BandwidthProbe::make(*pool_, plan_->packed_memory());
+}
+
+double Engine::read_bandwidth(const BandwidthProbe& probe) {
+  return probe.walk(*pool_, vector_level_of(target_));
 }
 
 Expected<Logits> Engine::append(Sequence& sequence, std::span<const uint32_t> tokens, size_t rows) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "runtime/execute/bandwidth.h"
 #include "runtime/execute/execute.h"
 #include "runtime/execute/kernel_source.h"
 #include "runtime/execute/kernel_trials.h"
@@ -77,8 +78,11 @@ class Engine {
   // Runs on other threads from now on. Errors: those of ThreadPool::make; the engine then runs on one thread.
   Status set_threads(const EngineThreads& threads);
 
-  // Bytes a second that the threads for prompts read from memory: see bandwidth.h.
-  Expected<double> read_bandwidth();
+  // What read_bandwidth reads: weights of the model, if there are enough of them. It must not outlive the
+  // engine. Fails where there is not enough memory.
+  Expected<BandwidthProbe> bandwidth_probe();
+  // Bytes a second that the threads for prompts read, in one walk.
+  double read_bandwidth(const BandwidthProbe& probe);
 
   // Appends tokens to a sequence in steps of at most `rows` tokens (0: buckets().max()), and gives the logits
   // after the last one, valid until the next step. Fails, and runs no token, where Sequence::reserve does.

@@ -332,6 +332,19 @@ int64_t Plan::expert_rows(int64_t used) const {
   return most * used * buckets_.max();
 }
 
+std::vector<std::span<const std::byte>> Plan::packed_memory() const {
+  std::vector<std::span<const std::byte>> blocks;
+  const auto add = [&](const PackedWeights& packed) {
+    blocks.push_back(packed.weights.as<const std::byte>());
+    if (packed.scales.size() > 0) blocks.push_back(packed.scales.as<const std::byte>());
+  };
+  for (const PlannedProduct& planned : products_) {
+    if (planned.packed.weights.size() > 0) add(planned.packed);
+    for (const PackedWeights& each : planned.experts) add(each);
+  }
+  return blocks;
+}
+
 size_t Plan::packed_bytes() const {
   size_t bytes = 0;
   for (const PlannedProduct& planned : products_) bytes += planned.packed_bytes();

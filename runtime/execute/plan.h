@@ -114,6 +114,8 @@ class Plan {
   int64_t padded_rows_for(int64_t rows) const;
   // The rows that values with rows for each of a token's `used` experts must have room for.
   int64_t expert_rows(int64_t used) const;
+  // All matrices and their scales, each part from its first cache line.
+  std::vector<std::span<const std::byte>> packed_memory() const;
   size_t packed_bytes() const;  // of all matrices with their scales
   // Of all matrices that a token is multiplied with: of experts those of as many as it uses.
   size_t packed_token_bytes(int64_t experts_used) const;
