@@ -218,7 +218,8 @@ void Reading::read_quantization() {
 }
 
 void Reading::read_experts() {
-  add("expert_count", keys_.integer("num_experts", 1, largest));
+  result_.experts = keys_.integer("num_experts", 1, largest);
+  add("expert_count", result_.experts);
   add("expert_used_count", keys_.integer("num_experts_per_tok", 1, largest));
   add("expert_feed_forward_length", keys_.integer("moe_intermediate_size", 1, largest));
   if (!keys_.boolean_or(false, "norm_topk_prob"))

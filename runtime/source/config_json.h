@@ -21,6 +21,7 @@ struct HfConfig {
   // Keys of the model's architecture, in the order in which llama.cpp's converters write them.
   std::vector<std::pair<std::string, GgufValue>> metadata;
   uint32_t layers = 0, vocabulary_size = 0, head_dimension = 0;
+  uint32_t experts = 0;  // of a layer; 0 where a family has none
   bool tied_head = false;
   // Whether float projections are masters, which every forward pass quantises, or weights as they are.
   bool masters = false;

@@ -14,12 +14,14 @@ constexpr HfFamily families[] = {
     {"LlamaForCausalLM", "llama", "llama", "silu", 10000, 0, false, true},
     {"Qwen3ForCausalLM", "qwen3", "qwen3", "silu", 10000, 128, false},
     {"Qwen3Model", "", "qwen3", "silu", 10000, 128, true},
-    {"Qwen3MoeForCausalLM", "qwen3_moe", "qwen3moe", "silu", 10000, 0, false},
+    {"Qwen3MoeForCausalLM", "qwen3_moe", "qwen3moe", "silu", 10000, 0, false, false, false, false, true},
     {"Gemma3ForCausalLM", "gemma3_text", "gemma3", "gelu_pytorch_tanh", 1e6f, 256, true, false, true, true},
     {"Gemma3TextModel", "", "gemma3", "gelu_pytorch_tanh", 1e6f, 256, true, false, true, true},
     {"MiniCPMForCausalLM", "minicpm", "minicpm", "silu", 10000, 0, true, true},
     {"HunYuanDenseV1ForCausalLM", "hunyuan_v1_dense", "hunyuan-dense", "silu", 10000, 0, true},
 };
+
+constexpr uint32_t max_experts = 4096;
 
 struct NameRow {
   std::string_view hf, gguf;
@@ -53,12 +55,31 @@ constexpr NameRow projections[] = {
     {"mlp.down_proj", "ffn_down", HfRole::matrix},
 };
 
+// Of expert number N, within "mlp.experts.N.".
+constexpr NameRow expert_projections[] = {
+    {"gate_proj", "ffn_gate_exps", HfRole::matrix},
+    {"up_proj", "ffn_up_exps", HfRole::matrix},
+    {"down_proj", "ffn_down_exps", HfRole::matrix},
+};
+
 template <size_t count>
 const NameRow* find_row(const NameRow (&rows)[count], std::string_view name) {
   for (const NameRow& row : rows) {
     if (row.hf == name) return &row;
   }
   return nullptr;
+}
+
+// Takes "N." off the front of `text`, N below `limit` and as printed: 07 would be a second name of 7.
+std::optional<uint32_t> take_number(std::string_view& text, uint32_t limit) {
+  uint32_t number = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const auto digits = static_cast<size_t>(end - text.data());
+  if (problem != std::errc() || number >= limit || digits >= text.size() || text[digits] != '.')
+    return std::nullopt;
+  if (digits > 1 && text[0] == '0') return std::nullopt;
+  text.remove_prefix(digits + 1);
+  return number;
 }
 
 // The tensor of a layer by its name behind "layers.N.".
@@ -76,6 +97,17 @@ std::optional<HfTensorName> layer_tensor(const HfFamily& family, std::string_vie
     HfTensorName found = make(row->gguf, row->role);
     found.is_query = row->gguf == "attn_q";
     found.is_key = row->gguf == "attn_k";
+    return found;
+  }
+  constexpr std::string_view experts = "mlp.experts.", router = "mlp.gate";
+  if (family.has_experts && name == router) return make("ffn_gate_inp", HfRole::router);
+  if (family.has_experts && name.starts_with(experts)) {
+    name.remove_prefix(experts.size());
+    const auto expert = take_number(name, max_experts);
+    const NameRow* row = expert ? find_row(expert_projections, name) : nullptr;
+    if (!row) return std::nullopt;
+    HfTensorName found = make(row->gguf, row->role);
+    found.expert = expert;
     return found;
   }
   if (!name.ends_with(input_norm)) return std::nullopt;
@@ -114,13 +146,9 @@ std::optional<HfTensorName> gguf_tensor_name(const HfFamily& family, std::string
     return HfTensorName{.name = std::string(row->gguf), .role = row->role};
   if (!name.starts_with(of_layer)) return std::nullopt;
   name.remove_prefix(of_layer.size());
-  uint32_t layer = 0;
-  const auto [end, problem] = std::from_chars(name.data(), name.data() + name.size(), layer);
-  const auto digits = static_cast<size_t>(end - name.data());
-  if (problem != std::errc() || layer >= layers || digits >= name.size() || name[digits] != '.')
-    return std::nullopt;
-  if (digits > 1 && name[0] == '0') return std::nullopt;  // 07 would be a second name of 7
-  return layer_tensor(family, name.substr(digits + 1), layer);
+  const auto layer = take_number(name, layers);
+  if (!layer) return std::nullopt;
+  return layer_tensor(family, name, *layer);
 }
 
 const HfFamily* find_hf_family_of(std::string_view architecture) {

@@ -21,6 +21,7 @@ struct HfFamily {
   bool neighbours = false;      // GGUF files hold query and key rows so that RoPE turns neighbours
   bool norms_plus_one = false;  // GGUF files hold 1 + w where the checkpoint holds the norm's w
   bool post_norms = false;      // post_attention_layernorm normalises what attention adds
+  bool has_experts = false;
 };
 
 // The row of a class, or else of a type; null if neither is known.
@@ -28,7 +29,8 @@ const HfFamily* find_hf_family(std::string_view model_class, std::string_view mo
 // The classes that are known, for messages.
 std::vector<std::string_view> hf_classes();
 
-enum class HfRole : uint8_t { norm, matrix, table };  // table: the embedding and the head
+// table: the embedding and the head. router: the matrix that scores experts.
+enum class HfRole : uint8_t { norm, matrix, table, router };
 
 // What a checkpoint's tensor is in a GGUF file.
 struct HfTensorName {
@@ -36,6 +38,8 @@ struct HfTensorName {
   HfRole role;
   bool is_query = false, is_key = false;
   bool is_input_norm = false;  // of a projection: `attn_q_norm_in`
+  // The number of the expert whose matrix it is. GGUF has the matrices of all experts in one tensor, `name`.
+  std::optional<uint32_t> expert;
 };
 
 // The place of a tensor of this name; nothing if it has none, or its layer is not below `layers`. The prefix

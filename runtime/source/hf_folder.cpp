@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -99,6 +100,17 @@ Expected<TensorBytes> permuted_rows(const SafetensorsTensor& matrix, const RowOr
   return TensorBytes(std::move(bytes));
 }
 
+// The type of ternary blocks that holds all of these matrices; nothing if none does.
+std::optional<TensorType> ternary_type_of_all(const std::vector<const SafetensorsTensor*>& matrices) {
+  std::optional<TensorType> common;
+  for (const SafetensorsTensor* matrix : matrices) {
+    const std::optional<TensorType> type = ternary_type_of(*matrix);
+    if (!type) return std::nullopt;
+    if (!common || info(*type).block_elements < info(*common).block_elements) common = type;
+  }
+  return common;  // the smaller blocks hold what the larger ones do
+}
+
 // Makes tensors of a folder's.
 class Folder {
  public:
@@ -113,6 +125,7 @@ class Folder {
   Expected<ModelSource> run() {
     TERN_TRY(add_metadata());
     for (const SafetensorsTensor& tensor : held_->tensors) TERN_TRY(add(tensor));
+    TERN_TRY(add_experts());
     TERN_TRY(finish());
     return std::move(result_);
   }
@@ -137,7 +150,11 @@ class Folder {
   Status add(const SafetensorsTensor& tensor);
   Status add_norm(const SafetensorsTensor& tensor, const HfTensorName& name);
   Status add_table(const SafetensorsTensor& tensor, const HfTensorName& name);
+  Status add_router(const SafetensorsTensor& tensor, const HfTensorName& name);
+  Status add_experts();
   Status add_matrix(const SafetensorsTensor& tensor, const HfTensorName& name);
+  void put_floats(const std::string& name, TensorType type, const SafetensorsTensor& tensor,
+                  const RowOrder& order);
   Status add_packed(const SafetensorsTensor& tensor, const SafetensorsTensor& scale, const HfTensorName& name,
                     const RowOrder& order);
   bool stays_float(const SafetensorsTensor& tensor) const;
@@ -146,6 +163,7 @@ class Folder {
   fs::path path_;
   HfConfig config_;
   std::shared_ptr<const Safetensors> held_;
+  std::map<std::string, std::vector<const SafetensorsTensor*>> experts_;  // by the name of all in GGUF
   ModelSource result_;
 };
 
@@ -189,7 +207,16 @@ Status Folder::add(const SafetensorsTensor& tensor) {
   switch (name->role) {
     case HfRole::norm: return add_norm(tensor, *name);
     case HfRole::table: return add_table(tensor, *name);
+    case HfRole::router: return add_router(tensor, *name);
     case HfRole::matrix: break;
+  }
+  if (name->expert) {
+    std::vector<const SafetensorsTensor*>& matrices = experts_[name->name];
+    if (*name->expert >= config_.experts)
+      return fault(tensor, fmt::format("there are {} experts by config.json", config_.experts));
+    matrices.resize(config_.experts);
+    matrices[*name->expert] = &tensor;
+    return {};
   }
   return add_matrix(tensor, *name);
 }
@@ -210,8 +237,55 @@ Status Folder::add_table(const SafetensorsTensor& tensor, const HfTensorName& na
   const auto type = float_type(tensor.type);
   if (!type) return fault(tensor, fmt::format("has type {}; it must be a float", info(tensor.type).name));
   if (tensor.shape.size() != 2 || tensor.data.empty()) return fault(tensor, "must be a matrix");
-  put(name.name, *type, tensor, {tensor.shape[1], tensor.shape[0]},
-      [](const SafetensorsTensor& from) { return Expected<TensorBytes>(TensorBytes(from.data)); });
+  put_floats(name.name, *type, tensor, {});
+  return {};
+}
+
+// Scores of experts are sums of f32.
+Status Folder::add_router(const SafetensorsTensor& tensor, const HfTensorName& name) {
+  const auto type = float_type(tensor.type);
+  if (!type)
+    return fault(tensor, fmt::format("has type {}; a router must be a float", info(tensor.type).name));
+  if (tensor.shape.size() != 2 || tensor.data.empty()) return fault(tensor, "must be a matrix");
+  put(name.name, TensorType::f32, tensor, {tensor.shape[1], tensor.shape[0]},
+      [type = *type](const SafetensorsTensor& from) { return norm_bytes(from, type, 0); });
+  return {};
+}
+
+// Of the matrices of all experts one tensor, in a type that holds each of them.
+Status Folder::add_experts() {
+  for (const auto& [name, matrices] : experts_) {
+    const auto missing = std::ranges::find(matrices, nullptr);
+    if (missing != matrices.end())
+      return Error{
+          fmt::format("the matrix of expert {} of {} is missing", missing - matrices.begin(), quote(name)),
+          {result_.path}};
+    const SafetensorsTensor& first = *matrices.front();
+    const auto type = float_type(first.type);
+    if (!type || first.shape.size() != 2 || first.data.empty())
+      return fault(first, fmt::format("must be a matrix of floats, not of {}", info(first.type).name));
+    for (const SafetensorsTensor* matrix : matrices) {
+      if (matrix->type != first.type || matrix->shape != first.shape)
+        return fault(*matrix, "differs in type or shape from that of the first expert");
+    }
+    if (!stays_float(first)) return fault(first, "masters of experts to be quantised are not supported");
+    const std::optional<TensorType> blocks = ternary_type_of_all(matrices);
+    result_.tensors.push_back({name,
+                               blocks.value_or(*type),
+                               {first.shape[1], first.shape[0], matrices.size()},
+                               [held = held_, matrices = matrices, blocks]() -> Expected<TensorBytes> {
+                                 std::vector<std::byte> all;
+                                 for (const SafetensorsTensor* matrix : matrices) {
+                                   if (blocks) {
+                                     const std::vector<std::byte> packed = pack_ternary(*matrix, *blocks, {});
+                                     all.insert(all.end(), packed.begin(), packed.end());
+                                   } else {
+                                     all.insert(all.end(), matrix->data.begin(), matrix->data.end());
+                                   }
+                                 }
+                                 return TensorBytes(std::move(all));
+                               }});
+  }
   return {};
 }
 
@@ -240,14 +314,27 @@ Status Folder::add_matrix(const SafetensorsTensor& tensor, const HfTensorName& n
       return fault(tensor, fmt::format("{} x {} weights are not whole blocks of 128", n, k));
     put(name.name, TensorType::i2_s, tensor, {k, n},
         [order](const SafetensorsTensor& from) { return quantize_masters(from, order); });
-  } else if (order) {
-    put(name.name, *type, tensor, {k, n},
-        [order](const SafetensorsTensor& from) { return permuted_rows(from, order); });
   } else {
-    put(name.name, *type, tensor, {k, n},
-        [](const SafetensorsTensor& from) { return Expected<TensorBytes>(TensorBytes(from.data)); });
+    put_floats(name.name, *type, tensor, order);
   }
   return {};
+}
+
+// Weights as they are: ternary ones in blocks, which are a seventh of BF16.
+void Folder::put_floats(const std::string& name, TensorType type, const SafetensorsTensor& tensor,
+                        const RowOrder& order) {
+  const std::vector<uint64_t> dims = {tensor.shape[1], tensor.shape[0]};
+  if (const auto blocks = ternary_type_of(tensor)) {
+    put(name, *blocks, tensor, dims, [order, type = *blocks](const SafetensorsTensor& from) {
+      return Expected<TensorBytes>(TensorBytes(pack_ternary(from, type, order)));
+    });
+  } else if (order) {
+    put(name, type, tensor, dims,
+        [order](const SafetensorsTensor& from) { return permuted_rows(from, order); });
+  } else {
+    put(name, type, tensor, dims,
+        [](const SafetensorsTensor& from) { return Expected<TensorBytes>(TensorBytes(from.data)); });
+  }
 }
 
 Status Folder::add_packed(const SafetensorsTensor& tensor, const SafetensorsTensor& scale,

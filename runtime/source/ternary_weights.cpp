@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <cstring>
@@ -80,6 +81,38 @@ class CodeWriter {
   uint64_t at_ = 0;
 };
 
+// Whether all weights of a group that are not 0 have one magnitude, and F16 holds it. `Bits` are a float's.
+template <class Bits>
+bool is_ternary_group(TensorType type, std::span<const std::byte> group) {
+  constexpr Bits without_sign = static_cast<Bits>(~Bits{0}) >> 1;
+  Bits magnitude = 0, other = 0;
+  for (size_t at = 0; at < group.size(); at += sizeof(Bits)) {
+    Bits bits;
+    std::memcpy(&bits, &group[at], sizeof bits);
+    bits &= without_sign;
+    if (magnitude == 0) magnitude = bits;
+    if (bits != 0) other |= bits ^ magnitude;
+  }
+  if (other != 0) return false;
+  float value = 0;
+  decode_row(type, std::as_bytes(std::span(&magnitude, 1)), {&value, 1});
+  return std::isfinite(value) && rounded_to(TensorType::f16, value) == value;
+}
+
+// Of the rows in `data`, of k weights each.
+template <class Bits>
+std::optional<TensorType> smallest_ternary_type(TensorType type, std::span<const std::byte> data,
+                                                uint64_t k) {
+  for (const TensorType blocks : {TensorType::pq2_0, TensorType::q2_0}) {
+    const uint64_t group = info(blocks).block_elements, bytes = group * sizeof(Bits);
+    bool fits = k % group == 0;
+    for (size_t at = 0; fits && at < data.size(); at += bytes)
+      fits = is_ternary_group<Bits>(type, data.subspan(at, bytes));
+    if (fits) return blocks;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 RowOrder rows_of_neighbours(uint32_t head_dimension) {
@@ -154,6 +187,35 @@ Expected<I2sBytes> unpack_ternary(const SafetensorsTensor& packed, uint64_t n, c
     writer.put(codes);
   }
   return writer.finish(rule == ScaleRule::multiply ? value : 1.0f / value);
+}
+
+std::optional<TensorType> ternary_type_of(const SafetensorsTensor& weights) {
+  const std::optional<TensorType> type = float_type(weights.type);
+  if (!type || weights.shape.size() != 2 || weights.data.empty()) return std::nullopt;
+  const uint64_t k = weights.shape[1];
+  return *type == TensorType::f32 ? smallest_ternary_type<uint32_t>(*type, weights.data, k)
+                                  : smallest_ternary_type<uint16_t>(*type, weights.data, k);
+}
+
+std::vector<std::byte> pack_ternary(const SafetensorsTensor& weights, TensorType type,
+                                    const RowOrder& order) {
+  const TensorTypeInfo& packed = info(type);
+  const uint64_t n = weights.shape[0], k = weights.shape[1], group = packed.block_elements;
+  const uint64_t from_bytes = weights.data.size() / n, to_bytes = k / group * packed.block_bytes;
+  std::vector<std::byte> bytes(n * to_bytes);
+  std::vector<float> row(k), scales(k / group);
+  std::vector<int8_t> trits(k);
+  for (uint64_t r = 0; r < n; ++r) {
+    decode_row(*float_type(weights.type),
+               weights.data.subspan((order ? order(r) : r) * from_bytes, from_bytes), row);
+    std::ranges::fill(scales, 0.0f);
+    for (uint64_t c = 0; c < k; ++c) {
+      trits[c] = static_cast<int8_t>((row[c] > 0) - (row[c] < 0));
+      if (row[c] != 0) scales[c / group] = std::fabs(row[c]);
+    }
+    packed.write_numbers(trits, scales, std::span(bytes).subspan(r * to_bytes, to_bytes));
+  }
+  return bytes;
 }
 
 }  // namespace tern::runtime

@@ -1,15 +1,17 @@
-// The ternary matrices of Hugging Face's folders as I2_S bytes: how each kind of checkpoint holds them is
-// described in transformers' integrations/bitnet.py.
+// The ternary matrices of Hugging Face's folders as the bytes of GGUF types. How each kind of BitNet's
+// checkpoints holds them is described in transformers' integrations/bitnet.py.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/expected.h"
 #include "runtime/source/safetensors.h"
+#include "runtime/tensor/tensor_type.h"
 
 namespace tern::runtime {
 
@@ -21,8 +23,8 @@ using RowOrder = std::function<uint64_t(uint64_t row)>;
 // and 1.
 RowOrder rows_of_neighbours(uint32_t head_dimension);
 
-// W[n, k] and its scale in the bytes of an I2_S tensor of blocks of 128. n*k is a multiple of 128 in each of
-// the functions below: see i2_s_fits.
+// W[n, k] and its scale in the bytes of an I2_S tensor of blocks of 128. n*k is a multiple of 128 in the
+// functions that make it: see i2_s_fits.
 using I2sBytes = std::vector<std::byte>;
 bool i2_s_fits(uint64_t n, uint64_t k);
 
@@ -40,5 +42,13 @@ enum class ScaleRule { multiply, divide };
 // 3; a scale that is not finite and positive.
 Expected<I2sBytes> unpack_ternary(const SafetensorsTensor& packed, uint64_t n, const SafetensorsTensor& scale,
                                   ScaleRule rule, const RowOrder& order);
+
+// The type that holds float weights W[n, k] (BF16, F16 or F32) without loss because they are ternary already,
+// as in checkpoints that were written out for programs without a ternary type ("unpacked"): in every group of
+// 128 (PQ2_0) or else 64 (Q2_0) weights of a row, all that are not 0 have one magnitude, and F16 holds it.
+// Nothing where no such type does. Reads W to the first group that refutes it.
+std::optional<TensorType> ternary_type_of(const SafetensorsTensor& weights);
+// W in the blocks of that type. Precondition: it is ternary_type_of(weights).
+std::vector<std::byte> pack_ternary(const SafetensorsTensor& weights, TensorType type, const RowOrder& order);
 
 }  // namespace tern::runtime

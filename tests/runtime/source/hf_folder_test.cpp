@@ -1,5 +1,6 @@
 #include "runtime/source/hf_folder.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +11,7 @@
 #include "runtime/source/config_json.h"
 #include "runtime/source/model_file.h"
 #include "runtime/tensor/i2_s.h"
+#include "runtime/tensor/tensor_rows.h"
 #include "tests/runtime/source/small_folder.h"
 
 namespace tern::runtime {
@@ -106,6 +108,134 @@ TEST(HfFolder, MastersAreQuantisedAsBitNetDoes) {
   const uint16_t nan = 0x7fc0;
   std::memcpy(&bytes[20], &nan, 2);
   EXPECT_THAT(quantize_masters(weights, nullptr).error().message, HasSubstr("not finite in row 0"));
+}
+
+// A folder of Qwen3 whose weights are ternary, a scale for each `group` of a row, but written out as BF16.
+ordered_json qwen3_config() {
+  ordered_json config = small_config();
+  config["architectures"] = {"Qwen3ForCausalLM"};
+  config["model_type"] = "qwen3";
+  config["hidden_act"] = "silu";
+  config["head_dim"] = 64;
+  config.erase("quantization_config");
+  return config;
+}
+
+float unpacked_weight(uint64_t r, uint64_t c, uint64_t group) {
+  return static_cast<float>(small_weight(r, c)) * (0.25f + 0.125f * static_cast<float>((r + c / group) % 5));
+}
+
+SafetensorsBytes qwen3_tensors(uint64_t group) {
+  SafetensorsBytes file;
+  const std::string layer = "model.layers.0.";
+  file.floats("model.embed_tokens.weight", {4, 128},
+              [](size_t i) { return 0.125f * static_cast<float>(i % 7); });
+  file.floats("model.norm.weight", {128}, [](size_t) { return 1.0f; });
+  for (const char* norm : {"input_layernorm", "post_attention_layernorm"})
+    file.floats(layer + norm + ".weight", {128}, [](size_t) { return 1.0f; });
+  for (const char* norm : {"self_attn.q_norm", "self_attn.k_norm"})
+    file.floats(layer + norm + ".weight", {64}, [](size_t) { return 1.0f; });
+  const std::map<std::string, uint64_t> matrices = {{"self_attn.q_proj", 128},
+                                                    {"self_attn.k_proj", 64},
+                                                    {"self_attn.v_proj", 64},
+                                                    {"self_attn.o_proj", 128}};
+  for (const auto& [name, n] : matrices)
+    file.floats(layer + name + ".weight", {n, 128},
+                [group](size_t i) { return unpacked_weight(i / 128, i % 128, group); });
+  return file;
+}
+
+void add_feed_forward(SafetensorsBytes& file, uint64_t group) {
+  for (const char* name : {"gate_proj", "up_proj", "down_proj"})
+    file.floats(fmt::format("model.layers.0.mlp.{}.weight", name), {128, 128},
+                [group](size_t i) { return unpacked_weight(i / 128, i % 128, group); });
+}
+
+TEST(HfFolder, FloatsThatAreTernaryAreRead) {
+  for (const auto& [group, type] : {std::pair{128, TensorType::pq2_0}, {64, TensorType::q2_0}}) {
+    const TemporaryFolder folder;
+    SafetensorsBytes tensors = qwen3_tensors(static_cast<uint64_t>(group));
+    add_feed_forward(tensors, static_cast<uint64_t>(group));
+    write_folder(folder, qwen3_config(), tensors);
+    const auto model = load_model(folder.path().string());
+    ASSERT_TRUE(model) << model.error().text();
+    EXPECT_EQ(model->token_embedding().type, TensorType::bf16);  // three magnitudes and more in a group
+    const GgufTensor& query = *model->file.find_tensor("blk.0.attn_q.weight");
+    ASSERT_EQ(query.type, type);
+    std::vector<float> row(128);
+    for (uint64_t r = 0; r < 128; ++r) {
+      const uint64_t bytes = query.data.size() / 128;
+      decode_row(query.type, query.data.subspan(r * bytes, bytes), row);
+      for (uint64_t c = 0; c < 128; ++c)
+        ASSERT_EQ(row[c], unpacked_weight(r, c, static_cast<uint64_t>(group)));
+    }
+  }
+}
+
+// One weight that is not ternary, and one scale that F16 does not hold: the matrix stays as it is, which no
+// layer can be.
+TEST(HfFolder, FloatsThatAreNotTernaryStay) {
+  for (const float value : {0.3125f, 0x1p-30f}) {
+    const TemporaryFolder folder;
+    SafetensorsBytes tensors = qwen3_tensors(128);
+    for (const char* name : {"gate_proj", "up_proj", "down_proj"})
+      tensors.floats(fmt::format("model.layers.0.mlp.{}.weight", name), {128, 128}, [value](size_t i) {
+        return i / 128 == 126 && (value < 0.1f || i % 128 == 127) ? value
+                                                                  : unpacked_weight(i / 128, i % 128, 128);
+      });
+    write_folder(folder, qwen3_config(), tensors);
+    const auto model = load_model(folder.path().string());
+    ASSERT_FALSE(model);
+    EXPECT_THAT(model.error().text(), HasSubstr("tensor 'blk.0.ffn_gate.weight': has type BF16"));
+  }
+}
+
+TEST(HfFolder, ExpertsBecomeOneTensor) {
+  ordered_json config = qwen3_config();
+  config["architectures"] = {"Qwen3MoeForCausalLM"};
+  config["model_type"] = "qwen3_moe";
+  config["num_experts"] = 3;
+  config["num_experts_per_tok"] = 2;
+  config["moe_intermediate_size"] = 64;
+  config["norm_topk_prob"] = true;
+  config["decoder_sparse_step"] = 1;
+  const auto weight = [](uint64_t expert, size_t i, uint64_t k) {
+    return unpacked_weight(i / k + expert, i % k, 64);
+  };
+  const auto add_experts = [&](SafetensorsBytes& file, uint64_t first, uint64_t last) {
+    for (uint64_t expert = first; expert < last; ++expert) {
+      const std::string prefix = fmt::format("model.layers.0.mlp.experts.{}.", expert);
+      for (const char* name : {"gate_proj", "up_proj"})
+        file.floats(prefix + name + ".weight", {64, 128}, [&](size_t i) { return weight(expert, i, 128); });
+      file.floats(prefix + "down_proj.weight", {128, 64}, [&](size_t i) { return weight(expert, i, 64); });
+    }
+  };
+  SafetensorsBytes tensors = qwen3_tensors(128);
+  tensors.floats("model.layers.0.mlp.gate.weight", {3, 128},
+                 [](size_t i) { return static_cast<float>(i % 9); });
+  SafetensorsBytes missing = tensors, beyond = tensors;
+  add_experts(tensors, 0, 3);
+  const TemporaryFolder folder;
+  write_folder(folder, config, tensors);
+  const auto model = load_model(folder.path().string());
+  ASSERT_TRUE(model) << model.error().text();
+  const GgufTensor& router = *model->file.find_tensor("blk.0.ffn_gate_inp.weight");
+  EXPECT_EQ(router.type, TensorType::f32);
+  const GgufTensor& down = *model->file.find_tensor("blk.0.ffn_down_exps.weight");
+  EXPECT_THAT(down.dims, ::testing::ElementsAre(64, 128, 3, 1));
+  ASSERT_EQ(down.type, TensorType::q2_0);
+  std::vector<float> row(64);
+  for (uint64_t r = 0; r < 3 * 128; ++r) {
+    const uint64_t bytes = down.data.size() / (3 * 128);
+    decode_row(down.type, down.data.subspan(r * bytes, bytes), row);
+    for (uint64_t c = 0; c < 64; ++c) ASSERT_EQ(row[c], weight(r / 128, r % 128 * 64 + c, 64));
+  }
+
+  add_experts(missing, 0, 2);
+  EXPECT_THAT(refusal(config, missing),
+              HasSubstr("the matrix of expert 2 of 'blk.0.ffn_down_exps.weight' is missing"));
+  add_experts(beyond, 0, 4);
+  EXPECT_THAT(refusal(config, beyond), HasSubstr("there are 3 experts by config.json"));
 }
 
 TEST(HfFolder, RefusesWhatItDoesNotKnow) {
