@@ -400,17 +400,21 @@ class Binder {
     }
     // Rows of all products of these experts lie alike, each run with room for the kernel that takes most.
     std::vector<int64_t> padded(static_cast<size_t>(rows_) + 1);
+    std::vector<const PlannedProduct*> paged;
     for (const Block& block : graph_.blocks) {
       for (const Operation& reader : block.operations) {
         if (reader.op != Op::expert_matmul || reader.operands[1] != value) continue;
-        const GroupedProduct product{options_.plan.products()[index_of(reader)].set, {}};
+        const PlannedProduct& planned = options_.plan.products()[index_of(reader)];
+        if (options_.plan.is_paged()) paged.push_back(&planned);
+        const GroupedProduct product{planned.set, {}};
         for (int64_t rows = 1; rows <= rows_; ++rows) {
           int64_t& most = padded[static_cast<size_t>(rows)];
           most = std::max(most, product.padded_rows(rows));
         }
       }
     }
-    push(operation, RouteStep{logits, at(value).type.width, std::move(padded), routes_of(value)});
+    push(operation,
+         RouteStep{logits, at(value).type.width, std::move(padded), routes_of(value), std::move(paged)});
     return {};
   }
 

@@ -46,6 +46,9 @@ Expected<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options) {
   TERN_TRY(engine->make_pools(options.threads));
   PlanOptions plan_options;
   plan_options.buckets = options.buckets;
+  plan_options.supply = options.supply;
+  plan_options.page_folder = options.page_folder;
+  plan_options.warn = options.warn;
   TERN_ASSIGN(Plan plan, Plan::make(engine->model_, options.kernels, *engine->pool_, plan_options));
   engine->plan_.emplace(std::move(plan));
   TERN_ASSIGN(std::unique_ptr<Executor> executor,

@@ -50,6 +50,10 @@ struct ModelOptions {
 struct EngineOptions : ModelOptions {
   KernelSource kernels;  // this machine must be able to run its target
   EngineThreads threads;
+  // As in PlanOptions.
+  MemorySupply supply;
+  std::filesystem::path page_folder = default_page_folder();
+  std::function<void(const std::string& text)> warn;
 };
 
 // How long the parts of loading took, in seconds.

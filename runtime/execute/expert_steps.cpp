@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/paged_memory.h"
+#include "runtime/execute/plan.h"
+
 namespace tern::runtime {
 namespace {
 
@@ -27,6 +30,14 @@ void RouteStep::run(const StepRun& run, size_t thread) const {
                    &own.experts[static_cast<size_t>(row * used)],
                    &own.weights[static_cast<size_t>(row * used)], scratch.data());
   place_rows(run.count, logits.width, padded, own);
+  if (paged.empty()) return;
+  for (size_t i = thread; i < own.runs.size(); i += run.threads) {
+    for (const PlannedProduct* product : paged) {
+      const PackedWeights& packed = product->experts[own.runs[i].matrix];
+      prefetch_mapped(packed.weights.as<const std::byte>());
+      prefetch_mapped(packed.scales.as<const std::byte>());
+    }
+  }
 }
 
 void GatherStep::run(const StepRun& run, size_t thread) const {

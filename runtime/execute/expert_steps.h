@@ -10,6 +10,8 @@
 
 namespace tern::runtime {
 
+struct PlannedProduct;
+
 // By thread.
 using ThreadRoutes = std::vector<Routes>;
 
@@ -18,6 +20,9 @@ struct RouteStep {
   int64_t used;
   std::vector<int64_t> padded;  // padded[r]: rows that a run of r rows takes, r from 0 on
   ThreadRoutes* routes;
+  // Of a plan whose weights lie in files: the products of these experts. Their matrices are asked for as soon
+  // as it is known which.
+  std::vector<const PlannedProduct*> paged;
   void run(const StepRun& run, size_t thread) const;
 };
 

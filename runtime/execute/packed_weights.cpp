@@ -4,6 +4,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/memory.h"
+#include "base/paged_memory.h"
 #include "ir/half.h"
 #include "ir/kernel/pack.h"
 
@@ -135,7 +137,7 @@ Expected<std::vector<PackedBytes>> allocate_parts(size_t bytes, size_t count, We
   const size_t stride = lines_of(bytes);
   TERN_ASSIGN(const PackedBytes all, memory.allocate(stride * count));
   std::vector<PackedBytes> parts;
-  for (size_t i = 0; i < count; ++i) parts.emplace_back(all.memory, all.offset + i * stride, bytes);
+  for (size_t i = 0; i < count; ++i) parts.push_back({all.block, all.start + i * stride, bytes});
   return parts;
 }
 
@@ -162,19 +164,42 @@ Expected<std::vector<PackedWeights>> allocate(const Product& product, const ir::
 
 }  // namespace
 
+Expected<PackedBytes> WeightMemory::make_block(size_t bytes) const {
+  const auto share = [bytes](auto memory) {
+    const auto shared = std::make_shared<const decltype(memory)>(std::move(memory));
+    return PackedBytes{shared, shared->data(), bytes};
+  };
+  if (page_folder_) {
+    TERN_ASSIGN(PagedMemory paged, PagedMemory::allocate(bytes, *page_folder_));
+    return share(std::move(paged));
+  }
+  TERN_ASSIGN(Memory memory, Memory::allocate(bytes));
+  return share(std::move(memory));
+}
+
 Expected<PackedBytes> WeightMemory::allocate(size_t bytes) {
   constexpr size_t block_bytes = size_t{32} << 20;
   const size_t needed = lines_of(bytes);
   if (needed > block_bytes / 2) {
-    TERN_ASSIGN(Memory own, Memory::allocate(needed));
-    return PackedBytes(std::make_shared<const Memory>(std::move(own)), 0, bytes);
+    TERN_ASSIGN(PackedBytes own, make_block(needed));
+    own.bytes = bytes;
+    return own;
   }
-  if (!block_ || needed > block_->size() - used_) {
-    TERN_ASSIGN(Memory next, Memory::allocate(block_bytes));
-    block_ = std::make_shared<const Memory>(std::move(next));
+  if (needed > block_.bytes - used_) {
+    TERN_ASSIGN(block_, make_block(block_bytes));
     used_ = 0;
   }
-  return PackedBytes(block_, std::exchange(used_, used_ + needed), bytes);
+  return PackedBytes{block_.block, block_.start + std::exchange(used_, used_ + needed), bytes};
+}
+
+size_t packed_size(const Product& product, const ir::Kernel& kernel) {
+  const int64_t n = kernel.problem.n, k = kernel.problem.k;
+  size_t one = lines_of(ir::LayoutMap(kernel.weights, n, k).size_in_bytes());
+  if (kernel.scales) {
+    const int64_t groups = ir::ceil_divide(k, kernel.problem.w.group);
+    one += lines_of(ir::LayoutMap(*kernel.scales, n, groups).size_in_bytes());
+  }
+  return one * static_cast<size_t>(std::max<int64_t>(product.experts, 1));
 }
 
 Expected<PackedWeights> allocate_packed(const Product& product, const ir::Kernel& kernel,

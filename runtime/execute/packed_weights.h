@@ -2,13 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "base/expected.h"
-#include "base/memory.h"
 #include "ir/kernel/kernel.h"
 #include "runtime/execute/product.h"
 #include "runtime/model/model.h"
@@ -17,16 +18,11 @@ namespace tern::runtime {
 
 // A part of a block of memory that it shares with others.
 struct PackedBytes {
-  PackedBytes() = default;
-  PackedBytes(Memory whole)
-      : memory(std::make_shared<const Memory>(std::move(whole))), bytes(memory->size()) {}
-  PackedBytes(std::shared_ptr<const Memory> of, size_t at, size_t size)
-      : memory(std::move(of)), offset(at), bytes(size) {}
+  std::shared_ptr<const void> block;  // keeps the memory
+  std::byte* start = nullptr;
+  size_t bytes = 0;
 
-  std::shared_ptr<const Memory> memory;
-  size_t offset = 0, bytes = 0;
-
-  std::byte* data() const { return memory ? memory->data() + offset : nullptr; }
+  std::byte* data() const { return start; }
   size_t size() const { return bytes; }
   template <class T>
   std::span<T> as() const {
@@ -39,12 +35,19 @@ struct PackedBytes {
 // slower. (Measured on Sapphire Rapids: 2560 x 2560 ternary weights in 1.4 MB, 108 us instead of 88.)
 class WeightMemory {
  public:
+  WeightMemory() = default;
+  // The blocks' pages lie in files of this folder: see base/paged_memory.h.
+  explicit WeightMemory(std::filesystem::path page_folder) : page_folder_(std::move(page_folder)) {}
+
   // A part that starts on a cache line. Its block is freed with the last of its parts.
-  // Errors: there is not enough memory, of kind machine.
+  // Errors: there is not enough memory, of kind machine; those of PagedMemory.
   Expected<PackedBytes> allocate(size_t bytes);
 
  private:
-  std::shared_ptr<const Memory> block_;
+  Expected<PackedBytes> make_block(size_t bytes) const;
+
+  std::optional<std::filesystem::path> page_folder_;
+  PackedBytes block_;
   size_t used_ = 0;  // bytes of the block
 };
 
@@ -54,6 +57,8 @@ struct PackedWeights {
   std::vector<float> scale;  // of ternary weights: sw[1] if scaled per tensor, sw[output_stride] if per n
 };
 
+// Bytes of the packed form of a product's matrix or matrices in the layouts of `kernel`, with their scales.
+size_t packed_size(const Product& product, const ir::Kernel& kernel);
 // Room in `memory` for the packed form of a product's matrix in the layouts of `kernel`, and its scales.
 Expected<PackedWeights> allocate_packed(const Product& product, const ir::Kernel& kernel,
                                         WeightMemory& memory);

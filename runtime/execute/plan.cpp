@@ -164,23 +164,40 @@ std::vector<PlannedKernel*> Plan::without_code(const StepRows& rows) const {
   return found;
 }
 
+// Memory for weights that take `needed` bytes. Files of pages help where memory is short, not where addresses
+// are, which they take as well.
+Expected<WeightMemory> Plan::memory_for(size_t needed, const PlanOptions& options) {
+  const uint64_t left = options.supply.memory();
+  const auto gigabytes = [](uint64_t bytes) { return static_cast<double>(bytes) / 1e9; };
+  if (needed + needed / 16 <= left) return WeightMemory();  // keys, values and activations need some, too
+  is_paged_ = true;
+  if (options.warn)
+    options.warn(fmt::format(
+        "the weights take {:.2f} GB, and {:.2f} GB are left {}: they lie in files in {} and are "
+        "read from there as they are needed, so that a token takes as long as the disk",
+        gigabytes(needed), gigabytes(left), options.supply.where(), options.page_folder.string()));
+  return WeightMemory(options.page_folder);
+}
+
 Expected<Plan> Plan::make(const Model& model, const KernelSource& source, ThreadPool& pool,
                           const PlanOptions& options) {
   Plan plan(source, options.buckets);
   std::vector<Task> checks, packing;
   std::vector<std::unique_ptr<std::atomic<int64_t>>> rows_left;  // to be packed, by product
-  WeightMemory memory;
+  size_t needed = 0;
   for (Product& product : products_of(model)) {
     TERN_ASSIGN(const KernelSet* set, plan.set_for(product));
-    const ir::Kernel& kernel = *set->kernels.front().kernel;
-    PackedWeights packed;
-    std::vector<PackedWeights> experts;
-    if (product.experts > 0) {
-      TERN_ASSIGN(experts, allocate_experts(product, kernel, memory));
+    needed += packed_size(product, *set->kernels.front().kernel);
+    plan.products_.push_back({std::move(product), {}, {}, set});
+  }
+  TERN_ASSIGN(WeightMemory memory, plan.memory_for(needed, options));
+  for (PlannedProduct& planned : plan.products_) {
+    const ir::Kernel& kernel = *planned.set->kernels.front().kernel;
+    if (planned.product.experts > 0) {
+      TERN_ASSIGN(planned.experts, allocate_experts(planned.product, kernel, memory));
     } else {
-      TERN_ASSIGN(packed, allocate_packed(product, kernel, memory));
+      TERN_ASSIGN(planned.packed, allocate_packed(planned.product, kernel, memory));
     }
-    plan.products_.push_back({std::move(product), std::move(packed), std::move(experts), set});
   }
   for (PlannedProduct& planned : plan.products_) {
     const ir::Kernel& kernel = *planned.set->kernels.front().kernel;

@@ -2,12 +2,17 @@
 // compiled when a step first needs it.
 #pragma once
 
+#include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "base/memory_supply.h"
+#include "base/paged_memory.h"
 #include "base/thread_pool.h"
 #include "kernels/row_buckets.h"
 #include "runtime/execute/kernel_source.h"
@@ -73,6 +78,11 @@ struct PlanOptions {
   // Runs check_values (runtime/model/model.h) on each matrix before it is packed, for a model that was loaded
   // without it.
   bool check_values = true;
+  // Where the packed weights take more than the machine or its control group has left, they lie in files of
+  // `page_folder`, and `warn` is called with a sentence that gives both figures.
+  MemorySupply supply;  // empty: there is enough
+  std::filesystem::path page_folder = default_page_folder();
+  std::function<void(const std::string& text)> warn;
 };
 
 class Plan {
@@ -116,7 +126,8 @@ class Plan {
   int64_t expert_rows(int64_t used) const;
   // All matrices and their scales, each part from its first cache line.
   std::vector<std::span<const std::byte>> packed_memory() const;
-  size_t packed_bytes() const;  // of all matrices with their scales
+  size_t packed_bytes() const;                 // of all matrices with their scales
+  bool is_paged() const { return is_paged_; }  // the weights lie in files: see PlanOptions
   // Of all matrices that a token is multiplied with: of experts those of as many as it uses.
   size_t packed_token_bytes(int64_t experts_used) const;
   size_t packed_head_bytes() const;  // of the head with its scales
@@ -127,12 +138,14 @@ class Plan {
   Plan(KernelSource source, kernels::RowBuckets buckets)
       : source_(std::move(source)), buckets_(std::move(buckets)) {}
   Expected<KernelSet*> set_for(const Product& product);
+  Expected<WeightMemory> memory_for(size_t needed, const PlanOptions& options);
   std::vector<PlannedKernel*> without_code(const StepRows& rows) const;
 
   KernelSource source_;
   kernels::RowBuckets buckets_;
   std::vector<std::unique_ptr<KernelSet>> sets_;
   std::vector<PlannedProduct> products_;
+  bool is_paged_ = false;
   int64_t version_ = 0;
   std::vector<Error> failures_;
 };

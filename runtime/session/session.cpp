@@ -56,7 +56,10 @@ Expected<Session> open_session(const SessionOptions& options, const Warn& warn) 
   TERN_ASSIGN(KernelSource kernels, jit_kernels(target, std::move(cache), kernel_choice(tuned)));
 
   Session session;
-  TERN_ASSIGN(session.engine, Engine::load({options, std::move(kernels), threads}));
+  EngineOptions engine{options, std::move(kernels), threads, read_memory_supply()};
+  if (!options.cache.empty()) engine.page_folder = options.cache;
+  engine.warn = warn;
+  TERN_ASSIGN(session.engine, Engine::load(engine));
   if (warn) std::ranges::for_each(session.engine->model().warnings, warn);
   session.kernels = describe(tuned, session.engine->plan().kernels());
   if (options.threads == 0) {

@@ -17,7 +17,9 @@ struct SessionOptions : ModelOptions {
   std::string target = "host";  // as targets::find_runnable_target takes it
   size_t threads = 0;           // 0: the number tuned for the model's shape, else one a core
   RecordOptions records;
-  std::string cache;      // folder of compiled kernels; empty: codegen::ObjectCache::default_folder()
+  // Folder of compiled kernels, and of the weights of models that are larger than memory; empty:
+  // codegen::ObjectCache::default_folder() and default_page_folder().
+  std::string cache;
   bool no_cache = false;  // compiles every kernel anew, and keeps none
   // Tries other kernels while the model runs, and keeps what is better in the file of records
   // (runtime/session/background_tuner.h).

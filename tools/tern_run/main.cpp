@@ -31,8 +31,10 @@ Expected<runtime::Session> load(const Flags& flags) {
               runtime::bundle_kernels(TERN_RUN_BUNDLE_SYMBOL, host, flags.target));
   const size_t threads = flags.model.threads == 0 ? runtime::default_threads() : flags.model.threads;
   runtime::Session session;
-  TERN_ASSIGN(session.engine, runtime::Engine::load({model_options(flags.model, kernels.buckets),
-                                                     std::move(kernels.source), threads}));
+  runtime::EngineOptions engine{model_options(flags.model, kernels.buckets), std::move(kernels.source),
+                                threads, read_memory_supply()};
+  engine.warn = print_warning;
+  TERN_ASSIGN(session.engine, runtime::Engine::load(engine));
   std::ranges::for_each(session.engine->model().warnings, print_warning);
   session.kernels = fmt::format("{} compiled ahead of time", session.engine->plan().kernels().size());
   return session;

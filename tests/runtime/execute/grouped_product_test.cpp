@@ -122,14 +122,14 @@ class Experts {
   void pack_matrices() {
     std::minstd_rand random(1);
     const ir::Layout& layout = set_.kernels[0].kernel->weights;
+    WeightMemory memory;
     for (size_t matrix = 0; matrix < experts; ++matrix) {
       std::vector<int8_t>& trits = weights_.emplace_back();
       for (int64_t i = 0; i < outputs * inputs; ++i)
         trits.push_back(static_cast<int8_t>(static_cast<int>(random() % 3) - 1));
       PackedWeights packed;
       packed.weights =
-          Memory::allocate(static_cast<size_t>(ir::LayoutMap(layout, outputs, inputs).size_in_bytes()))
-              .take();
+          memory.allocate(static_cast<size_t>(ir::LayoutMap(layout, outputs, inputs).size_in_bytes())).take();
       ir::pack_trits(layout, trits, packed.weights.as<uint8_t>(), outputs, inputs);
       packed.scale = {scale_of(matrix)};
       packed_.push_back(std::move(packed));
