@@ -11,9 +11,13 @@
 #include <memory>
 #include <string>
 
+#include "runtime/convert/i2s_blocks.h"
 #include "runtime/convert/write_hf.h"
+#include "runtime/model/i2s_order.h"
+#include "runtime/source/hf_folder.h"
 #include "runtime/source/model_file.h"
 #include "tools/commands.h"
+#include "tools/options/model_options.h"
 #include "tools/options/output_file.h"
 #include "tools/options/process.h"
 
@@ -26,7 +30,7 @@ constexpr const char* folder_form = "safetensors";
 
 struct Arguments {
   std::string input, output, to;
-  std::string head, embedding;
+  std::string head, embedding, i2s_order = "auto";
   bool allow_rounding = false;
 };
 
@@ -64,10 +68,24 @@ std::function<void(uint64_t, uint64_t)> progress_line() {
   };
 }
 
+// Whether the I2_S matrices have blocks of 64: as the option says, else as the weights show, where the model
+// is one that can be run.
+bool has_blocks_of_64(const Arguments& arguments, const runtime::ModelSource& source) {
+  const auto is_i2_s = [](const runtime::SourceTensor& tensor) { return tensor.type == TensorType::i2_s; };
+  if (runtime::is_hf_model(arguments.input) || std::ranges::none_of(source.tensors, is_i2_s)) return false;
+  if (const auto named = i2s_order_named(arguments.i2s_order))
+    return *named == runtime::I2sOrder::blocks_of_64;
+  const auto model = runtime::load_model(arguments.input, {.check_values = false});
+  if (!model || !runtime::weigh_i2s_orders(*model).is_64()) return false;
+  print_warning("the I2_S weights show blocks of 64, and are read so; --i2s-order says otherwise");
+  return true;
+}
+
 int convert(const Arguments& arguments) {
   catch_interrupts();
-  const auto source = runtime::open_model_source(arguments.input);
+  auto source = runtime::open_model_source(arguments.input);
   if (!source) return report(source.error());
+  if (has_blocks_of_64(arguments, *source)) source = runtime::from_blocks_of_64(source.take());
   runtime::ConvertOptions options;
   options.allow_rounding = arguments.allow_rounding;
   options.progress = progress_line();
@@ -108,6 +126,7 @@ void add_convert(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember(rows, CLI::ignore_case));
   command->add_option("--embedding", arguments->embedding, "Type of token_embd.weight (as it is)")
       ->check(CLI::IsMember(rows, CLI::ignore_case));
+  add_i2s_order(*command, arguments->i2s_order);
   command->add_flag("--allow-rounding", arguments->allow_rounding,
                     "Round scales to f16 where the type has these, instead of refusing");
   command->callback([arguments, &exit_code] {

@@ -31,6 +31,14 @@ TEST_F(Convert, GoesToAFolderAndBack) {
   EXPECT_EQ(run("inspect --json --histogram " + path("out.gguf")).exit_code, 0);
 }
 
+TEST_F(Convert, ReadsBlocksOf64) {
+  const std::string in = model();
+  const std::string out = path("out.gguf");
+  EXPECT_EQ(run(fmt::format("convert {} -o {} --to i2_s --i2s-order 64", in, out)).exit_code, 0);
+  EXPECT_EQ(std::filesystem::file_size(out), std::filesystem::file_size(in));
+  EXPECT_NE(read("out.gguf"), read("in.gguf"));
+}
+
 TEST_F(Convert, SaysWhatIsWrong) {
   const std::string in = model();
   EXPECT_EQ(run(fmt::format("convert {} -o {} --to i2_s", path("none"), path("a"))).exit_code, 2);

@@ -35,12 +35,7 @@ void add_model_options(CLI::App& command, ModelFlags& flags, bool with_threads) 
                   "Activations of the layers: as the model was trained (auto), floats (f32), whole numbers "
                   "with a scale a token (i8) or a scale for each 32 (i8-groups)",
                   activation_names);
-  command
-      .add_option("--i2s-order", flags.i2s_order,
-                  "Block size of I2_S weights, which files do not state: 128 (also x86), 64 (also arm: "
-                  "bitnet.cpp's builds for ARM since November 2025), or as the weights show (auto)")
-      ->check(CLI::IsMember({"auto", "128", "x86", "64", "arm"}))
-      ->capture_default_str();
+  add_i2s_order(command, flags.i2s_order);
   command
       .add_option(
           "--tile-sizes,--tile-parameters", flags.tile_sizes,
@@ -53,15 +48,27 @@ void add_model_options(CLI::App& command, ModelFlags& flags, bool with_threads) 
   command.add_option("--pre", flags.pre_tokenizer, "Pre-tokenizer to use instead of the file's");
 }
 
+void add_i2s_order(CLI::App& command, std::string& order) {
+  command
+      .add_option("--i2s-order", order,
+                  "Block size of I2_S weights, which files do not state: 128 (also x86), 64 (also arm: "
+                  "bitnet.cpp's builds for ARM since November 2025), or as the weights show (auto)")
+      ->check(CLI::IsMember({"auto", "128", "x86", "64", "arm"}))
+      ->capture_default_str();
+}
+
+std::optional<runtime::I2sOrder> i2s_order_named(const std::string& order) {
+  if (order == "auto") return std::nullopt;
+  return order == "128" || order == "x86" ? runtime::I2sOrder::blocks_of_128
+                                          : runtime::I2sOrder::blocks_of_64;
+}
+
 runtime::ModelOptions model_options(const ModelFlags& flags, kernels::RowBuckets buckets) {
   runtime::ModelOptions options;
   options.model = flags.model.empty() ? default_model() : flags.model;
   options.buckets = std::move(buckets);
   options.kv_element = flags.kv == "f16" ? runtime::CacheElement::f16 : runtime::CacheElement::f32;
-  if (flags.i2s_order == "128" || flags.i2s_order == "x86")
-    options.i2s_order = runtime::I2sOrder::blocks_of_128;
-  else if (flags.i2s_order != "auto")
-    options.i2s_order = runtime::I2sOrder::blocks_of_64;
+  options.i2s_order = i2s_order_named(flags.i2s_order);
   options.tile_sizes = flags.tile_sizes;
   options.exact_head = flags.exact_head;
   options.activations = flags.activations;

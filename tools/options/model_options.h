@@ -24,6 +24,10 @@ struct ModelFlags {
 // --pre.
 void add_model_options(CLI::App& command, ModelFlags& flags, bool with_threads = true);
 
+// Adds --i2s-order, and tells the order that it names; nothing for "auto".
+void add_i2s_order(CLI::App& command, std::string& order);
+std::optional<runtime::I2sOrder> i2s_order_named(const std::string& order);
+
 // The options as the runtime takes them, with kernels for these numbers of rows.
 runtime::ModelOptions model_options(const ModelFlags& flags, kernels::RowBuckets buckets);
 

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <csignal>
 
+#include "runtime/convert/i2s_blocks.h"
 #include "runtime/convert/ternary_rows.h"
 #include "runtime/convert/write_hf.h"
 #include "runtime/model/model.h"
@@ -61,6 +62,27 @@ TEST(Convert, SameTypeIsTheSameFile) {
 }
 
 // Keys of every type go through a conversion byte for byte, lists included.
+TEST(Convert, BlocksOf64BecomeBlocksOf128) {
+  const TemporaryFolder folder;
+  const std::string in = synthesized(folder), out = folder / "out.gguf";
+  auto source = open_model_source(in);
+  ASSERT_TRUE(source);
+  ASSERT_TRUE(convert_to_gguf(from_blocks_of_64(source.take()), out, {}));
+  const auto before = load_model(in, {.i2s_order = I2sOrder::blocks_of_64}),
+             after = load_model(out, {.i2s_order = I2sOrder::blocks_of_128});
+  ASSERT_TRUE(before && after);
+  for (const WeightRole role : {WeightRole::query, WeightRole::key, WeightRole::down}) {
+    const Tensor &a = before->matrix(role, 1), &b = after->matrix(role, 1);
+    EXPECT_EQ(a.scale, b.scale);
+    std::vector<int8_t> one(a.k), other(a.k);
+    for (uint64_t row = 0; row < a.n; ++row) {
+      read_numbers(a, row, one);
+      read_numbers(b, row, other);
+      ASSERT_EQ(one, other);
+    }
+  }
+}
+
 TEST(Convert, ForeignKeysAreCarriedOver) {
   const TemporaryFolder folder;
   const auto whole = open_model_file(synthesized(folder));
