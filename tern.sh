@@ -196,8 +196,8 @@ main() {
       ;;
     sanitize)
       install_packages "${run_packages[@]}" "${gtest_packages[@]}"
-      build asan ON base_test ir_test targets_test autotune_test runtime_test
-      run_tests asan --label-regex '^(base|ir|targets|runtime)$'
+      build asan ON base_test ir_test targets_test autotune_test runtime_test serve_test
+      run_tests asan --label-regex '^(base|ir|targets|runtime|serve)$'
       run_tests asan --tests-regex '^(Damaged)?Database'
       ;;
     build)

@@ -1,6 +1,6 @@
 # cmake -D CLANG_FORMAT=... -D ROOT=... -P CheckFormat.cmake: fails if clang-format would change a source file.
 set(patterns)
-foreach(folder base ir targets codegen kernels autotune runtime tools tests bench)
+foreach(folder base ir targets codegen kernels autotune runtime serve tools tests bench)
   list(APPEND patterns ${ROOT}/${folder}/*.h ${ROOT}/${folder}/*.cpp)
 endforeach()
 file(GLOB_RECURSE files ${patterns})

@@ -11,6 +11,16 @@ namespace tern::runtime {
 Sequence::Sequence(std::shared_ptr<PagePool> pool, size_t capacity)
     : pool_(std::move(pool)), capacity_(capacity) {}
 
+Sequence::Sequence(std::shared_ptr<PagePool> pool, size_t capacity, std::span<const uint32_t> tokens,
+                   std::span<const PageReference> pages)
+    : pool_(std::move(pool)),
+      capacity_(capacity),
+      tokens_(tokens.begin(), tokens.end()),
+      references_(pages.begin(), pages.end()) {
+  assert(!is_recurrent() && tokens.size() == pages.size() * shape().positions && tokens.size() <= capacity);
+  for (const PageReference& page : references_) memory_.push_back(page.data());
+}
+
 // What this one held goes with `other`, whose references go before their pool does.
 Sequence& Sequence::operator=(Sequence&& other) noexcept {
   pool_.swap(other.pool_);

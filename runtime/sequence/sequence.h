@@ -24,6 +24,11 @@ class Sequence {
  public:
   // Empty, of at most `capacity` tokens. Takes no page yet.
   Sequence(std::shared_ptr<PagePool> pool, size_t capacity);
+  // Of `tokens`, whose keys and values are complete in `pages`, which are shared. Preconditions: the pages
+  // are of this pool and full: tokens.size() == pages.size() * positions of a page <= capacity; no recurrent
+  // state.
+  Sequence(std::shared_ptr<PagePool> pool, size_t capacity, std::span<const uint32_t> tokens,
+           std::span<const PageReference> pages);
   Sequence(Sequence&& other) = default;
   Sequence& operator=(Sequence&& other) noexcept;
 
@@ -63,6 +68,8 @@ class Sequence {
 
   // The memory of the pages that are reserved, in order. Valid until one of the functions above is called.
   std::span<std::byte* const> pages() const { return memory_; }
+  // The same pages as references, for others to share; valid as long.
+  std::span<const PageReference> references() const { return references_; }
   // The recurrent state, pool().state_size() f32: that after the last token or, before the first, zeros.
   // Valid as long as the pages. Precondition: reserved.
   std::span<float> state() const { return state_.as<float>(); }

@@ -55,7 +55,7 @@ bool is_in_the_tree(const fs::path& path) {
 std::vector<std::string> broken_paths(const std::string& text, const fs::path& folder) {
   static const std::regex link(R"(\]\(([^)#: ]+)[^):]*\))");
   static const std::regex path(
-      "`((?:base|ir|targets|codegen|kernels|autotune|runtime|tools|tests|bench|docs|models|cmake)/"
+      "`((?:base|ir|targets|codegen|kernels|autotune|runtime|serve|tools|tests|bench|docs|models|cmake)/"
       "[A-Za-z0-9_./-]*)`");
   std::vector<std::string> broken;
   for (const std::string& target : find_all(text, link)) {

@@ -13,8 +13,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // Lowest first: a floor includes itself and what stands before it.
-constexpr std::array<std::string_view, 8> floors = {"base",    "ir",       "targets", "codegen",
-                                                    "kernels", "autotune", "runtime", "tools"};
+constexpr std::array<std::string_view, 9> floors = {"base",     "ir",      "targets", "codegen", "kernels",
+                                                    "autotune", "runtime", "serve",   "tools"};
 
 // The rooms of a floor, lowest first: what lies in a room includes that room and those before it. Files of a
 // floor that lie in no room are in the room "".
@@ -34,6 +34,7 @@ const std::vector<FloorRooms>& rooms() {
       {"runtime",
        {"tensor", "gguf", "text", "source", "convert", "graph", "model", "math", "sequence", "execute",
         "generate", "session", "jinja", "chat"}},
+      {"serve", {"scheduler", "answer", "api", "http"}},
       {"tools", {"options", "tune", "db", "bench", "eval", "chat", "", "tern_run", "job_runner"}},
   };
   return table;
@@ -65,7 +66,8 @@ const std::vector<Stranger>& strangers() {
       {"utf8proc.h", {"runtime/text/nfc.cpp"}},
       {"histedit.h", {"tools/chat/line_editor.cpp"}},
       {"langinfo.h", {"tools/chat/line_editor.cpp"}},
-      {"nlohmann/", {"runtime/", "tools/", "tests/"}},
+      {"nlohmann/", {"runtime/", "serve/", "tools/", "tests/"}},
+      {"boost/", {"serve/http/"}},
       {"CLI/", {"tools/"}},
       {"gtest/", {"tests/"}},
       {"gmock/", {"tests/"}},

@@ -15,8 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 9> folders = {"base",     "ir",      "targets", "codegen", "kernels",
-                                                     "autotune", "runtime", "tools",   "bench"};
+constexpr std::array<std::string_view, 10> folders = {"base",     "ir",      "targets", "codegen", "kernels",
+                                                      "autotune", "runtime", "serve",   "tools",   "bench"};
 
 // The code of each source file, by its path from the root. Targets are data that names features.
 using Sources = std::map<std::string, std::string>;
