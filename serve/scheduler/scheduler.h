@@ -76,16 +76,13 @@ struct SchedulerCounts {
 // alone (Executor::step). So the scheduler is free to do what is quickest:
 // - Sequences that wait for their next token go first, one row each; prompts fill up the step, in chunks.
 // - Of the prompts, that of the client for whom the fewest tokens were computed goes first. A client that
-// comes new counts
-//   as having had as many as the least served of the others. So a client with many requests, or long ones,
-//   slows down its own.
+//   comes new counts as having had as many as the least served of the others. So a client with many requests,
+//   or long ones, slows down its own.
 // - A request begins when there are pages for all of its prompt and one more for each sequence that is
-// running. Clients
-//   with the fewest running sequences go first; who is next in this order waits for pages, and nobody passes
-//   him.
+//   running. Clients with the fewest running sequences go first; who is next in this order waits for pages,
+//   and nobody passes him.
 // - Where a running sequence needs a page and none is free, the sequence that began last is preempted: it
-// gives its pages
-//   back and is computed again, from its tokens so far, before any request that has not begun.
+//   gives its pages back and is computed again, from its tokens so far, before a request that has not begun.
 class Scheduler {
  public:
   // Precondition: the pool has pages for `context` positions.
