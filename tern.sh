@@ -38,6 +38,7 @@ run_packages=(
   libedit-dev                    # tools/: lines that are edited at the prompt of tern chat (BSD licence)
   nlohmann-json3-dev             # runtime/: tokenizer.json; tools/: JSON output
   libbenchmark-dev               # autotune/: timing
+  libboost1.81-dev               # serve/: sockets and HTTP (headers alone)
 )
 
 # Beside these, what the tests need. The programs for ARM that they make are linked by a cross-compiler, unless the
@@ -88,7 +89,7 @@ install_packages() {
 arm64_libraries=(libllvm19 libyaml-cpp0.7 libhwloc15 libfmt9 libhwy1 libpcre2-8-0 libutf8proc2
   libedit2 libbenchmark1debian libstdc++6)
 arm64_headers=(libyaml-cpp-dev libhwloc-dev libfmt-dev libhwy-dev libpcre2-dev libutf8proc-dev libcli11-dev
-  libedit-dev nlohmann-json3-dev libbenchmark-dev)
+  libedit-dev nlohmann-json3-dev libbenchmark-dev libboost1.81-dev)
 
 # Unpacks Debian's arm64 packages into build/arm64-root. apt keeps its lists and its state in a folder of its own
 # meanwhile, so that this machine's packages know nothing of another architecture, and root is not needed.

@@ -18,6 +18,7 @@ void add_embed(CLI::App& app, int& exit_code);
 void add_eval(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
 void add_run(CLI::App& app, int& exit_code);
+void add_serve(CLI::App& app, int& exit_code);
 void add_synth(CLI::App& app, int& exit_code);
 void add_targets(CLI::App& app, int& exit_code);
 void add_tune(CLI::App& app, int& exit_code);

@@ -9,10 +9,10 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", TERN_VERSION);
   int exit_code = tern::tools::exit_ok;
   for (const auto add :
-       {tern::tools::add_run, tern::tools::add_chat, tern::tools::add_bench, tern::tools::add_embed,
-        tern::tools::add_eval, tern::tools::add_tune, tern::tools::add_why, tern::tools::add_db,
-        tern::tools::add_inspect, tern::tools::add_convert, tern::tools::add_asm, tern::tools::add_compile,
-        tern::tools::add_synth, tern::tools::add_targets})
+       {tern::tools::add_run, tern::tools::add_chat, tern::tools::add_serve, tern::tools::add_bench,
+        tern::tools::add_embed, tern::tools::add_eval, tern::tools::add_tune, tern::tools::add_why,
+        tern::tools::add_db, tern::tools::add_inspect, tern::tools::add_convert, tern::tools::add_asm,
+        tern::tools::add_compile, tern::tools::add_synth, tern::tools::add_targets})
     add(app, exit_code);
   try {
     app.parse(argc, argv);

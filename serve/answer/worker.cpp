@@ -1,5 +1,6 @@
 #include "serve/answer/worker.h"
 
+#include <algorithm>
 #include <new>
 
 #include "runtime/generate/embed.h"
@@ -8,9 +9,20 @@ namespace tern::serve {
 
 using runtime::StopReason;
 
+namespace {
+
+// A step has as many rows as there are kernels for, at most.
+SchedulerOptions with_rows_of(const runtime::Engine& engine, SchedulerOptions options) {
+  options.max_rows = std::min(options.max_rows, static_cast<size_t>(engine.plan().buckets().max()));
+  options.max_sequences = std::min(options.max_sequences, options.max_rows);
+  return options;
+}
+
+}  // namespace
+
 Worker::Worker(runtime::Engine& engine, std::shared_ptr<runtime::PagePool> pool,
                const SchedulerOptions& options)
-    : engine_(engine), scheduler_(std::move(pool), options) {
+    : engine_(engine), scheduler_(std::move(pool), with_rows_of(engine, options)) {
   publish();
 }
 

@@ -31,7 +31,8 @@ struct WorkerStats {
 // Takes jobs from any thread, and runs them in one: see run().
 class Worker {
  public:
-  // `pool` and `options` as Scheduler takes them; the engine must outlive the worker.
+  // `pool` and `options` as Scheduler takes them, but a step has no more rows than the engine has kernels
+  // for. The engine must outlive the worker.
   Worker(runtime::Engine& engine, std::shared_ptr<runtime::PagePool> pool, const SchedulerOptions& options);
 
   // From any thread. `on_event` is called on the thread of run(): zero or more times with a token, then once

@@ -88,6 +88,8 @@ const std::vector<Stranger>& strangers() {
       {"pthread.h", beside_ir},
       {"poll.h", {"tools/chat/", "tests/"}},
       {"pty.h", {"tests/"}},
+      {"arpa/inet.h", {"tests/"}},
+      {"netinet/in.h", {"tests/"}},
   };
   return table;
 }

@@ -154,7 +154,7 @@ TEST(Worker, CancelledAnswersSayNothingMore) {
   const int then = events;
   EXPECT_EQ(ask(running, {.prompt = {4, 5}, .max_tokens = 5}).get().last.kind, EventKind::finished);
   EXPECT_EQ(events, then);
-  EXPECT_EQ(running->stats().scheduler.running, 0u);
+  EXPECT_EQ(running->stats().cancelled, 1u);
 }
 
 TEST(Worker, RefusesAndFailsWithAReason) {
