@@ -15,6 +15,7 @@
 #include "tools/generate_text.h"
 #include "tools/options/engine_options.h"
 #include "tools/options/input.h"
+#include "tools/options/numbers.h"
 #include "tools/options/output_file.h"
 #include "tools/options/terminal_text.h"
 
@@ -208,7 +209,7 @@ void add_chat(CLI::App& app, int& exit_code) {
   add_engine_options(*command, flags->engine);
   command->add_option("--template", flags->template_name, template_help);
   command->add_option("--system", flags->system, "System text");
-  command->add_option("-n,--tokens", flags->tokens, "Most tokens of an answer")->capture_default_str();
+  add_token_count(*command, flags->tokens, "Most tokens of an answer");
   command->add_option("-c,--context", flags->context, "Tokens of context (default: the model's, up to 8192)")
       ->check(CLI::Range(1, 1 << 24));
   command->add_option("--temp", flags->sampling.temperature, "Temperature; 0 takes the likeliest token")
@@ -218,7 +219,7 @@ void add_chat(CLI::App& app, int& exit_code) {
   command
       ->add_option("--top-p", flags->sampling.top_p, "Keep the likeliest tokens of this probability in all")
       ->capture_default_str();
-  command->add_option("--seed", flags->sampling.seed, "Seed of the random choices")->capture_default_str();
+  add_seed(*command, flags->sampling.seed);
   add_stop_option(*command, flags->stop_strings);
   command->add_flag("--no-thinking", flags->no_thinking, "Give the template enable_thinking=false");
   command->add_flag("--hide-thinking", flags->hide_thinking, "Show the answer alone");

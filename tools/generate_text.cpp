@@ -18,6 +18,7 @@
 #include "tools/commands.h"
 #include "tools/options/input.h"
 #include "tools/options/model_options.h"
+#include "tools/options/numbers.h"
 #include "tools/options/process.h"
 #include "tools/options/terminal_text.h"
 
@@ -27,9 +28,9 @@ namespace {
 Expected<std::vector<uint32_t>> prompt_tokens(const TextFlags& flags, const runtime::Tokenizer& tokenizer) {
   if (!flags.ids.empty()) return read_ids(flags.ids);
   std::string text = flags.prompt;
-  if (!flags.prompt_file.empty()) {
-    TERN_ASSIGN(std::string read, read_text(flags.prompt_file));
-    text = std::move(read);
+  const bool is_given = !flags.prompt.empty() || !flags.prompt_file.empty();
+  if (!flags.prompt_file.empty() || (!is_given && is_piped_in())) {
+    TERN_ASSIGN(text, read_text(is_given ? flags.prompt_file : "-"));
   }
   return tokenizer.encode_from_beginning(text, flags.parse_special);
 }
@@ -120,13 +121,14 @@ void add_stop_option(CLI::App& command, std::vector<std::string>& stop_strings) 
 }
 
 void add_text_options(CLI::App& command, TextFlags& flags) {
-  auto* prompt = command.add_option("-p,--prompt", flags.prompt, "Text to continue");
+  auto* prompt = command.add_option(
+      "-p,--prompt", flags.prompt, "Text to continue (default: standard input, if that is a file or a pipe)");
   auto* file = command.add_option("-f,--prompt-file", flags.prompt_file,
                                   "File with the text to continue ('-': standard input)");
   auto* ids = command.add_option("--ids", flags.ids, "File with the token ids to continue");
   prompt->excludes(file)->excludes(ids);
   file->excludes(ids);
-  command.add_option("-n,--tokens", flags.tokens, "Most tokens to generate")->capture_default_str();
+  add_token_count(command, flags.tokens, "Most tokens to generate");
   command
       .add_option("-c,--context", flags.context,
                   "Tokens of context (default: what the model was trained for)")
@@ -144,7 +146,7 @@ void add_text_options(CLI::App& command, TextFlags& flags) {
       ->capture_default_str();
   command.add_option("--repeat-window", sampling.repetition_window, "Tokens that count as recent")
       ->capture_default_str();
-  command.add_option("--seed", sampling.seed, "Seed of the random choices")->capture_default_str();
+  add_seed(command, sampling.seed);
   add_stop_option(command, flags.stop_strings);
   command.add_flag("--ignore-end", flags.ignore_end, "Go on after tokens that end a text");
   command.add_flag("--special", flags.parse_special, "Read special tokens such as <|eot_id|> in the prompt");
@@ -198,7 +200,7 @@ Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
   Expected<runtime::Generation> result =
       runtime::generate(engine, sequence, prompt, options, [&](uint32_t token) {
         show(stops.push(stream.push(engine.tokenizer().decode(token))));
-        return !stops.stopped() && !interrupted();
+        return !stops.stopped() && !interrupted() && !std::ferror(stdout);
       });
   if (!result) {
     if (!flags.json && !flags.no_prompt && !shown_prompt.empty()) std::fputc('\n', stdout);
@@ -216,6 +218,7 @@ Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
     std::fputc('\n', stdout);
   }
   std::fflush(stdout);
+  if (std::ferror(stdout)) return exit_failed;  // run_to_the_end says why
   explain_stop(*result, context);
   const std::string beside = loaded.end_tuning ? loaded.end_tuning() : "";
   if (flags.stats) {

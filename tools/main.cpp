@@ -1,7 +1,6 @@
-#include <new>
-
 #include "tools/commands.h"
-#include "tools/options/output_file.h"
+#include "tools/options/numbers.h"
+#include "tools/options/process.h"
 
 int main(int argc, char** argv) {
   CLI::App app("Tern compiles, tunes and runs kernels for language models with ternary weights.", "tern");
@@ -14,12 +13,13 @@ int main(int argc, char** argv) {
         tern::tools::add_db, tern::tools::add_inspect, tern::tools::add_convert, tern::tools::add_asm,
         tern::tools::add_compile, tern::tools::add_synth, tern::tools::add_targets})
     add(app, exit_code);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? tern::tools::exit_ok : tern::tools::exit_bad_input;
-  } catch (const std::bad_alloc&) {
-    return tern::tools::report(tern::machine_error("there is not enough memory"));
-  }
-  return exit_code;
+  tern::tools::refuse_negative_numbers(app);
+  return tern::tools::run_to_the_end([&]() -> int {
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      return app.exit(error) == 0 ? tern::tools::exit_ok : tern::tools::exit_bad_input;
+    }
+    return exit_code;
+  });
 }

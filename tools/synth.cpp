@@ -113,7 +113,7 @@ void add_synth(CLI::App& app, int& exit_code) {
 
   SynthShape& numbers = arguments->numbers;
   const auto number = [&](const char* name, uint32_t& value, const char* help) {
-    command->add_option(name, value, help)->check(CLI::PositiveNumber);
+    command->add_option(name, value, help)->check(CLI::Range(1, 1 << 30));
   };
   number("--hidden", numbers.embedding_length, "Width of the hidden state");
   number("--layers", numbers.block_count, "Transformer blocks");

@@ -56,7 +56,9 @@ fs::path ObjectCache::default_folder() {
   if (const std::string xdg = variable("XDG_CACHE_HOME"); !xdg.empty()) return fs::path(xdg) / "tern";
   const std::string home = variable("HOME");
   if (!home.empty()) return fs::path(home) / ".cache" / "tern";
-  return fs::temp_directory_path() / fmt::format("tern-{}", getuid());
+  std::error_code problem;
+  const fs::path temporary = fs::temp_directory_path(problem);
+  return (problem ? fs::path("/tmp") : temporary) / fmt::format("tern-{}", getuid());
 }
 
 Expected<ObjectCache> ObjectCache::open(fs::path folder, int64_t max_size) {

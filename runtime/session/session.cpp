@@ -13,12 +13,17 @@
 namespace tern::runtime {
 namespace {
 
-Expected<std::optional<codegen::ObjectCache>> open_cache(const SessionOptions& options) {
+// The folder that was named, or the default one. A default one that cannot be used is warned of: kernels are
+// then compiled anew, which takes a second or two.
+Expected<std::optional<codegen::ObjectCache>> open_cache(const SessionOptions& options, const Warn& warn) {
   if (options.no_cache) return std::optional<codegen::ObjectCache>();
-  TERN_ASSIGN(codegen::ObjectCache cache,
-              codegen::ObjectCache::open(options.cache.empty() ? codegen::ObjectCache::default_folder()
-                                                               : std::filesystem::path(options.cache)));
-  return std::optional(std::move(cache));
+  const bool is_named = !options.cache.empty();
+  Expected<codegen::ObjectCache> cache = codegen::ObjectCache::open(
+      is_named ? std::filesystem::path(options.cache) : codegen::ObjectCache::default_folder());
+  if (cache) return std::optional(cache.take());
+  if (is_named) return cache.error();
+  if (warn) warn(cache.error().text());
+  return std::optional<codegen::ObjectCache>();
 }
 
 // Creates a file of records of this machine without any, if there is no such file: a named file must exist.
@@ -52,7 +57,7 @@ Expected<Session> open_session(const SessionOptions& options, const Warn& warn) 
   if (options.tune_beside) TERN_TRY(make_if_missing(records, machine));
   TERN_ASSIGN(const TunedKernels tuned,
               load_tuned(options.records, machine, target, static_cast<int>(threads), warn));
-  TERN_ASSIGN(std::optional<codegen::ObjectCache> cache, open_cache(options));
+  TERN_ASSIGN(std::optional<codegen::ObjectCache> cache, open_cache(options, warn));
   TERN_ASSIGN(KernelSource kernels, jit_kernels(target, std::move(cache), kernel_choice(tuned)));
 
   Session session;

@@ -21,10 +21,61 @@ class ExitCodeTest : public CommandTest {
   }
 };
 
+TEST_F(ExitCodeTest, OutputThatCannotBeWrittenIsAnError) {
+  for (const std::string command : {"run --untuned -n 3 -p It", "run --untuned -n 3 -p It --json", "targets",
+                                    "asm -n 16 -k 16", "--help"}) {
+    const Outcome full = run_after("", command + " >/dev/full");
+    EXPECT_EQ(full.exit_code, 1) << command;
+    EXPECT_THAT(full.errors, HasSubstr("tern: standard output: cannot write: ")) << command;
+    EXPECT_EQ(run_after("", command + " >&-").exit_code, 1) << command;
+  }
+}
+
+TEST_F(ExitCodeTest, NumbersBelowZeroAreNoLargeNumbers) {
+  const std::string text = "run --untuned -p It ";
+  const Outcome whole = run(text + "-n -1 -c 12 --json");
+  EXPECT_EQ(whole.exit_code, 0) << whole.errors;
+  EXPECT_THAT(whole.errors, HasSubstr("the context of 12 tokens is full"));
+  EXPECT_THAT(run(text + "-n 2 --seed -1").errors, HasSubstr("tern: the seed is "));
+  EXPECT_EQ(run(text + "-n 2 --seed 18446744073709551615").exit_code, 0);
+  for (const char* bad : {"-n -2", "-n 18446744073709551615", "--seed -2", "--seed 18446744073709551616",
+                          "--top-k -1", "--repeat-window -1", "-n 1x", "--batch -1", "-t -1"}) {
+    const Outcome refused = run(text + bad);
+    EXPECT_EQ(refused.exit_code, 2) << bad;
+    EXPECT_EQ(refused.output, "") << bad;
+  }
+  EXPECT_EQ(run("bench -r -1").exit_code, 2);
+  EXPECT_EQ(run("bench -p -1").exit_code, 2);
+  EXPECT_EQ(run("serve --port -5").exit_code, 2);
+  EXPECT_EQ(run("synth --arch tiny --layers -1 -o " + path("model")).exit_code, 2);
+}
+
+TEST_F(ExitCodeTest, StandardInputIsThePromptWhereNoneIsGiven) {
+  const Outcome piped = run("run --untuned -n 0 <'" + write("prompt", "It was a truth") + "'");
+  EXPECT_EQ(piped.output, "It was a truth\n");
+  EXPECT_EQ(run("run --untuned -n 0 -p Now <'" + path("prompt") + "'").output, "Now\n");
+  EXPECT_EQ(run("run --untuned -n 0 </dev/null").exit_code, 0);
+  const Outcome endless = run("run --untuned -n 1 -f /dev/zero");
+  EXPECT_EQ(endless.exit_code, 2);
+  EXPECT_THAT(endless.errors, HasSubstr("/dev/zero: is longer than 64 MiB"));
+}
+
+// A cache that nobody named does not keep a model from running.
+TEST_F(ExitCodeTest, CachesThatCannotBeUsedAreWarnedOf) {
+  const std::string none = "unset TERN_CACHE XDG_CACHE_HOME; ";
+  const Outcome no_home =
+      run_after(none + "HOME= TMPDIR=/none; export HOME TMPDIR", "run --untuned -n 1 -p It");
+  EXPECT_EQ(no_home.exit_code, 0) << no_home.errors;
+  const Outcome unusable = run_after(none + "HOME=/proc; export HOME", "run --untuned -n 1 -p It");
+  EXPECT_EQ(unusable.exit_code, 0) << unusable.errors;
+  EXPECT_THAT(unusable.errors, HasSubstr("tern: warning: cache folder /proc/.cache/tern: "));
+  EXPECT_NE(run("run --untuned -n 1 -p It --cache /proc/none").exit_code, 0);
+}
+
 // Names of values alone: not the numbers that stand for them in the program, which are no values either.
 TEST_F(ExitCodeTest, HelpAndRefusalsNameValues) {
   for (const char* command :
-       {"run", "chat", "eval ppl", "bench", "embed", "synth", "convert", "inspect", "asm", "tune"}) {
+       {"run", "chat", "eval ppl", "bench", "embed", "synth", "convert", "asm", "tune"}) {
     const Outcome help = run(fmt::format("{} --help", command));
     EXPECT_EQ(help.exit_code, 0) << command;
     EXPECT_THAT(help.output, ::testing::Not(HasSubstr("->"))) << command;

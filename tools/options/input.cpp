@@ -1,11 +1,13 @@
 #include "tools/options/input.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <sstream>
 
 #include "base/system_error.h"
 
@@ -13,18 +15,38 @@ namespace tern::tools {
 
 namespace fs = std::filesystem;
 
-Expected<std::string> read_text(const std::string& file) {
-  std::ostringstream text;
-  if (file == "-") {
-    text << std::cin.rdbuf();
-    return text.str();
+namespace {
+
+// All of a stream that ends within 64 MiB.
+Expected<std::string> read_all(std::istream& in, const std::string& name) {
+  constexpr size_t most = size_t{1} << 26, piece = size_t{1} << 16;
+  std::string text;
+  while (in && text.size() <= most) {
+    const size_t before = text.size();
+    text.resize(before + piece);
+    in.read(text.data() + before, piece);
+    text.resize(before + static_cast<size_t>(in.gcount()));
   }
+  if (text.size() > most) return Error{"is longer than 64 MiB, the limit of a text", {name}};
+  if (in.bad()) return machine_error("cannot be read", {name});
+  return text;
+}
+
+}  // namespace
+
+bool is_piped_in() {
+  struct stat input {};
+  if (fstat(STDIN_FILENO, &input) != 0) return false;
+  return S_ISREG(input.st_mode) || S_ISFIFO(input.st_mode) || S_ISSOCK(input.st_mode);
+}
+
+Expected<std::string> read_text(const std::string& file) {
+  if (file == "-") return read_all(std::cin, "standard input");
   std::error_code problem;
   if (fs::is_directory(file, problem)) return Error{"is a folder, not a file", {file, 0, 0}};
   std::ifstream in(file, std::ios::binary);
   if (!in) return Error{std::strerror(errno), {file, 0, 0}, kind_of_errno(errno)};
-  text << in.rdbuf();
-  return text.str();
+  return read_all(in, file);
 }
 
 Expected<std::vector<uint32_t>> parse_ids(std::string_view text, const std::string& file) {

@@ -10,8 +10,12 @@
 
 namespace tern::tools {
 
-// A whole file; "-" is standard input.
+// A whole file of at most 64 MiB; "-" is standard input.
 Expected<std::string> read_text(const std::string& file);
+
+// Whether standard input is a file, a pipe or a socket: somebody gives a text there. It is not where it is a
+// terminal, closed, or a device such as /dev/null.
+bool is_piped_in();
 
 // Ids separated by commas or white space, from a file. Errors name the place of what is no id.
 Expected<std::vector<uint32_t>> read_ids(const std::string& file);

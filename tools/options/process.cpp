@@ -1,9 +1,20 @@
 #include "tools/options/process.h"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <string>
+#include <system_error>
+
+#include "base/expected.h"
+#include "tools/options/output_file.h"
 
 namespace tern::tools {
 namespace {
@@ -20,6 +31,25 @@ void on_any_interrupt(int) {
 }
 
 }  // namespace
+
+int run_to_the_end(const std::function<int()>& command) {
+  const auto unwritten = [](const std::string& why) {
+    return report(machine_error(fmt::format("cannot write: {}", why), {"standard output"}));
+  };
+  try {
+    const int code = command();
+    const bool failed_before = std::ferror(stdout) != 0;
+    if (std::fflush(stdout) != 0) return unwritten(std::strerror(errno));
+    return failed_before ? unwritten("what was printed did not arrive") : code;
+  } catch (const std::bad_alloc&) {
+    return report(machine_error("there is not enough memory"));
+  } catch (const std::system_error& error) {
+    // fmt::print throws it where standard output takes nothing.
+    return std::ferror(stdout) ? unwritten(error.code().message()) : report(machine_error(error.what()));
+  } catch (const std::exception& error) {
+    return report(Error{error.what(), {}, ErrorKind::bug});
+  }
+}
 
 size_t peak_memory() {
   rusage usage = {};

@@ -2,8 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 
 namespace tern::tools {
+
+// Runs a command to its exit code: what it printed is written out, and if that cannot be, or the command ends
+// by an exception, the code and a message say so.
+int run_to_the_end(const std::function<int()>& command);
 
 // The most memory that this process has held, in bytes.
 size_t peak_memory();

@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <new>
 
 #include "runtime/execute/kernel_bundle.h"
 #include "runtime/session/machine_threads.h"
@@ -11,7 +10,9 @@
 #include "tools/generate_text.h"
 #include "tools/options/exit_code.h"
 #include "tools/options/model_options.h"
+#include "tools/options/numbers.h"
 #include "tools/options/output_file.h"
+#include "tools/options/process.h"
 
 // The build says which bundle.
 extern "C" const tern_bundle TERN_RUN_BUNDLE_SYMBOL;
@@ -49,22 +50,19 @@ int run(int argc, char** argv) {
   app.add_option("--target", flags.target,
                  "Take the kernels for this CPU (default: the first that this machine can run)");
   add_text_options(app, flags.text);
+  refuse_negative_numbers(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? exit_ok : exit_bad_input;
   }
-  try {
-    const Expected<int> code = generate_text(flags.text, [&] { return load(flags); });
-    return code ? *code : report(code.error());
-  } catch (const std::bad_alloc&) {
-    return report(machine_error("there is not enough memory"));
-  }
+  const Expected<int> code = generate_text(flags.text, [&] { return load(flags); });
+  return code ? *code : report(code.error());
 }
 
 }  // namespace
 }  // namespace tern::tools
 
 int main(int argc, char** argv) {
-  return tern::tools::run(argc, argv);
+  return tern::tools::run_to_the_end([&] { return tern::tools::run(argc, argv); });
 }
