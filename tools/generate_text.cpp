@@ -32,6 +32,7 @@ Expected<std::vector<uint32_t>> prompt_tokens(const TextFlags& flags, const runt
   if (!flags.prompt_file.empty() || (!is_given && is_piped_in())) {
     TERN_ASSIGN(text, read_text(is_given ? flags.prompt_file : "-"));
   }
+  if (flags.escapes) text = unescaped(text);
   return tokenizer.encode_from_beginning(text, flags.parse_special);
 }
 
@@ -149,6 +150,9 @@ void add_text_options(CLI::App& command, TextFlags& flags) {
   add_seed(command, sampling.seed);
   add_stop_option(command, flags.stop_strings);
   command.add_flag("--ignore-end", flags.ignore_end, "Go on after tokens that end a text");
+  command.add_flag(
+      "-e,--escape", flags.escapes,
+      "Read \\n, \\t, \\r, \\\", \\' and \\\\ in the prompt as the characters that they stand for");
   command.add_flag("--special", flags.parse_special, "Read special tokens such as <|eot_id|> in the prompt");
   command.add_flag("--no-prompt", flags.no_prompt, "Print what is generated only");
   command.add_flag("--stats", flags.stats, "Print speed and memory to standard error at the end");

@@ -19,7 +19,7 @@ struct TextFlags {
   size_t context = 0;  // 0: what the model was trained for
   runtime::SamplerOptions sampling;
   std::vector<std::string> stop_strings;
-  bool ignore_end = false, no_prompt = false, parse_special = false;
+  bool ignore_end = false, no_prompt = false, parse_special = false, escapes = false;
   bool stats = false, json = false;
 };
 

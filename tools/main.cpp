@@ -1,5 +1,9 @@
+#include <algorithm>
+
 #include "tools/commands.h"
+#include "tools/options/foreign_options.h"
 #include "tools/options/numbers.h"
+#include "tools/options/output_file.h"
 #include "tools/options/process.h"
 
 int main(int argc, char** argv) {
@@ -16,7 +20,10 @@ int main(int argc, char** argv) {
   tern::tools::refuse_negative_numbers(app);
   return tern::tools::run_to_the_end([&]() -> int {
     try {
-      app.parse(argc, argv);
+      auto words = tern::tools::in_own_words({argv + 1, argv + argc});
+      if (!words) return tern::tools::report(words.error());
+      std::ranges::reverse(*words);  // as CLI11 takes them
+      app.parse(words.take());
     } catch (const CLI::ParseError& error) {
       return app.exit(error) == 0 ? tern::tools::exit_ok : tern::tools::exit_bad_input;
     }

@@ -50,6 +50,24 @@ TEST_F(ExitCodeTest, NumbersBelowZeroAreNoLargeNumbers) {
   EXPECT_EQ(run("synth --arch tiny --layers -1 -o " + path("model")).exit_code, 2);
 }
 
+// What people copy from llama.cpp and bitnet.cpp is understood or refused by its name, not taken for another.
+TEST_F(ExitCodeTest, OptionsOfOtherPrograms) {
+  const std::string text = "run --untuned -p 'It was' ";
+  const std::string own = run(text + "-n 4 --temp 0 -c 32").output;
+  EXPECT_EQ(run(text + "--n-predict 4 -temp 0 --ctx-size 32").output, own);
+  EXPECT_EQ(run(text + "--n-predict=4 --temperature 0 --ctx-size=32 -ngl 0").output, own);
+  for (const auto& [option, advice] :
+       {std::pair{"-ngl 99", "-ngl is no option: Tern runs on processors alone"},
+        {"-cnv", "-cnv is no option: `tern chat` holds a conversation"},
+        {"--no-mmap", "--no-mmap is no option: weights are packed"}}) {
+    const Outcome refused = run(text + option);
+    EXPECT_EQ(refused.exit_code, 2) << option;
+    EXPECT_THAT(refused.errors, HasSubstr(advice));
+  }
+  EXPECT_EQ(run("run --untuned -n 0 -p -cnv").output, "-cnv\n");  // a value is no option
+  EXPECT_EQ(run("run --untuned -n 0 -e -p 'a\\nb\\q'").output, "a\nb\\q\n");
+}
+
 TEST_F(ExitCodeTest, StandardInputIsThePromptWhereNoneIsGiven) {
   const Outcome piped = run("run --untuned -n 0 <'" + write("prompt", "It was a truth") + "'");
   EXPECT_EQ(piped.output, "It was a truth\n");
@@ -75,7 +93,7 @@ TEST_F(ExitCodeTest, CachesThatCannotBeUsedAreWarnedOf) {
 // Names of values alone: not the numbers that stand for them in the program, which are no values either.
 TEST_F(ExitCodeTest, HelpAndRefusalsNameValues) {
   for (const char* command :
-       {"run", "chat", "eval ppl", "bench", "embed", "synth", "convert", "asm", "tune"}) {
+       {"run", "chat", "eval ppl", "bench", "embed", "synth", "convert", "inspect", "asm", "tune"}) {
     const Outcome help = run(fmt::format("{} --help", command));
     EXPECT_EQ(help.exit_code, 0) << command;
     EXPECT_THAT(help.output, ::testing::Not(HasSubstr("->"))) << command;

@@ -40,6 +40,18 @@ bool is_piped_in() {
   return S_ISREG(input.st_mode) || S_ISFIFO(input.st_mode) || S_ISSOCK(input.st_mode);
 }
 
+std::string unescaped(std::string_view text) {
+  constexpr std::string_view letters = "ntr\"'\\", characters = "\n\t\r\"'\\";
+  std::string result;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const size_t letter =
+        text[i] == '\\' && i + 1 < text.size() ? letters.find(text[i + 1]) : std::string_view::npos;
+    result += letter == std::string_view::npos ? text[i] : characters[letter];
+    i += letter != std::string_view::npos;
+  }
+  return result;
+}
+
 Expected<std::string> read_text(const std::string& file) {
   if (file == "-") return read_all(std::cin, "standard input");
   std::error_code problem;

@@ -13,6 +13,10 @@ namespace tern::tools {
 // A whole file of at most 64 MiB; "-" is standard input.
 Expected<std::string> read_text(const std::string& file);
 
+// The text with \n, \t, \r, \", \' and \\ replaced by the characters that they stand for. A backslash before
+// anything else stays.
+std::string unescaped(std::string_view text);
+
 // Whether standard input is a file, a pipe or a socket: somebody gives a text there. It is not where it is a
 // terminal, closed, or a device such as /dev/null.
 bool is_piped_in();

@@ -9,6 +9,7 @@
 #include "targets/host.h"
 #include "tools/generate_text.h"
 #include "tools/options/exit_code.h"
+#include "tools/options/foreign_options.h"
 #include "tools/options/model_options.h"
 #include "tools/options/numbers.h"
 #include "tools/options/output_file.h"
@@ -52,7 +53,10 @@ int run(int argc, char** argv) {
   add_text_options(app, flags.text);
   refuse_negative_numbers(app);
   try {
-    app.parse(argc, argv);
+    auto words = in_own_words({argv + 1, argv + argc}, false);
+    if (!words) return report(words.error());
+    std::ranges::reverse(*words);  // as CLI11 takes them
+    app.parse(words.take());
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? exit_ok : exit_bad_input;
   }
