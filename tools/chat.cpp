@@ -17,6 +17,7 @@
 #include "tools/options/input.h"
 #include "tools/options/numbers.h"
 #include "tools/options/output_file.h"
+#include "tools/options/process.h"
 #include "tools/options/terminal_text.h"
 
 namespace tern::tools {
@@ -116,6 +117,7 @@ class Chat {
     runtime::GenerateOptions options;
     options.max_tokens = flags_.tokens;
     options.sampling = flags_.sampling;
+    options.on_prompt = [](size_t) { return !interrupted(); };
     const AnswerLook look = {isatty(1) != 0, flags_.hide_thinking, terminal_, flags_.stop_strings};
     Expected<runtime::Answer> answer = show_answer(session_, conversation_, thinking_, options, look);
     if (!answer) return answer.error();

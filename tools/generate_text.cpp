@@ -182,6 +182,19 @@ Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
   options.sampling = flags.sampling;
   options.stop_at_end = !flags.ignore_end;
   catch_interrupts();
+  const bool shows_progress = isatty(STDERR_FILENO) != 0 && !flags.json;
+  bool progress_shown = false;
+  const auto clear_progress = [&] {
+    if (progress_shown) fmt::print(stderr, "\r\x1b[K");
+    progress_shown = false;
+  };
+  options.on_prompt = [&](size_t done) {
+    if (shows_progress) {
+      fmt::print(stderr, "\r{} of {} tokens of the prompt", done, prompt.size());
+      progress_shown = true;
+    }
+    return !interrupted();
+  };
 
   runtime::StreamDecoder stream(engine.tokenizer().adds_space_prefix());
   runtime::StopStrings stops(flags.stop_strings);
@@ -203,9 +216,11 @@ Expected<int> generate_text(const TextFlags& flags, const EngineLoader& load) {
   if (!flags.json && !flags.no_prompt) print(shown_prompt);
   Expected<runtime::Generation> result =
       runtime::generate(engine, sequence, prompt, options, [&](uint32_t token) {
+        clear_progress();
         show(stops.push(stream.push(engine.tokenizer().decode(token))));
         return !stops.stopped() && !interrupted() && !std::ferror(stdout);
       });
+  clear_progress();
   if (!result) {
     if (!flags.json && !flags.no_prompt && !shown_prompt.empty()) std::fputc('\n', stdout);
     return result.error();

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <optional>
 
 namespace tern::runtime {
 namespace {
@@ -15,6 +17,32 @@ double seconds_since(Clock::time_point start) {
 
 // Tokens of a prompt after the checkpoint: more than those with which a chat template asks for an answer.
 constexpr size_t tokens_after_checkpoint = 16;
+
+// Reads a prompt in steps, whose sizes change no bit: a first one of 64 tokens shows how many are read in
+// half a second. Gives the logits after the last token; none if options.on_prompt ended it. `done` counts
+// tokens.
+Expected<std::optional<Logits>> read_prompt(Engine& engine, Sequence& sequence,
+                                            std::span<const uint32_t> prompt, const GenerateOptions& options,
+                                            size_t& done) {
+  constexpr size_t first_rows = 64;
+  constexpr double most_seconds = 0.5;
+  const auto limit = static_cast<size_t>(engine.plan().buckets().max());
+  const size_t most = options.prefill_rows == 0 ? limit : std::min(options.prefill_rows, limit);
+  size_t rows = options.on_prompt ? std::min(first_rows, most) : most;
+  while (true) {
+    const Clock::time_point start = Clock::now();
+    const size_t count = std::min(rows, prompt.size());
+    TERN_ASSIGN(const Logits logits, engine.append(sequence, prompt.first(count), most));
+    prompt = prompt.subspan(count);
+    done += count;
+    if (prompt.empty()) return std::optional(logits);
+    if (!options.on_prompt) continue;
+    if (!options.on_prompt(done)) return std::optional<Logits>();
+    const double fitting = static_cast<double>(count) * most_seconds / std::max(seconds_since(start), 1e-6);
+    rows = std::clamp(static_cast<size_t>(std::min(fitting, 1e6)) / first_rows * first_rows,
+                      std::min(first_rows, most), most);
+  }
+}
 
 }  // namespace
 
@@ -45,13 +73,23 @@ Expected<Generation> generate(Engine& engine, Sequence& sequence, std::span<cons
   std::vector<uint32_t> history(sequence.tokens().begin(), sequence.tokens().end());
   history.insert(history.end(), prompt.begin(), prompt.end());
   Clock::time_point start = Clock::now();
+  size_t done = 0;
+  const auto interrupted = [&] {
+    result.reason = StopReason::interrupted;
+    result.prefill_seconds = seconds_since(start);
+    return result;
+  };
   if (options.keep_checkpoint && sequence.is_recurrent() && prompt.size() > tokens_after_checkpoint) {
     const size_t before = prompt.size() - tokens_after_checkpoint;
-    TERN_TRY(engine.append(sequence, prompt.first(before), options.prefill_rows));
+    TERN_ASSIGN(const std::optional<Logits> read,
+                read_prompt(engine, sequence, prompt.first(before), options, done));
+    if (!read) return interrupted();
     TERN_TRY(sequence.checkpoint());
     prompt = prompt.subspan(before);
   }
-  Expected<Logits> logits = engine.append(sequence, prompt, options.prefill_rows);
+  TERN_ASSIGN(const std::optional<Logits> read, read_prompt(engine, sequence, prompt, options, done));
+  if (!read) return interrupted();
+  Expected<Logits> logits = *read;
   while (true) {
     TERN_TRY(logits);
     TERN_ASSIGN(const uint32_t token, sampler.sample((*logits)[0], history));

@@ -16,7 +16,10 @@ struct GenerateOptions {
   size_t max_tokens = 128;  // to generate
   SamplerOptions sampling;
   bool stop_at_end = true;  // at tokens that end a text or a turn
-  size_t prefill_rows = 0;  // tokens of the prompt a step; 0: as many as a step takes
+  size_t prefill_rows = 0;  // tokens of the prompt a step, at most; 0: as many as a step takes
+  // Asked between the steps of a prompt, which take about half a second each at most where a step of 64
+  // tokens does not take longer: whether to go on. `done` tokens of the prompt have been read.
+  std::function<bool(size_t done)> on_prompt;
   // Whether a sequence with a recurrent state keeps a checkpoint shortly before the end of the prompt: for a
   // next prompt that differs in the last few tokens or after them.
   bool keep_checkpoint = false;
