@@ -210,6 +210,22 @@ constexpr std::array<Key<Target>, 10> target_keys = {{
     {"sources", true, read_sources},
 }};
 
+// Whether a line begins a second document ("---") or ends the first ("..."). yaml-cpp's LoadAll would tell,
+// but finds documents without end in some texts.
+bool holds_another_document(std::string_view yaml) {
+  bool seen = false;  // a line of the first
+  while (!yaml.empty()) {
+    const std::string_view line = yaml.substr(0, yaml.find('\n'));
+    yaml.remove_prefix(std::min(line.size() + 1, yaml.size()));
+    const bool is_mark = (line.starts_with("---") || line.starts_with("...")) &&
+                         (line.size() == 3 || line[3] == ' ' || line[3] == '\t' || line[3] == '\r');
+    if (is_mark && (seen || line.starts_with("..."))) return true;
+    const size_t text = line.find_first_not_of(" \t\r");
+    seen = seen || is_mark || (text != std::string_view::npos && line[text] != '#');
+  }
+  return false;
+}
+
 Error located(const std::string& message, const YAML::Mark& mark, const std::string& file) {
   if (mark.is_null()) return {message, {file}};
   return {message, {file, mark.line + 1, mark.column + 1}};  // yaml-cpp counts from 0
@@ -224,9 +240,9 @@ Expected<Target> parse_target(std::string_view yaml, const std::string& file) {
     return Error{"a target cannot be called 'host': that is the machine at hand", {file}};
   if (yaml.size() > max_target_file_bytes) return Error{"too long to be a target", {file}};
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));
-    if (documents.size() != 1) return Error{"wants one YAML document with the keys of a target", {file}};
-    read_mapping(target, documents[0], "a target", target_keys);
+    const YAML::Node document = holds_another_document(yaml) ? YAML::Node() : YAML::Load(std::string(yaml));
+    if (document.IsNull()) return Error{"wants one YAML document with the keys of a target", {file}};
+    read_mapping(target, document, "a target", target_keys);
   } catch (const Refusal& refusal) {
     return located(refusal.message, refusal.mark, file);
   } catch (const YAML::Exception& exception) {

@@ -1,5 +1,8 @@
 #include "codegen/emit/target_machine.h"
 
+#include <fmt/format.h>
+#include <llvm/Config/llvm-config.h>
+#include <llvm/MC/MCSubtargetInfo.h>
 #include <llvm/MC/TargetRegistry.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/TargetParser/Host.h>
@@ -35,9 +38,14 @@ Expected<std::unique_ptr<llvm::TargetMachine>> make_target_machine(const targets
   // Instructions come from the features alone; the processor only tunes, by an attribute of each function.
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
-  return std::unique_ptr<llvm::TargetMachine>(
+  std::unique_ptr<llvm::TargetMachine> machine(
       llvm_target->createTargetMachine(triple, "", targets::llvm_attributes(target.features), options,
                                        llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
+  if (!target.llvm_cpu.empty() && !machine->getMCSubtargetInfo()->isCPUStringValid(target.llvm_cpu))
+    return Error{fmt::format("target {}: LLVM {} knows no llvm_cpu '{}'", target.name, LLVM_VERSION_STRING,
+                             target.llvm_cpu),
+                 {}};
+  return machine;
 }
 
 }  // namespace tern::codegen

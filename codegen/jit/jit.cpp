@@ -46,7 +46,9 @@ Expected<Jit> Jit::make(targets::Target target, std::optional<ObjectCache> cache
   const Expected<std::unique_ptr<llvm::TargetMachine>> machine = make_target_machine(target);
   if (!machine) return machine.error();
   const llvm::Triple here(llvm::sys::getProcessTriple());
-  if ((*machine)->getTargetTriple().getArch() != here.getArch())
+  const llvm::Triple& there = (*machine)->getTargetTriple();
+  // Another system calls functions in another way.
+  if (there.getArch() != here.getArch() || there.getOS() != here.getOS())
     return Error{
         fmt::format("code for {} cannot run on this machine, which is {}", triple_of(target), here.str()),
         {}};

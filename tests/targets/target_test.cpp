@@ -187,6 +187,10 @@ TEST(TargetRefusal, ValuesOfTheWrongKind) {
 
 TEST(TargetRefusal, TextThatIsNoTarget) {
   EXPECT_THAT(refusal("").text(), HasSubstr("here.yaml: wants one YAML document"));
+  EXPECT_THAT(refusal("# nothing\n").text(), HasSubstr("one YAML document"));
+  EXPECT_THAT(refusal(imaginary + "...\n").text(), HasSubstr("one YAML document"));
+  // yaml-cpp finds documents without end in it.
+  EXPECT_NE(refusal(std::string(",es[a0s\0\0e0S\0\0\x80,loSn,l", 22)).message, "parsed");
   EXPECT_THAT(refusal("a: [").text(), HasSubstr("here.yaml:1:"));
   EXPECT_THAT(refusal("- 1").text(), HasSubstr("must be a mapping"));
   EXPECT_THAT(refusal(imaginary + "---\n" + imaginary).text(), HasSubstr("one YAML document"));

@@ -134,6 +134,26 @@ TEST(Jit, ATargetOfAnotherArchitectureIsRefused) {
   EXPECT_FALSE(Jit::make(target, std::nullopt));
 }
 
+TEST(Jit, ATargetOfAnotherSystemIsRefused) {
+  targets::Target target = testing::listed_target("generic");
+#ifdef __aarch64__
+  target.llvm_triple = "aarch64-pc-windows-msvc";
+#else
+  target.llvm_triple = "x86_64-pc-windows-msvc";
+#endif
+  const Expected<Jit> jit = Jit::make(target, std::nullopt);
+  ASSERT_FALSE(jit);
+  EXPECT_THAT(jit.error().text(), HasSubstr("cannot run on this machine"));
+}
+
+TEST(Jit, AnUnknownProcessorIsRefused) {
+  targets::Target target = testing::listed_target("generic");
+  target.llvm_cpu = "znver400";
+  const Expected<Jit> jit = Jit::make(target, std::nullopt);
+  ASSERT_FALSE(jit);
+  EXPECT_THAT(jit.error().text(), HasSubstr("knows no llvm_cpu 'znver400'"));
+}
+
 TEST(Jit, NamesOfKernelsDoNotClash) {
   const Jit jit = host_jit();
   std::vector<CompiledKernel> kept;
