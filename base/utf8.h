@@ -24,6 +24,11 @@ struct Utf8Step {
 // no overlong forms, no surrogates, nothing above U+10FFFF.
 Utf8Step utf8_step(std::string_view text);
 
+// Whether no well-formed text has this byte: C0, C1 and F5 to FF, by the same table.
+constexpr bool is_never_in_utf8(unsigned char byte) {
+  return byte == 0xc0 || byte == 0xc1 || byte >= 0xf5;
+}
+
 // Number of bytes at the front of `text` that are well-formed characters.
 size_t utf8_valid_prefix(std::string_view text);
 

@@ -56,6 +56,17 @@ std::optional<uint64_t> as_unsigned(const MetadataValue& value) {
       value);
 }
 
+// The number of any type of numbers, or nothing.
+std::optional<double> as_number(const MetadataValue& value) {
+  return std::visit(
+      [](const auto& held) -> std::optional<double> {
+        using T = std::decay_t<decltype(held)>;
+        if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) return static_cast<double>(held);
+        return std::nullopt;
+      },
+      value);
+}
+
 // Bytes of the character at the front if a terminal prints it: well-formed UTF-8, not one of the control
 // characters, which are U+0000 to U+001F and U+007F to U+009F. Else 0.
 size_t printable_length(std::string_view text) {
@@ -124,12 +135,15 @@ Expected<uint64_t> get_integer(const GgufFile& file, std::string_view key, uint6
 Expected<double> get_number(const GgufFile& file, std::string_view key) {
   const MetadataValue* value = file.find(key);
   if (!value) return key_error(file, key, "is missing");
-  if (const float* single = std::get_if<float>(value)) return double{*single};
-  if (const double* found = std::get_if<double>(value)) return *found;
-  return type_error(file, key, *value, "a floating-point number");
+  if (const std::optional<double> found = as_number(*value)) return *found;
+  return type_error(file, key, *value, "a number");
 }
 
 Expected<bool> get_boolean(const GgufFile& file, std::string_view key) {
+  const MetadataValue* value = file.find(key);
+  if (const std::optional<uint64_t> number = value ? as_unsigned(*value) : std::nullopt;
+      number && *number <= 1)
+    return *number == 1;
   return get<bool>(file, key, "a bool");
 }
 

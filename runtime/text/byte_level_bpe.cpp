@@ -1,5 +1,6 @@
 #include "runtime/text/byte_level_bpe.h"
 
+#include "base/utf8.h"
 #include "runtime/text/byte_alphabet.h"
 #include "runtime/text/nfc.h"
 
@@ -52,7 +53,7 @@ Status ByteLevelBpe::set_byte_tokens(std::optional<uint32_t> unknown) {
   for (size_t byte = 0; byte < byte_tokens_.size(); ++byte) {
     const char c = static_cast<char>(byte);
     byte_tokens_[byte] = tokens_.find({&c, 1});
-    if (byte_tokens_[byte] == no_token && !unknown) {
+    if (byte_tokens_[byte] == no_token && !unknown && !is_never_in_utf8(static_cast<unsigned char>(byte))) {
       return Error{"the vocabulary has no token for the byte " + std::to_string(byte) +
                    " and no unknown token"};
     }
@@ -114,8 +115,11 @@ void ByteLevelBpe::encode_pieces(std::string_view text, std::vector<uint32_t>& i
     queue.clear();
     for (const char c : piece) queue.append(1, byte_tokens_[static_cast<unsigned char>(c)]);
     queue.merge([&](const Symbol& left, const Symbol& right) { return find_merge(piece, left, right); });
-    queue.for_each(
-        [&](const Symbol& symbol) { ids.push_back(symbol.token == no_token ? unknown_ : symbol.token); });
+    // A byte that is in no UTF-8, and has neither a token nor one for the unknown, is left out.
+    queue.for_each([&](const Symbol& symbol) {
+      const uint32_t token = symbol.token == no_token ? unknown_ : symbol.token;
+      if (token != no_token) ids.push_back(token);
+    });
   }
 }
 

@@ -73,7 +73,8 @@ Expected<SentencePieceBpe> SentencePieceBpe::make(const Vocabulary& vocabulary,
     if (token == no_token) token = static_cast<uint32_t>(id);
   }
   for (size_t byte = 0; byte < bpe.byte_tokens_.size(); ++byte) {
-    if (bpe.byte_tokens_[byte] == no_token && !vocabulary.unknown) {
+    if (bpe.byte_tokens_[byte] == no_token && !vocabulary.unknown &&
+        !is_never_in_utf8(static_cast<unsigned char>(byte))) {
       return Error{"the vocabulary has no byte token for " + std::to_string(byte) + " and no unknown token"};
     }
   }
@@ -110,7 +111,7 @@ std::optional<Merge> SentencePieceBpe::find_merge(std::string_view text, const S
 void SentencePieceBpe::append_spelled(std::string_view character, std::vector<uint32_t>& ids) const {
   const auto token_of = [this](char c) { return byte_tokens_[static_cast<unsigned char>(c)]; };
   if (std::any_of(character.begin(), character.end(), [&](char c) { return token_of(c) == no_token; })) {
-    ids.push_back(unknown_);
+    if (unknown_ != no_token) ids.push_back(unknown_);
     return;
   }
   for (const char c : character) ids.push_back(token_of(c));

@@ -50,6 +50,8 @@ class VocabularyReader {
   void id(std::string_view key, std::optional<uint32_t>& target) {
     if (!file_.find(key)) return;
     const auto value = get_integer(file_, key, 0, size_ - 1);
+    // Nothing that is computed depends on padding, for which some files state -1, or 2^32 - 1.
+    if (!value && &target == &vocabulary_.padding && get_number(file_, key)) return;
     value ? void(target = static_cast<uint32_t>(*value)) : note(value.error());
   }
   void check_length(std::string_view key, size_t length) {

@@ -47,6 +47,10 @@ TEST(Gguf, ReadsEveryTypeOfMetadata) {
   EXPECT_EQ(*get_number(file, "f32"), 1.5);
   EXPECT_EQ(*get_number(file, "f64"), 0.25);
   EXPECT_TRUE(*get_boolean(file, "bool"));
+  // Neighbouring types, as some converters write them.
+  EXPECT_EQ(*get_number(file, "u32"), 4e9);
+  EXPECT_EQ(*get_number(file, "i16"), -300);
+  EXPECT_EQ(get_boolean(file, "u8").error().message, "key 'u8' is of type u8, not a bool");  // 200
   EXPECT_EQ(*get_string(file, "string"), "text");
   EXPECT_EQ(*get_strings(file, "array"), (std::vector<std::string_view>{"one", ""}));
 }
@@ -83,8 +87,7 @@ TEST(Gguf, GettersNameTheKey) {
   EXPECT_EQ(get_integer(file, "negative", 0, 9).error().message,
             "key 'negative' is of type i32, not a non-negative integer");
   EXPECT_EQ(get_integer(file, "big", 1, 99).error().message, "key 'big' is 100, outside of 1 to 99");
-  EXPECT_EQ(get_number(file, "text").error().message,
-            "key 'text' is of type string, not a floating-point number");
+  EXPECT_EQ(get_number(file, "text").error().message, "key 'text' is of type string, not a number");
   EXPECT_EQ(get_boolean(file, "text").error().message, "key 'text' is of type string, not a bool");
   EXPECT_EQ(get_strings(file, "floats").error().message,
             "key 'floats' is an array of f32, not an array of strings");

@@ -85,6 +85,20 @@ TEST(ByteLevelBpe, UnknownTokenStandsForMissingBytes) {
   EXPECT_THAT(encode(make(vocabulary), "aqb"), ElementsAre('a', 256, 'b'));
 }
 
+// Falcon's and others' vocabularies lack them; what is no UTF-8 leaves them out.
+TEST(ByteLevelBpe, BytesThatNoUtf8HasNeedNoToken) {
+  Vocabulary vocabulary = with_merges({}, {});
+  for (const size_t byte : {0xc0, 0xc1, 0xf5, 0xff}) vocabulary.tokens[byte] = "";
+  const auto bpe = make(vocabulary);
+  ASSERT_TRUE(bpe) << bpe.error().text();
+  EXPECT_THAT(encode(bpe,
+                     "a\xc0\xff"
+                     "b"),
+              ElementsAre('a', 'b'));
+  vocabulary.tokens[0xc2] = "";
+  EXPECT_FALSE(make(vocabulary));
+}
+
 TEST(ByteLevelBpe, MergesOfUnknownTextsAreRefused) {
   const struct {
     const char* merge;
