@@ -4,11 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "runtime/generate/logits.h"
 
 namespace tern::serve {
 namespace {
+
+// Far enough below every logit that no temperature gives it a probability; finite, as samplers want it.
+constexpr float forbidden_logit = -1e30f;
 
 // The `count` likeliest tokens.
 std::vector<TokenLogprob> likeliest(std::span<const float> logits, size_t count, double log_sum) {
@@ -38,6 +42,7 @@ TokenChooser::TokenChooser(ChoiceOptions options, runtime::Sampler sampler, std:
   const std::span<const uint32_t> end =
       prompt.last(std::min<size_t>(options_.sampling.repetition_window, prompt.size()));
   recent_.assign(end.begin(), end.end());
+  if (options_.grammar) state_ = options_.grammar->start();
 }
 
 Expected<TokenChooser> TokenChooser::make(ChoiceOptions options, std::span<const uint32_t> prompt,
@@ -59,10 +64,31 @@ Expected<TokenChooser> TokenChooser::make(ChoiceOptions options, std::span<const
   return TokenChooser(std::move(options), std::move(sampler), prompt);
 }
 
+// Chooses by changed_ among the tokens that the grammar allows, and takes the step in it.
+Expected<uint32_t> TokenChooser::choose_allowed(runtime::TokenGrammar& grammar) {
+  const runtime::TokenGrammar::Mask& mask = grammar.mask(state_);
+  const auto is_allowed = [&](size_t token) { return token < mask.size() && mask[token]; };
+  if (!runtime::all_finite(changed_)) return Error{"a logit is not finite", {}, ErrorKind::bug};
+  std::optional<uint32_t> best;
+  for (uint32_t token = 0; token < changed_.size(); ++token) {
+    if (!is_allowed(token))
+      changed_[token] = forbidden_logit;
+    else if (!best || changed_[token] > changed_[*best])
+      best = token;
+  }
+  if (!best) return Error{"the vocabulary has no token that the grammar allows here"};
+  TERN_ASSIGN(uint32_t token, sampler_.sample(changed_, recent_));
+  // A sum that is rounded may end behind the last token that has a probability.
+  if (!is_allowed(token)) token = *best;
+  state_ = grammar.next(state_, token);
+  return token;
+}
+
 Expected<ChosenToken> TokenChooser::choose(std::span<const float> logits) {
   std::span<const float> seen = logits;
+  runtime::TokenGrammar* const grammar = options_.grammar.get();
   const bool penalises = options_.presence_penalty != 0 || options_.frequency_penalty != 0;
-  if (!options_.bias.empty() || penalises) {
+  if (!options_.bias.empty() || penalises || grammar != nullptr) {
     changed_.assign(logits.begin(), logits.end());
     for (const auto& [token, bias] : options_.bias) {
       if (token < changed_.size()) changed_[token] += bias;
@@ -76,7 +102,11 @@ Expected<ChosenToken> TokenChooser::choose(std::span<const float> logits) {
     seen = changed_;
   }
   ChosenToken chosen;
-  TERN_ASSIGN(chosen.token, sampler_.sample(seen, recent_));
+  if (grammar == nullptr) {
+    TERN_ASSIGN(chosen.token, sampler_.sample(seen, recent_));
+  } else {
+    TERN_ASSIGN(chosen.token, choose_allowed(*grammar));
+  }
   recent_.push_back(chosen.token);
   if (penalises) ++counts_[chosen.token];
   if (options_.logprobs) {

@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <unordered_map>
 #include <vector>
 
 #include "base/expected.h"
 #include "runtime/generate/sampler.h"
+#include "runtime/grammar/token_grammar.h"
 
 namespace tern::serve {
 
@@ -16,6 +18,7 @@ namespace tern::serve {
 //   + bias[t]
 //   - presence_penalty, if t was generated before
 //   - frequency_penalty * (how often t was generated before)
+//   -> far below all others, if the grammar does not allow t here
 // Tokens of the prompt count for the sampler's repetition penalty alone.
 struct ChoiceOptions {
   runtime::SamplerOptions sampling;
@@ -23,6 +26,7 @@ struct ChoiceOptions {
   std::map<uint32_t, float> bias;                     // -100 to 100, by token; -100 forbids it in practice
   bool logprobs = false;                              // reports the probability of each token
   size_t top_logprobs = 0;                            // and the likeliest tokens, this many
+  std::shared_ptr<runtime::TokenGrammar> grammar;     // that the answer keeps to; null: none
   bool operator==(const ChoiceOptions&) const = default;
 };
 
@@ -48,16 +52,19 @@ class TokenChooser {
   static Expected<TokenChooser> make(ChoiceOptions options, std::span<const uint32_t> prompt,
                                      size_t vocabulary);
 
-  // The next token. Errors: those of Sampler::sample.
+  // The next token. Errors: those of Sampler::sample; a vocabulary without a token that the grammar allows.
   Expected<ChosenToken> choose(std::span<const float> logits);
 
  private:
   TokenChooser(ChoiceOptions options, runtime::Sampler sampler, std::span<const uint32_t> prompt);
 
+  Expected<uint32_t> choose_allowed(runtime::TokenGrammar& grammar);
+
   ChoiceOptions options_;
   runtime::Sampler sampler_;
   std::vector<uint32_t> recent_;                   // the prompt's end, and generated tokens
   std::unordered_map<uint32_t, uint32_t> counts_;  // of generated tokens
+  runtime::TokenGrammar::State state_ = 0;         // of the grammar
   std::vector<float> changed_;                     // logits
 };
 

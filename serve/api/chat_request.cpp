@@ -6,6 +6,7 @@
 
 #include "runtime/chat/thinking.h"
 #include "serve/api/json_text.h"
+#include "serve/api/response_format.h"
 
 namespace tern::serve {
 namespace {
@@ -114,7 +115,7 @@ std::variant<AnswerRequest, ApiError> read_chat_request(const json& body, const 
   options.choice.top_logprobs = static_cast<size_t>(top.value_or(0));
   const runtime::Conversation conversation = read_messages(fields);
   const std::optional<bool> thinking = read_thinking(fields, error);
-  fields.only("response_format", {{"type", "text"}});
+  options.choice.grammar = read_response_format(fields, error, service);
   fields.only("tools", json::array());
   fields.only("tool_choice", "none");
   fields.only("modalities", json::array({"text"}));
@@ -127,7 +128,7 @@ std::variant<AnswerRequest, ApiError> read_chat_request(const json& body, const 
     error->param = "messages";
     return *error;
   }
-  options.text.splits_thoughts = true;
+  options.text.splits_thoughts = options.choice.grammar == nullptr;
   options.text.begins_inside_thought = runtime::opens_thought(prompt->text);
   AnswerRequest request;
   request.stream = options.stream;

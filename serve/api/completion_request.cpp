@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "serve/api/response_format.h"
+
 namespace tern::serve {
 
 using nlohmann::json;
@@ -63,6 +65,7 @@ std::variant<AnswerRequest, ApiError> read_completion_request(const json& body, 
       [&](const std::string& text) { return service.engine.tokenizer().encode_from_beginning(text, false); });
   if (prompts.size() * options.n > service.limits.choices)
     fields.fail("n", fmt::format("a request may have {} answers at most", service.limits.choices));
+  options.choice.grammar = read_response_format(fields, error, service);
   fields.only("echo", false);
   fields.only("suffix", "");
   fields.only("best_of", options.n);

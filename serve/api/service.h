@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -9,6 +11,7 @@
 
 #include "runtime/chat/chat_template.h"
 #include "runtime/execute/engine.h"
+#include "runtime/grammar/token_grammar.h"
 #include "serve/answer/worker.h"
 #include "serve/api/api_error.h"
 
@@ -18,6 +21,7 @@ struct ApiLimits {
   size_t choices = 16;       // n, and prompts of one request
   size_t stop_strings = 16;  // and bytes of each: 256
   size_t json_depth = 64;
+  size_t grammars = 32;  // that are kept
 };
 
 // One model that is served. The API runs on one thread.
@@ -32,6 +36,9 @@ struct Service {
   // Runs a function on the thread of the API, soon; called from any thread.
   std::function<void(std::function<void()>)> post;
   ApiLimits limits;
+  // Grammars of schemas that were asked for, by their JSON, and the vocabulary as they need it.
+  mutable std::shared_ptr<const runtime::TokenTree> tokens = {};
+  mutable std::map<std::string, std::shared_ptr<runtime::TokenGrammar>> grammars = {};
 };
 
 struct ApiRequest {

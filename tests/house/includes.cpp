@@ -32,8 +32,8 @@ const std::vector<FloorRooms>& rooms() {
       {"kernels", {""}},
       {"autotune", {"measure", "records", "search", "offline"}},
       {"runtime",
-       {"tensor", "gguf", "text", "source", "convert", "graph", "model", "math", "sequence", "execute",
-        "generate", "session", "jinja", "chat"}},
+       {"tensor", "gguf", "text", "grammar", "source", "convert", "graph", "model", "math", "sequence",
+        "execute", "generate", "session", "jinja", "chat"}},
       {"serve", {"scheduler", "answer", "api", "http"}},
       {"tools", {"options", "tune", "db", "bench", "eval", "chat", "", "tern_run", "job_runner"}},
   };

@@ -157,7 +157,11 @@ TEST_F(OpenAi, RefusesByName) {
   EXPECT_EQ(param({{"logit_bias", {{"999999", 1}}}}), "logit_bias");
   EXPECT_EQ(param({{"messages", json::array()}}), "messages");
   EXPECT_EQ(param({{"messages", {{{"content", "who?"}}}}}), "messages");
-  EXPECT_EQ(param({{"response_format", {{"type", "json_object"}}}}), "response_format");
+  EXPECT_EQ(param({{"response_format", {{"type", "yaml"}}}}), "response_format.type");
+  EXPECT_EQ(param({{"response_format",
+                    {{"type", "json_schema"},
+                     {"json_schema", {{"schema", {{"type", "string"}, {"pattern", "a+"}}}}}}}}),
+            "response_format");
   EXPECT_EQ(param({{"stream_options", {{"other", true}}}}), "stream_options.other");
   EXPECT_EQ(param({{"model", "gpt-5"}}, 404), "model");
   EXPECT_EQ(server->ask("/v1/completions", {{"prompt", "a"}, {"echo", true}}, 400)["error"]["param"], "echo");
@@ -169,6 +173,32 @@ TEST_F(OpenAi, RefusesByName) {
   const json too_long =
       server->ask("/v1/completions", {{"prompt", std::vector<int>(600, 5)}, {"max_tokens", 4}}, 400);
   EXPECT_EQ(too_long["error"]["code"], "context_length_exceeded");
+}
+
+TEST_F(OpenAi, AnswersKeepToASchema) {
+  const json schema = {{"type", "object"},
+                       {"properties",
+                        {{"name", {{"type", "string"}, {"maxLength", 12}}},
+                         {"age", {{"type", "integer"}, {"minimum", 3}, {"maximum", 120}}},
+                         {"kind", {{"enum", {"cat", "dog", nullptr}}}},
+                         {"tags", {{"type", "array"}, {"items", {{"type", "boolean"}}}, {"maxItems", 3}}}}},
+                       {"required", {"name", "age", "kind", "tags"}},
+                       {"additionalProperties", false}};
+  for (int seed = 0; seed < 20; ++seed) {
+    const json answer = server->ask(
+        "/v1/chat/completions",
+        chat({{"seed", seed},
+              {"max_tokens", 300},
+              {"response_format", {{"type", "json_schema"}, {"json_schema", {{"schema", schema}}}}}}));
+    EXPECT_EQ(answer["choices"][0]["finish_reason"], "stop");
+    const json value = json::parse(answer["choices"][0]["message"]["content"].get<std::string>());
+    EXPECT_EQ(value.size(), 4u);
+    EXPECT_TRUE(value.at("name").is_string());
+    EXPECT_GE(value.at("age"), 3);
+    EXPECT_LE(value.at("age"), 120);
+    EXPECT_TRUE(value.at("kind") == "cat" || value.at("kind") == "dog" || value.at("kind").is_null());
+    EXPECT_LE(value.at("tags").size(), 3u);
+  }
 }
 
 TEST_F(OpenAi, TextsAndTokens) {
