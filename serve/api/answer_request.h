@@ -1,4 +1,4 @@
-// The parameters that chat, completions and messages have in common.
+// The parameters that chat and completions have in common.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,6 @@ namespace tern::serve {
 struct AnswerRequest {
   std::vector<Job> jobs;  // one a choice
   bool stream = false, include_usage = false;
-  bool is_chat = true;
   uint64_t seed = 0;  // of the first choice; each next one has the next number
   size_t choices_per_prompt = 1;
 };

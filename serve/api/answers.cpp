@@ -26,7 +26,7 @@ void close(Answers& answers) {
 void fail(Answers& answers, const ApiError& error) {
   cancel(answers);
   if (!answers.streaming) {
-    answers.outlet.reply(error_reply(error, answers.path));
+    answers.outlet.reply(error_reply(error));
   } else {
     answers.outlet.piece(answers.protocol.failure(error));
     answers.outlet.end();
@@ -90,10 +90,9 @@ Usage usage_of(const Answers& answers) {
 }
 
 Cancel start(Service& service, AnswerRequest request, const Protocol& protocol, const std::string& id_prefix,
-             const std::string& path, Outlet outlet) {
+             Outlet outlet) {
   auto answers = std::make_shared<Answers>(Answers{service, protocol, std::move(request)});
   answers->id = id_prefix + random_id();
-  answers->path = path;
   answers->created = std::time(nullptr);
   answers->outlet = std::move(outlet);
   answers->open = answers->request.jobs.size();

@@ -18,8 +18,6 @@ struct AnswerChoice {
   runtime::StopReason reason = runtime::StopReason::max_tokens;
   std::string stop_string;
   bool began = false, finished = false;
-  int block = -1;  // of a stream of blocks: which is open; see messages_answer.cpp
-  bool block_is_thought = false;
 };
 
 struct Answers;
@@ -38,7 +36,7 @@ struct Answers {
   Service& service;
   const Protocol& protocol;
   AnswerRequest request;
-  std::string id, path;
+  std::string id;
   std::time_t created = 0;
   std::vector<AnswerChoice> choices;
   Outlet outlet;
@@ -55,8 +53,8 @@ Usage usage_of(const Answers& answers);
 
 // Submits the jobs of a request. `id_prefix` begins the id of the answer, such as "chatcmpl-".
 Cancel start(Service& service, AnswerRequest request, const Protocol& protocol, const std::string& id_prefix,
-             const std::string& path, Outlet outlet);
+             Outlet outlet);
 
-extern const Protocol chat_protocol, completion_protocol, messages_protocol;
+extern const Protocol chat_protocol, completion_protocol;
 
 }  // namespace tern::serve

@@ -17,17 +17,6 @@ std::string error_body(const ApiError& error) {
                       {"code", or_null(error.code)}}}});
 }
 
-std::string anthropic_error_body(const ApiError& error) {
-  std::string type = error.type;
-  if (error.status == 401) type = "authentication_error";
-  if (error.status == 404) type = "not_found_error";
-  if (error.status == 413) type = "request_too_large";
-  if (error.status == 429) type = "rate_limit_error";
-  if (error.status == 500) type = "api_error";
-  if (error.status == 503) type = "overloaded_error";
-  return json_text({{"type", "error"}, {"error", {{"type", type}, {"message", error.message}}}});
-}
-
 ApiError api_error(const Refusal& refusal) {
   ApiError error;
   error.message = refusal.message;

@@ -19,8 +19,6 @@ struct ApiError {
 
 // {"error": {"message", "type", "param", "code"}}, as JSON.
 std::string error_body(const ApiError& error);
-// {"type": "error", "error": {"type", "message"}}, as the Anthropic API has it.
-std::string anthropic_error_body(const ApiError& error);
 
 // The error for what the scheduler refuses: 400 for a prompt that never fits, 429 for a full queue, 503 for a
 // wait that was too long and for a server that is shutting down.

@@ -1,4 +1,4 @@
-// The body of /v1/chat/completions, and of what else has messages.
+// The body of /v1/chat/completions.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

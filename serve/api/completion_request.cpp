@@ -72,7 +72,6 @@ std::variant<AnswerRequest, ApiError> read_completion_request(const json& body, 
   fields.finish();
   if (error) return *error;
   AnswerRequest request;
-  request.is_chat = false;
   request.stream = options.stream;
   request.include_usage = options.include_usage;
   request.seed = options.choice.sampling.seed;

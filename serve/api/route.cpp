@@ -24,10 +24,6 @@ ApiError no_such_path(const ApiRequest& request) {
   return error;
 }
 
-bool is_anthropic(std::string_view path) {
-  return path.starts_with("/v1/messages");
-}
-
 std::optional<ReplyOrError> answer_get(const Service& service, const std::string& path) {
   if (path == "/v1/models") return list_models(service);
   if (path.starts_with("/v1/models/")) return show_model(path.substr(11), service);
@@ -48,11 +44,11 @@ std::optional<ReplyOrError> answer_post(const Service& service, const std::strin
   return std::nullopt;
 }
 
-void send(const Outlet& outlet, const ReplyOrError& answer, const std::string& path) {
+void send(const Outlet& outlet, const ReplyOrError& answer) {
   if (const Reply* reply = std::get_if<Reply>(&answer))
     outlet.reply(*reply);
   else
-    outlet.reply(error_reply(std::get<ApiError>(answer), path));
+    outlet.reply(error_reply(std::get<ApiError>(answer)));
 }
 
 // How each path reads its body as jobs, and writes their answers.
@@ -69,10 +65,10 @@ const AnswerRoute answer_routes[] = {
 
 }  // namespace
 
-Reply error_reply(const ApiError& error, std::string_view path) {
+Reply error_reply(const ApiError& error) {
   Reply reply;
   reply.status = error.status;
-  reply.body = is_anthropic(path) ? anthropic_error_body(error) : error_body(error);
+  reply.body = error_body(error);
   if (error.retry_after > 0)
     reply.headers.emplace_back("Retry-After", fmt::format("{:.0f}", std::ceil(error.retry_after)));
   return reply;
@@ -81,11 +77,11 @@ Reply error_reply(const ApiError& error, std::string_view path) {
 Cancel handle(Service& service, const ApiRequest& request, Outlet outlet) {
   if (request.method == "GET" || request.method == "HEAD") {
     const std::optional<ReplyOrError> answer = answer_get(service, request.path);
-    send(outlet, answer ? *answer : ReplyOrError(no_such_path(request)), request.path);
+    send(outlet, answer ? *answer : ReplyOrError(no_such_path(request)));
     return {};
   }
   const auto fail = [&](const ApiError& error) {
-    outlet.reply(error_reply(error, request.path));
+    outlet.reply(error_reply(error));
     return Cancel();
   };
   if (request.method != "POST") return fail(no_such_path(request));
@@ -102,11 +98,11 @@ Cancel handle(Service& service, const ApiRequest& request, Outlet outlet) {
     auto read = route.read(*body, service, request.client);
     if (const ApiError* error = std::get_if<ApiError>(&read)) return fail(*error);
     return start(service, std::move(std::get<AnswerRequest>(read)), route.protocol, route.id_prefix,
-                 request.path, std::move(outlet));
+                 std::move(outlet));
   }
   if (request.path == "/v1/embeddings") return embed_texts(service, *body, request.client, std::move(outlet));
   const std::optional<ReplyOrError> answer = answer_post(service, request.path, *body);
-  send(outlet, answer ? *answer : ReplyOrError(no_such_path(request)), request.path);
+  send(outlet, answer ? *answer : ReplyOrError(no_such_path(request)));
   return {};
 }
 

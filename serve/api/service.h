@@ -68,7 +68,7 @@ using Cancel = std::function<void()>;
 // Answers a request, at once or later, on the thread of the API. The service must outlive the answer.
 Cancel handle(Service& service, const ApiRequest& request, Outlet outlet);
 
-// The reply that tells an error, in the form of the API that `path` belongs to.
-Reply error_reply(const ApiError& error, std::string_view path);
+// The reply that tells an error.
+Reply error_reply(const ApiError& error);
 
 }  // namespace tern::serve

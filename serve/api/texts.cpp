@@ -166,7 +166,7 @@ void take(Vectors& vectors, size_t index, const AnswerEvent& event) {
     finish(vectors);
   } else {
     const ApiError error = event.refusal ? api_error(*event.refusal) : api_error(event.error);
-    vectors.outlet.reply(error_reply(error, "/v1/embeddings"));
+    vectors.outlet.reply(error_reply(error));
   }
   end(vectors);
 }
@@ -203,7 +203,7 @@ Cancel embed_texts(Service& service, const json& body, const std::string& client
   }
   fields.finish();
   if (error) {
-    outlet.reply(error_reply(*error, "/v1/embeddings"));
+    outlet.reply(error_reply(*error));
     return {};
   }
   auto vectors = std::make_shared<Vectors>(Vectors{service, std::move(outlet), format == "base64"});

@@ -78,7 +78,7 @@ void Connection::refuse(int status, const std::string& message) {
   ApiError error;
   error.status = status;
   error.message = message;
-  send_reply(error_reply(error, ""));
+  send_reply(error_reply(error));
 }
 
 // Sends a refusal and returns false, or finds out who asks.
@@ -89,7 +89,7 @@ bool Connection::may_ask(const Parser::value_type& request, std::string& client)
     error.type = type;
     error.code = code;
     error.message = std::move(message);
-    send_reply(error_reply(error, path_));
+    send_reply(error_reply(error));
     return false;
   };
   if (options_.keys.empty() && !is_own_host(options_, view(request[http::field::host]))) {
