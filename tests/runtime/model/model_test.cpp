@@ -293,7 +293,11 @@ TEST(ModelRefuses, Vocabularies) {
               HasSubstr("gives token 0 the unknown type 0"));
   EXPECT_THAT(with("bos_token_id", uint32_t{4}), HasSubstr("bos_token_id' is 4, outside of 0 to 3"));
   EXPECT_THAT(with("eos_token_id", int32_t{-1}), HasSubstr("not a non-negative integer"));
-  EXPECT_THAT(with("add_bos_token", uint32_t{1}), HasSubstr("is of type u32, not a bool"));
+  EXPECT_THAT(with("add_bos_token", uint32_t{2}), HasSubstr("is of type u32, not a bool"));
+  // Neighbouring types whose meaning is clear, and padding that is none.
+  EXPECT_EQ(with("add_bos_token", uint8_t{1}), "");
+  EXPECT_EQ(with("padding_token_id", int32_t{-1}), "");
+  EXPECT_EQ(with("padding_token_id", uint32_t{4294967295}), "");
   for (const char* merge : {"ab", " a", "a ", "a  b", "a b c", ""}) {
     EXPECT_THAT(with("merges", Strings{"a b", merge}),
                 HasSubstr("has a merge, number 1, that is not two texts"))
