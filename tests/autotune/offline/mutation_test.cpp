@@ -117,6 +117,25 @@ std::string variable_of(const ir::Body& body, const int64_t* trips, const ir::Pr
   return {};
 }
 
+// Whether element `index` of a register array holds the constant 0 where `reader` runs: the last instruction
+// of its body before it that writes the element is `constant 0`.
+bool holds_zero(const ir::Body& body, const ir::Instruction* reader, int array, int64_t index) {
+  bool zero = false;
+  for (const ir::Statement& statement : body) {
+    if (const ir::Loop* loop = std::get_if<ir::Loop>(&statement)) {
+      if (holds_zero(loop->body, reader, array, index)) return true;
+      zero = false;  // it may have written it
+      continue;
+    }
+    const ir::Instruction& instruction = std::get<ir::Instruction>(statement);
+    if (&instruction == reader) return zero;
+    if (info(instruction.op).has_result && instruction.result.array == array &&
+        instruction.result.index.constant == index)
+      zero = instruction.op == ir::Op::constant && instruction.immediate == 0;
+  }
+  return false;
+}
+
 // What a change may do without being seen, and why.
 bool is_harmless(const ir::Program& program, const Place& place, int64_t before,
                  const std::vector<int64_t>& trips) {
@@ -134,7 +153,7 @@ bool is_harmless(const ir::Program& program, const Place& place, int64_t before,
     return *place.number > before && variable_of(program.body, place.number, program).starts_with('k');
   const ir::Instruction& instruction = *place.instruction;
   // A prefetch has no effect but on time.
-  if (instruction.op == ir::Op::prefetch) return true;
+  if (is_prefetch(instruction.op)) return true;
   const bool masks = instruction.op == ir::Op::bit_and || instruction.op == ir::Op::bit_select;
   if (masks && place.part == Part::immediate && is_above_indices(program, before ^ *place.number))
     return true;
@@ -147,6 +166,13 @@ bool is_harmless(const ir::Program& program, const Place& place, int64_t before,
   // Rows are scaled so that nothing is further from 0 than the bound.
   if (instruction.op == ir::Op::round_clamp && place.part == Part::immediate && *place.number > before)
     return true;
+  // One sum that has just been set to 0 is as good as another.
+  for (const ir::RegisterUse& operand : instruction.operands) {
+    if (&operand.index.constant == place.number && operand.index.terms.empty() &&
+        holds_zero(program.body, place.instruction, operand.array, before) &&
+        holds_zero(program.body, place.instruction, operand.array, *place.number))
+      return true;
+  }
   // The variable of a loop of one iteration is always 0.
   if (place.part == Part::factor) {
     for (const ir::Affine::Term& term : place.affine->terms) {
